@@ -1,0 +1,210 @@
+"""Stage 2: everything that could serve a key, in registration order.
+
+Registration order: built-ins, plugins as listed, packages by module path and line, settings in file order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import oneiric
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from oneiric_compiler.annotations import Signature, signature
+from oneiric_compiler.diagnostics import Diagnostics, Place, did_you_mean
+from oneiric_compiler.discover import declarations
+from oneiric_compiler.model import App, Candidate, Catalog, Declaration, Key, Layer, Settings, Stated
+from oneiric_compiler.plugins import find_plugins
+from oneiric_compiler.read import Project
+from oneiric_compiler.sources import Module, Root, Sources, Symbol
+
+BUILTIN = "builtin"
+PATH_HINTS = {"vendor": 90, "adapters": 80, "services": 70, "tasks": 60, "events": 60, "workflows": 60}
+
+
+def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> tuple[Catalog, Sources]:
+    """All candidates of all scopes, and the sources they were read from."""
+    builtin_root = Root(Path(oneiric.__file__).parent.parent, only=frozenset(("oneiric",)))
+    sources = Sources((builtin_root, *_source_roots(project, settings.app)), diagnostics)
+    builder = _Builder(settings, sources, diagnostics)
+    builder.read_modules("oneiric.adapters", BUILTIN)
+    plugins = list(find_plugins(settings.app.plugins, diagnostics))
+    for plugin in plugins:
+        for root in plugin.roots:
+            sources.add(root)
+        for module in plugin.modules:
+            builder.read_modules(module, f"plugin:{plugin.name}")
+    builder.read_packages()
+    allowed = ("oneiric", *settings.app.allow, *(p.value for p in settings.app.packages))
+    builder.allowed = (*allowed, *(module for plugin in plugins for module in plugin.modules))
+    for _, section in sorted(settings.base.items()):
+        builder.add_settings(section.components, builder.base)
+    profiles = {name: builder.layer(layer, builder.base) for name, layer in settings.profiles.items()}
+    tenants = {name: builder.layer(layer, builder.base) for name, layer in settings.tenants.items()}
+    incomplete = builder.incomplete or sources.broken or len(plugins) < len(settings.app.plugins)
+    versions = {plugin.name: plugin.version for plugin in plugins}
+    return Catalog(builder.base, profiles, tenants, versions, incomplete), sources
+
+
+def infer_priority(
+    factory: str, stack_order: Mapping[str, Stated[int]]
+) -> tuple[int, Literal["stack-order", "path", "default"]]:
+    """The priority of a candidate that declares none: from the stack order by its top package, else from its path."""
+    parts = factory.partition(":")[0].split(".")
+    if parts[0] in stack_order:
+        return stack_order[parts[0]].value, "stack-order"
+    for hint, rank in PATH_HINTS.items():
+        if hint in parts:
+            return rank - min(len(parts), 10), "path"
+    return 0, "default"
+
+
+def _source_roots(project: Project, app: App) -> Iterator[Root]:
+    for name in app.source_roots:
+        path = (project.root / name).resolve()
+        inside = path.is_relative_to(project.root)
+        shown = path.relative_to(project.root).as_posix() if inside else ""
+        yield Root(path, "" if shown == "." else shown)
+
+
+@dataclass(slots=True)
+class _Builder:
+    settings: Settings
+    sources: Sources
+    diagnostics: Diagnostics
+    allowed: tuple[str, ...] = ()
+    incomplete: bool = False
+    base: dict[Key, tuple[Candidate, ...]] = field(default_factory=dict)
+    _signatures: dict[str, Signature] = field(default_factory=dict)
+
+    def read_modules(self, package: str, source: str) -> None:
+        for module in self.sources.walk(package):
+            for declaration in declarations(self.sources, module, self.settings.app.sections, self.diagnostics):
+                self._add(declaration, source, self.base)
+
+    def read_packages(self) -> None:
+        owners: dict[str, tuple[Module, str]] = {}
+        for package in self.settings.app.packages:
+            if not self.sources.exists(package.value):
+                roots = ", ".join(f"`{root}`" for root in self.settings.app.source_roots)
+                message = f"package `{package.value}` is under none of the source roots {roots}"
+                help = "source_roots in settings/app.yml names the folders that packages lie in"
+                self.diagnostics.add("ONE201", message, package.place, help=help)
+                self.incomplete = True
+            for module in self.sources.walk(package.value):
+                owners.setdefault(module.name, (module, package.value))
+        for _, (module, owner) in sorted(owners.items()):
+            for declaration in declarations(self.sources, module, self.settings.app.sections, self.diagnostics):
+                self._add(declaration, f"package:{owner}", self.base)
+
+    def layer(self, layer: Layer, below: Mapping[Key, tuple[Candidate, ...]]) -> dict[Key, tuple[Candidate, ...]]:
+        """What an overlay's components add, by key, with the candidates they come on top of."""
+        components = [each for _, section in sorted(layer.items()) for each in section.components]
+        added = {each.key: below.get(each.key, ()) for each in components}
+        self.add_settings(components, added)
+        return {key: found[len(below.get(key, ())) :] for key, found in added.items()}
+
+    def add_settings(self, components: Iterable[Declaration], into: dict[Key, tuple[Candidate, ...]]) -> None:
+        for declaration in components:
+            if self._may_name(declaration):
+                self._add(declaration, "settings", into)
+            else:
+                self.incomplete = True
+
+    def _may_name(self, declaration: Declaration) -> bool:
+        module = declaration.factory.partition(":")[0]
+        if any(module == prefix or module.startswith(f"{prefix}.") for prefix in self.allowed):
+            return True
+        message = f"factory `{declaration.factory}` is outside the allowed prefixes"
+        help = f"add `{module.partition('.')[0]}` to `allow` or `packages` in settings/app.yml"
+        self.diagnostics.add("ONE205", message, declaration.places["factory"], help=help)
+        return False
+
+    def _add(self, declared: Declaration, source: str, into: dict[Key, tuple[Candidate, ...]]) -> None:
+        known = into.get(declared.key, ())
+        first = next((c for c in known if c.source == source and c.provider == declared.provider), None)
+        if first is not None:
+            message = f"provider `{declared.provider}` is declared twice for {declared.key}"
+            related = [("first here", first.place)]
+            self.diagnostics.add("ONE204", message, declared.places["provider"], related=related)
+            return
+        if candidate := self._candidate(declared, source):
+            into[declared.key] = (*known, candidate)
+        else:
+            self.incomplete = True
+
+    def _candidate(self, declared: Declaration, source: str) -> Candidate | None:
+        found = self._signature(declared)
+        fields = cast("Mapping[str, Any]", declared.fields)
+        python = fields.get("python_version")
+        if found is None or not self._is_specifier(python, declared):
+            return None
+        inferred, inferred_from = infer_priority(declared.factory, self.settings.app.stack_order)
+        top = declared.factory.partition(".")[0].partition(":")[0]
+        stacked = self.settings.app.stack_order.get(top)
+        from_stack = inferred_from == "stack-order" and stacked is not None
+        port = fields.get("port")
+        return Candidate(
+            key=declared.key,
+            provider=declared.provider,
+            factory=declared.factory,
+            source=source,
+            place=declared.place,
+            signature=found,
+            priority=fields.get("priority", inferred),
+            priority_from="declared" if "priority" in fields else inferred_from,
+            priority_place=stacked.place
+            if from_stack and stacked and "priority" not in fields
+            else _of(declared, "priority"),
+            stack_level=fields.get("stack_level", 0),
+            capabilities=tuple(sorted(fields.get("capabilities", ()))),
+            needs={
+                name: Stated(need, _of(declared, "needs")) for name, need in sorted(fields.get("needs", {}).items())
+            },
+            port=Stated(port, declared.places["port"]) if port else None,
+            python_version=python,
+            os_platform=tuple(sorted(fields.get("os_platform", ()))),
+            eager=fields.get("eager", False),
+        )
+
+    def _signature(self, declared: Declaration) -> Signature | None:
+        if declared.factory not in self._signatures:
+            symbol = self.sources.find(declared.factory)
+            if symbol is None or not _is_callable(symbol):
+                self._no_factory(declared)
+                return None
+            self._signatures[declared.factory] = signature(self.sources, symbol)
+        return self._signatures[declared.factory]
+
+    def _no_factory(self, declared: Declaration) -> None:
+        module_name, _, name = declared.factory.partition(":")
+        module = self.sources.module(module_name)
+        place = declared.places.get("factory", declared.place)
+        if module is not None:
+            message = f"`{module_name}` has no class or function `{name}`"
+            help = did_you_mean(name, module.definitions.keys() | module.imports.keys(), "")
+            self.diagnostics.add("ONE206", message, place, help=help or None)
+        elif not self.sources.broken:
+            help = "factories are found under the source roots, in listed plugins and among the built-ins"
+            self.diagnostics.add("ONE206", f"module `{module_name}` is not found", place, help=help)
+
+    def _is_specifier(self, text: str | None, declared: Declaration) -> bool:
+        try:
+            SpecifierSet(text or "")
+        except InvalidSpecifier:
+            help = 'write a PEP 440 specifier such as ">=3.12"'
+            message = f"`python_version` is `{text}`, no version specifier"
+            self.diagnostics.add("ONE111", message, declared.places["python_version"], help=help)
+            return False
+        return True
+
+
+def _of(declared: Declaration, name: str) -> Place:
+    return declared.places.get(name, declared.place)
+
+
+def _is_callable(symbol: Symbol) -> bool:
+    return not hasattr(symbol.node, "ctx") and hasattr(symbol.node, "body") and hasattr(symbol.node, "name")

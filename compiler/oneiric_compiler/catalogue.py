@@ -1,0 +1,176 @@
+"""Every diagnostic code, once: what it means and what to do. `explain-code` and the docs read this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    title: str
+    explanation: str
+    severity: Literal["error", "warning", "note"] = "error"
+
+
+CODES: dict[str, Code] = {
+    # 1xx: settings files
+    "ONE101": Code(
+        "the file is not readable",
+        "The file or folder does not exist, is not a regular file, or may not be read. The project root is the working "
+        "directory or `--project DIR`; the settings folder is `settings/` there, or what ONEIRIC_CONFIG names.",
+    ),
+    "ONE102": Code(
+        "the file is not UTF-8",
+        "Settings and sources are UTF-8 text. The place names the first byte that is not. Save the file as UTF-8.",
+    ),
+    "ONE103": Code(
+        "the file is too large or too deep",
+        "Settings files are limited to 8 MiB and 32 levels, so that a wrong or hostile file cannot stall a compile.",
+    ),
+    "ONE104": Code("the file is not YAML", "The YAML parser stopped at the place shown. Tabs cannot indent."),
+    "ONE105": Code(
+        "YAML beyond plain settings",
+        "Anchors, aliases, merge keys, tags and several documents in one file are not read: a setting means what "
+        "stands at its own place. Write the value out where it is used.",
+    ),
+    "ONE106": Code(
+        "a mapping key that cannot be one",
+        "Keys are strings, each once in a mapping. Quote keys that read as numbers, booleans or null.",
+    ),
+    "ONE107": Code(
+        "a value that YAML cannot state here",
+        "Numbers are finite and of reasonable length; text holds no unpaired surrogates.",
+    ),
+    "ONE110": Code(
+        "an unknown key",
+        "The settings schema has no such key at this place. Unknown keys are errors, so that a typing mistake never "
+        "silently changes what the application runs on.",
+    ),
+    "ONE111": Code("a value of the wrong type or shape", "The settings schema expects another kind of value here."),
+    "ONE112": Code("a value out of bounds", "Priority is -1000 to 1000, stack level -100 to 100."),
+    "ONE113": Code("a required key is missing", "The settings schema requires this key."),
+    "ONE114": Code(
+        "a reserved or malformed name",
+        "Keys and providers are letters, digits, `.`, `_` and `-`, starting with a letter or digit. Profiles, tenants "
+        "and custom domains are identifiers; `default`, `manifests`, `app`, `remote`, `profiles` and `tenants` are "
+        "taken.",
+    ),
+    "ONE115": Code(
+        "a settings file nobody reads",
+        "A file of the settings folder is neither app.yml, nor a domain's, nor a listed custom domain's.",
+    ),
+    "ONE116": Code(
+        "a profile that is not there",
+        "A profile listed in app.yml has no file in settings/profiles/, or `--profile` names one that is not listed.",
+    ),
+    "ONE117": Code("a profile that is not listed", "The file is not compiled: app.yml does not list it.", "note"),
+    "ONE118": Code(
+        "a malformed environment variable",
+        "ONEIRIC_STACK_ORDER is `name:priority` pairs separated by commas, such as `shop:50,vendor:20`.",
+    ),
+    # 2xx: candidates
+    "ONE201": Code(
+        "a package that is not found",
+        "A package named in app.yml is under none of the source roots. Packages are looked for as folders and files; "
+        "nothing is imported.",
+    ),
+    "ONE202": Code("source that does not parse", "A module cannot be read as Python by the interpreter compiling it."),
+    "ONE203": Code(
+        "a declaration that cannot be read",
+        "The compiler reads `@component(...)` from the source text without importing it, so its arguments are "
+        "literals, and it decorates a class or function at the top level of a module, unconditionally.",
+    ),
+    "ONE204": Code(
+        "the same provider twice",
+        "Within one source (one package, one plugin, the settings) a provider is declared once per key. Across "
+        "sources both are candidates and precedence decides.",
+    ),
+    "ONE205": Code(
+        "a factory outside the allowed prefixes",
+        "Settings may name factories of the packages in app.yml, of oneiric, of listed plugins, and of the prefixes "
+        "in `allow`.",
+    ),
+    "ONE206": Code(
+        "a factory that does not exist",
+        "`module:name` must be a class or function found in source text under a source root, in a listed plugin, or "
+        "among the built-ins.",
+    ),
+    "ONE207": Code(
+        "a plugin that is not installed",
+        "A distribution named under `plugins` is not installed, or has no entry point in the group "
+        "`oneiric.components`, or its entry point names no readable module.",
+    ),
+    "ONE208": Code(
+        "a plugin that is installed but not listed",
+        "A distribution offers components that app.yml does not list under `plugins`; they take no part.",
+        "note",
+    ),
+    # 3xx: decisions
+    "ONE301": Code(
+        "a selection or setting that names no candidate",
+        "Nothing declares this provider for the key. Nothing falls through silently: correct the name or declare it.",
+    ),
+    "ONE302": Code(
+        "a selected candidate is filtered out",
+        "What is selected must pass the filters: required capabilities, and the target's Python version and platform.",
+    ),
+    "ONE303": Code("every candidate is filtered out", "No candidate of the key passes the filters."),
+    "ONE304": Code(
+        "decided by registration order alone",
+        "Two candidates are equal in every rule but the order of their declaration. Select one, or give one a higher "
+        "priority or stack level.",
+        "warning",
+    ),
+    "ONE305": Code("a key that does not exist", "Nothing declares a component for this key."),
+    # 4xx: links
+    "ONE401": Code("a need that nothing serves", "A component needs a key that has no candidate."),
+    "ONE402": Code("a cycle of needs", "Each component of the chain needs the next one, and the last needs the first."),
+    "ONE403": Code("an ambiguous need", "A need without a domain names a key of several domains: write `domain:key`."),
+    "ONE404": Code("a need that is no parameter", "A need is handed to the factory by the parameter of that name."),
+    "ONE405": Code(
+        "a candidate that does not fit its port",
+        "Every candidate of a key offers the methods of the key's port, callable as the port's users call them.",
+    ),
+    "ONE406": Code(
+        "a port that cannot be used",
+        "A port is a `typing.Protocol` found in source text, made of methods alone, and the same wherever it is named.",
+    ),
+    "ONE407": Code("a setting that is no parameter", "Settings are the parameters of the factories they are for."),
+    "ONE408": Code("a setting of the wrong type", "The value does not fit the annotation of the factory's parameter."),
+    "ONE409": Code(
+        "a required setting is missing", "The factory has a parameter without default that nothing supplies."
+    ),
+    "ONE410": Code(
+        "a secret in plain text",
+        "A secret parameter takes a reference such as ${ONEIRIC_SECRET_NAME}, never a literal or a default; a URL "
+        "literal holds no password. Nothing secret may reach a committed file.",
+    ),
+    "ONE411": Code(
+        "a malformed reference",
+        "References are ${NAME} or ${NAME:-default}; `$${` stands for a plain `${`. Only values of provider_settings "
+        "hold references.",
+    ),
+    "ONE412": Code(
+        "secrets that need secrets",
+        "The secrets component is what secret references are asked of, so neither it nor what it needs may hold one.",
+    ),
+    "ONE413": Code(
+        "two keys with one attribute name",
+        "In the wiring a key is an attribute: characters an identifier cannot have become `_`. Rename one of the keys.",
+    ),
+    "ONE414": Code(
+        "a setting that looks like a secret",
+        "The name suggests a secret, but the parameter is plain text, so the value is committed for all to read. "
+        "Annotate the parameter as `oneiric.Secret` and use a reference.",
+        "warning",
+    ),
+    # 5xx: outputs
+    "ONE501": Code("the output cannot be written", "The output folder or a file in it cannot be created or replaced."),
+    "ONE502": Code("the outputs are stale", "The settings or sources say otherwise now. Run `oneiric compile`."),
+    "ONE503": Code(
+        "the outputs were edited by hand",
+        "wiring.py and explain.json disagree: one was edited, or a compile was interrupted. Run `oneiric compile`.",
+    ),
+    "ONE504": Code("the report is not readable", "The file is no explain report of a format this release reads."),
+}

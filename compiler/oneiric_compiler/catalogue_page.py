@@ -1,0 +1,36 @@
+"""The documentation page of all diagnostics: `python -m oneiric_compiler.catalogue_page > docs/diagnostics.md`."""
+
+from __future__ import annotations
+
+import sys
+
+from oneiric_compiler.catalogue import CODES
+
+_HEAD = """# Diagnostics
+
+Made from the table in `oneiric_compiler/catalogue.py`; `oneiric explain-code ONE110` tells the same.
+Errors fail a compile; warnings do with `--strict`; notes never do.
+"""
+_GROUPS = {
+    "1": "Settings files",
+    "2": "Candidates",
+    "3": "Decisions",
+    "4": "Links: needs, ports and settings",
+    "5": "Outputs",
+}
+
+
+def page() -> str:
+    """The page, in Markdown."""
+    parts = [_HEAD]
+    group = ""
+    for code, known in CODES.items():
+        if code[3] != group:
+            group = code[3]
+            parts.append(f"## {_GROUPS[group]}\n")
+        parts.append(f"### {code}: {known.title}\n\n{known.severity.capitalize()}. {known.explanation}\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

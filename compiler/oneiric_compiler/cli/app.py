@@ -1,0 +1,62 @@
+"""The application: its global options and its commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oneiric_compiler.cli import compile, demo, explain, explain_code, init, list
+from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.output import result_text, styled
+
+app = typer.Typer(
+    name="oneiric",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich" if styled(sys.stdout) and styled(sys.stderr) else None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def version() -> str:
+    """The release of the installed distribution."""
+    from importlib.metadata import version as installed
+
+    return installed("oneiric")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        result_text(f"oneiric {version()}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def oneiric(
+    context: typer.Context,
+    project: Annotated[Path, typer.Option(metavar="DIR", help="The project's root folder.")] = Path(),
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the release and exit."),
+    ] = False,
+) -> None:
+    """Compiles which component serves which key, and why, ahead of time.
+
+    Exit codes: 0 fine; 1 a finding (stale, edited, differs); 2 invalid input or usage.
+    """
+    if not project.is_dir():
+        raise CommandError(
+            f"{project} is not a folder", help="--project names the folder that holds settings/"
+        )
+    context.obj = project
+
+
+app.command("init")(init.init)
+app.command("compile")(compile.compile)
+app.command("explain")(explain.explain)
+app.command("list")(list.list_keys)
+app.command("explain-code")(explain_code.explain_code)
+app.command("demo")(demo.demo)

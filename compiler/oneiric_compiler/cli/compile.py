@@ -1,0 +1,107 @@
+"""`oneiric compile`: settings in, wiring and report out."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oneiric_compiler.cli.errors import CommandError, compiler_extra
+from oneiric_compiler.cli.output import result, result_text
+
+if TYPE_CHECKING:
+    from oneiric_compiler.diagnostics import Diagnostics
+    from oneiric_compiler.read import Project
+
+
+class Format(StrEnum):
+    text = "text"
+    json = "json"
+    sarif = "sarif"
+    github = "github"
+
+
+def compile(
+    context: typer.Context,
+    profile: Annotated[
+        str | None, typer.Option(metavar="P", help="This profile alone (default: every one).")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing: 0 fresh, 1 stale or edited, 2 errors.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+    format: Annotated[Format, typer.Option(help="How diagnostics are written.")] = Format.text,
+    overrides: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An operator's swaps; with --out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; with --overrides.")] = None,
+) -> None:
+    """Compile the settings of every profile into a wiring and a report."""
+    if (overrides is None) != (out is None):
+        raise CommandError("--overrides and --out go together")
+    if overrides is not None and check:
+        raise CommandError("--check compares the committed outputs, which no overrides take part in")
+    with compiler_extra("compile"):
+        from oneiric_compiler.cli import projects
+        from oneiric_compiler.diagnostics import Diagnostics
+
+    diagnostics = Diagnostics(strict=strict)
+    project = projects.project_at(context.obj, overrides)
+    files = _check(project, diagnostics, profile=profile) if check else _compile(project, diagnostics, profile, out)
+    code = projects.exit_code(diagnostics)
+    status = ("fresh" if check else "compiled", "differs", "failed")[code]
+    _show(diagnostics, format, project, files, status)
+    raise typer.Exit(code)
+
+
+def _compile(project: Project, diagnostics: Diagnostics, profile: str | None, out: Path | None) -> list[Path]:
+    """Compiles and writes; the reports and wirings written."""
+    from dataclasses import replace
+
+    with compiler_extra("compile"):
+        from oneiric_compiler.pipeline import compile_project
+        from oneiric_compiler.write import write
+
+    outputs = compile_project(project, diagnostics, profile=profile)
+    if outputs is None:
+        return []
+    if out is not None:
+        own = {name: ("" if name == "default" else name, files) for name, (_, files) in outputs.profiles.items()}
+        outputs = replace(outputs, root=out.resolve(), profiles=own)
+    write(outputs, diagnostics)
+    return [
+        outputs.root / folder / file for folder, files in outputs.profiles.values() for file in sorted(files)
+    ]
+
+
+def _check(project: Project, diagnostics: Diagnostics, profile: str | None) -> list[Path]:
+    from oneiric_compiler.write import check
+
+    check(project, diagnostics, profile=profile)
+    return []
+
+
+def _show(diagnostics: Diagnostics, format: Format, project: Project, files: list[Path], status: str) -> None:
+    from oneiric_compiler import render
+    from oneiric_compiler.cli import projects
+
+    found = projects.as_seen(diagnostics, project.root)
+    shown = [Path(os.path.relpath(file)).as_posix() for file in files]
+    if format is Format.json:
+        result_text(render.as_json(found, status=status, files=[*shown]))
+    elif format is Format.sarif:
+        from oneiric_compiler.cli.app import version
+
+        result_text(render.as_sarif(found, version=version()))
+    elif format is Format.github:
+        result_text(render.as_github(found))
+    else:
+        projects.show(found)
+        if status == "fresh":
+            result([[("fresh", "green")]])
+        elif status == "compiled":
+            wirings = [file for file in shown if file.endswith("wiring.py")]
+            result([[("compiled ", "green"), (wiring, "plain")] for wiring in wirings])

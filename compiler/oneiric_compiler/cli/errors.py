@@ -1,0 +1,49 @@
+"""What a command answers when it cannot do what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from oneiric_compiler.paint import Line
+from oneiric_compiler.redact import mask_urls, visible
+
+COMPILER_MODULES = frozenset(("cryptography", "httpx", "jinja2", "jsonschema", "yaml"))
+
+
+class CommandError(Exception):
+    """Invalid input or usage; ends the command with exit code 2."""
+
+    def __init__(self, message: str, *, help: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.help, self.code = message, help, code
+
+    @classmethod
+    def of_system(cls, error: OSError) -> CommandError:
+        """What the operating system refused."""
+        about = f"{error.filename}: " if error.filename else ""
+        return cls(f"{about}{error.strerror or error}")
+
+    def lines(self) -> list[Line]:
+        kind = f"error[{self.code}]" if self.code else "error"
+        lines: list[Line] = [[(kind, "red"), (f": {visible(mask_urls(self.message))}", "bold")]]
+        if self.help:
+            lines.append(
+                [("  = ", "blue"), ("help", "bold"), (f": {visible(mask_urls(self.help))}", "plain")]
+            )
+        return lines
+
+
+@contextmanager
+def compiler_extra(command: str) -> Iterator[None]:
+    """Imports in its block that need the extra `compiler` fail with an error naming the extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in COMPILER_MODULES:
+            raise
+        raise CommandError(
+            f"`oneiric {command}` needs the extra `compiler` of oneiric (no module `{missing}` here)",
+            help="install oneiric with its extra `compiler`; what only reads a report works without it",
+        ) from error

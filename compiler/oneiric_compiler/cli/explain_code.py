@@ -1,0 +1,38 @@
+"""`oneiric explain-code`: more about a diagnostic."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Annotated
+
+import typer
+
+from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.output import result
+from oneiric_compiler.paint import Line
+
+
+def explain_code(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="Such as ONE110; all codes without it.")
+    ] = None,
+) -> None:
+    """Tell what a diagnostic's code means and what to do; without CODE, list them all."""
+    from oneiric_compiler.catalogue import CODES
+
+    if code is None:
+        lines: list[Line] = [
+            [(each, "bold"), (f"  {known.severity:<7}  {known.title}", "plain")]
+            for each, known in CODES.items()
+        ]
+        result(lines)
+        return
+    known = CODES.get(code.upper())
+    if known is None:
+        from oneiric_compiler.diagnostics import nearest
+
+        near = nearest(code.upper(), CODES)
+        help = f"did you mean `{near}`? " if near else ""
+        raise CommandError(f"there is no code `{code}`", help=f"{help}`oneiric explain-code` lists them all")
+    body: list[Line] = [[(line, "plain")] for line in textwrap.wrap(known.explanation, 80)]
+    result([[(f"{known.severity}[{code.upper()}]", "bold"), (f": {known.title}", "plain")], [], *body])

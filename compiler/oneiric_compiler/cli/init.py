@@ -1,0 +1,68 @@
+"""`oneiric init`: a project to start from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from oneiric_compiler.cli.errors import CommandError, compiler_extra
+from oneiric_compiler.cli.output import log, result
+from oneiric_compiler.paint import Line
+from oneiric_compiler.redact import visible
+
+_NEXT = (
+    ("python main.py", "take two orders"),
+    ("oneiric explain service:payments", "why this provider"),
+    ("oneiric list", "every key and what serves it"),
+    ("oneiric compile --check", "in CI: is the output what the settings say?"),
+)
+
+
+def init(
+    context: typer.Context,
+    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Where (default: here).")] = None,
+) -> None:
+    """Start a project: settings with embedded defaults, a small example package, compiled once."""
+    root: Path = context.obj / directory if directory else context.obj
+    with compiler_extra("init"):
+        from oneiric_compiler.cli import projects
+        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.pipeline import compile_project
+        from oneiric_compiler.write import write
+    from oneiric_compiler import scaffold
+
+    if os.path.lexists(root / "settings" / "app.yml"):
+        raise CommandError(
+            f"{root / 'settings' / 'app.yml'} exists: this is a project already",
+            help="`oneiric compile` compiles it",
+        )
+    written, left = scaffold.write_new(root, scaffold.project_files(scaffold.project_name(root.resolve())))
+    log(_told("written", written) + (_told("left as it is", left) if left else []))
+    diagnostics = Diagnostics()
+    outputs = compile_project(projects.project_at(root), diagnostics)
+    if outputs is not None:
+        write(outputs, diagnostics)
+    projects.show(projects.as_seen(diagnostics, root))
+    if projects.exit_code(diagnostics):
+        raise typer.Exit(2)
+    result(_next_steps(root))
+
+
+def _told(what: str, names: list[str]) -> list[Line]:
+    return [[(f"{what:<14} ", "dim"), (visible(name), "plain")] for name in names]
+
+
+def _next_steps(root: Path) -> list[Line]:
+    here = os.path.relpath(root)
+    steps = ((f"cd {quote(here)}", ""), *_NEXT) if here != "." else _NEXT
+    wide = max(len(command) for command, _ in steps)
+    lines: list[Line] = [
+        [("compiled into ", "green"), (f"{here}/generated" if here != "." else "generated", "plain")]
+    ]
+    lines += [[], [("next:", "bold")]]
+    lines += [[(f"  {visible(command):<{wide}}  ", "cyan"), (about, "plain")] for command, about in steps]
+    return lines

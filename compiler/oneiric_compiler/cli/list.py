@@ -1,0 +1,31 @@
+"""`oneiric list`: every key, what serves it, and what stands in its shadow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oneiric_compiler.cli.output import result, result_json
+
+
+def list_keys(
+    context: typer.Context,
+    domain: Annotated[str | None, typer.Option(metavar="D", help="The keys of this domain alone.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="P", help="The profile (default: the base).")] = None,
+    from_report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read this report: no settings, no imports.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """List each key with its provider, the rule that decided, and the candidates that did not win."""
+    from oneiric_compiler import explain as telling
+    from oneiric_compiler.cli import reports
+
+    report, _ = reports.load(context.obj, profile, from_report)
+    keys = reports.of_domain(report, domain)
+    if json:
+        result_json(telling.listing_document(report, keys))
+    else:
+        result(telling.listing(keys))

@@ -1,0 +1,157 @@
+"""Finding the report a command is about: a given file, or the committed one of the project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from oneiric.report import Binding, Report, ReportError, read_report
+
+from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.output import warn
+from oneiric_compiler.diagnostics import nearest
+from oneiric_compiler.explain import Locate
+
+
+def load(root: Path, profile: str | None, from_report: Path | None) -> tuple[Report, Locate]:
+    """The report, and what finds its places: in the project's files, or nowhere for a report from elsewhere.
+
+    Warns when a committed report is not what a compile would write now, where the compiler is installed.
+    """
+    if from_report is not None:
+        report = _read(from_report)
+        if profile is not None and profile != report.profile:
+            raise CommandError(f"{from_report} is of profile `{report.profile}`, not `{profile}`")
+        return report, str
+    settings = settings_folder(root)
+    if not (settings / "app.yml").is_file():
+        raise CommandError(
+            f"{root.resolve()} is no project: it has no settings/app.yml",
+            help="name the project's folder with `oneiric --project DIR`, or start one: `oneiric init DIR`",
+            code="ONE101",
+        )
+    path = _committed(root, settings, profile)
+    report = _read(path)
+    _warn_when_stale(root, profile)
+
+    from oneiric_compiler.places import Locator
+
+    return report, Locator(root, settings)
+
+
+def settings_folder(root: Path) -> Path:
+    """The folder that is shown as `settings/`."""
+    return root / (os.environ.get("ONEIRIC_CONFIG") or "settings")
+
+
+def of_domain(report: Report, domain: str | None) -> Mapping[str, Binding]:
+    """The keys of one domain, or all. Raises CommandError for a domain without keys."""
+    domains = sorted({key.partition(":")[0] for key in report.bindings})
+    if domain is not None and domain not in domains:
+        near = nearest(domain, domains)
+        raise CommandError(
+            f"no key is bound in domain `{domain}`",
+            help=f"did you mean `{near}`?" if near else f"domains with keys: {', '.join(domains) or 'none'}",
+        )
+    return {
+        key: binding
+        for key, binding in sorted(report.bindings.items())
+        if domain is None or key.startswith(f"{domain}:")
+    }
+
+
+def full_key(report: Report, key: str, domain: str | None) -> str:
+    """The full name of a key of the report. Raises CommandError with the nearest names for any other."""
+    named_domain, colon, name = key.rpartition(":")
+    if colon and domain is not None and named_domain != domain:
+        raise CommandError(f"`{key}` is not of domain `{domain}`", help="leave out --domain")
+    full = key if colon else f"{domain or 'adapter'}:{key}"
+    if full in report.bindings:
+        return full
+    raise CommandError(
+        f"nothing is bound to `{full}`", help=_near_keys(full, name, report.bindings), code="ONE305"
+    )
+
+
+def of_tenant(report: Report, keys: Mapping[str, Binding], tenant: str) -> dict[str, Binding]:
+    """The bindings as the tenant gets them. Raises CommandError for a tenant the report does not know."""
+    known = tenants(report)
+    if tenant not in known:
+        near = nearest(tenant, known)
+        shown = ", ".join(sorted(known)) or "none"
+        raise CommandError(
+            f"the report knows no tenant `{tenant}`",
+            help=f"did you mean `{near}`?" if near else f"tenants: {shown}",
+        )
+    return {key: binding.tenants.get(tenant, binding) for key, binding in keys.items()}
+
+
+def tenants(report: Report) -> set[str]:
+    """Every tenant of a report: those with a settings file, and those that get an instance of their own."""
+    inputs = report.raw.get("inputs")
+    files = inputs.get("settings") if isinstance(inputs, Mapping) else None
+    paths = [Path(file) for file in files if isinstance(file, str)] if isinstance(files, Iterable) else []
+    named = {path.stem for path in paths if path.parent.as_posix() == "settings/tenants"}
+    return named.union(*(binding.tenants for binding in report.bindings.values()))
+
+
+def _near_keys(full: str, name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    same_name = [key for key in sorted(known) if key.partition(":")[2] == name]
+    near = same_name or get_close_matches(full, sorted(known), n=3, cutoff=0.6)
+    if not near:
+        return "`oneiric list` shows every key"
+    return "did you mean " + " or ".join(f"`{key}`" for key in near) + "?"
+
+
+def _read(path: Path) -> Report:
+    try:
+        return read_report(path)
+    except ReportError as error:
+        raise CommandError(str(error), code="ONE504") from error
+
+
+def _committed(root: Path, settings: Path, profile: str | None) -> Path:
+    named = profile not in (None, "default")
+    if profile is not None and not profile.isidentifier():
+        raise CommandError(
+            f"`{profile}` is no name of a profile", help="profiles are identifiers", code="ONE114"
+        )
+    folder = root / _output(settings)
+    path = (folder / profile if profile is not None and named else folder) / "explain.json"
+    if not path.is_file():
+        of_profile = f" of profile `{profile}`" if named else ""
+        compiled = sorted(each.parent.name for each in folder.glob("*/explain.json")) if named else []
+        raise CommandError(
+            f"there is no report{of_profile}: {path} does not exist",
+            help="run `oneiric compile` first" + (f"; compiled: {', '.join(compiled)}" if compiled else ""),
+        )
+    return path
+
+
+def _output(settings: Path) -> str:
+    """The output folder that app.yml states; `generated` where it states none or cannot be read here."""
+    try:
+        from oneiric_compiler.documents import read_document
+    except ModuleNotFoundError:
+        return "generated"
+    from oneiric_compiler.diagnostics import Diagnostics
+
+    document = read_document(settings / "app.yml", "settings/app.yml", Diagnostics())
+    stated = document.value.get("output") if document and isinstance(document.value, dict) else None
+    return stated if isinstance(stated, str) else "generated"
+
+
+def _warn_when_stale(root: Path, profile: str | None) -> None:
+    from oneiric_compiler.cli.errors import COMPILER_MODULES
+
+    try:
+        from oneiric_compiler.cli.projects import differs_from_settings
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in COMPILER_MODULES:
+            raise
+        return
+    if reason := differs_from_settings(root, profile):
+        warn(reason)

@@ -1,0 +1,118 @@
+"""What a user did wrong, as values: code, place, reason, help. Nothing here draws them; `render` does."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from oneiric_compiler.catalogue import CODES
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A text that places point into: `path` as shown to people, relative and with `/`."""
+
+    path: str
+    text: str
+
+    def line(self, number: int) -> str:
+        """Line `number`, counted from 1, without its end; empty when there is no such line."""
+        lines = self.text.split("\n", number)
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a source: lines and columns count from 1, columns in characters, the end excluded."""
+
+    source: Source
+    line: int = 1
+    column: int = 1
+    end_line: int = 1
+    end_column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a fact was stated: a pointer that survives moved lines, and the span it has today."""
+
+    pointer: str
+    span: Span | None = None
+
+    def __str__(self) -> str:
+        return self.pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    code: str
+    message: str
+    span: Span | None = None
+    help: str | None = None
+    related: tuple[tuple[str, Span], ...] = ()
+    strict: bool = False
+
+    @property
+    def severity(self) -> Severity:
+        return "error" if self.strict else CODES[self.code].severity
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """Collects what is found, each finding once, whatever order it is found in."""
+
+    strict: bool = False
+    _found: dict[tuple[object, ...], Diagnostic] = field(default_factory=dict)
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        at: Place | Span | None = None,
+        *,
+        help: str | None = None,
+        related: Iterable[tuple[str, Place | Span | None]] = (),
+    ) -> None:
+        span = at.span if isinstance(at, Place) else at
+        others = tuple(
+            (label, other)
+            for label, place in related
+            if (other := place.span if isinstance(place, Place) else place) is not None
+        )
+        strict = self.strict and CODES[code].severity == "warning"
+        found = Diagnostic(code, message, span, help, others, strict)
+        where = (span.source.path, span.line, span.column) if span else ()
+        self._found.setdefault((code, message, where), found)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        """Sorted by file and place, those without a place first."""
+        return iter(sorted(self._found.values(), key=_position))
+
+    @property
+    def failed(self) -> bool:
+        return any(each.severity == "error" for each in self._found.values())
+
+
+def _position(each: Diagnostic) -> tuple[str, int, int, str, str]:
+    span = each.span
+    path, line, column = (span.source.path, span.line, span.column) if span else ("", 0, 0)
+    return path, line, column, each.code, each.message
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known name that `word` most likely meant, if one is near."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
+    """Help text naming the nearest name; else all of them when they are few; else `otherwise`."""
+    names = sorted(known)
+    if near := nearest(word, names):
+        return f"did you mean `{near}`?"
+    if otherwise is None and 0 < len(names) <= 12:
+        return "known: " + ", ".join(f"`{name}`" for name in names)
+    return otherwise

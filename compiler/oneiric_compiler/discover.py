@@ -1,0 +1,130 @@
+"""Reads `@component` declarations out of parsed modules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from oneiric_compiler.diagnostics import Diagnostics, Place, Span, did_you_mean
+from oneiric_compiler.documents import Document, Value
+from oneiric_compiler.model import Declaration, Key
+from oneiric_compiler.schema import report, validator
+from oneiric_compiler.sources import Function, Module, Sources, dotted_name
+
+_DECORATORS = frozenset(("oneiric.component", "oneiric.component.component"))
+
+
+def declarations(
+    sources: Sources, module: Module, domains: Iterable[str], diagnostics: Diagnostics
+) -> Iterator[Declaration]:
+    """The declarations of a module in the order of their lines; those that cannot be read are reported."""
+    if "component" not in module.source.text:
+        return
+    for node, decorator, top_level in _decorated(sources, module, module.tree.body, True):
+        if not top_level:
+            message = f"`{node.name}` is declared where it cannot be read from source"
+            help = "move it to the top level of the module, outside of `if`, `try`, functions and classes"
+            diagnostics.add("ONE203", message, module.span(decorator), help=help)
+        elif isinstance(decorator, ast.Call):
+            if found := _declaration(module, node, decorator, frozenset(domains), diagnostics):
+                yield found
+        else:
+            message = "`@component` needs its arguments"
+            help = 'write `@component("adapter", "cache", provider="mine")`'
+            diagnostics.add("ONE203", message, module.span(decorator), help=help)
+
+
+def _decorated(
+    sources: Sources, module: Module, body: list[ast.stmt], top_level: bool
+) -> Iterator[tuple[ast.ClassDef | Function, ast.expr, bool]]:
+    for statement in body:
+        if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            for decorator in statement.decorator_list:
+                if _is_component(sources, module, decorator):
+                    yield statement, decorator, top_level
+        for name in ("body", "orelse", "finalbody"):
+            yield from _decorated(sources, module, getattr(statement, name, []), False)
+        for handler in getattr(statement, "handlers", []):
+            yield from _decorated(sources, module, handler.body, False)
+
+
+def _is_component(sources: Sources, module: Module, decorator: ast.expr) -> bool:
+    name = dotted_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
+    if name is None or (name.partition(".")[0] not in module.imports and not module.stars):
+        return False
+    head, _, rest = name.partition(".")
+    imported = module.imports.get(head, f"{module.stars[0]}.{head}" if module.stars else head)
+    return (f"{imported}.{rest}" if rest else imported) in _DECORATORS
+
+
+def _declaration(
+    module: Module,
+    node: ast.ClassDef | Function,
+    call: ast.Call,
+    domains: frozenset[str],
+    diagnostics: Diagnostics,
+) -> Declaration | None:
+    arguments = _literals(module, call, diagnostics)
+    if arguments is None:
+        return None
+    fields: dict[str, Any] = {name: value for name, (value, _) in arguments.items()}
+    document = Document(module.source)
+    at = module.span(call)
+    document.spans = {(): (at, at)} | {(name,): (span, span) for name, (_, span) in arguments.items()}
+    domain = fields.pop("domain", None)
+    if domain not in domains:
+        place = document.place("domain")
+        diagnostics.add("ONE203", f"`{domain}` is no domain", place, help=did_you_mean(str(domain), domains))
+        return None
+    fields["factory"] = f"{module.name}:{node.name}"
+    if isinstance(fields.get("os_platform"), str):
+        fields["os_platform"] = [fields["os_platform"]]
+    errors = list(validator("domain", "component").iter_errors(fields))
+    for error in errors:
+        report(error, document, diagnostics)
+    if errors:
+        return None
+    place = module.place(node)
+    places = {name: Place(place.pointer, document.place(name).span) for name in fields}
+    return Declaration(Key(domain, fields["key"]), fields["provider"], fields["factory"], place, fields, places)
+
+
+def _literals(module: Module, call: ast.Call, diagnostics: Diagnostics) -> dict[str, tuple[Value, Span]] | None:
+    found: dict[str, tuple[Value, Span]] = {}
+    named = [*zip(("domain", "key"), call.args, strict=False), *((each.arg, each.value) for each in call.keywords)]
+    complete = len(call.args) <= 2
+    if not complete:
+        diagnostics.add("ONE203", "`component` takes the domain and the key by position", module.span(call.args[2]))
+    for name, node in named:
+        span = module.span(node)
+        value = _literal(node)
+        if name is None or value is _NOT_LITERAL:
+            what = f"`{name}`" if name else "`**`"
+            message = f"{what} is not a literal, so it cannot be read from source"
+            diagnostics.add("ONE203", message, span, help="write the value out in the decorator")
+            complete = False
+        else:
+            if value is not None:
+                found[name] = (value, span)
+    return found if complete else None
+
+
+_NOT_LITERAL: Any = object()
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return _plain(ast.literal_eval(node))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return _NOT_LITERAL
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (str, int, float, type(None))):
+        return value
+    raise ValueError(value)

@@ -1,0 +1,227 @@
+"""YAML text to plain values with the place of each: a strict reading of YAML 1.2's core, on libyaml.
+
+Source of the scalar rules: YAML 1.2.2, section 10.3.2 (core schema).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import yaml
+
+from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span
+
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
+Path_: TypeAlias = tuple[str | int, ...]
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 32
+MAX_DIGITS = 300
+
+_NULL = frozenset(("", "~", "null", "Null", "NULL"))
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_UNDECODABLE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(slots=True)
+class Document:
+    """One settings file: its value, and for each path in it the spans of the key and of the value."""
+
+    source: Source
+    value: Value = None
+    spans: dict[Path_, tuple[Span, Span]] = field(default_factory=dict)
+    broken: bool = False
+
+    def place(self, *path: str | int, named: str | None = None, of_key: bool = False) -> Place:
+        """The place of `path`; `named` replaces its last part in the pointer (lists are named by content)."""
+        shown = path if named is None else (*path[:-1], named)
+        pointer = f"{self.source.path}#" + "".join(f"/{_escape(str(part))}" for part in shown)
+        while path and path not in self.spans:
+            path = path[:-1]
+        key, value = self.spans.get(path, (Span(self.source), Span(self.source)))
+        return Place(pointer, key if of_key else value)
+
+
+def _escape(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def read_document(path: Path, shown: str, diagnostics: Diagnostics) -> Document | None:
+    """The document at `path`, or None when it is not text; what is wrong with it goes to `diagnostics`."""
+    text = read_text(path, shown, diagnostics, limit=MAX_BYTES)
+    if text is None:
+        return None
+    return parse_document(Source(shown, text), diagnostics)
+
+
+def read_text(path: Path, shown: str, diagnostics: Diagnostics, *, limit: int | None = None) -> str | None:
+    """The UTF-8 text of a regular file within `limit` bytes, else None and a diagnostic."""
+    nowhere = Span(Source(shown, ""))
+    try:
+        if not path.is_file():
+            reason = "is not a regular file" if path.exists() else "does not exist"
+            diagnostics.add("ONE101", f"{shown} {reason}", nowhere)
+            return None
+        with path.open("rb") as stream:
+            data = stream.read() if limit is None else stream.read(limit + 1)
+    except OSError as error:
+        diagnostics.add("ONE101", f"{shown} cannot be read: {error.strerror}", nowhere)
+        return None
+    if limit is not None and len(data) > limit:
+        diagnostics.add("ONE103", f"{shown} is larger than {limit // 2**20} MiB", nowhere)
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", "replace")
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        source = Source(shown, data.decode("utf-8", "replace"))
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        diagnostics.add("ONE102", message, Span(source, line, column, line, column + 1))
+        return None
+
+
+def parse_document(source: Source, diagnostics: Diagnostics) -> Document:
+    """The value of a YAML text; a document with any error is `broken` and holds what could be read."""
+    document = Document(source)
+    events = _Events(source, diagnostics, document)
+    try:
+        events.read()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        span = Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else Span(source)
+        tab = "\t" in source.line(span.line)
+        problem = error.problem or error.context or "not YAML"
+        diagnostics.add("ONE104", problem, span, help="indent with spaces, not tabs" if tab else None)
+        document.broken = True
+    except yaml.YAMLError as error:
+        reason = getattr(error, "reason", None) or "not YAML"
+        position = getattr(error, "position", 0)
+        line = source.text.count("\n", 0, position) + 1
+        diagnostics.add("ONE104", str(reason), Span(source, line, 1, line, 2))
+        document.broken = True
+    except _TooDeepError as error:
+        diagnostics.add("ONE103", f"nested deeper than {MAX_DEPTH} levels", error.span)
+        document.broken = True
+    return document
+
+
+class _TooDeepError(Exception):
+    def __init__(self, span: Span) -> None:
+        self.span = span
+
+
+class _Events:
+    """Folds libyaml's events into values."""
+
+    def __init__(self, source: Source, diagnostics: Diagnostics, document: Document) -> None:
+        self.source, self.diagnostics, self.document = source, diagnostics, document
+        self.stream: Iterator[yaml.Event] = iter(yaml.parse(source.text, Loader=yaml.CLoader))
+
+    def read(self) -> None:
+        documents = 0
+        for event in self.stream:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._refuse("ONE105", "a second document in one file", self._span(event))
+                    return
+            elif not isinstance(event, (yaml.StreamStartEvent, yaml.StreamEndEvent, yaml.DocumentEndEvent)):
+                self.document.value = self._value(event, ())
+                span = self._span(event)
+                self.document.spans[()] = (span, span)
+
+    def _value(self, event: yaml.Event, path: Path_) -> Value:
+        span = self._span(event)
+        if len(path) > MAX_DEPTH:
+            raise _TooDeepError(span)
+        if isinstance(event, yaml.AliasEvent):
+            self._refuse("ONE105", f"an alias, `*{event.anchor}`", span)
+            return None
+        for trait, sign in (("anchor", "&"), ("tag", "")):
+            if name := getattr(event, trait, None):
+                self._refuse("ONE105", f"an {trait}, `{sign}{name}`" if sign else f"a tag, `{name}`", span)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, span)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        return self._mapping(path)
+
+    def _sequence(self, path: Path_) -> list[Value]:
+        items: list[Value] = []
+        while not isinstance(event := next(self.stream), yaml.SequenceEndEvent):
+            place = (*path, len(items))
+            span = self._span(event)
+            items.append(self._value(event, place))
+            self.document.spans[place] = (span, span)
+        return items
+
+    def _mapping(self, path: Path_) -> dict[str, Value]:
+        mapping: dict[str, Value] = {}
+        while not isinstance(event := next(self.stream), yaml.MappingEndEvent):
+            key_span = self._span(event)
+            key = self._value(event, (*path, "?"))
+            value_event = next(self.stream)
+            place = (*path, key if isinstance(key, str) else "?")
+            value = self._value(value_event, place)
+            if key == "<<" and isinstance(event, yaml.ScalarEvent) and not event.style:
+                self._refuse("ONE105", "a merge key, `<<`", key_span)
+            elif not isinstance(key, str):
+                self._refuse("ONE106", "a key that is not a string", key_span, help="put the key in quotes")
+            elif key in mapping:
+                first = self.document.spans[(*path, key)][0]
+                self._refuse("ONE106", f"`{key}` stands twice in one mapping", key_span, first=first)
+            else:
+                mapping[key] = value
+                self.document.spans[place] = (key_span, self._span(value_event))
+        return mapping
+
+    def _scalar(self, event: yaml.ScalarEvent, span: Span) -> Value:
+        text: str = event.value
+        if _UNDECODABLE.search(text):
+            self._refuse("ONE107", "text with an unpaired surrogate", span)
+            return ""
+        if event.style:
+            return text
+        if text in _NULL:
+            return None
+        if text in _BOOL:
+            return _BOOL[text]
+        if _NOT_FINITE.fullmatch(text):
+            self._refuse("ONE107", f"`{text}` is not a finite number", span, help="quote it if it is text")
+            return None
+        if _INT.fullmatch(text) or _FLOAT.fullmatch(text):
+            return self._number(text, span)
+        return text
+
+    def _number(self, text: str, span: Span) -> int | float | None:
+        if len(text) > MAX_DIGITS:
+            self._refuse("ONE107", f"a number of {len(text)} characters", span, help="quote it if it is text")
+            return None
+        if text.startswith(("0x", "0o")):
+            return int(text, 0)
+        if _INT.fullmatch(text):
+            return int(text)
+        number = float(text)
+        if number in (float("inf"), float("-inf")):
+            self._refuse("ONE107", f"`{text}` is too large a number", span, help="quote it if it is text")
+            return None
+        return number
+
+    def _refuse(
+        self, code: str, message: str, span: Span, *, help: str | None = None, first: Span | None = None
+    ) -> None:
+        self.document.broken = True
+        self.diagnostics.add(code, message, span, help=help, related=[("first here", first)])
+
+    def _span(self, event: yaml.Event) -> Span:
+        start, end = event.start_mark, event.end_mark
+        assert start is not None and end is not None
+        return Span(self.source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)

@@ -1,0 +1,235 @@
+"""Stage 6: the report to the wiring: `wiring.py`, and `tenants.jsonl` where tenants differ."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jinja2
+
+from oneiric_compiler.link import attribute_name
+from oneiric_compiler.report import Report
+from oneiric_compiler.resources import templates
+
+_RESERVED = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))
+
+
+@dataclass(frozen=True, slots=True)
+class DomainCode:
+    """What the template needs of a domain: its names, and the blocks of its keys."""
+
+    attribute: str
+    class_name: str
+    body: str
+
+
+def emit(report: Report) -> dict[str, str]:
+    """The files of a wiring by name, as the report says they are."""
+    sections: dict[str, str] = report["domains"]
+    by_domain: dict[str, dict[str, Report]] = {}
+    for key, binding in report["bindings"].items():
+        by_domain.setdefault(key.partition(":")[0], {})[key] = binding
+    domains = [_domain(sections, name, bindings) for name, bindings in sorted(by_domain.items())]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates()),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    text = environment.get_template("wiring.py.j2").render(
+        app=quoted(report["app"]), profile=quoted(report["profile"]), domains=domains
+    )
+    files = {"wiring.py": text}
+    if lines := sorted(_tenant_lines(report)):
+        files["tenants.jsonl"] = "\n".join(lines) + "\n"
+    return files
+
+
+def quoted(text: str) -> str:
+    """A Python string literal in ASCII, the same on every Python version."""
+    return json.dumps(text, ensure_ascii=False).encode("ascii", "backslashreplace").decode()
+
+
+def _domain(sections: Mapping[str, str], name: str, bindings: Mapping[str, Report]) -> DomainCode:
+    attribute = sections[name]
+    class_name = "".join(part.capitalize() for part in attribute.split("_"))
+    promised = {key: found for key, binding in bindings.items() if (found := _promised(binding))}
+    names = Counter(reference.rpartition(":")[2] for reference in set(promised.values()))
+    taken = _RESERVED | {attribute_name(key.partition(":")[2]) for key in bindings} | {class_name}
+    blocks = []
+    for key, binding in bindings.items():
+        short = promised[key].rpartition(":")[2] if key in promised else "object"
+        alias = f"{short}_{attribute_name(key.partition(':')[2])}"
+        local = alias if short in taken or names[short] > 1 else short
+        blocks.append("\n".join(_block(sections, key, binding, promised.get(key), local)))
+    return DomainCode(attribute, f"{class_name}_" if class_name in _RESERVED else class_name, "\n\n".join(blocks))
+
+
+def _promised(binding: Report) -> str | None:
+    """What the key's users may rely on: its port, else the class of its winner."""
+    return binding.get("port") or binding.get("result")
+
+
+def _block(sections: Mapping[str, str], key: str, binding: Report, promised: str | None, local: str) -> Iterator[str]:
+    if promised:
+        module, _, name = promised.partition(":")
+        yield "if TYPE_CHECKING:"
+        yield f"    from {module} import {name}" + (f" as {local}" if local != name else "")
+        yield ""
+    yield from _bind(key, binding, promised)
+    awaited = "async " if binding.get("async") else ""
+    yield f"{awaited}def {attribute_name(key.partition(':')[2])}(self) -> {local}:"
+    yield f'    """{_docstring(binding)}"""'
+    body = _Body(sections)
+    made = body.imported(binding["factory"])
+    arguments = [f"{name}={body.expression(expr)}," for name, expr in _arguments(binding).items()]
+    yield from (f"    from {module} import {names}" for module, names in body.imports())
+    call = f"    return {'await ' if awaited else ''}{made}("
+    yield from (call, *(f"        {argument}" for argument in arguments), "    )") if arguments else (f"{call})",)
+
+
+def _bind(key: str, binding: Report, promised: str | None) -> Iterator[str]:
+    options = [f"provider={quoted(binding['provider'])}"]
+    if promised:
+        options.append(f"port={quoted(promised)}")
+    options.extend(f"{name}={value}" for name, value in _options(binding))
+    head = f"@bind({quoted(key)}, {quoted(binding['fingerprint'])},"
+    yield head
+    yield from (f"      {option}," for option in options[:-1])
+    yield f"      {options[-1]})"
+
+
+def _options(binding: Report) -> Iterator[tuple[str, str]]:
+    if binding["needs"]:
+        yield "needs", _tuple(sorted(set(binding["needs"].values())))
+    if binding.get("secrets"):
+        yield "secrets", _tuple(binding["secrets"])
+    if binding.get("eager"):
+        yield "eager", "True"
+    if binding.get("python"):
+        yield "python", quoted(binding["python"])
+    if binding.get("os"):
+        yield "os", _tuple(binding["os"])
+
+
+def _tuple(items: list[str]) -> str:
+    return f"({', '.join(quoted(item) for item in items)}{',' if len(items) == 1 else ''})"
+
+
+def _docstring(binding: Report) -> str:
+    text = f"{binding['provider']}: {binding['because']}"
+    return quoted(text)[1:-1]
+
+
+def _arguments(binding: Report) -> dict[str, dict[str, Any]]:
+    """The factory's arguments as expressions, settings first."""
+    settings = {
+        name: setting.get("expr") or {"value": setting["value"]} for name, setting in binding["settings"].items()
+    }
+    return {**settings, **{name: {"need": key} for name, key in binding["needs"].items()}}
+
+
+def _tenant_lines(report: Report) -> Iterator[str]:
+    for key, binding in report["bindings"].items():
+        for tenant, own in binding["tenants"].items():
+            if not own.get("shared"):
+                line = {"tenant": tenant, "key": key, "provider": own["provider"], "fingerprint": own["fingerprint"]}
+                line["factory"] = own["factory"]
+                if promised := _promised(binding):
+                    line["port"] = promised
+                line["arguments"] = _arguments(own)
+                line["needs"] = sorted(set(own["needs"].values()))
+                optional = ("async", "secrets", "eager", "python", "os")
+                yield json.dumps({**line, **{name: own[name] for name in optional if name in own}})
+
+
+@dataclass(slots=True)
+class _Body:
+    """Writes expressions as Python and remembers what they import."""
+
+    sections: Mapping[str, str]
+    _names: dict[str, str] = field(default_factory=dict)
+
+    def imported(self, reference: str) -> str:
+        """The local name of `module:name` in the block."""
+        if reference not in self._names:
+            name = reference.rpartition(":")[2]
+            while name in self._names.values():
+                name += "_"
+            self._names[reference] = name
+        return self._names[reference]
+
+    def imports(self) -> Iterator[tuple[str, str]]:
+        """Module and names, sorted by module."""
+        by_module: dict[str, list[str]] = {}
+        for reference, local in self._names.items():
+            module, _, name = reference.partition(":")
+            by_module.setdefault(module, []).append(name if name == local else f"{name} as {local}")
+        return ((module, ", ".join(sorted(names))) for module, names in sorted(by_module.items()))
+
+    def expression(self, expr: Mapping[str, Any]) -> str:
+        if "value" in expr:
+            return _literal(expr["value"])
+        if "secret" in expr:
+            return f"self._secret({quoted(expr['secret'])})" + (".reveal()" if expr.get("reveal") else "")
+        if "env" in expr:
+            return self._variable(expr)
+        if "text" in expr:
+            return self._text(expr)
+        if "path" in expr:
+            return f"{self.imported('pathlib:Path')}({quoted(expr['path'])})"
+        if "enum" in expr:
+            return f"{self.imported(expr['enum'])}.{expr['name']}"
+        if "need" in expr:
+            domain, _, name = expr["need"].partition(":")
+            return f"self._wiring.{self.sections[domain]}.{attribute_name(name)}.live"
+        return self._container(expr)
+
+    def _container(self, expr: Mapping[str, Any]) -> str:
+        kind, items = next(iter(expr.items()))
+        if kind == "dict":
+            return "{" + ", ".join(f"{quoted(k)}: {self.expression(v)}" for k, v in items.items()) + "}"
+        inner = ", ".join(self.expression(item) for item in items)
+        if kind == "tuple":
+            return f"({inner}{',' if len(items) == 1 else ''})"
+        return f"[{inner}]" if kind == "list" else f"{kind}([{inner}])"
+
+    def _variable(self, expr: Mapping[str, Any]) -> str:
+        named = ", ".join(quoted(expr[name]) for name in ("env", "default") if name in expr)
+        kind = expr.get("as")
+        if kind is None:
+            return f"self._env({named})"
+        if isinstance(kind, str):
+            origin = {"bool": "oneiric.convert:boolean", "path": "pathlib:Path"}.get(kind)
+            return f"self._env_as({self.imported(origin) if origin else kind}, {named})"
+        if "enum" in kind:
+            return f"self._env_as({self.imported(kind['enum'])}.__getitem__, {named})"
+        choices = ", ".join(quoted(choice) for choice in kind["one_of"])
+        return f"self._env_as({self.imported('oneiric.convert:one_of')}({choices}), {named})"
+
+    def _text(self, expr: Mapping[str, Any]) -> str:
+        parts = expr["text"]
+        shape = "".join(part.replace("{", "{{").replace("}", "}}") if isinstance(part, str) else "{}" for part in parts)
+        values = [self._revealed(part) for part in parts if not isinstance(part, str)]
+        text = values[0] if shape == "{}" else f"{quoted(shape)}.format({', '.join(values)})"
+        kind = expr.get("as")
+        if kind is None:
+            return text
+        return f"{self.imported('oneiric:Secret' if kind == 'secret' else 'pathlib:Path')}({text})"
+
+    def _revealed(self, part: Mapping[str, Any]) -> str:
+        return self.expression({**part, "reveal": True} if "secret" in part else part)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, list):
+        return f"[{', '.join(_literal(item) for item in value)}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{quoted(name)}: {_literal(item)}" for name, item in value.items()) + "}"
+    return repr(value)

@@ -1,0 +1,281 @@
+"""Why each key is served by what serves it: a report told to a person, or handed on to a machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias, cast
+
+from oneiric.report import Binding, Candidate, Json, Report, Setting
+
+from oneiric_compiler.paint import Line
+from oneiric_compiler.redact import mask, mask_urls, secret_name, visible
+
+Locate: TypeAlias = Callable[[str], str]
+
+_RULES = {
+    "only-candidate": "nothing else could serve it",
+    "tenant-override": "an operator's swap for the tenant outranks all else",
+    "tenant-selection": "a tenant's selection outranks overrides and selections of the base",
+    "override": "an operator's swap outranks selections",
+    "profile-selection": "a profile's selection outranks the base's",
+    "selection": "a selection outranks priority, stack level and order",
+    "priority": "nothing is selected, so the highest priority wins",
+    "stack-level": "nothing is selected and priorities are equal, so the highest stack level wins",
+    "registration-order": "all else is equal, so the last declaration wins",
+}
+_LONGEST_VALUE = 80
+
+
+def tell(
+    report: Report, key: str, binding: Binding, locate: Locate, *, tenant: str | None = None
+) -> list[Line]:
+    """Everything about one key: winner, rule, losers, what is filtered out, settings, needs, tenants."""
+    lost, excluded = binding.judged()
+    of_tenant = f" for tenant {tenant}" if tenant else ""
+    title = (visible(key), visible(binding.provider))
+    lines: list[Line] = [
+        [(title[0], "bold"), (" is served by ", "plain"), (title[1], "green"), (of_tenant, "plain")]
+    ]
+    lines += _rows(_winner(binding, locate))
+    lines += _section("lost", _rows([(each.provider, _lost(each), _origin(each, locate)) for each in lost]))
+    lines += _section(
+        "filtered out", _rows([(each.provider, _excluded(each), _origin(each, locate)) for each in excluded])
+    )
+    lines += _section("settings", _rows(_settings(binding.settings, locate)))
+    lines += _section("needs", _tree(key, lambda each: _needs(report, each, {key: binding}), report))
+    lines += _section("needed by", _tree(key, report.needed_by, report))
+    lines += _section(
+        "tenants that differ",
+        _rows([(name, *_tenant(binding, each, locate)) for name, each in binding.tenants.items()]),
+    )
+    return lines
+
+
+def summary(report: Report, keys: Mapping[str, Binding], *, tenant: str | None = None) -> list[Line]:
+    """One line per key, grouped by domain: what serves it, and why."""
+    return _by_domain(keys, lambda key, binding: _why(report.bindings[key], binding, tenant))
+
+
+def listing(keys: Mapping[str, Binding]) -> list[Line]:
+    """One line per key, grouped by domain: what serves it, the rule, the candidates in its shadow."""
+    return _by_domain(keys, _shadow)
+
+
+def key_document(report: Report, key: str, binding: Binding, *, tenant: str | None = None) -> dict[str, Json]:
+    """The facts of one key, as the report has them, and who needs it."""
+    of_tenant: dict[str, Json] = {"tenant": tenant} if tenant else {}
+    facts: dict[str, Json] = {"app": report.app, "profile": report.profile, **of_tenant, "key": key}
+    return {**facts, "binding": _public(binding.raw), "needed_by": report.needed_by(key)}
+
+
+def report_document(report: Report, keys: Mapping[str, Binding]) -> dict[str, Json]:
+    """The report, with these keys alone."""
+    return {**report.raw, "bindings": {key: _public(binding.raw) for key, binding in keys.items()}}
+
+
+def listing_document(report: Report, keys: Mapping[str, Binding]) -> dict[str, Json]:
+    """For each key its provider, the rule, and the candidates in its shadow with the reason of each."""
+    rows: list[Json] = []
+    for key, binding in keys.items():
+        lost, excluded = binding.judged()
+        rows.append(
+            {
+                "key": key,
+                "provider": binding.provider,
+                "factory": binding.factory,
+                "decided_by": binding.decided_by,
+                "decided_at": binding.decided_at,
+                "shadowed": [{"provider": each.provider, "lost_by": each.lost_by} for each in lost],
+                "excluded": [
+                    {"provider": each.provider, "excluded_by": each.excluded_by} for each in excluded
+                ],
+                "tenants": sorted(binding.tenants),
+            }
+        )
+    return {"app": report.app, "profile": report.profile, "keys": rows}
+
+
+def _winner(binding: Binding, locate: Locate) -> list[tuple[str, str, str]]:
+    rule = _RULES.get(binding.decided_by)
+    facts = [
+        ("because", binding.because or "a component it needs differs", ""),
+        ("rule", f"{binding.decided_by}: {rule}" if rule else binding.decided_by, ""),
+        ("decided at", locate(binding.decided_at), ""),
+        ("factory", binding.factory, ""),
+    ]
+    facts += [("port", binding.port, "")] if binding.port else []
+    facts += [("declared", _origin(each, locate), "") for each in binding.candidates if each.won]
+    if binding.rebuilt_for:
+        facts.append(("own instance", "since it needs " + ", ".join(binding.rebuilt_for), ""))
+    return facts
+
+
+def _origin(each: Candidate, locate: Locate) -> str:
+    inferred = "" if each.priority_from in ("declared", "default") else f" from {each.priority_from}"
+    ranks = f"priority {each.priority}{inferred}, stack level {each.stack_level}"
+    return f"{locate(each.declared_at)} ({each.source}; {ranks})"
+
+
+def _lost(each: Candidate) -> str:
+    rule = each.lost_by or ""
+    if each.compared is None:
+        return f"by {rule}"
+    own, winning = map(_text, each.compared)
+    if rule in ("priority", "stack-level"):
+        return f"by {rule}: {own} is less than {winning}"
+    if rule == "registration-order":
+        return f"by {rule}: declared as number {own}, before number {winning}"
+    return f"by {rule}: {winning} is chosen, not {own}"
+
+
+def _excluded(each: Candidate) -> str:
+    rule = each.excluded_by or ""
+    if each.compared is None:
+        return f"by {rule}"
+    own, wanted = map(_text, each.compared)
+    told = {
+        "capability": f"has {own or 'none'}, required: {wanted}",
+        "python-version": f"runs on Python {own}, the target is {wanted}",
+        "os-platform": f"runs on {own}, the target is {wanted}",
+    }
+    return f"by {rule}: " + told.get(rule, f"{own}, wanted: {wanted}")
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text(each) for each in value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _settings(settings: Mapping[str, Setting], locate: Locate) -> list[tuple[str, str, str]]:
+    return [(name, _value(name, each), locate(each.stated_at)) for name, each in settings.items()]
+
+
+def _value(name: str, setting: Setting) -> str:
+    if setting.masked:
+        return "****"
+    if setting.reference is not None:
+        return mask_urls(setting.reference)
+    shown = json.dumps(_redacted(name, setting.value), ensure_ascii=False)
+    shown = shown if len(shown) <= _LONGEST_VALUE else shown[: _LONGEST_VALUE - 1] + "…"
+    return shown + (" (unchecked)" if setting.unchecked else "")
+
+
+def _redacted(name: str, value: Json) -> Json:
+    """The value with what a secret-looking name holds, and passwords in URLs, masked."""
+    if isinstance(value, Mapping):
+        return {each: _redacted(name if secret_name(name) else each, inner) for each, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_redacted(name, inner) for inner in value]
+    if secret_name(name) and value is not None:
+        return mask(_text(value))
+    return mask_urls(value) if isinstance(value, str) else value
+
+
+def _public(raw: Mapping[str, Json]) -> dict[str, Json]:
+    """A binding's facts without values that look secret."""
+    facts = dict(raw)
+    settings = cast("Mapping[str, Mapping[str, Json]]", raw.get("settings", {}))
+    tenants = cast("Mapping[str, Mapping[str, Json]]", raw.get("tenants", {}))
+    facts["settings"] = {name: _public_setting(name, each) for name, each in settings.items()}
+    if tenants:
+        facts["tenants"] = {name: _public(each) for name, each in tenants.items()}
+    return facts
+
+
+def _public_setting(name: str, setting: Mapping[str, Json]) -> Mapping[str, Json]:
+    if "value" not in setting or _redacted(name, setting["value"]) == setting["value"]:
+        return setting
+    return {"masked": True, "from": setting.get("from")}
+
+
+def _needs(report: Report, key: str, own: Mapping[str, Binding]) -> dict[str, list[str]]:
+    binding = own.get(key) or report.bindings.get(key)
+    needed: dict[str, list[str]] = {}
+    for parameter, need in (binding.needs if binding else {}).items():
+        needed.setdefault(need, []).append(parameter)
+    return needed
+
+
+def _tree(key: str, below: Callable[[str], Mapping[str, list[str]]], report: Report) -> list[Line]:
+    """Keys reached from `key`, indented by distance, each told of once."""
+    lines: list[Line] = []
+    seen = {key}
+    waiting = [(each, parameters, 0) for each, parameters in reversed(list(below(key).items()))]
+    while waiting:
+        each, parameters, depth = waiting.pop()
+        binding = report.bindings.get(each)
+        provider = f" ({binding.provider})" if binding else ""
+        again = " …" if each in seen and below(each) else ""
+        told = f"{each}{provider} as {', '.join(parameters)}{again}"
+        lines.append([("    " + "  " * depth + visible(told), "plain")])
+        if each not in seen:
+            seen.add(each)
+            waiting += [(next_, names, depth + 1) for next_, names in reversed(list(below(each).items()))]
+    return lines
+
+
+def _tenant(base: Binding, own: Binding, locate: Locate) -> tuple[str, str]:
+    if own.rebuilt_for and own.provider == base.provider:
+        return f"{own.provider}, its own instance since it needs {', '.join(own.rebuilt_for)}", ""
+    changed = [name for name, setting in own.settings.items() if setting != base.settings.get(name)]
+    if own.provider == base.provider and changed:
+        places = {locate(own.settings[name].stated_at): None for name in changed}
+        return f"{own.provider}, with its own {', '.join(changed)}", ", ".join(places)
+    return f"{own.provider} by {own.decided_by}", locate(own.decided_at)
+
+
+def _why(base: Binding, binding: Binding, tenant: str | None) -> str:
+    reason = binding.because or binding.decided_by
+    if binding.rebuilt_for:
+        reason = f"its own instance since it needs {', '.join(binding.rebuilt_for)}"
+    if tenant is not None:
+        return reason if binding is not base else f"{reason} (shared)"
+    differ = len(binding.tenants)
+    return reason + (f" ({differ} tenant{'s' * (differ != 1)} differ{'s' * (differ == 1)})" if differ else "")
+
+
+def _shadow(_: str, binding: Binding) -> str:
+    lost, excluded = binding.judged()
+    shadowed = [f"{each.provider} ({each.lost_by})" for each in lost]
+    shadowed += [f"{each.provider} (filtered out by {each.excluded_by})" for each in excluded]
+    return f"{binding.decided_by:<18}" + (f" before {', '.join(shadowed)}" if shadowed else "")
+
+
+def _by_domain(keys: Mapping[str, Binding], told: Callable[[str, Binding], str]) -> list[Line]:
+    names = max((len(key.partition(":")[2]) for key in keys), default=0)
+    providers = max((len(binding.provider) for binding in keys.values()), default=0)
+    lines: list[Line] = []
+    domain = None
+    for key, binding in sorted(keys.items()):
+        own_domain, _, name = key.partition(":")
+        if own_domain != domain:
+            lines += [[], [(visible(own_domain), "bold")]] if lines else [[(visible(own_domain), "bold")]]
+            domain = own_domain
+        cells = (f"  {visible(name):<{names}}  ", f"{visible(binding.provider):<{providers}}  ")
+        lines.append([(cells[0], "plain"), (cells[1], "green"), (visible(told(key, binding)), "plain")])
+    return lines
+
+
+def _section(title: str, lines: Iterable[Line]) -> list[Line]:
+    content = list(lines)
+    return [[], [(f"  {title}", "bold")], *content] if content else []
+
+
+def _rows(rows: list[tuple[str, str, str]]) -> list[Line]:
+    """Names in a column, each with a text; what stands third goes under the text, or beside it when short."""
+    shown = [tuple(map(visible, row)) for row in rows]
+    first = max((len(name) for name, _, _ in shown), default=0)
+    second = max((len(text) for _, text, _ in shown), default=0)
+    lines: list[Line] = []
+    for name, text, more in shown:
+        start = f"    {name:<{first}}  "
+        if more and len(start) + second + 2 + len(more) > 110:
+            lines.append([(start, "plain"), (text, "plain")])
+            lines.append([(" " * len(start) + more, "dim")])
+        else:
+            lines.append(
+                [(start, "plain"), (f"{text:<{second}}", "plain"), (f"  {more}" if more else "", "dim")]
+            )
+    return lines

@@ -1,0 +1,246 @@
+"""A setting's value, held against its parameter's type, as an expression that is evaluated at activation.
+
+Expressions are JSON (see `docs/wiring.md`): `emit` writes them as Python, the runtime evaluates those of tenants.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
+
+from oneiric_compiler.annotations import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
+from oneiric_compiler.diagnostics import did_you_mean
+from oneiric_compiler.documents import Value
+
+Expr: TypeAlias = dict[str, Any]
+
+SECRET_PREFIX = "ONEIRIC_SECRET_"
+_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
+_URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@\s:?#]*:(?P<password>[^/@\s]+)@")
+_CONVERTERS = {"int": "int", "float": "float", "bool": "bool", "Path": "path"}
+
+
+class Unfit(Exception):
+    """A value that cannot stand where it does: the code, what is wrong, and what to do."""
+
+    def __init__(self, code: str, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.help = code, message, help
+
+
+@dataclass(slots=True)
+class Converted:
+    """An expression, with the secrets it asks for and whether it reads anything at activation."""
+
+    expr: Expr
+    secrets: set[str] = field(default_factory=set)
+    reads: bool = False
+
+
+def convert(value: Value, type: Type) -> Converted:
+    """The expression of a setting; raises `Unfit` when the value does not fit the type."""
+    converted = Converted({})
+    converted.expr = _convert(value, type, converted)
+    return converted
+
+
+def _convert(value: Value, type: Type, into: Converted) -> Expr:
+    if isinstance(value, str):
+        parts = _parse(value)
+        if any(isinstance(part, re.Match) for part in parts):
+            into.reads = True
+            return _reference(value, parts, type, into)
+        value = "".join(cast("list[str]", parts))
+        _check_url(value)
+    if isinstance(type, AnyOf):
+        return _any_of(value, type, into)
+    if isinstance(type, Scalar) and type.name != "Any":
+        return _scalar(value, type)
+    if isinstance(type, Choice):
+        if not any(value == each and value.__class__ is each.__class__ for each in type.values):
+            help = did_you_mean(str(value), (str(each) for each in type.values))
+            raise Unfit("ONE408", f"{_shown(value)} is not one of {type}", help)
+        return {"value": value}
+    if isinstance(type, Enumeration):
+        return _member(value, type)
+    if isinstance(type, Many):
+        return _many(value, type, into)
+    return _anything(value, type, into)
+
+
+def _any_of(value: Value, type: AnyOf, into: Converted) -> Expr:
+    errors: list[Unfit] = []
+    for member in type.members:
+        try:
+            return _convert(value, member, into)
+        except Unfit as error:
+            errors.append(error)
+    special = [error for error in errors if error.code != "ONE408"]
+    if special:
+        raise special[0]
+    raise Unfit("ONE408", f"{_shown(value)} is not {type}")
+
+
+def _scalar(value: Value, type: Scalar) -> Expr:
+    fits = {
+        "str": isinstance(value, str),
+        "int": isinstance(value, int) and not isinstance(value, bool),
+        "float": isinstance(value, (int, float)) and not isinstance(value, bool),
+        "bool": isinstance(value, bool),
+        "None": value is None,
+        "Path": isinstance(value, str),
+        "Secret": False,
+    }
+    if type.name == "Secret" and value is not None:
+        raise Unfit("ONE410", "a secret is written out", "write a reference: ${ONEIRIC_SECRET_NAME}")
+    if not fits[type.name]:
+        help = "quote it to make it text" if type.name == "str" and isinstance(value, (int, float)) else None
+        raise Unfit("ONE408", f"{_shown(value)} is not {type}", help)
+    return {"path": value} if type.name == "Path" else {"value": value}
+
+
+def _member(value: Value, type: Enumeration) -> Expr:
+    if not isinstance(value, str) or value not in type.members:
+        help = did_you_mean(str(value), type.members)
+        raise Unfit("ONE408", f"{_shown(value)} is no member of {type}", help)
+    return {"enum": type.reference, "name": value}
+
+
+def _many(value: Value, type: Many, into: Converted) -> Expr:
+    if type.kind == "dict":
+        if not isinstance(value, dict):
+            raise Unfit("ONE408", f"{_shown(value)} is not {type}")
+        entries = {key: _convert(item, type.item, into) for key, item in value.items()}
+        plain = all("value" in each for each in entries.values())
+        return {"value": {k: e["value"] for k, e in entries.items()}} if plain else {"dict": entries}
+    if not isinstance(value, list):
+        raise Unfit("ONE408", f"{_shown(value)} is not {type}")
+    items = [_convert(item, type.item, into) for item in value]
+    if type.kind == "list" and all("value" in each for each in items):
+        return {"value": [each["value"] for each in items]}
+    return {type.kind: items}
+
+
+def _anything(value: Value, type: Type, into: Converted) -> Expr:
+    if isinstance(value, list):
+        return _many(value, Many("list", type), into)
+    if isinstance(value, dict):
+        return _many(value, Many("dict", type), into)
+    return {"value": value}
+
+
+def _reference(text: str, parts: list[str | re.Match[str]], type: Type, into: Converted) -> Expr:
+    target = _target(type)
+    whole = len(parts) == 1
+    if whole:
+        return _read(cast("re.Match[str]", parts[0]), target, into)
+    if not isinstance(target, (Unchecked, Scalar)) or (
+        isinstance(target, Scalar) and target.name not in ("str", "Path", "Secret", "Any")
+    ):
+        raise Unfit("ONE411", f"a reference inside text cannot become {type}", "let the reference be the whole value")
+    _check_url("".join("" if isinstance(part, re.Match) else part for part in parts))
+    text_type = Scalar("str")
+    pieces = [part if isinstance(part, str) else _read(part, text_type, into) for part in parts]
+    if isinstance(target, Scalar) and target.name in ("Path", "Secret"):
+        return {"text": pieces, "as": target.name.lower()}
+    return {"text": pieces}
+
+
+def _target(type: Type) -> Type:
+    """The member of a union that a reference becomes: text if it may be, else a secret, else the first that can."""
+    if not isinstance(type, AnyOf):
+        return type
+    for name in ("Secret", "str"):
+        if Scalar(name) in type.members:
+            return Scalar(name)
+    return next((m for m in type.members if m != Scalar("None") and not isinstance(m, Many)), type.members[0])
+
+
+def _read(match: re.Match[str], target: Type, into: Converted) -> Expr:
+    name, default = match["name"], match["default"]
+    is_secret = isinstance(target, Scalar) and target.name == "Secret"
+    if name.startswith(SECRET_PREFIX) and name != SECRET_PREFIX:
+        return _read_secret(name.removeprefix(SECRET_PREFIX), default, target, into)
+    if default is not None:
+        if is_secret:
+            raise Unfit("ONE410", "a secret has a default", "remove the default: nothing secret is committed")
+        _check_url(default)
+    expr: Expr = {"env": name} if default is None else {"env": name, "default": default}
+    if is_secret:
+        return {"text": [expr], "as": "secret"}
+    if isinstance(target, Many):
+        raise Unfit("ONE411", f"a reference cannot become {target}", "write a list or mapping of references")
+    if isinstance(target, Enumeration):
+        expr["as"] = {"enum": target.reference}
+    elif isinstance(target, Choice):
+        expr["as"] = {"one_of": list(target.values)}
+        if not all(isinstance(each, str) for each in target.values):
+            raise Unfit("ONE411", f"a reference cannot become {target}")
+    elif isinstance(target, Scalar) and target.name in _CONVERTERS:
+        expr["as"] = _CONVERTERS[target.name]
+    if default is not None:
+        _check_default(default, target)
+    return expr
+
+
+def _read_secret(name: str, default: str | None, target: Type, into: Converted) -> Expr:
+    if default is not None:
+        raise Unfit("ONE410", "a secret has a default", "remove the default: nothing secret is committed")
+    into.secrets.add(name)
+    if isinstance(target, Scalar) and target.name == "Secret":
+        return {"secret": name}
+    if isinstance(target, Unchecked) or target in (Scalar("str"), Scalar("Any")):
+        return {"secret": name, "reveal": True}
+    raise Unfit("ONE411", f"a secret cannot become {target}", "annotate the parameter as `oneiric.Secret`")
+
+
+def _check_default(default: str, target: Type) -> None:
+    """A default is known now, so whether it converts is known now too."""
+    checks: dict[str, Callable[[str], object]] = {"int": int, "float": float, "bool": _boolean}
+    if isinstance(target, Scalar) and target.name in checks:
+        try:
+            checks[target.name](default)
+        except ValueError:
+            raise Unfit("ONE408", f"the default {_shown(default)} is not {target}") from None
+    elif isinstance(target, (Enumeration, Choice)):
+        _convert(default, target, Converted({}))
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+        raise ValueError(text)
+    return True
+
+
+def _parse(text: str) -> list[str | re.Match[str]]:
+    """Literal stretches and references, in order; adjacent literals are joined."""
+    parts: list[str | re.Match[str]] = []
+    literal, position = "", 0
+    for match in _REFERENCE.finditer(text):
+        literal += text[position : match.start()]
+        position = match.end()
+        if match["bad"]:
+            raise Unfit("ONE411", "`${` opens no reference", "write ${NAME} or ${NAME:-default}; `$${` is a plain `${`")
+        if match["name"] is None:
+            literal += "${"
+            continue
+        parts.extend([literal, match] if literal else [match])
+        literal = ""
+    literal += text[position:]
+    return [*parts, literal] if literal or not parts else parts
+
+
+def _check_url(text: str) -> None:
+    if _URL_PASSWORD.search(text):
+        help = "put a reference in its place: ${ONEIRIC_SECRET_NAME}"
+        raise Unfit("ONE410", "a URL holds a password", help)
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "a mapping"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return f"`{value}`" if len(str(value)) <= 60 else f"`{str(value)[:57]}...`"

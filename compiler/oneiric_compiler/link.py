@@ -1,0 +1,286 @@
+"""Stage 4: decisions to bindings: what each needs, the port it promises, the settings it is made with."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from oneiric_compiler.annotations import Scalar
+from oneiric_compiler.diagnostics import Diagnostics, nearest
+from oneiric_compiler.graph import closure, cycles, path_to, reversed_edges
+from oneiric_compiler.model import (
+    SECRETS,
+    Binding,
+    Candidate,
+    Decision,
+    Key,
+    Linked,
+    Setting,
+    Stated,
+)
+from oneiric_compiler.ports import find_port, misfits
+from oneiric_compiler.provider_settings import ProviderSettings
+from oneiric_compiler.resolve import NOTHING, Filtered, Resolution, Scope, tell
+from oneiric_compiler.sources import Sources, Symbol
+
+BUILTIN = "builtin"
+DEFAULT_LEVEL = -10
+
+
+def link(resolution: Resolution, sources: Sources, incomplete: bool, diagnostics: Diagnostics) -> Linked:
+    """Binds every key of a profile that is declared, selected or needed, and what each tenant has of its own."""
+    scope = resolution.scope
+    ports = _Ports(sources, diagnostics)
+    ports.check(scope)
+    settings = ProviderSettings(scope, diagnostics)
+    settings.check(scope.layers, incomplete)
+    linker = _Linker(scope, resolution.decisions, settings, ports, incomplete, diagnostics)
+    linker.bind(_roots(resolution))
+    linker.check_needs_graph(linker.bindings, linker.bindings)
+    _check_attributes(linker.bindings, diagnostics)
+    users = reversed_edges({key: binding.edges for key, binding in linker.bindings.items()})
+    tenants: dict[str, dict[Key, Binding]] = {}
+    for name, (inner, decided) in resolution.tenants.items():
+        own = _tenant_bindings(linker, inner, decided)
+        if found := dict(sorted({**own, **_rebuilt(linker.bindings, own, users)}.items())):
+            tenants[name] = found
+    return Linked(linker.bindings, tenants)
+
+
+def attribute_name(key: str) -> str:
+    """The attribute of a key in the wiring."""
+    name = "".join(char if char.isalnum() or char == "_" else "_" for char in key)
+    name = f"_{name}" if name[0].isdigit() else name
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def differs(one: Binding, other: Binding) -> bool:
+    """Whether two bindings of a key would make different instances."""
+    return (
+        one.decision.winner is not other.decision.winner
+        or {name: setting.expr for name, setting in one.settings.items()}
+        != {name: setting.expr for name, setting in other.settings.items()}
+        or one.needs != other.needs
+    )
+
+
+def _roots(resolution: Resolution) -> Iterator[Key]:
+    """Keys that are bound of themselves: declared outside the built-ins, with an embedded default, or selected."""
+    selecting = (resolution.scope, *(scope for scope, _ in resolution.tenants.values()))
+    for key, decision in sorted(resolution.decisions.items()):
+        candidates = [judgement.candidate for judgement in decision.judgements]
+        if (
+            any(each.source != BUILTIN or each.stack_level == DEFAULT_LEVEL for each in candidates)
+            or any(scope.explicit(key) for scope in selecting)
+            or any(
+                key.name in section.requires for layer in resolution.scope.layers if (section := layer.get(key.domain))
+            )
+        ):
+            yield key
+
+
+@dataclass(slots=True)
+class _Ports:
+    """The port of each key, found and checked once."""
+
+    sources: Sources
+    diagnostics: Diagnostics
+    _found: dict[str, Symbol | None] = field(default_factory=dict)
+    _checked: set[tuple[str, str]] = field(default_factory=set)
+
+    def check(self, scope: Scope) -> None:
+        for key in sorted(scope.keys()):
+            port = self.of(scope, key)
+            for candidate in scope.candidates(key):
+                if candidate.port and port and candidate.port.value != port.value:
+                    message = (
+                        f"`{candidate.provider}` says the port of {key} is `{candidate.port.value}`, not `{port.value}`"
+                    )
+                    related = [("the other is stated here", port.place)]
+                    self.diagnostics.add("ONE406", message, candidate.port.place, related=related)
+                elif port:
+                    self.fit(candidate, port)
+
+    def of(self, scope: Scope, key: Key) -> Stated[str] | None:
+        for layer in reversed(scope.layers):
+            if stated := layer.get(key.domain, NOTHING).ports.get(key.name):
+                return stated
+        return next((each.port for each in scope.candidates(key) if each.port), None)
+
+    def fit(self, candidate: Candidate, port: Stated[str]) -> None:
+        """Reports what keeps a candidate from serving the port."""
+        if port.value not in self._found:
+            self._found[port.value] = find_port(self.sources, port, self.diagnostics)
+        symbol, made = self._found[port.value], candidate.signature.made
+        pair = (port.value, candidate.factory)
+        if symbol is None or made is None or pair in self._checked:
+            return
+        self._checked.add(pair)
+        for reason, place in misfits(self.sources, symbol, made):
+            message = f"`{candidate.provider}` cannot serve {candidate.key}: `{made.name}` {reason}"
+            related = [(f"port `{symbol.name}`", symbol.place)]
+            self.diagnostics.add("ONE405", message, place, related=related)
+
+
+@dataclass(slots=True)
+class _Linker:
+    scope: Scope
+    decisions: Mapping[Key, Decision | Filtered]
+    settings: ProviderSettings
+    ports: _Ports
+    incomplete: bool
+    diagnostics: Diagnostics
+    bindings: dict[Key, Binding] = field(default_factory=dict)
+
+    def bind(self, keys: Iterable[Key]) -> None:
+        """Binds the keys and all that they need."""
+        pending = list(keys)
+        while pending:
+            key = pending.pop()
+            decision = self.decisions.get(key)
+            if key in self.bindings or decision is None:
+                continue
+            tell(decision, self.scope.question(key), self.diagnostics)
+            if isinstance(decision, Decision):
+                self.bindings[key] = self.binding(decision)
+                pending.extend(self.bindings[key].edges)
+        self.bindings = dict(sorted(self.bindings.items()))
+
+    def binding(self, decision: Decision) -> Binding:
+        winner = decision.winner
+        settings = self.settings.of(winner)
+        port = self.ports.of(self.scope, decision.key)
+        needs = {name: key for name, stated in winner.needs.items() if (key := self._needed(decision, stated))}
+        self._check_needs(winner, settings)
+        self._check_complete(decision, settings)
+        return Binding(decision, port.value if port else None, settings, needs)
+
+    def check_needs_graph(self, starts: Iterable[Key], bindings: Mapping[Key, Binding]) -> None:
+        """Reports each cycle of needs that `starts` lead to, and secrets that need secrets."""
+        edges = {key: binding.edges for key, binding in bindings.items()}
+        for cycle in cycles(starts, edges):
+            self._tell_cycle(cycle, bindings)
+        for key in sorted(closure(SECRETS, edges)):
+            if secrets := bindings[key].secrets:
+                message = f"{key} asks for the secret `{secrets[0]}`, and {SECRETS} depends on it"
+                place = next(each.stated.place for each in bindings[key].settings.values() if each.secrets)
+                self.diagnostics.add("ONE412", message, place, help="use an environment reference there")
+
+    def _needed(self, decision: Decision, stated: Stated[str]) -> Key | None:
+        need, known = stated.value, self.decisions
+        if ":" in need:
+            domain, _, name = need.partition(":")
+            keys = [Key(domain, name)] if Key(domain, name) in known else []
+        else:
+            keys = [key for key in sorted(known) if key.name == need]
+        path = f"{decision.key} ({decision.winner.provider}) needs {need}"
+        if len(keys) == 1:
+            return keys[0]
+        if keys:
+            help = "write " + " or ".join(f"`{key}`" for key in keys)
+            self.diagnostics.add("ONE403", f"{path}, which several domains have", stated.place, help=help)
+        elif not self.incomplete:
+            near = nearest(need, map(str, known))
+            help = f"did you mean `{near}`?" if near else f"declare a component for {need}"
+            edges = {key: binding.edges for key, binding in self.bindings.items()}
+            chain = " -> ".join((*map(str, path_to(decision.key, edges)), need))
+            self.diagnostics.add("ONE401", f"{path}, which nothing serves: {chain}", stated.place, help=help)
+        return None
+
+    def _check_needs(self, winner: Candidate, settings: Mapping[str, Setting]) -> None:
+        signature = winner.signature
+        for name, stated in winner.needs.items():
+            if signature.parameters is not None and name not in signature.parameters and not signature.open:
+                message = f"`{winner.provider}` needs `{name}`, which is no parameter of {winner.factory}"
+                self.diagnostics.add("ONE404", message, stated.place, related=[("the factory", signature.place)])
+            if name in settings:
+                message = f"`{name}` of `{winner.provider}` is a need and a setting"
+                related = [("the need", stated.place)]
+                self.diagnostics.add("ONE404", message, settings[name].stated.place, related=related)
+
+    def _check_complete(self, decision: Decision, settings: Mapping[str, Setting]) -> None:
+        winner, broken = decision.winner, self.settings.broken
+        parameters = winner.signature.parameters or {}
+        given = {*settings, *winner.needs, *broken.get((winner.key, winner.provider), ())}
+        for parameter in parameters.values():
+            if parameter.required and parameter.name not in given:
+                is_secret = parameter.type == Scalar("Secret")
+                value = f"${{ONEIRIC_SECRET_{parameter.name.upper()}}}" if is_secret else str(parameter.type)
+                message = f"{decision.key} is served by `{winner.provider}`, which requires `{parameter.name}`"
+                help = f"add it under `provider_settings`: `{winner.provider}: {{{parameter.name}: {value}}}`"
+                related = [("the factory", winner.signature.place)]
+                self.diagnostics.add("ONE409", message, decision.decided_at, help=help, related=related)
+
+    def _tell_cycle(self, cycle: tuple[Key, ...], bindings: Mapping[Key, Binding]) -> None:
+        chain = " -> ".join(str(key) for key in (*cycle, cycle[0]))
+        winner, following = bindings[cycle[0]].decision.winner, cycle[1 % len(cycle)]
+        stated = [winner.needs[name] for name, key in bindings[cycle[0]].needs.items() if key == following]
+        related = [(f"{key} is declared here", bindings[key].decision.winner.place) for key in cycle[1:]]
+        help = "let one of them look the other up when it is called, or split what both need into a third"
+        place = stated[0].place if stated else winner.place
+        self.diagnostics.add("ONE402", f"a cycle of needs: {chain}", place, help=help, related=related)
+
+
+def _check_attributes(bindings: Iterable[Key], diagnostics: Diagnostics) -> None:
+    taken: dict[tuple[str, str], Key] = {}
+    keyed = dict(bindings) if isinstance(bindings, Mapping) else {}
+    for key in bindings:
+        name = attribute_name(key.name)
+        first = taken.setdefault((key.domain, name), key)
+        if first != key:
+            places = [keyed[each].decision.winner.place for each in (key, first)]
+            message = f"{first} and {key} would both be the attribute `{name}`"
+            diagnostics.add("ONE413", message, places[0], related=[(f"{first} is declared here", places[1])])
+
+
+def _tenant_bindings(base: _Linker, scope: Scope, decided: Mapping[Key, Decision | Filtered]) -> dict[Key, Binding]:
+    """What the tenant decides or sets of its own, where the base has the key."""
+    settings = ProviderSettings(scope, base.diagnostics)
+    layer = scope.settings.tenants.get(scope.tenant or "", {})
+    settings.check((layer,), base.incomplete)
+    linker = replace(base, scope=scope, settings=settings, decisions={**base.decisions, **decided})
+    own: dict[Key, Binding] = {}
+    for key in sorted(decided.keys() | settings.touched(layer)):
+        if key not in base.bindings:
+            _tell_unbound(linker, key, base.decisions)
+            continue
+        decision = linker.decisions[key]
+        tell(decision, scope.question(key), base.diagnostics)
+        if isinstance(decision, Decision):
+            own[key] = linker.binding(decision)
+            for port in (base.ports.of(base.scope, key), base.ports.of(scope, key)):
+                if port:
+                    base.ports.fit(decision.winner, port)
+    if any(binding.edges != base.bindings[key].edges for key, binding in own.items()):
+        linker.check_needs_graph(own, {**base.bindings, **own})
+    return own
+
+
+def _tell_unbound(tenant: _Linker, key: Key, known: Mapping[Key, Decision | Filtered]) -> None:
+    decision = tenant.decisions.get(key)
+    if key in known or decision is None or tenant.incomplete:
+        return
+    message = f"tenant `{tenant.scope.tenant}` adds {key}, which the wiring does not have"
+    help = "a tenant's wiring is typed as the base's: declare a candidate of it there"
+    tenant.diagnostics.add("ONE305", message, decision.judgements[0].candidate.place, help=help)
+
+
+def _rebuilt(
+    bindings: Mapping[Key, Binding], own: Mapping[Key, Binding], users: Mapping[Key, Iterable[Key]]
+) -> dict[Key, Binding]:
+    """The bindings that are rebuilt only because they need, at any distance, one that is the tenant's own."""
+    changed = {key for key, binding in own.items() if differs(binding, bindings[key])}
+    causes: dict[Key, set[Key]] = {}
+    pending = sorted(changed)
+    while pending:
+        needed = pending.pop()
+        for user in users.get(needed, ()):
+            if user not in causes:
+                pending.append(user)
+            causes.setdefault(user, set()).add(needed)
+    return {
+        key: replace(own.get(key, bindings[key]), rebuilt_for=tuple(sorted(why)))
+        for key, why in causes.items()
+        if key not in changed
+    }

@@ -1,0 +1,148 @@
+"""Does a class offer what a port promises? Read from source: names, arguments, sync or async; types are mypy's."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from oneiric_compiler.diagnostics import Diagnostics, Place
+from oneiric_compiler.model import Stated
+from oneiric_compiler.sources import Function, Sources, Symbol, dotted_name
+
+_AWAITABLE = frozenset(("Awaitable", "Coroutine", "Future", "Task"))
+_MACHINERY = frozenset(
+    ("__init__", "__new__", "__init_subclass__", "__class_getitem__", "__subclasshook__", "__slots__")
+)
+
+
+def find_port(sources: Sources, stated: Stated[str], diagnostics: Diagnostics) -> Symbol | None:
+    """The protocol that `module:Name` names; what makes it unusable is reported."""
+    symbol = sources.find(stated.value)
+    if symbol is None:
+        if not sources.broken:
+            help = "ports are found under the source roots, in listed plugins and among the built-ins"
+            diagnostics.add("ONE406", f"port `{stated.value}` is not found", stated.place, help=help)
+        return None
+    if not isinstance(symbol.node, ast.ClassDef) or not _is_protocol(sources, symbol):
+        help = "derive it from `typing.Protocol`"
+        related = [("defined here", symbol.place)]
+        diagnostics.add("ONE406", f"port `{stated.value}` is no Protocol", stated.place, help=help, related=related)
+        return None
+    for name, (module, statement) in sources.members(symbol).by_name.items():
+        if name not in _MACHINERY and not _is_method(statement):
+            message = f"port `{symbol.name}` has `{name}`, which is no method"
+            help = "a live handle forwards calls: turn it into a method"
+            diagnostics.add("ONE406", message, module.span(statement), help=help)
+            return None
+    return symbol
+
+
+def misfits(sources: Sources, port: Symbol, made: Symbol) -> Iterator[tuple[str, Place]]:
+    """Why instances of class `made` cannot serve the port, each with its place; nothing when they can."""
+    if port.qualified == made.qualified:
+        return
+    offered = sources.members(made)
+    for name, (_, promised) in sources.members(port).by_name.items():
+        if name in _MACHINERY or not isinstance(promised, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if name not in offered.by_name:
+            if offered.complete:
+                yield f"has no method `{name}`", made.place
+            continue
+        module, statement = offered.by_name[name]
+        if isinstance(statement, ast.ClassDef):
+            yield f"has a class `{name}` where the port has a method", module.place(statement)
+        elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            place = Place(f"{made.place.pointer}.{name}", module.name_span(statement))
+            if reason := _mismatch(promised, statement):
+                yield f"has `{name}`, which {reason}", place
+
+
+def _is_protocol(sources: Sources, symbol: Symbol) -> bool:
+    return any(base in ("typing.Protocol", "typing_extensions.Protocol") for base in sources.bases(symbol))
+
+
+def _is_method(statement: ast.stmt) -> bool:
+    if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    return not any(
+        (dotted_name(each) or "").rpartition(".")[2] in ("property", "cached_property", "staticmethod", "classmethod")
+        for each in statement.decorator_list
+    )
+
+
+def _mismatch(promised: Function, offered: Function) -> str | None:
+    if offered.decorator_list:
+        return None if _is_method(offered) else "is no plain method"
+    if _awaited(promised) and not _awaited(offered):
+        return "is not async, and the port's is"
+    if not _awaited(promised) and _awaited(offered):
+        return "is async, and the port's is not"
+    return _arguments_mismatch(promised.args, offered.args)
+
+
+def _awaited(function: Function) -> bool:
+    """Whether a call is awaited: `async def` without `yield`, or annotated as returning an awaitable."""
+    if isinstance(function, ast.AsyncFunctionDef):
+        return not any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in _own_nodes(function))
+    returns = function.returns
+    if isinstance(returns, ast.Constant) and isinstance(returns.value, str):
+        return returns.value.partition("[")[0].rpartition(".")[2] in _AWAITABLE
+    head = returns.value if isinstance(returns, ast.Subscript) else returns
+    return head is not None and (dotted_name(head) or "").rpartition(".")[2] in _AWAITABLE
+
+
+def _own_nodes(function: Function) -> Iterator[ast.AST]:
+    pending: list[ast.AST] = list(function.body)
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def _arguments_mismatch(promised: ast.arguments, offered: ast.arguments) -> str | None:
+    """Why a call that the promise allows may fail on the offer. The first parameter is `self`."""
+    wanted = [*promised.posonlyargs, *promised.args][1:]
+    has = [*offered.posonlyargs, *offered.args][1:]
+    only_positional = len(offered.posonlyargs) - 1
+    by_keyword = {arg.arg for arg in (*has[max(only_positional, 0) :], *offered.kwonlyargs)}
+    for index, parameter in enumerate(wanted):
+        named = index >= len(promised.posonlyargs) - 1
+        if index >= len(has):
+            if offered.vararg is None:
+                return f"takes no `{parameter.arg}` by position"
+        elif named and has[index].arg != parameter.arg and not (offered.kwarg and index < only_positional):
+            return f"calls its parameter `{has[index].arg}` where the port says `{parameter.arg}`"
+    for parameter in promised.kwonlyargs:
+        if parameter.arg not in by_keyword and offered.kwarg is None:
+            return f"takes no `{parameter.arg}`"
+    if promised.vararg and not offered.vararg:
+        return f"takes no `*{promised.vararg.arg}`"
+    if promised.kwarg and not offered.kwarg:
+        return f"takes no `**{promised.kwarg.arg}`"
+    return _requires_more(promised, offered)
+
+
+def _requires_more(promised: ast.arguments, offered: ast.arguments) -> str | None:
+    always = {argument.arg for argument in _required(promised)}
+    positions = len([*promised.posonlyargs, *promised.args])
+    for index, parameter in enumerate([*offered.posonlyargs, *offered.args]):
+        if 0 < index < positions and parameter in _required(offered):
+            counterpart = [*promised.posonlyargs, *promised.args][index]
+            if counterpart.arg not in always:
+                return f"requires `{parameter.arg}`, which the port leaves optional"
+        elif index >= positions and parameter in _required(offered) and parameter.arg not in always:
+            return f"requires `{parameter.arg}`, which the port does not have"
+    known = always | {argument.arg for argument in promised.kwonlyargs}
+    for parameter in offered.kwonlyargs:
+        if parameter in _required(offered) and parameter.arg not in always:
+            reason = "leaves optional" if parameter.arg in known else "does not have"
+            return f"requires `{parameter.arg}`, which the port {reason}"
+    return None
+
+
+def _required(arguments: ast.arguments) -> list[ast.arg]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    keyword = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return [*positional[: len(positional) - len(arguments.defaults)], *(a for a, default in keyword if default is None)]

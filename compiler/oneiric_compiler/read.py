@@ -1,0 +1,259 @@
+"""Stage 1: the settings folder to `Settings`, every file read, validated and shaped."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span, did_you_mean, nearest
+from oneiric_compiler.documents import Document, Value, read_document
+from oneiric_compiler.model import App, Declaration, Key, Layer, Overrides, Section, Settings, Stated
+from oneiric_compiler.schema import conform
+
+_STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a compile reads: the project's root, its settings folder, the environment, an operator's overrides."""
+
+    root: Path
+    settings: Path
+    environ: Mapping[str, str]
+    overrides: Path | None = None
+
+    @classmethod
+    def at(cls, root: Path, environ: Mapping[str, str], overrides: Path | None = None) -> Project:
+        """The project in `root`; ONEIRIC_CONFIG names another settings folder."""
+        settings = root / environ["ONEIRIC_CONFIG"] if environ.get("ONEIRIC_CONFIG") else root / "settings"
+        return cls(root.resolve(), settings, environ, overrides)
+
+
+def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
+    """The project's settings, or None when there is no app.yml to begin with."""
+    if not project.settings.is_dir():
+        message = f"there is no settings folder in {project.root.name or 'the project'}"
+        diagnostics.add("ONE101", message, help="`oneiric init` makes one; `--project DIR` names another root")
+        return None
+    reader = _Reader(project, diagnostics)
+    document = reader.document("app.yml", "app")
+    if document is None:
+        return None
+    app = reader.app(document)
+    base = {
+        domain: reader.section(found, domain)
+        for domain, section in app.sections.items()
+        if (project.settings / f"{section}.yml").exists() and (found := reader.document(f"{section}.yml", "domain"))
+    }
+    common = tuple(reader.files)
+    reader.unread(app)
+    profiles = {name: reader.overlay(f"profiles/{name}.yml", app) for name in reader.listed_profiles(app, document)}
+    tenants = {name: reader.overlay(f"tenants/{name}.yml", app) for name in reader.tenant_names()}
+    tenant_files = tuple(f"settings/tenants/{name}.yml" for name in tenants)
+    files = {"default": (*common, *tenant_files)}
+    for name in profiles:
+        files[name] = (*common, f"settings/profiles/{name}.yml", *tenant_files)
+    overrides = reader.overrides(app) if project.overrides else Overrides()
+    environment = reader.environment()
+    return Settings(app, base, profiles, tenants, overrides, files, environment, reader.incomplete)
+
+
+def parse_stack_order(text: str) -> dict[str, int] | None:
+    """`a:100,b:50` as a mapping, or None when it is something else."""
+    matches = [_STACK_ITEM.fullmatch(item) for item in text.split(",") if item.strip()]
+    if not all(matches):
+        return None
+    return {match[1]: int(match[2]) for match in matches if match}
+
+
+class _Reader:
+    def __init__(self, project: Project, diagnostics: Diagnostics) -> None:
+        self.project, self.diagnostics = project, diagnostics
+        self.files: list[str] = []
+        self.incomplete = False
+
+    def document(self, name: str, schema: str) -> Document | None:
+        """The file with only what fits its schema in it."""
+        shown = f"settings/{name}"
+        document = read_document(self.project.settings / name, shown, self.diagnostics)
+        if document is None:
+            self.incomplete = True
+            return None
+        self.files.append(shown)
+        if document.value is not None or not document.broken:
+            document.value = conform(document, schema, self.diagnostics)
+        self.incomplete = self.incomplete or document.broken
+        return document
+
+    def app(self, document: Document) -> App:
+        value = _mapping(document.value)
+        target = _mapping(value.get("target"))
+        roots = value.get("source_roots")
+        return App(
+            name=value.get("name", ""),
+            packages=_stated(document, value, "packages"),
+            plugins=_stated(document, value, "plugins"),
+            allow=tuple(_list(value.get("allow"))),
+            source_roots=tuple(_list(roots)) if roots is not None else App().source_roots,
+            stack_order=self.stack_order(document, _mapping(value.get("stack_order"))),
+            profiles=tuple(_list(value.get("profiles"))),
+            domains=tuple(sorted(_list(value.get("domains")))),
+            python=target.get("python"),
+            os=target.get("os"),
+            output=value.get("output", "generated"),
+        )
+
+    def stack_order(self, document: Document, stated: Mapping[str, int]) -> dict[str, Stated[int]]:
+        text = self.project.environ.get("ONEIRIC_STACK_ORDER", "")
+        if not text.strip():
+            return {name: Stated(rank, document.place("stack_order", name)) for name, rank in stated.items()}
+        place = Place("ONEIRIC_STACK_ORDER", Span(Source("ONEIRIC_STACK_ORDER", text), 1, 1, 1, len(text) + 1))
+        order = parse_stack_order(text)
+        if order is None or any(abs(rank) > 1000 for rank in order.values()):
+            help = "write `name:priority,…` with priorities from -1000 to 1000"
+            self.diagnostics.add("ONE118", "ONEIRIC_STACK_ORDER cannot be read", place, help=help)
+            self.incomplete = True
+        return {name: Stated(rank, place) for name, rank in (order or {}).items()}
+
+    def environment(self) -> dict[str, str]:
+        text = self.project.environ.get("ONEIRIC_STACK_ORDER", "")
+        order = parse_stack_order(text) if text.strip() else None
+        return {"ONEIRIC_STACK_ORDER": ",".join(f"{k}:{v}" for k, v in sorted(order.items()))} if order else {}
+
+    def section(self, document: Document, domain: str, *path: str) -> Section:
+        value: Any = document.value
+        for part in path:
+            value = value[part]
+        value = _mapping(value)
+        section = Section()
+        for name, provider in _mapping(value.get("selections")).items():
+            section.selections[name] = Stated(provider, document.place(*path, "selections", name))
+        for name, capabilities in _mapping(value.get("requires")).items():
+            section.requires[name] = Stated(tuple(sorted(capabilities)), document.place(*path, "requires", name))
+        for name, port in _mapping(value.get("ports")).items():
+            section.ports[name] = Stated(port, document.place(*path, "ports", name))
+        for index, component in enumerate(_list(value.get("components"))):
+            if component is not None:
+                section.components.append(_declaration(document, domain, component, *path, "components", index))
+        for provider, fields in _mapping(value.get("provider_settings")).items():
+            section.setting_places[provider] = document.place(*path, "provider_settings", provider, of_key=True)
+            section.provider_settings[provider] = {
+                name: Stated(setting, document.place(*path, "provider_settings", provider, name))
+                for name, setting in _mapping(fields).items()
+            }
+        return section
+
+    def overlay(self, name: str, app: App) -> Layer:
+        document = self.document(name, "overlay")
+        if document is None or not isinstance(document.value, dict):
+            return {}
+        domains = {section: domain for domain, section in app.sections.items()}
+        layer: Layer = {}
+        for section in document.value:
+            if section in domains:
+                layer[domains[section]] = self.section(document, domains[section], section)
+            else:
+                place = document.place(section, of_key=True)
+                self.diagnostics.add(
+                    "ONE110", f"`{section}` is no domain's section", place, help=did_you_mean(section, domains)
+                )
+                self.incomplete = True
+        return layer
+
+    def listed_profiles(self, app: App, document: Document) -> list[str]:
+        found = set(self._names("profiles"))
+        for index, name in enumerate(app.profiles):
+            if name not in found:
+                place = document.place("profiles", index)
+                message = f"profile `{name}` has no file settings/profiles/{name}.yml"
+                self.diagnostics.add("ONE116", message, place, help=did_you_mean(name, found, ""))
+                self.incomplete = True
+        for name in sorted(found - set(app.profiles)):
+            shown = f"settings/profiles/{name}.yml"
+            help = f"add `{name}` to `profiles` in settings/app.yml to compile it"
+            self.diagnostics.add("ONE117", f"profile `{name}` is not listed", Span(Source(shown, "")), help=help)
+        return [name for name in app.profiles if name in found]
+
+    def tenant_names(self) -> list[str]:
+        return [name for name in self._names("tenants") if self._usable(name, f"settings/tenants/{name}.yml")]
+
+    def _usable(self, name: str, shown: str) -> bool:
+        if _IDENTIFIER.fullmatch(name):
+            return True
+        self.diagnostics.add("ONE114", f"a tenant cannot be called `{name}`", Span(Source(shown, "")))
+        self.incomplete = True
+        return False
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            files = sorted((self.project.settings / folder).iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            shown = Span(Source(f"settings/{folder}", ""))
+            self.diagnostics.add("ONE101", f"settings/{folder} cannot be read: {error.strerror}", shown)
+            return []
+        return [file.stem for file in files if self._expected(file, f"{folder}/", file.suffix == ".yml")]
+
+    def unread(self, app: App) -> None:
+        """Tells of files in the settings folder that nothing reads."""
+        known = {"app.yml", *(f"{section}.yml" for section in app.sections.values())}
+        for file in sorted(self.project.settings.iterdir()):
+            if file.name not in ("profiles", "tenants"):
+                self._expected(file, "", file.name in known, known)
+
+    def _expected(self, file: Path, folder: str, expected: bool, known: Iterable[str] = ()) -> bool:
+        if expected or file.name.startswith((".", "_")) or file.suffix not in (".yml", ".yaml"):
+            return expected
+        near = f"{file.stem}.yml" if file.suffix == ".yaml" else nearest(file.name, known)
+        help = f"did you mean `{near}`?" if near else f"list `{file.stem}` under `domains` in settings/app.yml"
+        span = Span(Source(f"settings/{folder}{file.name}", ""))
+        self.diagnostics.add("ONE115", f"settings/{folder}{file.name} is not read", span, help=help)
+        return False
+
+    def overrides(self, app: App) -> Overrides:
+        assert self.project.overrides is not None
+        document = read_document(self.project.overrides, "overrides", self.diagnostics)
+        if document is None:
+            return Overrides()
+        value = _mapping(conform(document, "overrides", self.diagnostics))
+        self.incomplete = self.incomplete or document.broken
+
+        def stated(mapping: Mapping[str, str], *path: str) -> dict[Key, Stated[str]]:
+            keys = {text: Key(*text.split(":", 1)) for text in mapping}
+            return {keys[text]: Stated(name, document.place(*path, text)) for text, name in mapping.items()}
+
+        tenants = {
+            tenant: stated(mapping, "tenants", tenant) for tenant, mapping in _mapping(value.get("tenants")).items()
+        }
+        return Overrides(stated(_mapping(value.get("overrides")), "overrides"), tenants)
+
+
+def _declaration(document: Document, domain: str, fields: dict[str, Any], *path: str | int) -> Declaration:
+    key, provider = fields["key"], fields["provider"]
+    place = document.place(*path, named=f"{key}/{provider}")
+    places = {name: Place(f"{place.pointer}/{name}", document.place(*path, name).span) for name in fields}
+    places["provider"] = Place(place.pointer, places["provider"].span)
+    return Declaration(Key(domain, key), provider, fields["factory"], places["provider"], fields, places)
+
+
+def _stated(document: Document, value: Mapping[str, Any], name: str) -> tuple[Stated[str], ...]:
+    return tuple(Stated(item, document.place(name, i)) for i, item in enumerate(_list(value.get(name))) if item)
+
+
+def _mapping(value: Value) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _list(value: Value) -> list[Any]:
+    return [item for item in value if item is not None] if isinstance(value, list) else []
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys and no spaces: the form that fingerprints are taken of."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

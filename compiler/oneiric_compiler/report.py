@@ -1,0 +1,168 @@
+"""Stage 5: bindings to the explain report, format `oneiric.explain/1` (`schemas/explain.schema.json`).
+
+The report holds every fact of the wiring: `emit` reads nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from oneiric_compiler.link import differs
+from oneiric_compiler.model import FORMAT, Binding, Catalog, Decision, Judgement, Linked, Setting, Settings
+
+Report: TypeAlias = dict[str, Any]
+
+_EXPANDED = 4
+
+
+def report(settings: Settings, catalog: Catalog, linked: Linked, profile: str | None) -> Report:
+    """The report of one profile; None is the base, called `default`."""
+    tenants: dict[str, dict[str, Report]] = {}
+    for tenant, own in linked.tenants.items():
+        for key, binding in own.items():
+            tenants.setdefault(str(key), {})[tenant] = _tenant(binding, linked.bindings[key], settings)
+    bindings: dict[str, Report] = {}
+    for key, binding in linked.bindings.items():
+        bindings[str(key)] = {**_binding(binding, settings), "tenants": tenants.get(str(key), {})}
+    name = profile or "default"
+    inputs: Report = {
+        "settings": sorted(settings.files[name]),
+        "environment": settings.environment,
+        "plugins": dict(sorted(catalog.plugins.items())),
+        "manifests": {},
+    }
+    if overrides := _overrides(settings):
+        inputs["overrides"] = overrides
+    return {
+        "format": FORMAT,
+        "app": settings.app.name,
+        "profile": name,
+        "domains": dict(sorted(settings.app.sections.items())),
+        "inputs": inputs,
+        "bindings": bindings,
+    }
+
+
+def render_report(report: Report) -> str:
+    """The report as JSON, one fact a line, so that edits of different keys merge and a diff reads."""
+    return "".join(_lines(report, 0)) + "\n"
+
+
+def _lines(value: Any, depth: int) -> Iterator[str]:
+    inner = " " * (depth + 1)
+    if depth >= _EXPANDED or not value or not isinstance(value, (dict, list)):
+        yield json.dumps(value)
+    elif isinstance(value, dict):
+        yield "{"
+        for index, (name, item) in enumerate(value.items()):
+            yield f"{',' if index else ''}\n{inner}{json.dumps(name)}: "
+            yield from _lines(item, depth + 1)
+        yield f"\n{' ' * depth}}}"
+    else:
+        yield "["
+        for index, item in enumerate(value):
+            yield f"{',' if index else ''}\n{inner}"
+            yield from _lines(item, depth + 1)
+        yield f"\n{' ' * depth}]"
+
+
+def _binding(binding: Binding, settings: Settings) -> Report:
+    decision, winner = binding.decision, binding.decision.winner
+    made = winner.signature
+    facts: Report = {"provider": winner.provider, "factory": winner.factory}
+    if made.is_async:
+        facts["async"] = True
+    if made.result:
+        facts["result"] = made.result
+    if binding.port:
+        facts["port"] = binding.port
+    if winner.eager:
+        facts["eager"] = True
+    if winner.python_version and not settings.app.python:
+        facts["python"] = winner.python_version
+    if winner.os_platform and not settings.app.os:
+        facts["os"] = list(winner.os_platform)
+    given = {name: _setting(setting) for name, setting in binding.settings.items()}
+    needs = {name: str(key) for name, key in sorted(binding.needs.items())}
+    expressions = {name: setting.expr for name, setting in binding.settings.items()}
+    parts = {**facts, "settings": expressions, "needs": needs}
+    facts["fingerprint"] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+    facts.update(_decided(decision))
+    facts["candidates"] = [_candidate(each) for each in decision.judgements]
+    facts["settings"] = given
+    facts["needs"] = needs
+    if binding.secrets:
+        facts["secrets"] = list(binding.secrets)
+    return facts
+
+
+def _tenant(binding: Binding, base: Binding, settings: Settings) -> Report:
+    facts = _binding(binding, settings)
+    if binding.decision is base.decision:
+        del facts["candidates"]
+    if binding.rebuilt_for:
+        facts["rebuilt_for"] = [str(key) for key in binding.rebuilt_for]
+    elif not differs(binding, base):
+        facts["shared"] = True
+    return facts
+
+
+def _decided(decision: Decision) -> Report:
+    return {"decided_by": decision.decided_by, "decided_at": str(decision.decided_at), "because": decision.because}
+
+
+def _candidate(judgement: Judgement) -> Report:
+    candidate = judgement.candidate
+    facts: Report = {
+        "provider": candidate.provider,
+        "factory": candidate.factory,
+        "source": candidate.source,
+        "declared_at": str(candidate.place),
+        "priority": candidate.priority,
+        "priority_from": candidate.priority_from,
+        "stack_level": candidate.stack_level,
+        "order": judgement.order,
+        "capabilities": list(candidate.capabilities),
+    }
+    if candidate.python_version:
+        facts["python_version"] = candidate.python_version
+    if candidate.os_platform:
+        facts["os_platform"] = list(candidate.os_platform)
+    facts["won"] = judgement.won
+    for name, code in (("lost_by", judgement.lost_by), ("excluded_by", judgement.excluded_by)):
+        if code:
+            facts[name] = code
+    if judgement.compared:
+        facts["compared"] = list(judgement.compared)
+    return facts
+
+
+def _setting(setting: Setting) -> Report:
+    stated = setting.stated
+    facts: Report = {"ref" if setting.reads else "value": stated.value, "from": str(stated.place)}
+    if expr := _expression(setting):
+        facts["expr"] = expr
+    if setting.unchecked:
+        facts["unchecked"] = True
+    return facts
+
+
+def _expression(setting: Setting) -> Mapping[str, Any] | None:
+    """What the value becomes, where it is not simply the value."""
+    return None if setting.expr == {"value": setting.stated.value} else setting.expr
+
+
+def _overrides(settings: Settings) -> Report:
+    overrides = settings.overrides
+    found: Report = {}
+    if overrides.base:
+        found["overrides"] = {str(key): stated.value for key, stated in sorted(overrides.base.items())}
+    if overrides.tenants:
+        found["tenants"] = {
+            tenant: {str(key): stated.value for key, stated in sorted(mapping.items())}
+            for tenant, mapping in sorted(overrides.tenants.items())
+        }
+    return found

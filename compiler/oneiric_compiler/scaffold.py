@@ -1,0 +1,43 @@
+"""The files of a new project, and writing them without touching what is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from oneiric_compiler.resources import schemas, templates
+
+SCHEMAS = ("app.schema.json", "domain.schema.json", "overlay.schema.json")
+
+
+def project_files(name: str) -> dict[str, bytes]:
+    """Path and content of every file of a new project: the example shop, its settings, their schemas."""
+    source = templates() / "init"
+    paths = sorted(path for path in source.rglob("*") if path.is_file() and path.suffix in (".py", ".yml"))
+    files = {
+        path.relative_to(source).as_posix(): path.read_bytes().replace(b"{{ name }}", name.encode()) for path in paths
+    }
+    files |= {f"settings/.schemas/{schema}": (schemas() / schema).read_bytes() for schema in SCHEMAS}
+    return files
+
+
+def project_name(folder: Path) -> str:
+    """A name for the application in `folder`: the folder's, reduced to what a name may be."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.name).strip("._-") or "shop"
+
+
+def write_new(root: Path, files: Mapping[str, bytes]) -> tuple[list[str], list[str]]:
+    """Writes the files that are not there yet; the paths of those written, and of those left as they are."""
+    written: list[str] = []
+    left: list[str] = []
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("xb") as stream:
+                stream.write(content)
+            written.append(name)
+        except FileExistsError:
+            left.append(name)
+    return written, left

@@ -1,0 +1,111 @@
+"""A stretch of source as a compiler shows it: place, gutter, line and carets."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from oneiric_compiler.diagnostics import Span
+from oneiric_compiler.paint import Line, Style
+from oneiric_compiler.redact import mask, mask_python_line, mask_settings_line, visible, visible_character
+
+_TAB = 4
+_CUT = "…"
+
+
+def snippet(
+    span: Span,
+    gutter: int,
+    width: int,
+    *,
+    style: Style,
+    label: str = "",
+    arrow: str = "-->",
+    secret: bool = False,
+) -> list[Line]:
+    """The lines that show `span`; only its place where the source has no text.
+
+    `gutter` is the width of the line numbers, `width` that of the source line in columns; `secret` hides the
+    span's own text; a `label` stands after the carets.
+    """
+    place = visible(span.source.path)
+    if not span.source.text:
+        return [[(" " * gutter + f"{arrow} ", "blue"), (place + (f": {label}" if label else ""), "plain")]]
+    text = shown_line(span, secret=secret)
+    start = min(max(span.column - 1, 0), len(text))
+    end = span.end_column - 1 if span.end_line == span.line else len(text.rstrip())
+    cells = _cells(text)
+    before, marked, after = _window(cells, start, max(min(end, len(text)), start), width)
+    mark = "^" if arrow == "-->" else "-"
+    carets = " " * _columns(before) + mark * max(1, _columns(marked))
+    bar = " " * gutter + " |"
+    return [
+        [(" " * gutter + f"{arrow} ", "blue"), (f"{place}:{span.line}:{span.column}", "plain")],
+        [(bar, "blue")],
+        [(f"{span.line:>{gutter}} | ", "blue"), ("".join(before + marked + after), "plain")],
+        [(bar + " ", "blue"), (carets + (f" {label}" if label else ""), style)],
+    ]
+
+
+def shown_line(span: Span, *, secret: bool = False) -> str:
+    """The span's first line with nothing secret in it, character for character."""
+    lines = [line.rstrip("\r") for line in span.source.text.split("\n")[: span.line]]
+    if len(lines) < span.line:
+        return ""
+    line = (
+        mask_python_line(lines[-1])
+        if span.source.path.endswith(".py")
+        else mask_settings_line(lines, span.line)
+    )
+    if secret:
+        start, end = span.column - 1, span.end_column - 1 if span.end_line == span.line else len(line)
+        line = line[:start] + mask(line[start:end]) + line[end:]
+    return line
+
+
+def _cells(text: str) -> list[str]:
+    """For each character what is drawn for it: tabs to the next stop, unseen characters spelled out."""
+    cells: list[str] = []
+    column = 0
+    for char in text:
+        cells.append(" " * (_TAB - column % _TAB) if char == "\t" else visible_character(char))
+        column += _columns(cells[-1:])
+    return cells
+
+
+def _columns(cells: list[str]) -> int:
+    return sum(_width(char) for cell in cells for char in cell)
+
+
+def _width(char: str) -> int:
+    if char.isascii():
+        return 1
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _window(cells: list[str], start: int, end: int, width: int) -> tuple[list[str], list[str], list[str]]:
+    """What is drawn before, in and after the span: all of it, or at most about `width` columns around it."""
+    before, marked, after = cells[:start], cells[start:end], cells[end:]
+    if _columns(cells) <= width:
+        return before, marked, after
+    if _columns(marked) > width - 20:
+        marked = [*_fitting(marked, width - 21), _CUT]
+        after = []
+    room = width - _columns(marked)
+    left = min(_columns(before), max(room // 2, room - _columns(after)))
+    if left < _columns(before):
+        before = [_CUT, *reversed(_fitting(list(reversed(before)), left - 1))]
+    if _columns(after) > room - _columns(before):
+        after = [*_fitting(after, room - _columns(before) - 1), _CUT]
+    return before, marked, after
+
+
+def _fitting(cells: list[str], columns: int) -> list[str]:
+    """As many of the first cells as fit into `columns`."""
+    taken = 0
+    for index, cell in enumerate(cells):
+        taken += _columns([cell])
+        if taken > columns:
+            return cells[:index]
+    return cells

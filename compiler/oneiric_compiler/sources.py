@@ -1,0 +1,303 @@
+"""Python source as text: modules found by path under the roots, parsed with `ast`, names resolved, nothing imported."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span
+from oneiric_compiler.documents import read_text
+
+Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
+Definition: TypeAlias = "ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr"
+
+_HARMLESS_BASES = frozenset(
+    f"{module}.{name}"
+    for module in ("typing", "typing_extensions", "abc", "builtins")
+    for name in ("Protocol", "Generic", "ABC", "object")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder that packages lie in: all of them, or `only` the named top-level ones.
+
+    `shown` stands before the paths of what is found in it.
+    """
+
+    path: Path
+    shown: str = ""
+    only: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    name: str
+    source: Source
+    tree: ast.Module
+    is_package: bool
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    imports: dict[str, str] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+
+    def span(self, node: ast.expr | ast.stmt) -> Span:
+        end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+        return Span(
+            self.source,
+            node.lineno,
+            self._column(node.lineno, node.col_offset),
+            end_line,
+            self._column(end_line, end_column),
+        )
+
+    def name_span(self, node: ast.ClassDef | Function) -> Span:
+        """The name behind `class` or `def`."""
+        line = self.source.line(node.lineno)
+        column = max(line.find(node.name, node.col_offset), 0) + 1
+        return Span(self.source, node.lineno, column, node.lineno, column + len(node.name))
+
+    def place(self, node: ast.ClassDef | Function) -> Place:
+        return Place(f"{self.source.path}#{node.name}", self.name_span(node))
+
+    def _column(self, line: int, offset: int) -> int:
+        text = self.source.line(line)
+        return offset + 1 if text.isascii() else len(text.encode()[:offset].decode("utf-8", "ignore")) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A definition and the module it stands in; `qualified` is `module.name`."""
+
+    module: Module
+    node: Definition
+    name: str
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.module.name}.{self.name}"
+
+    @property
+    def place(self) -> Place:
+        if isinstance(self.node, ast.expr):
+            return Place(f"{self.module.source.path}#{self.name}", self.module.span(self.node))
+        return self.module.place(self.node)
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """What a class offers; not `complete` when a base is out of sight, so that more may be there."""
+
+    by_name: dict[str, tuple[Module, ast.stmt]]
+    complete: bool
+
+
+class Sources:
+    """The modules under the roots, each read and parsed once."""
+
+    def __init__(self, roots: tuple[Root, ...], diagnostics: Diagnostics) -> None:
+        self.roots = roots
+        self.broken = False
+        self._diagnostics = diagnostics
+        self._modules: dict[str, Module | None] = {}
+        self._members: dict[str, Members] = {}
+
+    def add(self, root: Root) -> None:
+        if root not in self.roots:
+            self.roots = (*self.roots, root)
+
+    def exists(self, name: str) -> bool:
+        return any(True for _ in self._locate(name))
+
+    def module(self, name: str) -> Module | None:
+        """The module of that dotted name, or None when it is under no root or does not parse."""
+        if name not in self._modules:
+            self._modules[name] = None
+            found = next(self._locate(name), None)
+            if found is not None and found[0].is_file():
+                self._modules[name] = self._parse(name, *found)
+        return self._modules[name]
+
+    def walk(self, package: str) -> Iterator[Module]:
+        """The modules of a package, sorted by module path; those that do not parse are reported and left out."""
+        for name in sorted(self._names(package)):
+            module = self.module(name)
+            if module is not None:
+                yield module
+
+    def find(self, reference: str) -> Symbol | None:
+        """What `module:name` names, through re-exports."""
+        module_name, _, name = reference.partition(":")
+        found = self.resolve(f"{module_name}.{name}")
+        return found if isinstance(found, Symbol) else None
+
+    def resolve_in(self, module: Module, dotted: str) -> Symbol | str:
+        """What a dotted name means inside `module`: a symbol, or the qualified name of something out of sight."""
+        head, _, rest = dotted.partition(".")
+        if head in module.definitions:
+            node = module.definitions[head]
+            if isinstance(node, (ast.Name, ast.Attribute)) and (target := dotted_name(node)) and target != head:
+                return self.resolve_in(module, f"{target}.{rest}" if rest else target)
+            return Symbol(module, node, head) if not rest else f"{module.name}.{dotted}"
+        if head in module.imports:
+            qualified = module.imports[head] + (f".{rest}" if rest else "")
+            return self.resolve(qualified) or qualified
+        for star in module.stars:
+            if isinstance(found := self.resolve(f"{star}.{dotted}"), Symbol):
+                return found
+        return f"builtins.{dotted}"
+
+    def resolve(self, qualified: str, seen: frozenset[str] = frozenset()) -> Symbol | str | None:
+        """What a fully qualified name means; a string when re-exported from out of sight; None when it is nowhere."""
+        module_name, _, name = qualified.rpartition(".")
+        module = self.module(module_name) if module_name else None
+        if module is None or qualified in seen:
+            return None
+        if name in module.definitions:
+            return self.resolve_in(module, name)
+        if name in module.imports:
+            target = module.imports[name]
+            return self.resolve(target, seen | {qualified}) or target
+        for star in module.stars:
+            if found := self.resolve(f"{star}.{name}", seen | {qualified}):
+                return found
+        return None
+
+    def bases(self, symbol: Symbol) -> Iterator[Symbol | str]:
+        assert isinstance(symbol.node, ast.ClassDef)
+        for base in symbol.node.bases:
+            expression = base.value if isinstance(base, ast.Subscript) else base
+            name = dotted_name(expression)
+            yield self.resolve_in(symbol.module, name) if name else "?"
+
+    def members(self, symbol: Symbol, seen: frozenset[str] = frozenset()) -> Members:
+        """Functions and assigned names of a class and its bases, nearest first."""
+        if symbol.qualified in self._members:
+            return self._members[symbol.qualified]
+        assert isinstance(symbol.node, ast.ClassDef)
+        found: dict[str, tuple[Module, ast.stmt]] = {}
+        complete = symbol.qualified not in seen
+        for statement in statements(symbol.node.body):
+            for name in _bound_names(statement):
+                found[name] = (symbol.module, statement)
+        for base in self.bases(symbol) if complete else ():
+            if isinstance(base, Symbol) and isinstance(base.node, ast.ClassDef):
+                inherited = self.members(base, seen | {symbol.qualified})
+                found = {**inherited.by_name, **found}
+                complete = complete and inherited.complete
+            elif base not in _HARMLESS_BASES:
+                complete = False
+        self._members[symbol.qualified] = Members(found, complete)
+        return self._members[symbol.qualified]
+
+    def _locate(self, name: str) -> Iterator[tuple[Path, str]]:
+        parts = name.split(".")
+        for root in self.roots:
+            if root.only and parts[0] not in root.only:
+                continue
+            shown = "/".join((root.shown, *parts)) if root.shown else "/".join(parts)
+            folder = root.path.joinpath(*parts)
+            if (folder / "__init__.py").is_file():
+                yield folder / "__init__.py", f"{shown}/__init__.py"
+            elif (file := folder.with_name(f"{parts[-1]}.py")).is_file():
+                yield file, f"{shown}.py"
+            elif folder.is_dir():
+                yield folder, shown
+
+    def _names(self, package: str) -> Iterator[str]:
+        found = next(self._locate(package), None)
+        if found is None:
+            return
+        path = found[0]
+        if path.is_file():
+            yield package
+            if path.name != "__init__.py":
+                return
+            path = path.parent
+        for file in path.rglob("*.py"):
+            parts = file.relative_to(path).with_suffix("").parts
+            if parts[-1] == "__init__":
+                parts = parts[:-1]
+            if parts and all(part.isidentifier() for part in parts):
+                yield ".".join((package, *parts))
+
+    def _parse(self, name: str, path: Path, shown: str) -> Module | None:
+        text = read_text(path, shown, self._diagnostics)
+        if text is None:
+            self.broken = True
+            return None
+        source = Source(shown, text)
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            self.broken = True
+            line, column = getattr(error, "lineno", 1) or 1, getattr(error, "offset", 1) or 1
+            reason = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
+            self._diagnostics.add("ONE202", f"not Python: {reason}", Span(source, line, column, line, column + 1))
+            return None
+        module = Module(name, source, tree, path.name == "__init__.py")
+        for statement in statements(tree.body):
+            _bind(module, statement)
+        return module
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a body, those inside `if`, `try` and `with` included."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, (ast.If, ast.Try, ast.With)):
+            yield from statements(statement.body)
+            yield from statements(getattr(statement, "orelse", []))
+            for handler in getattr(statement, "handlers", []):
+                yield from statements(handler.body)
+
+
+def dotted_name(node: ast.expr) -> str | None:
+    """`a.b.c` of a name or attribute expression."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (value := dotted_name(node.value)):
+        return f"{value}.{node.attr}"
+    return None
+
+
+def _bind(module: Module, statement: ast.stmt) -> None:
+    if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        module.definitions[statement.name] = statement
+    elif isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            if isinstance(target, ast.Name):
+                module.definitions[target.id] = statement.value
+    elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
+        module.definitions[statement.target.id] = statement.value
+    elif isinstance(statement, ast.Import):
+        for alias in statement.names:
+            module.imports[alias.asname or alias.name.partition(".")[0]] = (
+                alias.name if alias.asname else alias.name.partition(".")[0]
+            )
+    elif isinstance(statement, ast.ImportFrom):
+        origin = _origin(module, statement)
+        for alias in statement.names:
+            if alias.name == "*":
+                module.stars.append(origin)
+            else:
+                module.imports[alias.asname or alias.name] = f"{origin}.{alias.name}"
+
+
+def _origin(module: Module, statement: ast.ImportFrom) -> str:
+    if not statement.level:
+        return statement.module or ""
+    parts = module.name.split(".")
+    kept = parts[: len(parts) - statement.level + (1 if module.is_package else 0)]
+    return ".".join((*kept, *((statement.module,) if statement.module else ())))
+
+
+def _bound_names(statement: ast.stmt) -> Iterator[str]:
+    if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        yield statement.name
+    elif isinstance(statement, ast.Assign):
+        yield from (target.id for target in statement.targets if isinstance(target, ast.Name))
+    elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        yield statement.target.id

@@ -1,0 +1,145 @@
+"""Stage 7: outputs to disk, all or nothing as far as a file system allows; or held against what lies there.
+
+Every file is first written whole beside its place; only then are they moved there, reports first and wirings last,
+so that a crash leaves the old pair or a state that `check` reports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import py_compile
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from oneiric_compiler.diagnostics import Diagnostics, Source, Span
+from oneiric_compiler.emit import emit
+from oneiric_compiler.model import FORMAT
+from oneiric_compiler.pipeline import Outputs, compile_project
+from oneiric_compiler.read import Project, read
+from oneiric_compiler.report import render_report
+
+_ORDER = ("__init__.py", "explain.json", "tenants.jsonl", "wiring.py")
+
+
+def write(outputs: Outputs, diagnostics: Diagnostics) -> bool:
+    """Writes what is not there yet, and bytecode for this interpreter; False when that failed, and nothing changed."""
+    wanted = {
+        Path(folder, name): data
+        for folder, files in outputs.profiles.values()
+        for name, data in {"__init__.py": b"", **files}.items()
+    }
+    staged: dict[Path, str] = {}
+    place = Path()
+    try:
+        for place, data in wanted.items():
+            path = outputs.root / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not _holds(path, data):
+                staged[place] = _stage(path, data)
+        for place in sorted(staged, key=lambda each: _ORDER.index(each.name)):
+            os.replace(staged.pop(place), outputs.root / place)
+        for place in [Path(folder, "tenants.jsonl") for folder, _ in outputs.profiles.values()]:
+            if place not in wanted:
+                (outputs.root / place).unlink(missing_ok=True)
+        for place in [Path(folder, "wiring.py") for folder, _ in outputs.profiles.values()]:
+            _compile_bytecode(outputs.root / place, place)
+    except OSError as error:
+        message = f"{place.as_posix()} cannot be written: {error.strerror or error}"
+        diagnostics.add("ONE501", message, Span(Source(place.as_posix(), "")))
+        return False
+    finally:
+        for temporary in staged.values():
+            Path(temporary).unlink(missing_ok=True)
+    return True
+
+
+def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = None) -> bool | None:
+    """Whether the committed outputs are what the inputs say; None when the inputs have errors.
+
+    What is not fresh is told as ONE502 (stale) or ONE503 (edited by hand). The stack order is the recorded one.
+    """
+    outputs = compile_project(_recorded(project), diagnostics, profile=profile)
+    if outputs is None:
+        return None
+    fresh = True
+    for folder, files in outputs.profiles.values():
+        found = {name: _read(outputs.root / folder / name) for name in _ORDER[1:]}
+        if found == {name: files.get(name) for name in _ORDER[1:]}:
+            continue
+        fresh = False
+        edited = found["explain.json"] is not None and found["wiring.py"] is not None and not _agree(found)
+        for name, data in found.items():
+            if data != files.get(name):
+                _tell(f"{folder}/{name}", data is None, edited, diagnostics)
+    return fresh
+
+
+def _tell(path: str, missing: bool, edited: bool, diagnostics: Diagnostics) -> None:
+    span, help = Span(Source(path, "")), "run `oneiric compile` and commit what it writes"
+    if missing:
+        diagnostics.add("ONE502", f"{path} is missing", span, help=help)
+    elif edited:
+        message = f"{path} disagrees with what lies beside it: edited by hand, or half written"
+        diagnostics.add("ONE503", message, span, help=help)
+    else:
+        diagnostics.add("ONE502", f"{path} is stale: the inputs say otherwise", span, help=help)
+
+
+def _agree(found: Mapping[str, bytes | None]) -> bool:
+    """Whether the report on disk is whole and its wiring is the one beside it."""
+    try:
+        report = json.loads(found["explain.json"] or b"")
+        if report["format"] != FORMAT or render_report(report).encode() != found["explain.json"]:
+            return False
+        files = {name: text.encode() for name, text in emit(report).items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
+    return all(files.get(name) == found[name] for name in _ORDER[2:])
+
+
+def _recorded(project: Project) -> Project:
+    """The project with the stack order of the committed report in place of the environment's."""
+    settings = read(project, Diagnostics())
+    output = settings.app.output if settings else "generated"
+    environ = {name: text for name, text in project.environ.items() if name != "ONEIRIC_STACK_ORDER"}
+    try:
+        report = json.loads(_read(project.root / output / "explain.json") or b"{}")
+        environ.update({str(name): str(text) for name, text in report["inputs"]["environment"].items()})
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return replace(project, environ=environ)
+    return replace(project, environ=environ)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    return (path.name == "__init__.py" and path.exists()) or _read(path) == data
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _stage(path: Path, data: bytes) -> str:
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _compile_bytecode(path: Path, shown: Path) -> None:
+    mode = py_compile.PycInvalidationMode.CHECKED_HASH
+    py_compile.compile(str(path), dfile=shown.as_posix(), doraise=True, invalidation_mode=mode, quiet=1)

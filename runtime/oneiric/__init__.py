@@ -1,0 +1,80 @@
+"""The runtime: loads a generated wiring, manages the lifecycles of its components.
+
+Importing it imports nothing else than a handful of small modules of its own; the rest loads when used.
+"""
+
+from __future__ import annotations
+
+from oneiric.component import component
+from oneiric.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from oneiric.errors import (
+        ActivationError,
+        CloseError,
+        DrainExpired,
+        MissingExtra,
+        NotActive,
+        OneiricError,
+        PortalError,
+        PortError,
+        RuntimeClosed,
+        RuntimeNotRunning,
+        ShutdownError,
+        TenantsError,
+        UnknownKey,
+        VariableError,
+    )
+    from oneiric.health import Health
+    from oneiric.portal import Portal
+    from oneiric.runtime import Deadlines, Runtime
+    from oneiric.slot import Slot
+    from oneiric.snapshot import Snapshot
+    from oneiric.wiring import Domain, Wiring
+
+_MODULES = {
+    "Deadlines": "runtime",
+    "Domain": "wiring",
+    "Health": "health",
+    "Portal": "portal",
+    "Runtime": "runtime",
+    "Slot": "slot",
+    "Snapshot": "snapshot",
+    "Wiring": "wiring",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("_") or name not in __all__:
+        raise AttributeError(f"module 'oneiric' has no attribute {name!r}")
+    module = __import__(f"oneiric.{_MODULES.get(name, 'errors')}", None, None, (name,))
+    return getattr(module, name)
+
+
+__all__ = [
+    "ActivationError",
+    "CloseError",
+    "Deadlines",
+    "Domain",
+    "DrainExpired",
+    "Health",
+    "MissingExtra",
+    "NotActive",
+    "OneiricError",
+    "PortError",
+    "Portal",
+    "PortalError",
+    "Runtime",
+    "RuntimeClosed",
+    "RuntimeNotRunning",
+    "Secret",
+    "ShutdownError",
+    "Slot",
+    "Snapshot",
+    "TenantsError",
+    "UnknownKey",
+    "VariableError",
+    "Wiring",
+    "component",
+]

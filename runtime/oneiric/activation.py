@@ -1,0 +1,234 @@
+"""From an empty slot to a healthy instance in it: needs, secrets, factory, start, health, bind."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from oneiric.closing import close_late, close_unclaimed, discard
+from oneiric.errors import ActivationError, MissingExtra, OneiricError, RuntimeNotRunning
+from oneiric.inputs import Inputs
+from oneiric.secret import Secret
+from oneiric.slot import Held, Slot
+from oneiric.steps import Late, bounded, call, in_thread, lifecycle
+from oneiric.wiring import context
+
+SECRETS = "adapter:secrets"
+
+
+class Attempt:
+    """One activation under way, shared by everyone who waits for it. Without waiters it is cancelled."""
+
+    __slots__ = ("slot", "task", "waiters")
+
+    def __init__(self, slot: Slot[Any]) -> None:
+        self.slot = slot
+        self.waiters = 0
+        self.task = slot.scope.runtime.spawn(_attempt(slot))
+        self.task.add_done_callback(self._over)
+        slot.attempt = self
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self.slot.attempt = None
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; without a waiter nobody has to be told
+
+    async def wait(self) -> None:
+        """Wait for the end, whatever it is."""
+        self.waiters += 1
+        try:
+            await asyncio.wait((self.task,))
+        finally:
+            self.waiters -= 1
+            if not self.waiters and not self.task.done():
+                self.task.cancel()
+
+
+async def activate(slot: Slot[Any]) -> Held:
+    """The slot's instance, made if there is none; nothing is awaited between its return and the caller's use.
+
+    Raises `ActivationError`, `RuntimeNotRunning`, `RuntimeClosed`.
+    """
+    runtime = slot.scope.runtime
+    while slot.held is None:
+        refusal = runtime.refusal()
+        if refusal is not None:
+            raise refusal
+        if asyncio.get_running_loop() is not runtime.loop:
+            raise RuntimeNotRunning(f"{slot.key} belongs to the loop of its runtime, not to this: use a portal")
+        if slot.closing is not None:
+            await asyncio.wait((slot.closing,))
+            continue
+        attempt = slot.attempt or Attempt(slot)
+        await attempt.wait()
+        if not attempt.task.cancelled():
+            attempt.task.result()
+    return slot.held
+
+
+def needed(slot: Slot[Any]) -> list[Slot[Any]]:
+    """The slots this one needs, in its own scope. Raises `UnknownKey`."""
+    keys = slot.binding.needs
+    if slot.binding.secrets and SECRETS not in keys:
+        keys = (*keys, SECRETS)
+    return [slot.scope.slot(key) for key in keys]
+
+
+def fail(slot: Slot[Any], step: str, what: str, cause: BaseException | None = None) -> NoReturn:
+    """Raise the slot's `ActivationError`."""
+    domain, _, key = slot.key.partition(":")
+    raise ActivationError(domain, key, slot.binding.provider, slot.tenant, step, what) from cause
+
+
+async def _attempt(slot: Slot[Any]) -> None:
+    runtime = slot.scope.runtime
+    _check_platform(slot)
+    await _activate_needs(slot)
+    secrets = await _fetch_secrets(slot)
+    environ = os.environ if runtime.environ is None else runtime.environ
+    held = Held(slot, await _build(slot, Inputs(slot.binding, environ, secrets)))
+    try:
+        await _start(held)
+    except BaseException:
+        await discard(held)
+        raise
+    runtime.fill(held)
+
+
+def _check_platform(slot: Slot[Any]) -> None:
+    binding = slot.binding
+    if binding.python is not None:
+        from packaging.specifiers import SpecifierSet
+
+        running = "{}.{}.{}".format(*sys.version_info[:3])
+        if not SpecifierSet(binding.python).contains(running, prereleases=True):
+            fail(slot, "python", f"needs Python {binding.python}, this is {running}")
+    system = "windows" if sys.platform == "win32" else sys.platform
+    if binding.os and system not in binding.os:
+        fail(slot, "os", f"needs {' or '.join(binding.os)}, this is {system}")
+
+
+async def _activate_needs(slot: Slot[Any]) -> None:
+    try:
+        _refuse_cycles(slot, ())
+        slots = [need for need in needed(slot) if need.held is None]
+    except OneiricError as error:
+        fail(slot, "needs", str(error), error)
+    tasks = [asyncio.ensure_future(activate(need)) for need in slots]
+    try:
+        await asyncio.gather(*tasks)
+    except ActivationError as error:
+        fail(slot, "needs", f"needs {error}", error)
+    finally:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+def _refuse_cycles(slot: Slot[Any], path: tuple[Slot[Any], ...]) -> None:
+    if slot in path:
+        cycle = " -> ".join(each.key for each in (*path[path.index(slot) :], slot))
+        raise OneiricError(f"the needs form a cycle: {cycle}")
+    if slot.held is None:
+        for need in needed(slot):
+            _refuse_cycles(need, (*path, slot))
+
+
+async def _fetch_secrets(slot: Slot[Any]) -> dict[str, Secret]:
+    names = slot.binding.secrets
+    if not names:
+        return {}
+
+    async def fetch() -> dict[str, Secret]:
+        async with slot.scope.slot(SECRETS).lease() as store:
+            return {name: await _fetch(slot, store, name) for name in names}
+
+    fetching = asyncio.ensure_future(fetch())
+    secrets: dict[str, Secret] = await _step(slot, "secrets", fetching, slot.scope.runtime.deadlines.secrets)
+    return secrets
+
+
+async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret:
+    try:
+        secret = await store.get(name)
+    except Exception as error:
+        fail(slot, "secrets", f"{SECRETS} raised {type(error).__name__} for {name}", error)
+    if not isinstance(secret, Secret):
+        fail(slot, "secrets", f"{SECRETS} gave a {type(secret).__name__} for {name}, not a Secret")
+    return secret
+
+
+async def _build(slot: Slot[Any], inputs: Inputs) -> Any:
+    block, domain = slot.binding.block, context(slot.scope, inputs)
+    future: asyncio.Future[Any]
+    if inspect.iscoroutinefunction(block):
+        future = slot.scope.runtime.spawn(block(domain))
+    else:
+        future = in_thread(block, domain, unclaimed=close_unclaimed)
+
+    def late(instance: Any) -> None:
+        close_late(Held(slot, instance))
+
+    return await _step(slot, "factory", future, slot.scope.runtime.deadlines.factory, late)
+
+
+async def _start(held: Held) -> None:
+    deadlines = held.slot.scope.runtime.deadlines
+    start = lifecycle(held.instance, "start")
+    if start is not None:
+        await _step(held.slot, "start", asyncio.ensure_future(call(start)), deadlines.start)
+    health = lifecycle(held.instance, "health")
+    if health is not None:
+        healthy = await _step(held.slot, "health", asyncio.ensure_future(call(health)), deadlines.health)
+        if healthy is False:
+            fail(held.slot, "health", "health() answered False")
+
+
+async def _step(
+    slot: Slot[Any],
+    step: str,
+    future: asyncio.Future[Any],
+    seconds: float,
+    late: Callable[[Any], object] | None = None,
+) -> Any:
+    try:
+        return await bounded(future, seconds, late)
+    except ActivationError as error:
+        if f"{error.domain}:{error.key}" == slot.key:
+            raise
+        fail(slot, step, f"{step} failed: {error}", error)
+    except Late as error:
+        fail(slot, step, f"{step} {error}", error)
+    except ModuleNotFoundError as error:
+        _fail_module(slot, step, error)
+    except OneiricError as error:
+        fail(slot, step, f"{step} failed: {error}", error)
+    except Exception as error:
+        fail(slot, step, f"{step} raised {type(error).__name__}", error)
+
+
+def _fail_module(slot: Slot[Any], step: str, error: ModuleNotFoundError) -> NoReturn:
+    """A module is missing: where a built-in component asked for it, name the extra that has it."""
+    domain, _, key = slot.key.partition(":")
+    provider = slot.binding.provider
+    if not _raised_in_builtin(error):
+        fail(slot, step, f"{step} needs the module {error.name}, which is not installed", error)
+    extra = f"{key}-{provider}"
+    what = f"needs the module {error.name}, which the extra {extra} has"
+    missing = MissingExtra(domain, key, provider, slot.tenant, step, what)
+    missing.extra = extra
+    raise missing from error
+
+
+def _raised_in_builtin(error: BaseException) -> bool:
+    trace = error.__traceback__
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__")).startswith("oneiric.adapters."):
+            return True
+        trace = trace.tb_next
+    return False

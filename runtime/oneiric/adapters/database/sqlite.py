@@ -1,0 +1,110 @@
+"""Database provider `sqlite`: a file, or a database in memory, through aiosqlite."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+
+import aiosqlite
+
+from oneiric import component
+from oneiric.adapters.database import DatabaseError, DatabaseUnavailable, IntegrityError, QueryError, Value
+from oneiric.adapters.database._embedded import EmbeddedDatabase, Outcome, rows
+
+
+@component(
+    "adapter",
+    "database",
+    provider="sqlite",
+    priority=0,
+    stack_level=-10,
+    capabilities=("sql", "transactions"),
+    port="oneiric.adapters.database:Database",
+)
+class SQLiteDatabase(EmbeddedDatabase):
+    """An SQLite database over one connection; statements and transactions take turns on it.
+
+    Transactions take the write lock of the file when they begin, so none fails for having read first.
+
+    `path`: a file in an existing folder, created if missing, or `:memory:`.
+    `pragmas`: set when the connection opens, after `foreign_keys = on`.
+    `timeout`: seconds to wait for a lock that another process holds, before `DatabaseUnavailable`.
+    """
+
+    _begin = "BEGIN IMMEDIATE"
+
+    def __init__(
+        self, *, path: str = ":memory:", pragmas: dict[str, str | int] | None = None, timeout: float = 5.0
+    ) -> None:
+        super().__init__()
+        self._path = path
+        self._pragmas: dict[str, str | int] = {"foreign_keys": "on", **(pragmas or {})}
+        self._timeout = timeout
+        for name, value in self._pragmas.items():
+            if not re.fullmatch(r"\w+", name) or not re.fullmatch(r"-?\w+", str(value)):
+                raise ValueError(f"pragma {name!r}: a name and a word or number are expected")
+
+    async def _connect(self) -> _Connection:
+        with _port_errors():
+            connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=self._timeout)
+        try:
+            with _port_errors():
+                for name, value in self._pragmas.items():
+                    await connection.execute_fetchall(f"PRAGMA {name} = {value}")
+        except BaseException:
+            await connection.close()
+            raise
+        return _Connection(connection)
+
+
+class _Connection:
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+        with _port_errors():
+            async with self._connection.execute(sql, tuple(parameters)) as cursor:
+                values = [tuple(row) for row in await cursor.fetchall()]
+                columns = [column[0] for column in cursor.description or ()]
+                return Outcome(rows(columns, values), max(cursor.rowcount, 0))
+
+    async def rollback(self) -> None:
+        with _port_errors():
+            if self._connection.in_transaction:
+                await self._connection.rollback()
+
+    def interrupt(self) -> None:
+        # it never suspends; the other errors say that it was closed meanwhile
+        with suppress(StopIteration, ValueError, sqlite3.ProgrammingError):
+            self._connection.interrupt().send(None)
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_CORRUPT,
+}
+
+
+@contextmanager
+def _port_errors() -> Generator[None, None, None]:
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:  # ValueError: closed meanwhile
+        raise _port_error(error) from error
+
+
+def _port_error(error: Exception) -> DatabaseError:
+    if isinstance(error, sqlite3.IntegrityError):
+        return IntegrityError(str(error))
+    code: int = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return DatabaseUnavailable(str(error)) if code in _UNAVAILABLE else QueryError(str(error))

@@ -1,0 +1,162 @@
+"""The port `storage`: whole objects under names, for ever."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+MAX_NAME = 1024
+"""Bytes of a name in UTF-8, at most."""
+MAX_METADATA = 2048
+"""Bytes of all keys and values of an object's metadata in UTF-8, at most."""
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
+
+
+class StorageError(Exception):
+    """Anything a storage raises."""
+
+
+class StorageClosed(StorageError):
+    """The storage was closed, or not started yet."""
+
+
+class StorageUnavailable(StorageError):
+    """The place the objects are kept cannot be read or written, or is full."""
+
+
+class ObjectNotFound(StorageError):
+    """There is no object of this `name`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"there is no object {name!r}")
+
+
+class ObjectDamaged(StorageError):
+    """What is kept under this `name` is not what was put."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"the object {name!r} is damaged")
+
+
+class PreconditionFailed(StorageError):
+    """A conditional `put` found another state than the caller expects; nothing was written."""
+
+
+class InvalidObject(StorageError):
+    """A name, data, content type, metadata or condition of a wrong type or outside the limits of the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of an object. `size` is in bytes; `etag` is opaque and changes when the data does."""
+
+    name: str
+    size: int
+    etag: str
+    content_type: str
+    metadata: Mapping[str, str]
+    modified: datetime
+
+
+class Storage(Protocol):
+    """Keeps objects: bytes, content type and metadata, read and written whole and together.
+
+    Names are 1 to `MAX_NAME` bytes of UTF-8: parts separated by `/`, none of them empty, `.` or `..`, no
+    control characters, no backslash. There are no folders: `a` and `a/b` may both be objects, and `A` is
+    another than `a`. A put that returned has happened, whatever crashes later; one that did not return has
+    happened whole or not. A cancelled put first waits until it is over.
+    """
+
+    async def put(
+        self,
+        name: str,
+        data: bytes,
+        *,
+        content_type: str = DEFAULT_CONTENT_TYPE,
+        metadata: Mapping[str, str] | None = None,
+        if_absent: bool = False,
+        if_match: str | None = None,
+    ) -> Entry:
+        """Keep an object, in place of the one there was.
+
+        With `if_absent` only if there is none, with `if_match` only if there is one of that etag: otherwise
+        `PreconditionFailed`. Of several writers at once exactly one meets a condition. Metadata keys are
+        lower-case identifiers, values printable text, together at most `MAX_METADATA` bytes.
+        """
+        ...
+
+    async def get(self, name: str) -> bytes:
+        """The data. Raises `ObjectNotFound`."""
+        ...
+
+    def stream(self, name: str, *, chunk_size: int = 65536) -> AsyncIterator[bytes]:
+        """The data in pieces of at most `chunk_size` bytes, all of one version even if replaced meanwhile.
+
+        The first piece raises what `get` raises.
+        """
+        ...
+
+    async def stat(self, name: str) -> Entry:
+        """What is known of an object, without its data. Raises `ObjectNotFound`."""
+        ...
+
+    async def delete(self, name: str) -> bool:
+        """Remove an object; whether there was one."""
+        ...
+
+    def list(self, prefix: str = "") -> AsyncIterator[Entry]:
+        """The objects whose names start with `prefix`, in the order of their names.
+
+        A prefix is any text: `a/b` finds `a/bc`.         Objects put or deleted meanwhile may be missing or
+        not; all others are there, once.
+        """
+        ...
+
+
+_PART = re.compile(r"[^/\\\x00-\x1f\x7f-\x9f]+")
+_METADATA_KEY = re.compile(r"[a-z][a-z0-9_]*")
+_CONTENT_TYPE = re.compile(r"[!-~]+/[!-~]+(?: *;[ -~]*)?")
+
+
+def check_name(name: str) -> None:
+    """Raise `InvalidObject` unless `name` can name an object. For providers, like `check_object`."""
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidObject(f"a name is text, not {type(name).__name__}")
+    if not 1 <= _size(name) <= MAX_NAME:
+        raise InvalidObject(f"a name has 1 to {MAX_NAME} bytes of UTF-8, this one has {_size(name)}")
+    for part in name.split("/"):
+        if part in ("", ".", "..") or not _PART.fullmatch(part):
+            raise InvalidObject(f"{name!r} is no name: the part {part!r} is not allowed")
+
+
+def check_object(data: bytes, content_type: str, metadata: Mapping[str, str]) -> None:
+    """Raise `InvalidObject` unless these can be an object."""
+    if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidObject(f"data is bytes, not {type(data).__name__}")
+    if len(content_type) > 255 or not _CONTENT_TYPE.fullmatch(content_type):
+        raise InvalidObject(f"{content_type!r} is no content type")
+    for key, value in metadata.items():
+        if not _METADATA_KEY.fullmatch(key):
+            raise InvalidObject(f"{key!r} is no metadata key: a lower-case identifier is expected")
+        if not value.isprintable():
+            raise InvalidObject(f"the metadata {key!r} is not printable text")
+    if sum(_size(key) + _size(value) for key, value in metadata.items()) > MAX_METADATA:
+        raise InvalidObject(f"metadata has at most {MAX_METADATA} bytes of UTF-8")
+
+
+def check_condition(if_absent: bool, if_match: str | None) -> None:
+    """Raise `InvalidObject` for two conditions that exclude each other."""
+    if if_absent and if_match is not None:
+        raise InvalidObject("if_absent and if_match exclude each other")
+
+
+def _size(text: str) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidObject("text that UTF-8 can encode is expected; this has a lone surrogate") from None

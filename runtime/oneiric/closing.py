@@ -1,0 +1,98 @@
+"""Closing one instance: once, under a deadline, whatever else goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from oneiric.errors import CloseError, DrainExpired
+from oneiric.slot import Held
+from oneiric.steps import Late, bounded, call, lifecycle
+
+
+def _closer(instance: Any) -> Callable[[], Any] | None:
+    aclose = lifecycle(instance, "aclose")
+    return lifecycle(instance, "close") if aclose is None else aclose
+
+
+async def close(held: Held) -> CloseError | None:
+    """Close the instance; the error it came to, if any."""
+    method = _closer(held.instance)
+    if method is None:
+        return None
+    seconds = held.slot.scope.runtime.deadlines.close
+    try:
+        await bounded(asyncio.ensure_future(call(method)), seconds)
+    except Late as late:
+        return _error(held, f"close {late}", late)
+    except Exception as error:
+        return _error(held, f"close raised {type(error).__name__}", error)
+    return None
+
+
+def _error(held: Held, what: str, cause: Exception) -> CloseError:
+    slot = held.slot
+    domain, _, key = slot.key.partition(":")
+    error = CloseError(domain, key, slot.binding.provider, slot.tenant, what)
+    error.__cause__ = cause
+    return error
+
+
+async def _close_and_report(held: Held) -> None:
+    error = await close(held)
+    if error is not None:
+        held.slot.scope.runtime.report(error)
+
+
+def close_late(held: Held) -> None:
+    """Close, in the background, what came after nobody waited for it any more."""
+    held.slot.scope.runtime.spawn(_close_and_report(held))
+
+
+async def discard(held: Held) -> None:
+    """Close what an activation made and may not keep. Cancelling the wait does not cancel the closing."""
+    await asyncio.shield(held.slot.scope.runtime.spawn(_close_and_report(held)))
+
+
+def close_unclaimed(instance: Any) -> None:
+    """Close, in its factory's thread, an instance whose loop has ended meanwhile."""
+    method = _closer(instance)
+    if method is None:
+        return
+    result = method()
+    if inspect.iscoroutine(result):
+        asyncio.run(result)
+
+
+async def retire(held: Held, until: float, hurry: asyncio.Future[Any]) -> list[Exception]:
+    """Take an instance out of its slot, wait for its leases until `until` (of the loop) or `hurry`, close it.
+
+    The errors on the way, as a list.
+    """
+    runtime = held.slot.scope.runtime
+    runtime.empty(held)
+    if not held.owned:
+        return []
+    errors: list[Exception] = []
+    loop = asyncio.get_running_loop()
+    held.draining = True
+    if held.leases:
+        held.settled = loop.create_future()
+        await asyncio.wait(
+            (held.settled, hurry), timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
+        )
+    if held.leases:
+        errors.append(_expired(held))
+    error = await close(held)
+    return [*errors, error] if error is not None else errors
+
+
+def _expired(held: Held) -> DrainExpired:
+    slot = held.slot
+    domain, _, key = slot.key.partition(":")
+    what = f"closed with {held.leases} leases still held: the drain deadline passed"
+    error = DrainExpired(domain, key, slot.binding.provider, slot.tenant, what)
+    error.leases = held.leases
+    return error

@@ -1,0 +1,96 @@
+"""The errors of the runtime. Every one is an `OneiricError`; none shows a secret value."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class OneiricError(Exception):
+    """Anything the runtime raises by itself."""
+
+
+class NotActive(OneiricError):
+    """A slot was read, or called synchronously, before it was activated."""
+
+
+class RuntimeNotRunning(OneiricError):
+    """An activation was asked of a runtime that was not entered yet, or entered twice."""
+
+
+class RuntimeClosed(OneiricError):
+    """The runtime is closing or closed; its components cannot be used any more."""
+
+
+class UnknownKey(OneiricError, LookupError):
+    """The wiring has no such key; `nearest` names the ones that look like it."""
+
+    def __init__(self, key: str, known: Iterable[str]) -> None:
+        from difflib import get_close_matches
+
+        self.key = key
+        self.nearest = tuple(get_close_matches(key, list(known), n=3))
+        hint = f"; did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
+        super().__init__(f"the wiring has no key {key}{hint}")
+
+
+class PortError(OneiricError):
+    """`live` cannot be offered: there is no port, it cannot be loaded, or it has members `live` refuses."""
+
+
+class PortalError(OneiricError):
+    """A portal was used from the thread of its own loop, or outside its `with` block."""
+
+
+class VariableError(OneiricError):
+    """An environment variable is missing or its text cannot be converted."""
+
+
+class TenantsError(OneiricError):
+    """`tenants.jsonl` is not what the compiler writes."""
+
+
+class _ComponentError(OneiricError):
+    """An error of one component: `domain`, `key`, `provider`, and `tenant` for a tenant's own instance."""
+
+    def __init__(self, domain: str, key: str, provider: str, tenant: str | None, what: str) -> None:
+        self.domain = domain
+        self.key = key
+        self.provider = provider
+        self.tenant = tenant
+        of_tenant = f" of tenant {tenant}" if tenant is not None else ""
+        super().__init__(f"{domain}:{key} ({provider}){of_tenant}: {what}")
+
+
+class ActivationError(_ComponentError):
+    """A component could not be activated; `step` is where, the chained cause is why.
+
+    Steps: python, os, needs, secrets, factory, start, health.
+    """
+
+    def __init__(
+        self, domain: str, key: str, provider: str, tenant: str | None, step: str, what: str
+    ) -> None:
+        self.step = step
+        super().__init__(domain, key, provider, tenant, what)
+
+
+class MissingExtra(ActivationError):
+    """A built-in component misses its SDK; `extra` is the extra of this distribution that has it."""
+
+    extra: str
+
+
+class CloseError(_ComponentError):
+    """One component's `close` failed or was too late; the cause is chained."""
+
+
+class DrainExpired(_ComponentError):
+    """One component was closed while `leases` were still held, because the drain deadline passed."""
+
+    leases: int
+
+
+class ShutdownError(OneiricError, ExceptionGroup[Exception]):
+    """Everything that went wrong while a runtime closed; all else was closed all the same."""

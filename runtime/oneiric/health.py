@@ -1,0 +1,51 @@
+"""Asking active components how they are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NamedTuple
+
+from oneiric.runtime import Runtime
+from oneiric.slot import Held
+from oneiric.steps import Late, bounded, call, lifecycle
+
+
+class Health(NamedTuple):
+    """One component's answer. `reason` says why it is not `ok`, without what its error said."""
+
+    tenant: str | None
+    key: str
+    provider: str
+    ok: bool
+    reason: str | None
+
+
+async def ask_all(runtime: Runtime[Any]) -> tuple[Health, ...]:
+    """One answer for each active component of the runtime's own, sorted by tenant (the base first) and key."""
+    helds = [held for held in runtime.active.values() if held.owned]
+    answers = await asyncio.gather(*map(_ask, helds))
+    return tuple(sorted(answers, key=lambda answer: (answer.tenant or "", answer.key)))
+
+
+async def _ask(held: Held) -> Health:
+    reason = await _reason(held)
+    slot = held.slot
+    return Health(slot.tenant, slot.key, slot.binding.provider, reason is None, reason)
+
+
+async def _reason(held: Held) -> str | None:
+    """Why the component is not well; None if it is. It is leased meanwhile."""
+    health = lifecycle(held.instance, "health")
+    if health is None:
+        return None
+    held.taken += 1
+    try:
+        seconds = held.slot.scope.runtime.deadlines.health
+        healthy = await bounded(asyncio.ensure_future(call(health)), seconds)
+    except Late as late:
+        return f"health {late}"
+    except Exception as error:
+        return f"health raised {type(error).__name__}"
+    finally:
+        held.give_back()
+    return "health() answered False" if healthy is False else None

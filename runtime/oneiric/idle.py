@@ -1,0 +1,49 @@
+"""Closing what a tenant has of its own once nobody has used it for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from oneiric.runtime import Runtime
+from oneiric.slot import Held
+from oneiric.tenants import TenantScope
+
+
+async def close_idle_tenants(runtime: Runtime[Any]) -> None:
+    """Look twice per `tenant_idle` seconds: a tenant without leases, and without a call for that long, is idle.
+    Runs until cancelled."""
+    loop = asyncio.get_running_loop()
+    seen: dict[str, tuple[int, float]] = {}
+    while True:
+        await asyncio.sleep(runtime.tenant_idle / 2)
+        now = loop.time()
+        for scope in runtime.tenant_scopes():
+            helds = _held_by(scope)
+            calls = sum(held.taken for held in helds)
+            if not helds or _in_use(scope, helds):
+                seen.pop(scope.name, None)
+                continue
+            before, since = seen.get(scope.name, (calls, now))
+            if before != calls:
+                since = now
+            seen[scope.name] = calls, since
+            if now - since >= runtime.tenant_idle:
+                del seen[scope.name]
+                await asyncio.shield(runtime.spawn(_close(runtime, helds)))
+
+
+def _held_by(scope: TenantScope) -> list[Held]:
+    return [slot.held for slot in scope.own.values() if slot.held is not None and slot.held.owned]
+
+
+def _in_use(scope: TenantScope, helds: list[Held]) -> bool:
+    return any(held.leases for held in helds) or any(slot.attempt is not None for slot in scope.own.values())
+
+
+async def _close(runtime: Runtime[Any], helds: list[Held]) -> None:
+    from oneiric.shutdown import close_in_order
+
+    loop = asyncio.get_running_loop()
+    for error in await close_in_order(helds, loop.time() + runtime.deadlines.drain, loop.create_future()):
+        runtime.report(error)

@@ -1,0 +1,53 @@
+"""What one activation may read: its environment variables and the secrets fetched for it."""
+
+from __future__ import annotations
+
+from oneiric.convert import convert
+from oneiric.errors import VariableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
+
+    from oneiric.secret import Secret
+    from oneiric.wiring import Binding
+
+    T = TypeVar("T")
+
+
+class Inputs:
+    """The environment and the secrets of one activation of one binding."""
+
+    __slots__ = ("_binding", "_environ", "_secrets")
+
+    def __init__(self, binding: Binding, environ: Mapping[str, str], secrets: Mapping[str, Secret]) -> None:
+        self._binding = binding
+        self._environ = environ
+        self._secrets = secrets
+
+    def env(self, name: str, default: str | None = None) -> str:
+        """The variable; `default` where it is unset or empty. Raises `VariableError` without either."""
+        text = self._environ.get(name)
+        if not text and default is not None:
+            return default
+        if text is None:
+            raise VariableError(f"{self._whose()} needs the environment variable {name}, which is not set")
+        return text
+
+    def env_as(self, converter: Callable[[str], T], name: str, default: str | None = None) -> T:
+        """The same, converted. Raises `VariableError` naming the text and what was expected."""
+        text = self.env(name, default)
+        try:
+            return convert(converter, text)
+        except ValueError as error:
+            raise VariableError(
+                f"{self._whose()}: the environment variable {name} is {text!r}, expected {error}"
+            ) from error
+
+    def secret(self, name: str) -> Secret:
+        """A secret the binding names. Raises `LookupError` for any other."""
+        return self._secrets[name]
+
+    def _whose(self) -> str:
+        return f"{self._binding.key} ({self._binding.provider})"

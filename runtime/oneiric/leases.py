@@ -1,0 +1,385 @@
+"""Results of calls that are not over when the call returns: iterators, context managers, awaitables.
+
+Each keeps the lease of the instance it came from until it is over: exhausted, closed, left, awaited, dropped.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import AbstractAsyncContextManager
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
+from typing import Any, Self, TypeVar
+
+from oneiric.activation import activate
+from oneiric.slot import Held, Slot
+
+T = TypeVar("T")
+
+_LEASED = ("__next__", "__anext__", "__aiter__", "__enter__", "__aenter__", "__await__")
+_OWN = frozenset(dir(object)) | {"__getattr__", "__del__", "__dict__", "__weakref__", "__slots__"}
+
+
+class Lease:
+    """One lease. Dropped without an end it is given back, after closing what was under way."""
+
+    __slots__ = ("_held", "_under_way")
+
+    def __init__(self, held: Held, under_way: Any = None) -> None:
+        held.taken += 1
+        self._held: Held | None = held
+        self._under_way = under_way
+
+    def end(self) -> None:
+        """Give it back; a second time does nothing."""
+        held, self._held = self._held, None
+        self._under_way = None
+        if held is not None:
+            held.give_back()
+
+    def __del__(self) -> None:
+        held = self._held
+        if held is None:
+            return
+        runtime = held.slot.scope.runtime
+        if runtime.loop is not None and not runtime.loop.is_closed():
+            runtime.loop.call_soon_threadsafe(_dropped, held, self._under_way)
+
+
+def _dropped(held: Held, under_way: Any) -> None:
+    if inspect.isasyncgen(under_way):
+        held.slot.scope.runtime.spawn(_close_dropped(held, under_way))
+    else:
+        held.give_back()
+
+
+async def _close_dropped(held: Held, generator: AsyncGeneratorType[Any, Any]) -> None:
+    try:
+        await generator.aclose()
+    finally:
+        held.give_back()
+
+
+class SlotLease(AbstractAsyncContextManager[T]):
+    """`async with slot.lease() as instance`."""
+
+    __slots__ = ("_leases", "_slot")
+
+    def __init__(self, slot: Slot[T]) -> None:
+        self._slot = slot
+        self._leases: list[Lease] = []
+
+    async def __aenter__(self) -> T:
+        held = await activate(self._slot)
+        self._leases.append(Lease(held))
+        instance: T = held.instance
+        return instance
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leases.pop().end()
+
+
+class LeasedAsyncContext(AbstractAsyncContextManager[Any]):
+    """An async context manager that a call gives: made on entering, leased until the exit."""
+
+    __slots__ = ("_inner", "_lease", "_make", "_slot")
+
+    def __init__(self, slot: Slot[Any], make: Callable[[Any], AbstractAsyncContextManager[Any]]) -> None:
+        self._slot = slot
+        self._make = make
+        self._lease: Lease | None = None
+
+    async def __aenter__(self) -> Any:
+        held = await activate(self._slot)
+        if self._lease is not None:
+            raise RuntimeError("this context is entered already")
+        lease = self._lease = Lease(held)
+        try:
+            self._inner = self._make(held.instance)
+            return await self._inner.__aenter__()
+        except BaseException:
+            self._lease = None
+            lease.end()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        lease = self._lease
+        if lease is None:
+            raise RuntimeError("this context is not entered")
+        try:
+            return await self._inner.__aexit__(kind, error, trace)
+        finally:
+            self._lease = None
+            lease.end()
+
+
+class LeasedAsyncIterator(AsyncIterator[Any]):
+    """An async iterator or generator that a call gives: made by the first step, leased until it is over."""
+
+    __slots__ = ("_inner", "_lease", "_make", "_over", "_slot")
+
+    def __init__(self, slot: Slot[Any], make: Callable[[Any], AsyncIterable[Any]]) -> None:
+        self._slot = slot
+        self._make = make
+        self._inner: Any = None
+        self._lease: Lease | None = None
+        self._over = False
+
+    @classmethod
+    def begun(cls, held: Held, inner: AsyncIterator[Any]) -> Self:
+        """One that the instance has made already."""
+        leased = cls(held.slot, lambda _: inner)
+        leased._begin(held)
+        return leased
+
+    def _begin(self, held: Held) -> None:
+        self._inner = aiter(self._make(held.instance))
+        self._lease = Lease(held, self._inner)
+
+    def _end(self) -> None:
+        self._over = True
+        if self._lease is not None:
+            self._lease.end()
+
+    async def _step(self, step: Callable[[Any], Awaitable[Any]]) -> Any:
+        if self._inner is None and not self._over:
+            held = await activate(self._slot)
+            if self._inner is None:
+                self._begin(held)
+        if self._over:
+            raise StopAsyncIteration
+        try:
+            return await step(self._inner)
+        except StopAsyncIteration:
+            self._end()
+            raise
+        except BaseException:
+            if getattr(self._inner, "ag_frame", self._inner) is None:
+                self._end()
+            raise
+
+    async def __anext__(self) -> Any:
+        return await self._step(lambda inner: inner.__anext__())
+
+    async def asend(self, value: Any) -> Any:
+        """The next item, after sending `value` to the generator."""
+        return await self._step(lambda inner: inner.asend(value))
+
+    async def athrow(self, *error: Any) -> Any:
+        """The next item, after throwing an error into the generator."""
+        return await self._step(lambda inner: inner.athrow(*error))
+
+    async def aclose(self) -> None:
+        """Close the generator, or just end the lease of an iterator that cannot be closed."""
+        aclose = None if self._over else getattr(self._inner, "aclose", None)
+        if aclose is not None:
+            try:
+                await aclose()
+            except BaseException:
+                if getattr(self._inner, "ag_frame", None) is None:
+                    self._end()
+                raise
+        self._end()
+
+
+class LeasedIterator(Iterator[Any]):
+    """An iterator or generator that a call gave, leased until it is over."""
+
+    __slots__ = ("_inner", "_lease")
+
+    def __init__(self, held: Held, inner: Iterator[Any]) -> None:
+        self._inner: Any = inner
+        self._lease = Lease(held, inner)
+
+    def _step(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return step(*arguments)
+        except StopIteration:
+            self._lease.end()
+            raise
+        except BaseException:
+            if getattr(self._inner, "gi_frame", self._inner) is None:
+                self._lease.end()
+            raise
+
+    def __next__(self) -> Any:
+        return self._step(self._inner.__next__)
+
+    def send(self, value: Any) -> Any:
+        """The next item, after sending `value` to the generator."""
+        return self._step(self._inner.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        """The next item, after throwing an error into the generator."""
+        return self._step(self._inner.throw, *error)
+
+    def close(self) -> None:
+        """Close the generator, or just end the lease of an iterator that cannot be closed."""
+        try:
+            close = getattr(self._inner, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._lease.end()
+
+
+def keep(held: Held, result: Any) -> Any:
+    """The result itself where it is over, else something that does the same and keeps a lease."""
+    kind = type(result)
+    if kind in OVER:
+        return result
+    if kind is AsyncGeneratorType:
+        return LeasedAsyncIterator.begun(held, result)
+    if kind is GeneratorType:
+        return LeasedIterator(held, result)
+    if kind is CoroutineType:
+        return _leased_coroutine(Lease(held), held, result)
+    if any(hasattr(kind, name) for name in _LEASED):
+        return _leased_class(kind)(held, result)
+    OVER.add(kind)
+    return result
+
+
+def keep_iterable(held: Held, result: Any) -> Any:
+    """The same for what is announced as iterable: whatever is no plain collection counts as an iterator."""
+    if type(result) in OVER:
+        return result
+    return LeasedIterator(held, iter(result))
+
+
+OVER: set[type] = {
+    type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset
+}  # fmt: skip
+"""Types of results that are over when the call returns; others join them once looked at."""
+
+
+async def _leased_coroutine(lease: Lease, held: Held, inner: Awaitable[Any]) -> Any:
+    try:
+        return keep(held, await inner)
+    finally:
+        lease.end()
+
+
+class Leased:
+    """Stands for an iterator, a context manager or an awaitable of any class: delegates everything, and ends the
+    lease when that is exhausted, left, awaited or closed. Subclasses have the special methods of its class."""
+
+    __slots__ = ("_inner", "_lease_of_inner", "_slot_held")
+
+    def __init__(self, held: Held, inner: Any) -> None:
+        self._inner = inner
+        self._slot_held = held
+        self._lease_of_inner = Lease(held, inner)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._inner, name)
+        if name in ("close", "aclose") and callable(value):
+            return lambda *args, **kwargs: self._closed(value(*args, **kwargs))
+        return value
+
+    def _closed(self, result: Any) -> Any:
+        if inspect.isawaitable(result):
+            return self._end_after(result)
+        self._lease_of_inner.end()
+        return result
+
+    async def _end_after(self, awaitable: Awaitable[Any]) -> Any:
+        try:
+            return await awaitable
+        finally:
+            self._lease_of_inner.end()
+
+    def _same(self, value: Any) -> Any:
+        return self if value is self._inner else value
+
+
+def _enter(self: Leased) -> Any:
+    return self._same(self._inner.__enter__())
+
+
+async def _aenter(self: Leased) -> Any:
+    return self._same(await self._inner.__aenter__())
+
+
+def _exit(self: Leased, *error: Any) -> Any:
+    try:
+        return self._inner.__exit__(*error)
+    finally:
+        self._lease_of_inner.end()
+
+
+def _aexit(self: Leased, *error: Any) -> Any:
+    return self._end_after(self._inner.__aexit__(*error))
+
+
+def _iter(self: Leased) -> Any:
+    return self._same(iter(self._inner))
+
+
+def _aiter(self: Leased) -> Any:
+    inner = aiter(self._inner)
+    return self if inner is self._inner else keep(self._slot_held, inner)
+
+
+def _next(self: Leased) -> Any:
+    try:
+        return self._inner.__next__()
+    except StopIteration:
+        self._lease_of_inner.end()
+        raise
+
+
+async def _anext(self: Leased) -> Any:
+    try:
+        return await self._inner.__anext__()
+    except StopAsyncIteration:
+        self._lease_of_inner.end()
+        raise
+
+
+def _await(self: Leased) -> Generator[Any, Any, Any]:
+    result: Any = None
+    try:
+        result = yield from self._inner.__await__()
+        return self._same(result) if result is self._inner else keep(self._slot_held, result)
+    finally:
+        if result is not self._inner:
+            self._lease_of_inner.end()
+
+
+_SPECIAL: dict[str, Callable[..., Any]] = {
+    "__enter__": _enter,
+    "__aenter__": _aenter,
+    "__exit__": _exit,
+    "__aexit__": _aexit,
+    "__iter__": _iter,
+    "__aiter__": _aiter,
+    "__next__": _next,
+    "__anext__": _anext,
+    "__await__": _await,
+}
+_classes: dict[type, type[Leased]] = {}
+
+
+def _leased_class(kind: type) -> type[Leased]:
+    found = _classes.get(kind)
+    if found is None:
+        methods: dict[str, Any] = {"__slots__": ()}
+        for name in dir(kind):
+            special = name.startswith("__") and name.endswith("__") and name not in _OWN
+            if special and inspect.isroutine(getattr(kind, name)):
+                methods[name] = _SPECIAL.get(name) or _delegate(name)
+        found = _classes[kind] = type(f"Leased{kind.__name__}", (Leased,), methods)
+    return found
+
+
+def _delegate(name: str) -> Callable[..., Any]:
+    def method(self: Leased, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self._inner, name)(*args, **kwargs)
+
+    return method
+

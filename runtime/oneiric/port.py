@@ -1,0 +1,179 @@
+"""Reading a port: its methods, and how long the result of each lasts."""
+
+from __future__ import annotations
+
+import collections.abc as abc
+import contextlib
+import enum
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from oneiric.errors import PortError
+
+
+class Method(NamedTuple):
+    """One method of a port. `result`: over, unknown, iterable, or, made when first used, iterate or enter."""
+
+    name: str
+    function: Callable[..., Any]
+    signature: inspect.Signature
+    is_async: bool
+    result: str
+
+
+_ITERATED = (abc.AsyncIterator, abc.AsyncIterable, abc.AsyncGenerator)
+_ITERABLE = (abc.Iterator, abc.Iterable, abc.Generator)
+_AWAITED = (abc.Awaitable, abc.Coroutine)
+_BY_NAME = {
+    **{kind.__name__: kind for kind in (*_ITERATED, *_ITERABLE, *_AWAITED)},
+    "AsyncContextManager": contextlib.AbstractAsyncContextManager,
+    "AbstractAsyncContextManager": contextlib.AbstractAsyncContextManager,
+}
+_PLAIN: tuple[type, ...] = (
+    str, bytes, bytearray, int, float, complex, type(None), list, tuple, dict, set, frozenset, enum.Enum,
+    abc.Mapping, abc.Sequence, abc.Set, type,
+)  # fmt: skip
+_NEVER = frozenset({
+    "__init__", "__new__", "__del__", "__init_subclass__", "__subclasshook__", "__class_getitem__",
+    "__getattribute__", "__getattr__", "__setattr__", "__delattr__", "__reduce__", "__reduce_ex__",
+    "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__", "__copy__", "__deepcopy__",
+    "__annotate__", "__annotate_func__"
+})  # fmt: skip
+_NOT_OF_A_CLASS = frozenset({
+    "start", "close", "aclose", "__enter__", "__exit__", "__aenter__", "__aexit__", "__repr__",
+    "__str__", "__format__", "__eq__", "__hash__", "__post_init__", "__replace__"
+})  # fmt: skip
+_MACHINERY = frozenset(vars(typing.cast(Any, typing.Protocol))) | {
+    "__module__", "__doc__", "__dict__", "__weakref__", "__slots__", "__annotations__",
+    "__parameters__", "__orig_bases__", "__protocol_attrs__", "__non_callable_proto_members__",
+    "__abstractmethods__", "__match_args__", "__static_attributes__", "__firstlineno__",
+    "__type_params__", "__hash__", "__qualname__", "_abc_impl", "__annotations_cache__",
+    "__classdictcell__", "__dataclass_fields__", "__dataclass_params__"
+}  # fmt: skip
+
+
+def methods_of(port: type) -> tuple[list[Method], dict[str, str]]:
+    """A port's methods, and of a class that is its own port the members `live` refuses, with what they are.
+
+    A Protocol with such a member raises `PortError`. Of a class, lifecycle methods and private names are out.
+    """
+    is_protocol = getattr(port, "_is_protocol", False)
+    methods: list[Method] = []
+    refused: dict[str, str] = {}
+    for name, (owner, member) in _members(port, is_protocol).items():
+        if isinstance(member, types.FunctionType):
+            methods.append(_method(port, owner, name, member))
+        elif is_protocol:
+            raise PortError(f"{port.__qualname__}.{name} is {_kind(member)}: a port has methods only")
+        else:
+            refused[name] = _kind(member)
+    return methods, refused
+
+
+def _members(port: type, is_protocol: bool) -> dict[str, tuple[type, Any]]:
+    found: dict[str, tuple[type, Any]] = {}
+    for owner in reversed(port.__mro__):
+        if owner is object or owner.__module__ == "typing":
+            continue
+        names = dict(vars(owner))
+        if is_protocol:
+            names = {**dict.fromkeys(inspect.get_annotations(owner)), **names}
+        for name, member in names.items():
+            if _offered(name, member, is_protocol):
+                found[name] = owner, member
+    return found
+
+
+def _offered(name: str, member: Any, is_protocol: bool) -> bool:
+    if name in _NEVER or name in _MACHINERY:
+        return False
+    if is_protocol:
+        return True
+    special = name.startswith("__") and name.endswith("__")
+    return name not in _NOT_OF_A_CLASS and (special or not name.startswith("_"))
+
+
+def _kind(member: Any) -> str:
+    if isinstance(member, property):
+        return "a property"
+    if isinstance(member, (classmethod, staticmethod)):
+        return f"a {type(member).__name__}"
+    return "an attribute"
+
+
+def _method(port: type, owner: type, name: str, function: types.FunctionType) -> Method:
+    original: Any = types.SimpleNamespace(__module__=owner.__module__, __qualname__=f"{owner.__qualname__}.{name}")
+    overloads = typing.get_overloads(original)
+    if overloads and function.__name__ != name:
+        return _overloaded(port, owner, name, overloads)
+    signature = inspect.signature(function)
+    first = next(iter(signature.parameters.values()), None)
+    if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
+        raise PortError(f"{port.__qualname__}.{name} has no self")
+    is_async, result = _duration(owner, function)
+    return Method(name, function, signature, is_async, result)
+
+
+def _overloaded(port: type, owner: type, name: str, overloads: abc.Sequence[Callable[..., Any]]) -> Method:
+    """Overloads without an implementation: any arguments, and one duration for all."""
+    durations = {_duration(owner, function) for function in overloads}
+    if len({is_async or result in ("iterate", "enter") for is_async, result in durations}) > 1:
+        raise PortError(f"{port.__qualname__}.{name} has both synchronous and asynchronous overloads")
+    is_async, result = durations.pop()
+    if durations and result in ("iterate", "enter"):
+        raise PortError(f"{port.__qualname__}.{name} has overloads that give different things")
+
+    def any_arguments(self: Any, /, *args: Any, **kwargs: Any) -> Any: ...
+
+    any_arguments.__doc__ = overloads[0].__doc__
+    signature = inspect.signature(any_arguments)
+    return Method(name, any_arguments, signature, is_async, "unknown" if durations else result)
+
+
+def _duration(owner: type, function: Callable[..., Any]) -> tuple[bool, str]:
+    """Whether a call is awaited, and how long its result lasts."""
+    if inspect.isasyncgenfunction(function):
+        return False, "iterate"
+    annotation = _result_annotation(owner, function)
+    if inspect.iscoroutinefunction(function):
+        return True, "over" if _is_over(annotation) else "unknown"
+    origin = typing.get_origin(annotation) or annotation
+    if origin in _ITERATED:
+        return False, "iterate"
+    if origin is contextlib.AbstractAsyncContextManager:
+        return False, "enter"
+    if origin in _AWAITED:
+        return True, "over" if _is_over((typing.get_args(annotation) or (None,))[-1]) else "unknown"
+    if origin in _ITERABLE:
+        return False, "iterable"
+    return False, "over" if _is_over(annotation) else "unknown"
+
+
+def _result_annotation(owner: type, function: Callable[..., Any]) -> Any:
+    """The return annotation; where a text cannot be evaluated, the known kind its name stands for, or Any."""
+    function = inspect.unwrap(function)
+    namespace: dict[str, Any] = getattr(function, "__globals__", {})
+    annotation = getattr(function, "__annotations__", {}).get("return", Any)
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, namespace, dict(vars(owner)))
+    except Exception:
+        head = annotation.partition("[")[0].rpartition(".")[2].strip()
+        return _BY_NAME.get(head, Any)
+
+
+def _is_over(annotation: Any) -> bool:
+    """Whether a result so annotated can only be plain data."""
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return all(map(_is_over, typing.get_args(annotation)))
+    if origin is typing.Annotated:
+        return _is_over(typing.get_args(annotation)[0])
+    if annotation is None or origin is typing.Literal or annotation in (typing.NoReturn, typing.Never):
+        return True
+    kind = annotation if origin is None else origin
+    return isinstance(kind, type) and any(plain in kind.__mro__ for plain in _PLAIN)

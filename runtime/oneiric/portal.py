@@ -1,0 +1,101 @@
+"""Synchronous code's way into a runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Generic, ParamSpec, Self, TypeVar
+
+from oneiric.errors import PortalError, RuntimeClosed
+
+if TYPE_CHECKING:
+    from oneiric.runtime import Runtime
+    from oneiric.wiring import Wiring
+
+P = ParamSpec("P")
+R = TypeVar("R")
+W = TypeVar("W", bound="Wiring")
+
+_LOOK = 1.0  # seconds between two looks at whether the loop still runs
+
+
+class Portal(Generic[W]):
+    """`with runtime.portal() as portal`: calls async functions in the runtime's loop, from any other thread.
+
+    A runtime that does not run yet is entered, in a loop in a daemon thread, and closed on exit; one that runs
+    is used where it runs and left as it is.
+    """
+
+    def __init__(self, runtime: Runtime[W]) -> None:
+        self.runtime = runtime
+        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._closed: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._stop: asyncio.Event | None = None
+        self._open = False
+
+    def __enter__(self) -> Self:
+        """Raises what entering the runtime raises."""
+        if self.runtime.status != "running":
+            threading.Thread(target=self._run, name="oneiric portal", daemon=True).start()
+            self._started.result()
+        self._open = True
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Raises what leaving the runtime raises."""
+        self._open = False
+        if self._stop is not None and self.runtime.loop is not None:
+            self.runtime.loop.call_soon_threadsafe(self._stop.set)
+            self._closed.result()
+
+    def call(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call an async function in the runtime's loop, with the caller's context, and wait for its result.
+
+        Raises what it raises; `PortalError` from the loop's own thread or outside `with`; `RuntimeClosed`
+        when the loop ends meanwhile.
+        """
+        loop = self.runtime.loop
+        if not self._open or loop is None:
+            raise PortalError("a portal is open inside its `with` block only")
+        if threading.get_ident() == self.runtime.thread:
+            raise PortalError("a portal cannot be called from its own loop: it would wait for itself")
+
+        async def run() -> R:
+            return await function(*args, **kwargs)
+
+        work = run()
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, loop)
+        except RuntimeError:
+            work.close()
+            raise RuntimeClosed("the runtime's loop has ended") from None
+        return self._wait(future, loop)
+
+    def _wait(self, future: concurrent.futures.Future[R], loop: asyncio.AbstractEventLoop) -> R:
+        try:
+            while not concurrent.futures.wait((future,), timeout=_LOOK).done:
+                if loop.is_closed():
+                    raise RuntimeClosed("the runtime's loop has ended")
+            return future.result()
+        except concurrent.futures.CancelledError:
+            raise self.runtime.refusal() or PortalError("the call was cancelled") from None
+        finally:
+            future.cancel()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            outcome = self._closed if self._started.done() else self._started
+            outcome.set_exception(error)
+        else:
+            self._closed.set_result(None)
+
+    async def _serve(self) -> None:
+        async with self.runtime:
+            self._stop = asyncio.Event()
+            self._started.set_result(None)
+            await self._stop.wait()
+

@@ -1,0 +1,220 @@
+"""Reading an explain report: what was decided for every key, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias, TypeVar, cast
+
+from oneiric.errors import OneiricError
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+T = TypeVar("T")
+
+FAMILY, MAJOR = "oneiric.explain", 1
+_MISSING = object()
+
+
+class ReportError(OneiricError):
+    """The file is no explain report of a format this release reads; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One implementation that could serve a key, and how it fared."""
+
+    provider: str
+    factory: str
+    source: str
+    declared_at: str
+    priority: int
+    priority_from: str
+    stack_level: int
+    order: int
+    capabilities: tuple[str, ...]
+    won: bool
+    lost_by: str | None
+    excluded_by: str | None
+    compared: tuple[Json, Json] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One argument of a factory: a literal `value`, else the `reference` it is read from, else `masked`."""
+
+    value: Json
+    reference: str | None
+    masked: bool
+    stated_at: str
+    unchecked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What serves one key; a tenant's own binding has the key's facts where it says nothing itself."""
+
+    provider: str
+    factory: str
+    port: str | None
+    decided_by: str
+    decided_at: str
+    because: str
+    candidates: tuple[Candidate, ...]
+    settings: Mapping[str, Setting]
+    needs: Mapping[str, str]
+    rebuilt_for: tuple[str, ...]
+    tenants: Mapping[str, Binding]
+    raw: Mapping[str, Json] = field(repr=False)
+
+    def judged(self) -> tuple[list[Candidate], list[Candidate]]:
+        """The candidates that lost, and those that were filtered out."""
+        lost = [each for each in self.candidates if each.lost_by is not None]
+        return lost, [each for each in self.candidates if each.excluded_by is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One profile's report; `bindings` by full key (`adapter:cache`), in the file's order."""
+
+    app: str
+    profile: str
+    bindings: Mapping[str, Binding]
+    raw: Mapping[str, Json] = field(repr=False)
+
+    def needed_by(self, key: str) -> dict[str, list[str]]:
+        """The keys that need `key`, each with the parameters it is handed to."""
+        users = {
+            user: [parameter for parameter, needed in binding.needs.items() if needed == key]
+            for user, binding in self.bindings.items()
+        }
+        return {user: parameters for user, parameters in users.items() if parameters}
+
+
+def read_report(path: Path) -> Report:
+    """The report in a file. Raises ReportError, also when the file cannot be read."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        return parse_report(data)
+    except ReportError as error:
+        raise ReportError(f"{path}: {error}") from error
+
+
+def parse_report(data: bytes) -> Report:
+    """The report in a text; fields this release does not know are ignored. Raises ReportError."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ReportError("not JSON") from error
+    facts = _Facts(document, "the report")
+    _check_format(facts.of(str, "format"))
+    bindings = facts.facts("bindings")
+    return Report(
+        app=facts.of(str, "app"),
+        profile=facts.of(str, "profile"),
+        bindings={key: _binding(bindings.facts(key)) for key in bindings.values},
+        raw=facts.values,
+    )
+
+
+def _check_format(text: str) -> None:
+    family, _, version = text.partition("/")
+    major = version.partition(".")[0]
+    if family != FAMILY or not major.isdecimal():
+        raise ReportError(f"format {text!r} is no explain report")
+    if int(major) != MAJOR:
+        raise ReportError(f"format {text!r} is of another release; this one reads {FAMILY}/{MAJOR}")
+
+
+class _Facts:
+    """A JSON object whose members are asked for by type."""
+
+    def __init__(self, value: object, name: str) -> None:
+        if not isinstance(value, dict):
+            raise ReportError(f"{name} is not a JSON object")
+        self.values = cast("dict[str, Json]", value)
+        self.name = name
+
+    def of(self, kind: type[T], name: str, default: T | object = _MISSING) -> T:
+        value = self.values.get(name, default)
+        if value is _MISSING:
+            raise ReportError(f"{self.name} has no {name!r}")
+        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+            return value
+        raise ReportError(f"{self.name}: {name!r} is not of type {kind.__name__}")
+
+    def text_or_none(self, name: str) -> str | None:
+        return None if self.values.get(name) is None else self.of(str, name)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        items = self.of(list, name, [])
+        if not all(isinstance(item, str) for item in items):
+            raise ReportError(f"{self.name}: {name!r} is not a list of texts")
+        return tuple(items)
+
+    def facts(self, name: str, default: object = _MISSING) -> _Facts:
+        return _Facts(self.of(dict, name, default), f"{name} of {self.name}")
+
+    def text_map(self, name: str) -> dict[str, str]:
+        inner = self.facts(name, {})
+        return {key: inner.of(str, key) for key in inner.values}
+
+
+def _binding(facts: _Facts, base: Binding | None = None) -> Binding:
+    tenants = facts.facts("tenants", {})
+    settings = facts.facts("settings", {})
+    binding = Binding(
+        provider=facts.of(str, "provider"),
+        factory=facts.of(str, "factory", base.factory if base else _MISSING),
+        port=facts.text_or_none("port") or (base.port if base else None),
+        decided_by=facts.of(str, "decided_by"),
+        decided_at=facts.of(str, "decided_at"),
+        because=facts.of(str, "because", "" if base else _MISSING),
+        candidates=_candidates(facts, base),
+        settings={name: _setting(settings.facts(name)) for name in settings.values},
+        needs=facts.text_map("needs"),
+        rebuilt_for=facts.texts("rebuilt_for"),
+        tenants={},
+        raw=facts.values,
+    )
+    return replace(binding, tenants={name: _binding(tenants.facts(name), binding) for name in tenants.values})
+
+
+def _candidates(facts: _Facts, base: Binding | None) -> tuple[Candidate, ...]:
+    if base and "candidates" not in facts.values and base.provider == facts.values.get("provider"):
+        return base.candidates
+    stated = cast("list[object]", facts.of(list, "candidates", []))
+    return tuple(_candidate(_Facts(each, f"a candidate of {facts.name}")) for each in stated)
+
+
+def _candidate(facts: _Facts) -> Candidate:
+    compared = cast("list[Json]", facts.of(list, "compared", []))
+    return Candidate(
+        provider=facts.of(str, "provider"),
+        factory=facts.of(str, "factory"),
+        source=facts.of(str, "source"),
+        declared_at=facts.of(str, "declared_at"),
+        priority=facts.of(int, "priority"),
+        priority_from=facts.of(str, "priority_from"),
+        stack_level=facts.of(int, "stack_level"),
+        order=facts.of(int, "order"),
+        capabilities=facts.texts("capabilities"),
+        won=facts.of(bool, "won", False),
+        lost_by=facts.text_or_none("lost_by"),
+        excluded_by=facts.text_or_none("excluded_by"),
+        compared=(compared[0], compared[1]) if len(compared) == 2 else None,
+    )
+
+
+def _setting(facts: _Facts) -> Setting:
+    return Setting(
+        value=facts.values.get("value"),
+        reference=facts.text_or_none("ref"),
+        masked="masked" in facts.values,
+        stated_at=facts.of(str, "from"),
+        unchecked=facts.of(bool, "unchecked", False),
+    )

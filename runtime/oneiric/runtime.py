@@ -1,0 +1,253 @@
+"""A running application: its slots, their lifecycles, its tenants.
+
+This module is what a start pays for, so it builds slots and little else; everything that needs an event loop
+is imported when it first runs.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+
+from oneiric.slot import Held, InactiveSlot, empty, fill
+from oneiric.wiring import domains_of, file_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine, Mapping
+    from types import TracebackType
+    from typing import Any, Generic, Self, TypeVar
+
+    from oneiric.health import Health
+    from oneiric.portal import Portal
+    from oneiric.slot import Slot
+    from oneiric.snapshot import Snapshot
+    from oneiric.tenants import Tenants, TenantScope
+    from oneiric.wiring import Wiring
+
+    W = TypeVar("W", bound=Wiring)
+
+    class _Base(Generic[W]):
+        pass
+else:
+    W = None
+
+    class _Base:
+        def __class_getitem__(cls, item):
+            return cls
+
+
+class Deadlines:
+    """How long each step of one component may take, and `drain`: a shutdown's wait for leases. In seconds."""
+
+    __slots__ = ("close", "drain", "factory", "health", "secrets", "start")
+
+    def __init__(
+        self,
+        *,
+        secrets: float = 10.0,
+        factory: float = 30.0,
+        start: float = 30.0,
+        health: float = 10.0,
+        close: float = 10.0,
+        drain: float = 30.0,
+    ) -> None:
+        self.secrets = secrets
+        self.factory = factory
+        self.start = start
+        self.health = health
+        self.close = close
+        self.drain = drain
+
+
+class Scope:
+    """The base's view of the wiring: where needs and secrets of its components are looked up."""
+
+    tenant: str | None = None
+
+    def __init__(self, runtime: Runtime[Any], wiring_class: type[Wiring]) -> None:
+        self.runtime = runtime
+        self.wiring = wiring_class()
+        self._by_key: dict[str, Slot[Any]] | None = None
+        # vars() of these two would be quicker here, and make every later lookup slow before Python 3.13
+        for attribute, domain_class, bindings in domains_of(wiring_class):
+            domain = domain_class()
+            setattr(self.wiring, attribute, domain)
+            for name, binding in bindings.items():
+                setattr(domain, name, InactiveSlot(binding, self))
+
+    def slots(self) -> dict[str, Slot[Any]]:
+        """Every slot of the base by full key."""
+        if self._by_key is None:
+            self._by_key = {
+                binding.key: getattr(getattr(self.wiring, attribute), name)
+                for attribute, _, bindings in domains_of(type(self.wiring))
+                for name, binding in bindings.items()
+            }
+        return self._by_key
+
+    def slot(self, key: str) -> Slot[Any]:
+        """The slot of a full key. Raises `UnknownKey`."""
+        slots = self.slots()
+        try:
+            return slots[key]
+        except KeyError:
+            from oneiric.errors import UnknownKey
+
+            raise UnknownKey(key, slots) from None
+
+
+class Runtime(_Base[W]):
+    """`async with Runtime(Wiring) as runtime`: what is used inside is activated on first use, closed on exit.
+
+    `replace` puts instances of yours in the place of keys, in the base and for every tenant; they are never
+    started, checked or closed here. `tenant_idle` is after how many seconds without a call a tenant's own
+    instances are closed. Raises `UnknownKey` for a key in `replace` that the wiring does not have.
+    """
+
+    def __init__(
+        self,
+        wiring: type[W],
+        *,
+        replace: Mapping[str, object] | None = None,
+        deadlines: Deadlines | None = None,
+        tenant_idle: float = 600.0,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.wiring_class = wiring
+        self.deadlines = deadlines or Deadlines()
+        self.tenant_idle = tenant_idle
+        self.environ = environ
+        self.status = "new"
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.thread = 0
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.active: dict[Slot[Any], Held] = {}
+        self.idle: asyncio.Task[None] | None = None
+        self.replaced = frozenset(replace or ())
+        self._lock = allocate_lock()
+        self._snapshot: Snapshot | None = None
+        self._tenants: Tenants | None = None
+        self.base = Scope(self, wiring)
+        self.wiring: W = self.base.wiring  # type: ignore[assignment]
+        for key, instance in (replace or {}).items():
+            self.fill(Held(self.base.slot(key), instance, owned=False))
+        self._open_tenants()
+
+    def _open_tenants(self) -> None:
+        import os
+
+        path = file_of(self.wiring_class)
+        if path is None:
+            return
+        tenants = os.path.join(os.path.dirname(path), "tenants.jsonl")
+        if os.path.exists(tenants):
+            from oneiric.tenants import Tenants
+
+            self._tenants = Tenants(self, tenants)
+
+    async def __aenter__(self) -> Self:
+        """Start everything that is eager, or nothing: `ActivationError` closes what was started."""
+        from oneiric.shutdown import enter
+
+        await enter(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close everything, dependents first. Raises `ShutdownError`; where the block itself raised, tells the
+        loop's exception handler. A cancelled exit stops waiting for leases, and closes all the same."""
+        from oneiric.shutdown import leave
+
+        await leave(self, error)
+
+    async def use(self, domain: str, key: str, *, tenant: str | None = None) -> Any:
+        """Activate a key by name and give its `live`. Raises `UnknownKey`, `PortError`, `ActivationError`."""
+        from oneiric.activation import activate
+
+        slot = self.scope(tenant).slot(f"{domain}:{key}")
+        live = slot.live
+        await activate(slot)
+        return live
+
+    async def health(self) -> tuple[Health, ...]:
+        """Ask every active component how it is; one answer each, sorted by tenant and key."""
+        from oneiric.health import ask_all
+
+        return await ask_all(self)
+
+    def tenant(self, name: str) -> W:
+        """The wiring as that tenant sees it: slots of its own where it differs, the base's elsewhere."""
+        wiring: W = self.scope(name).wiring  # type: ignore[assignment]
+        return wiring
+
+    def portal(self) -> Portal[W]:
+        """For synchronous code: `with runtime.portal() as portal: portal.call(async_function, ...)`."""
+        from oneiric.portal import Portal
+
+        return Portal(self)
+
+    def snapshot(self) -> Snapshot:
+        """What is active now, as one consistent table that any thread may read."""
+        from oneiric.snapshot import Snapshot
+
+        with self._lock:
+            if self._snapshot is None:
+                self._snapshot = Snapshot(self.wiring_class, self.active)
+            return self._snapshot
+
+    def scope(self, tenant: str | None) -> Scope | TenantScope:
+        """The tenant's scope; the base's for None and for a tenant that differs in nothing."""
+        if tenant is None or self._tenants is None:
+            return self.base
+        return self._tenants.scope(tenant) or self.base
+
+    def tenant_scopes(self) -> list[TenantScope]:
+        """The scopes of the tenants that were asked for."""
+        return [] if self._tenants is None else self._tenants.scopes()
+
+    def slots(self) -> list[Slot[Any]]:
+        """Every slot of the base, and those of its own of every tenant that was asked for."""
+        own = [slot for scope in self.tenant_scopes() for slot in scope.own.values()]
+        return [*self.base.slots().values(), *own]
+
+    def fill(self, held: Held) -> None:
+        """Make an instance the current one of its slot."""
+        with self._lock:
+            fill(held.slot, held)
+            self.active[held.slot] = held
+            self._snapshot = None
+
+    def empty(self, held: Held) -> None:
+        """Take an instance out of its slot."""
+        with self._lock:
+            empty(held.slot)
+            del self.active[held.slot]
+            self._snapshot = None
+
+    def refusal(self) -> Exception | None:
+        """Why nothing can be activated now; None while the runtime runs."""
+        if self.status == "running":
+            return None
+        from oneiric.errors import RuntimeClosed, RuntimeNotRunning
+
+        if self.status == "new":
+            return RuntimeNotRunning("the runtime is not running: enter it with `async with`")
+        return RuntimeClosed("the runtime is closed")
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run something in the background that a shutdown waits for."""
+        assert self.loop is not None
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    def report(self, error: BaseException) -> None:
+        """Tell the loop's exception handler of an error that nobody waits for."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_exception_handler({"message": str(error), "exception": error})
+
+    def __repr__(self) -> str:
+        return f"<Runtime of {self.wiring_class.__qualname__}, {self.status}, {len(self.active)} active>"

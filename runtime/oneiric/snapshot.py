@@ -1,0 +1,64 @@
+"""What threads read: one consistent table of what was active at one moment."""
+
+from __future__ import annotations
+
+import os
+
+from oneiric.errors import NotActive
+from oneiric.wiring import file_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, TypeVar
+
+    from oneiric.slot import Held, Slot
+    from oneiric.wiring import Wiring
+
+    T = TypeVar("T")
+
+
+class Snapshot:
+    """An immutable table from slots to instances. It leases nothing: what is in it may be closed meanwhile."""
+
+    __slots__ = ("_instances", "_wiring")
+
+    def __init__(self, wiring: type[Wiring], active: Mapping[Slot[Any], Held]) -> None:
+        self._wiring = wiring
+        self._instances = {slot: held.instance for slot, held in active.items()}
+
+    def __getitem__(self, slot: Slot[T]) -> T:
+        """The slot's instance. Raises `NotActive`."""
+        try:
+            instance: T = self._instances[slot]
+        except KeyError:
+            raise NotActive(f"{slot.key} was not active") from None
+        return instance
+
+    def __contains__(self, slot: object) -> bool:
+        return slot in self._instances
+
+    def __len__(self) -> int:
+        return len(self._instances)
+
+    @property
+    def generation(self) -> str:
+        """The SHA-256 of the wiring's file and its tenants', as they are on disk now. Raises OSError."""
+        path = file_of(self._wiring)
+        if path is None:
+            raise FileNotFoundError("the wiring's module has no file")
+        with open(path, "rb") as file:
+            wiring = file.read()
+        try:
+            with open(os.path.join(os.path.dirname(path), "tenants.jsonl"), "rb") as file:
+                tenants = file.read()
+        except FileNotFoundError:
+            tenants = b""
+        return generation(wiring, tenants)
+
+
+def generation(wiring: bytes, tenants: bytes) -> str:
+    """The name of a generation: SHA-256, in hex, of `wiring.py`, a zero byte and `tenants.jsonl`."""
+    from hashlib import sha256
+
+    return sha256(wiring + b"\0" + tenants).hexdigest()

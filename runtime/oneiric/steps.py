@@ -1,0 +1,131 @@
+"""Running one step of a lifecycle under a deadline, wherever it has to run."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
+_GRACE = 1.0  # seconds a cancelled task may take to end before it is left to itself
+
+
+class Late(Exception):
+    """The step's deadline passed."""
+
+
+class Outcome:
+    """What a thread's function came to: a value or an error."""
+
+    __slots__ = ("error", "value")
+
+    def __init__(self, value: Any = None, error: BaseException | None = None) -> None:
+        self.value = value
+        self.error = error
+
+    def get(self) -> Any:
+        if self.error is None:
+            return self.value
+        if isinstance(self.error, Exception) and not isinstance(self.error, StopIteration):
+            raise self.error
+        raise RuntimeError(f"raised {type(self.error).__name__}") from self.error
+
+
+def in_thread(
+    function: Callable[..., Any], *arguments: Any, unclaimed: Callable[[Any], object] | None = None
+) -> asyncio.Future[Outcome]:
+    """Run a function in a daemon thread with the caller's context.
+
+    `unclaimed` gets the value, in that thread, when the loop has ended before it could be told.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Outcome] = loop.create_future()
+    context = copy_context()
+    told = threading.Event()
+
+    def tell(outcome: Outcome) -> None:
+        told.set()
+        if not future.done():
+            future.set_result(outcome)
+
+    def work() -> None:
+        try:
+            outcome = Outcome(context.run(function, *arguments))
+        except BaseException as error:
+            outcome = Outcome(error=error)
+        if not _told(loop, told, tell, outcome) and unclaimed is not None and outcome.error is None:
+            unclaimed(outcome.value)
+
+    threading.Thread(target=work, name=f"oneiric {_name(function)}", daemon=True).start()
+    return future
+
+
+def _told(
+    loop: asyncio.AbstractEventLoop, told: threading.Event, tell: Callable[[Outcome], None], outcome: Outcome
+) -> bool:
+    """Whether the loop got the outcome. A loop can end between taking a callback and running it."""
+    try:
+        loop.call_soon_threadsafe(tell, outcome)
+    except RuntimeError:
+        return False
+    while not told.wait(0.1):
+        if loop.is_closed():
+            return told.is_set()
+    return True
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", type(function).__qualname__)
+
+
+async def bounded(
+    future: asyncio.Future[Any], seconds: float, late: Callable[[Any], object] | None = None
+) -> Any:
+    """The future's result. Past the deadline, or when cancelled, a task is cancelled and given a moment to
+    end; whatever the future still comes to goes to `late`. Raises `Late`."""
+    try:
+        done, _ = await asyncio.wait((future,), timeout=seconds)
+    except asyncio.CancelledError:
+        await _abandon(future, late)
+        raise
+    if not done:
+        await _abandon(future, late)
+        raise Late(f"took longer than {seconds:g} seconds")
+    if future.cancelled():
+        raise RuntimeError("cancelled itself")
+    result = future.result()
+    return result.get() if isinstance(result, Outcome) else result
+
+
+async def _abandon(future: asyncio.Future[Any], late: Callable[[Any], object] | None) -> None:
+    def came(done: asyncio.Future[Any]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        result = done.result()
+        outcome = result if isinstance(result, Outcome) else Outcome(result)
+        if outcome.error is None and late is not None:
+            late(outcome.value)
+
+    future.add_done_callback(came)
+    if isinstance(future, asyncio.Task):
+        future.cancel()
+        await asyncio.wait((future,), timeout=_GRACE)
+
+
+def lifecycle(instance: Any, name: str) -> Callable[[], Any] | None:
+    """The instance's `start`, `health` or the like; None where it has none. A class or module has none."""
+    if isinstance(instance, type) or inspect.ismodule(instance):
+        return None
+    method = getattr(instance, name, None)
+    return method if callable(method) else None
+
+
+async def call(method: Callable[[], Any]) -> Any:
+    """Call a lifecycle method: on the loop where it is async, in a daemon thread where it is not."""
+    if inspect.iscoroutinefunction(method):
+        return await method()
+    result = (await in_thread(method)).get()
+    return await result if inspect.isawaitable(result) else result
+

@@ -1,0 +1,473 @@
+"""The contract of the port `database`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from oneiric.adapters.database import (
+    Database,
+    DatabaseError,
+    IntegrityError,
+    QueryError,
+    TransactionError,
+)
+from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, close, health
+
+INSERT = "INSERT INTO items (id, body) VALUES (?, ?)"
+IDS = "SELECT id FROM items ORDER BY id"
+
+
+class Mishap(Exception):
+    """Raised by a case in the middle of something."""
+
+
+async def make(database: Database, *ids: int) -> None:
+    """A table of items with these."""
+    await database.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, body VARCHAR(100))")
+    for one in ids:
+        await database.execute(INSERT, (one, f"body {one}"))
+
+
+async def ids(database: Database) -> list[int]:
+    return [row["id"] for row in await database.fetch(IDS)]
+
+
+class DatabaseContract(Contract[Database]):
+    """Cases for an empty database: subclass it and override `fresh`, and `blob` where bytes have another type."""
+
+    blob = "BLOB"
+
+    def test_a_fresh_database_is_healthy(self) -> None:
+        async def case(database: Database) -> None:
+            assert await health(database)
+
+        self.check(case)
+
+    def test_execute_says_how_many_rows_it_changed(self) -> None:
+        async def case(database: Database) -> None:
+            assert await database.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, body VARCHAR(100))") == 0
+            assert await database.execute(f"{INSERT}, (?, ?), (?, ?)", (1, "a", 2, "b", 3, "c")) == 3
+            assert await database.execute("UPDATE items SET body = ? WHERE id > ?", ("x", 1)) == 2
+            assert await database.execute("UPDATE items SET body = 'x' WHERE id > 9") == 0
+            assert await database.execute("SELECT id FROM items") == 0
+            assert await database.execute("DELETE FROM items") == 3
+
+        self.check(case)
+
+    def test_fetch_gives_rows_by_column_name(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database, 2, 1)
+            got = await database.fetch("SELECT id, body AS text FROM items ORDER BY id")
+            assert [dict(row) for row in got] == [{"id": 1, "text": "body 1"}, {"id": 2, "text": "body 2"}]
+            assert await database.fetch("SELECT id FROM items WHERE id = ?", [9]) == []
+
+        self.check(case)
+
+    def test_fetch_of_a_change_changes(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            assert await database.fetch(INSERT, (1, "a")) == []
+            assert await ids(database) == [1]
+
+        self.check(case)
+
+    @pytest.mark.parametrize(
+        "text", ["", " ", "héllo", "\N{SNOWMAN}\N{GRINNING FACE}", "?", "'; DROP TABLE items; --", "a\r\nb", "%s {} $1"]
+    )
+    def test_every_text_survives(self, text: str) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            await database.execute(INSERT, (1, text))
+            [row] = await database.fetch("SELECT body FROM items WHERE body = ?", (text,))
+            assert row["body"] == text
+
+        self.check(case)
+
+    @pytest.mark.parametrize("value", [b"", b"\0", bytes(range(256)), bytes(range(256)) * 16 * 1024])
+    def test_every_byte_survives(self, value: bytes) -> None:
+        async def case(database: Database) -> None:
+            await database.execute(f"CREATE TABLE files (id INTEGER PRIMARY KEY, content {self.blob})")
+            await database.execute("INSERT INTO files (id, content) VALUES (?, ?)", (1, value))
+            [row] = await database.fetch("SELECT content FROM files")
+            assert row["content"] == value
+            assert type(row["content"]) is bytes
+
+        self.check(case)
+
+    @pytest.mark.parametrize("value", [0, -(2**63), 2**63 - 1, 0.1, -1e300, None])
+    def test_every_number_and_null_survive(self, value: float | None) -> None:
+        async def case(database: Database) -> None:
+            column = "DOUBLE PRECISION" if isinstance(value, float) else "BIGINT"
+            await database.execute(f"CREATE TABLE numbers (id INTEGER PRIMARY KEY, number {column})")
+            await database.execute("INSERT INTO numbers (id, number) VALUES (?, ?)", (1, value))
+            [row] = await database.fetch("SELECT number FROM numbers")
+            assert row["number"] == value
+
+        self.check(case)
+
+    def test_true_and_false_survive(self) -> None:
+        async def case(database: Database) -> None:
+            await database.execute("CREATE TABLE flags (id INTEGER PRIMARY KEY, flag BOOLEAN)")
+            await database.execute("INSERT INTO flags (id, flag) VALUES (?, ?), (?, ?)", (1, True, 2, False))
+            assert [bool(row["flag"]) for row in await database.fetch("SELECT flag FROM flags ORDER BY id")] == [
+                True,
+                False,
+            ]
+
+        self.check(case)
+
+    def test_a_question_mark_in_a_text_is_no_parameter(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            await database.execute("INSERT INTO items (id, body) VALUES (?, 'why?')", (1,))
+            [row] = await database.fetch("SELECT body FROM items /* ? */ WHERE id = ? -- ?", (1,))
+            assert row["body"] == "why?"
+
+        self.check(case)
+
+    @pytest.mark.parametrize(
+        "parameters", [(2**63,), (-(2**63) - 1,), (float("nan"),), ("\ud800",), (object(),), ([1],), (bytearray(b"x"),)]
+    )
+    def test_what_is_no_parameter_is_refused(self, parameters: Any) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            with pytest.raises(QueryError):
+                await database.execute("INSERT INTO items (id) VALUES (?)", parameters)
+            assert await ids(database) == []
+
+        self.check(case)
+
+    @pytest.mark.parametrize(
+        ("sql", "parameters"),
+        [
+            ("SELEC 1", ()),
+            ("SELECT * FROM missing", ()),
+            ("SELECT missing FROM items", ()),
+            ("SELECT ? FROM items", ()),
+            ("SELECT id FROM items WHERE id = ?", (1, 2)),
+            ("DELETE FROM items; DELETE FROM items", ()),
+            ("", ()),
+            (" ; -- nothing\n /* at all */", ()),
+            ("SELECT '\0'", ()),
+            ("SELECT '\ud800'", ()),
+            ("CREATE TABLE items (id INTEGER)", ()),
+            ("SELECT id, id FROM items", ()),
+        ],
+    )
+    def test_a_wrong_statement_is_a_query_error(self, sql: str, parameters: tuple[int, ...]) -> None:
+        async def case(database: Database) -> None:
+            await make(database, 1)
+            with pytest.raises(QueryError):
+                await database.fetch(sql, parameters)
+            with pytest.raises(QueryError):
+                await database.execute(sql, parameters)
+            assert await ids(database) == [1]
+
+        self.check(case)
+
+    def test_a_broken_constraint_is_an_integrity_error(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database, 1)
+            await database.execute(
+                "CREATE TABLE parts (item INTEGER NOT NULL REFERENCES items (id), size INTEGER CHECK (size > 0))"
+            )
+            with pytest.raises(IntegrityError):
+                await database.execute(INSERT, (1, "again"))
+            for part in ((None, 1), (1, 0), (99, 1)):
+                with pytest.raises(IntegrityError):
+                    await database.execute("INSERT INTO parts (item, size) VALUES (?, ?)", part)
+            assert await database.execute("INSERT INTO parts (item, size) VALUES (?, ?)", (1, 1)) == 1
+
+        self.check(case)
+
+    def test_a_failing_statement_changes_nothing(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database, 3)
+            with pytest.raises(IntegrityError):
+                await database.execute(f"{INSERT}, (?, ?), (?, ?)", (1, "a", 2, "b", 3, "c"))
+            assert await ids(database) == [3]
+
+        self.check(case)
+
+    def test_a_transaction_is_committed_at_its_end(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            async with database.transaction() as transaction:
+                assert await transaction.execute(INSERT, (1, "a")) == 1
+                assert await transaction.fetch(IDS) == [{"id": 1}]
+            assert await ids(database) == [1]
+
+        self.check(case)
+
+    def test_an_empty_transaction_is_fine(self) -> None:
+        async def case(database: Database) -> None:
+            async with database.transaction():
+                pass
+            async with database.transaction():
+                pass
+
+        self.check(case)
+
+    def test_a_transaction_that_raises_is_rolled_back(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database, 1)
+            with pytest.raises(Mishap):
+                async with database.transaction() as transaction:
+                    await transaction.execute(INSERT, (2, "b"))
+                    await transaction.execute("DELETE FROM items WHERE id = 1")
+                    raise Mishap
+            assert await ids(database) == [1]
+            async with database.transaction() as transaction:
+                await transaction.execute(INSERT, (3, "c"))
+            assert await ids(database) == [1, 3]
+
+        self.check(case)
+
+    @pytest.mark.parametrize("fault", [(INSERT, (1, "again")), ("SELEC", ()), ("SELECT ?", (object(),))])
+    def test_a_transaction_with_a_failed_statement_cannot_commit(self, fault: tuple[str, Any]) -> None:
+        async def case(database: Database) -> None:
+            await make(database, 1)
+            with pytest.raises(TransactionError):
+                async with database.transaction() as transaction:
+                    await transaction.execute(INSERT, (2, "b"))
+                    with pytest.raises(DatabaseError):
+                        await transaction.execute(*fault)
+                    with pytest.raises(TransactionError):
+                        await transaction.execute(INSERT, (3, "c"))
+            assert await ids(database) == [1]
+
+        self.check(case)
+
+    def test_nobody_sees_an_open_transaction(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database, 1)
+            written, seen = asyncio.Event(), asyncio.Event()
+
+            async def write() -> None:
+                async with database.transaction() as transaction:
+                    await transaction.execute(INSERT, (2, "b"))
+                    written.set()
+                    await asyncio.wait({look_task}, timeout=0.05)
+                    await transaction.execute(INSERT, (3, "c"))
+
+            async def look() -> list[int]:
+                await written.wait()
+                try:
+                    return await ids(database)
+                finally:
+                    seen.set()
+
+            look_task = asyncio.ensure_future(look())
+            await write()
+            assert await look_task in ([1], [1, 2, 3])
+            assert await ids(database) == [1, 2, 3]
+
+        self.check(case)
+
+    def test_a_rollback_takes_nothing_of_others_along(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            inside = asyncio.Event()
+
+            async def fail() -> None:
+                async with database.transaction() as transaction:
+                    await transaction.execute(INSERT, (1, "mine"))
+                    inside.set()
+                    await asyncio.sleep(0.02)
+                    raise Mishap
+
+            async def write() -> None:
+                await inside.wait()
+                await database.execute(INSERT, (2, "theirs"))
+
+            failed, _ = await asyncio.gather(fail(), write(), return_exceptions=True)
+            assert isinstance(failed, Mishap)
+            assert await ids(database) == [2]
+
+        self.check(case)
+
+    def test_fifty_transactions_at_once_lose_no_update(self) -> None:
+        async def add(database: Database) -> None:
+            async with database.transaction() as transaction:
+                [row] = await transaction.fetch("SELECT total FROM sums WHERE id = 1")
+                await transaction.execute("UPDATE sums SET total = ? WHERE id = 1", (row["total"] + 1,))
+
+        async def case(database: Database) -> None:
+            await database.execute("CREATE TABLE sums (id INTEGER PRIMARY KEY, total INTEGER)")
+            await database.execute("INSERT INTO sums (id, total) VALUES (1, 0)")
+            await asyncio.gather(*(add(database) for _ in range(50)))
+            assert await database.fetch("SELECT total FROM sums") == [{"total": 50}]
+
+        self.check(case)
+
+    def test_fifty_statements_at_once(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            await asyncio.gather(*(database.execute(INSERT, (one, "x")) for one in range(50)))
+            assert await asyncio.gather(*(ids(database) for _ in range(50))) == [list(range(50))] * 50
+
+        self.check(case)
+
+    def test_statements_of_one_transaction_may_run_at_once(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            async with database.transaction() as transaction:
+                await asyncio.gather(*(transaction.execute(INSERT, (one, "x")) for one in range(20)))
+            assert await ids(database) == list(range(20))
+
+        self.check(case)
+
+    def test_transactions_do_not_nest(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            async with database.transaction() as transaction:
+                await transaction.execute(INSERT, (1, "a"))
+                with pytest.raises(TransactionError):
+                    async with database.transaction():
+                        pass
+            assert await ids(database) == [1]
+
+        self.check(case)
+
+    def test_inside_a_transaction_the_database_itself_is_refused(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            async with database.transaction():
+                with pytest.raises(TransactionError):
+                    await database.execute(INSERT, (1, "a"))
+                with pytest.raises(TransactionError):
+                    await asyncio.ensure_future(ids(database))
+            assert await ids(database) == []
+
+        self.check(case)
+
+    def test_a_transaction_ends_with_its_block(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            async with database.transaction() as transaction:
+                pass
+            with pytest.raises(TransactionError):
+                await transaction.execute(INSERT, (1, "a"))
+            with pytest.raises(TransactionError):
+                await transaction.fetch(IDS)
+            assert await ids(database) == []
+
+        self.check(case)
+
+    @pytest.mark.parametrize(
+        "sql", ["BEGIN", "begin transaction", "/* x */ -- y\n COMMIT", ";ROLLBACK", "END", "SAVEPOINT a", "RELEASE a"]
+    )
+    def test_sql_does_not_begin_or_end_transactions(self, sql: str) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            with pytest.raises(TransactionError):
+                await database.execute(sql)
+            with pytest.raises(TransactionError):
+                async with database.transaction() as transaction:
+                    await transaction.execute(INSERT, (1, "a"))
+                    await transaction.execute(sql)
+            assert await ids(database) == []
+
+        self.check(case)
+
+    def test_a_statement_cancelled_at_any_step_happens_whole_or_not(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            insert = f"{INSERT}, (?, ?)"
+            async for _ in cancelled_at_every_step(lambda: database.execute(insert, (1, "a", 2, "b"))):
+                assert await ids(database) in ([], [1, 2])
+                await database.execute("DELETE FROM items")
+            assert await ids(database) == [1, 2]
+
+        self.check(case)
+
+    def test_a_transaction_cancelled_at_any_step_happens_whole_or_not(self) -> None:
+        async def work(database: Database) -> None:
+            async with database.transaction() as transaction:
+                await transaction.execute(INSERT, (1, "a"))
+                await transaction.fetch(IDS)
+                await transaction.execute(INSERT, (2, "b"))
+
+        async def case(database: Database) -> None:
+            await make(database)
+            async for _ in cancelled_at_every_step(lambda: work(database)):
+                assert await ids(database) in ([], [1, 2])
+                await database.execute("DELETE FROM items")
+            assert await ids(database) == [1, 2]
+
+        self.check(case)
+
+    def test_a_transaction_that_swallows_a_cancellation_cannot_commit(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database, 1)
+
+            async def work() -> None:
+                async with database.transaction() as transaction:
+                    await transaction.execute(INSERT, (2, "b"))
+                    task = asyncio.ensure_future(transaction.execute(INSERT, (3, "c")))
+                    await asyncio.sleep(0)
+                    task.cancel()
+                    await asyncio.wait({task})
+                    if not task.cancelled():
+                        raise TransactionError("it was too quick to be cancelled")
+
+            with pytest.raises(TransactionError):
+                await work()
+            assert await ids(database) == [1]
+
+        self.check(case)
+
+    def test_a_cancelled_wait_for_a_turn_lets_others_go_on(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(database.execute(INSERT, (one, "x"))) for one in range(50)]
+                await asyncio.sleep(0)
+                for task in tasks[1::2]:
+                    task.cancel()
+            assert set(range(0, 50, 2)) <= set(await ids(database))
+
+        self.check(case)
+
+    def test_closing_twice_is_fine(self) -> None:
+        async def case(database: Database) -> None:
+            await close(database)
+            await close(database)
+
+        self.check(case)
+
+    def test_a_closed_database_refuses_every_call(self) -> None:
+        async def case(database: Database) -> None:
+            await close(database)
+            with pytest.raises(DatabaseError):
+                await database.execute("SELECT 1")
+            with pytest.raises(DatabaseError):
+                await database.fetch("SELECT 1")
+            with pytest.raises(DatabaseError):
+                async with database.transaction():
+                    pass
+
+        self.check(case)
+
+    def test_closing_while_others_work_gives_them_errors_of_the_port(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+
+            async def write(one: int) -> None:
+                async with database.transaction() as transaction:
+                    await transaction.execute(INSERT, (one, "x"))
+
+            tasks = [asyncio.ensure_future(write(one)) for one in range(20)]
+            tasks += [asyncio.ensure_future(ids_quietly(database)) for _ in range(20)]
+            await asyncio.sleep(0.002)
+            await close(database)
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                assert result is None or isinstance(result, DatabaseError), repr(result)
+
+        async def ids_quietly(database: Database) -> None:
+            await ids(database)
+
+        self.check(case)

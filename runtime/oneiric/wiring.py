@@ -1,0 +1,167 @@
+"""What generated wirings are written in: `Domain`, `Wiring` and `bind`.
+
+Nothing here runs a factory or imports a provider: a wiring that was only imported has recorded its bindings.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
+    from typing import Any, ClassVar, Generic, Protocol, TypeVar, overload
+
+    from oneiric.inputs import Inputs
+    from oneiric.runtime import Scope
+    from oneiric.secret import Secret
+    from oneiric.slot import Slot
+    from oneiric.tenants import TenantScope
+
+    T = TypeVar("T")
+    T_co = TypeVar("T_co", covariant=True)
+    W = TypeVar("W", bound="Wiring")
+
+    class _Block(Generic[T_co]):
+        """What type checkers see of a bound block: a domain's instances have a slot in its place."""
+
+        def __get__(self, domain: Domain | None, owner: type[Domain], /) -> Slot[T_co]: ...
+
+    class _Bound(Protocol):
+        @overload
+        def __call__(self, block: Callable[[Any], Coroutine[Any, Any, T]], /) -> _Block[T]: ...
+        @overload
+        def __call__(self, block: Callable[[Any], T], /) -> _Block[T]: ...
+
+
+class Binding:
+    """One key's binding: what the compiler decided, and the block that builds the instance."""
+
+    __slots__ = (
+        "block", "eager", "fingerprint", "key", "needs", "os", "port", "provider", "python", "secrets"
+    )  # fmt: skip
+
+    block: Callable[[Domain], object]
+
+    def __init__(
+        self,
+        key: str,
+        fingerprint: str,
+        *,
+        provider: str,
+        port: str | None = None,
+        needs: tuple[str, ...] = (),
+        secrets: tuple[str, ...] = (),
+        eager: bool = False,
+        python: str | None = None,
+        os: tuple[str, ...] = (),
+    ) -> None:
+        self.key = key
+        self.fingerprint = fingerprint
+        self.provider = provider
+        self.port = port
+        self.needs = needs
+        self.secrets = secrets
+        self.eager = eager
+        self.python = python
+        self.os = os
+
+    def __call__(self, block: Callable[[Domain], object]) -> Binding:
+        self.block = block
+        return self
+
+    def __repr__(self) -> str:
+        return f"Binding({self.key}, provider={self.provider!r})"
+
+
+if TYPE_CHECKING:
+
+    def bind(
+        key: str,
+        fingerprint: str,
+        *,
+        provider: str,
+        port: str | None = None,
+        needs: tuple[str, ...] = (),
+        secrets: tuple[str, ...] = (),
+        eager: bool = False,
+        python: str | None = None,
+        os: tuple[str, ...] = (),
+    ) -> _Bound:
+        """Make the block below the binding of `key` (`domain:key`), so that its domain has a `Slot` there."""
+        ...
+else:
+    bind = Binding
+
+
+class _DomainType(type):
+    """Keeps bindings out of the class: a class attribute by a slot's name would slow the slot's lookup."""
+
+    _bindings: dict[str, Binding]
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _DomainType:
+        bindings = {n: value for n, value in namespace.items() if type(value) is Binding}
+        for attribute in bindings:
+            del namespace[attribute]
+        domain = super().__new__(mcs, name, bases, namespace)
+        domain._bindings = bindings
+        return domain
+
+
+class Domain(metaclass=_DomainType):
+    """One domain of a wiring. Its instances hold the slots; a block runs on one made for its activation."""
+
+    _inputs: Inputs
+
+    def _env(self, name: str, default: str | None = None) -> str:
+        """The environment variable; `default` where it is unset or empty. `VariableError` without either."""
+        return self._inputs.env(name, default)
+
+    def _env_as(self, convert: Callable[[str], T], name: str, default: str | None = None) -> T:
+        """The same, converted; `VariableError` names what was expected where it cannot be."""
+        return self._inputs.env_as(convert, name, default)
+
+    def _secret(self, name: str) -> Secret:
+        """A secret that was fetched for this activation."""
+        return self._inputs.secret(name)
+
+
+class Wiring:
+    """One profile's wiring: an attribute per domain, which has an attribute (a `Slot`) per key."""
+
+    _app: ClassVar[str]
+    _profile: ClassVar[str]
+    _domains: ClassVar[Mapping[str, type[Domain]]] = {}
+
+    def __init_subclass__(cls, *, app: str, profile: str = "default") -> None:
+        cls._app = app
+        cls._profile = profile
+
+    @classmethod
+    def domains(cls, **domains: type[Domain]) -> None:
+        """Say which domain class is behind which attribute."""
+        cls._domains = domains
+
+
+def app_of(wiring: type[Wiring]) -> tuple[str, str]:
+    """The application's name and the profile's."""
+    return wiring._app, wiring._profile
+
+
+def file_of(wiring: type[Wiring]) -> str | None:
+    """The path of the module that defines the wiring; None where it has no file."""
+    import sys
+
+    path: str | None = getattr(sys.modules.get(wiring.__module__), "__file__", None)
+    return path
+
+
+def domains_of(wiring: type[Wiring]) -> Iterator[tuple[str, type[Domain], dict[str, Binding]]]:
+    """Each domain's attribute, class and bindings by attribute."""
+    for attribute, domain in wiring._domains.items():
+        yield attribute, domain, domain._bindings
+
+
+def context(scope: Scope | TenantScope, inputs: Inputs) -> Domain:
+    """What a block runs on: the scope's wiring and the inputs of one activation."""
+    domain = Domain()
+    vars(domain).update(_scope=scope, _wiring=scope.wiring, _inputs=inputs)
+    return domain

@@ -1,0 +1,1 @@
+"""A small shop: orders, and two ways to pay them."""

@@ -1,0 +1,128 @@
+"""Tenants: own instances where the file has a line, the base's elsewhere; found by bisection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oneiric import Runtime, Secret
+from oneiric.expressions import evaluate
+from oneiric.tenants import Lines
+
+from tests.unit.runtime.making import run
+from tests.unit.runtime.shop.parts import Color, Sqlite, Store, Tracked
+from tests.unit.runtime.shop.wiring import Wiring
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    Tracked.made.clear()
+    Tracked.closed.clear()
+    yield
+    assert sorted(map(id, Tracked.made)) == sorted(map(id, Tracked.closed))
+
+
+def test_a_tenant_has_its_own_instance_where_it_differs_and_shares_the_rest() -> None:
+    async def day() -> None:
+        async with Runtime(Wiring, environ={"HOST": "h"}) as runtime:
+            acme, zoo = runtime.tenant("acme"), runtime.tenant("zoo")
+            await acme.services.check_out.live.total("x")
+            store = acme.adapters.cache.current
+            assert isinstance(store, Store)
+            assert (store.url, store.port, store.color) == ("redis://h:acme-PW-value", 1, Color.BLUE)
+            assert store.password == Secret("x-acme-PW-value")
+            assert acme.adapters.database is runtime.wiring.adapters.database
+            assert runtime.wiring.adapters.cache.state == "inactive"
+            assert await zoo.adapters.database.live.fetch("q") == ["q"]
+            own = zoo.adapters.database.current
+            assert isinstance(own, Sqlite)
+            assert own.path == Path("/tmp/zoo.db")
+            assert own is not runtime.wiring.adapters.database.current
+            assert zoo.adapters.cache is runtime.wiring.adapters.cache
+            with pytest.raises(AttributeError):
+                _ = zoo.adapters.nothing  # type: ignore[attr-defined]
+
+    run(day())
+
+
+def test_an_unknown_tenant_is_the_base() -> None:
+    runtime = Runtime(Wiring)
+    assert runtime.tenant("nobody") is runtime.wiring
+    assert runtime.tenant("acme") is runtime.tenant("acme")
+    assert runtime.tenant("acme").adapters is not runtime.wiring.adapters
+
+
+def test_an_idle_tenant_is_closed_and_comes_back_when_called() -> None:
+    async def day() -> None:
+        async with Runtime(Wiring, tenant_idle=0.05) as runtime:
+            database = runtime.tenant("zoo").adapters.database
+            await database.live.fetch("q")
+            async with database.lease():
+                await asyncio.sleep(0.2)
+                assert database.state == "active"
+            while database.state != "inactive":
+                await asyncio.sleep(0.01)
+            assert len(Tracked.closed) == 1
+            assert await database.live.fetch("q") == ["q"]
+            await runtime.wiring.adapters.database.live.fetch("q")
+            await asyncio.sleep(0.2)
+            assert runtime.wiring.adapters.database.state == "active"
+
+    run(day())
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 100])
+def test_every_line_is_found_and_nothing_else(tmp_path: Path, count: int) -> None:
+    lines = sorted(
+        json.dumps({"tenant": f"t{number}", "key": "adapter:é", "n": "x" * (number % 7 * 50)}).encode()
+        for number in range(count)
+    )
+    path = tmp_path / "tenants.jsonl"
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    found = Lines(str(path))
+    for line in lines:
+        prefix = line[: line.index(b', "n"')]
+        assert found.find(prefix + b",") == line
+    for absent in (b"a", b'{"tenant": "t0"x', b"~", b'{"tenant": "t100", '):
+        expected = next((line for line in lines if line.startswith(absent)), None)
+        assert found.find(absent) == expected
+
+
+def test_expressions_become_arguments() -> None:
+    class Domain:
+        def _env(self, name: str, default: str | None = None) -> str:
+            return default or name
+
+        def _env_as(self, convert: Any, name: str, default: str | None = None) -> Any:
+            return convert(default)
+
+        def _secret(self, name: str) -> Secret:
+            return Secret(name)
+
+    color = "tests.unit.runtime.shop.parts:Color"
+    for expression, value in (
+        ({"value": None}, None),
+        ({"value": {"a": [1]}}, {"a": [1]}),
+        ({"env": "X"}, "X"),
+        ({"env": "X", "default": "1.5", "as": "float"}, 1.5),
+        ({"env": "X", "default": "no", "as": "bool"}, False),
+        ({"env": "X", "default": "b", "as": {"one_of": ["a", "b"]}}, "b"),
+        ({"env": "X", "default": "red", "as": {"enum": color}}, Color.RED),
+        ({"secret": "S"}, Secret("S")),
+        ({"secret": "S", "reveal": True}, "S"),
+        ({"text": ["a", {"env": "X"}, {"secret": "S"}]}, "aXS"),
+        ({"text": ["a", {"env": "X"}], "as": "path"}, Path("aX")),
+        ({"text": ["a", {"secret": "S"}], "as": "secret"}, Secret("aS")),
+        ({"list": [{"value": 1}, {"path": "p"}]}, [1, Path("p")]),
+        ({"tuple": [{"value": 1}]}, (1,)),
+        ({"set": [{"value": 1}]}, {1}),
+        ({"dict": {"k": {"value": 1}}}, {"k": 1}),
+        ({"enum": color, "name": "BLUE"}, Color.BLUE),
+    ):
+        assert evaluate(expression, Domain()) == value
+    with pytest.raises(ValueError, match="unknown kind: oops"):
+        evaluate({"oops": 1}, Domain())
