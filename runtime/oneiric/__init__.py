@@ -45,11 +45,13 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name.startswith("_") or name not in __all__:
-        raise AttributeError(f"module 'oneiric' has no attribute {name!r}")
-    module = __import__(f"oneiric.{_MODULES.get(name, 'errors')}", None, None, (name,))
-    return getattr(module, name)
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name.startswith("_") or name not in __all__:
+            raise AttributeError(f"module 'oneiric' has no attribute {name!r}")
+        module = __import__(f"oneiric.{_MODULES.get(name, 'errors')}", None, None, (name,))
+        return getattr(module, name)
 
 
 __all__ = [

@@ -277,9 +277,13 @@ class Leased:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._inner, name)
-        if name in ("close", "aclose") and callable(value):
-            return lambda *args, **kwargs: self._closed(value(*args, **kwargs))
-        return value
+        if name not in ("close", "aclose") or not callable(value):
+            return value
+
+        def close(*args: Any, **kwargs: Any) -> Any:
+            return self._closed(value(*args, **kwargs))
+
+        return close
 
     def _closed(self, result: Any) -> Any:
         if inspect.isawaitable(result):
@@ -293,75 +297,70 @@ class Leased:
         finally:
             self._lease_of_inner.end()
 
+    @staticmethod
+    def delegate(name: str) -> Callable[..., Any]:
+        """A special method that passes itself on."""
+
+        def method(self: Leased, *args: Any, **kwargs: Any) -> Any:
+            return getattr(self._inner, name)(*args, **kwargs)
+
+        return method
+
     def _same(self, value: Any) -> Any:
         return self if value is self._inner else value
 
 
-def _enter(self: Leased) -> Any:
-    return self._same(self._inner.__enter__())
+class _Special(Leased):
+    """How a leased object does what can end its lease."""
 
+    __slots__ = ()
 
-async def _aenter(self: Leased) -> Any:
-    return self._same(await self._inner.__aenter__())
+    def __enter__(self) -> Any:
+        return self._same(self._inner.__enter__())
 
+    async def __aenter__(self) -> Any:
+        return self._same(await self._inner.__aenter__())
 
-def _exit(self: Leased, *error: Any) -> Any:
-    try:
-        return self._inner.__exit__(*error)
-    finally:
-        self._lease_of_inner.end()
-
-
-def _aexit(self: Leased, *error: Any) -> Any:
-    return self._end_after(self._inner.__aexit__(*error))
-
-
-def _iter(self: Leased) -> Any:
-    return self._same(iter(self._inner))
-
-
-def _aiter(self: Leased) -> Any:
-    inner = aiter(self._inner)
-    return self if inner is self._inner else keep(self._slot_held, inner)
-
-
-def _next(self: Leased) -> Any:
-    try:
-        return self._inner.__next__()
-    except StopIteration:
-        self._lease_of_inner.end()
-        raise
-
-
-async def _anext(self: Leased) -> Any:
-    try:
-        return await self._inner.__anext__()
-    except StopAsyncIteration:
-        self._lease_of_inner.end()
-        raise
-
-
-def _await(self: Leased) -> Generator[Any, Any, Any]:
-    result: Any = None
-    try:
-        result = yield from self._inner.__await__()
-        return self._same(result) if result is self._inner else keep(self._slot_held, result)
-    finally:
-        if result is not self._inner:
+    def __exit__(self, *error: Any) -> Any:
+        try:
+            return self._inner.__exit__(*error)
+        finally:
             self._lease_of_inner.end()
 
+    def __aexit__(self, *error: Any) -> Any:
+        return self._end_after(self._inner.__aexit__(*error))
 
-_SPECIAL: dict[str, Callable[..., Any]] = {
-    "__enter__": _enter,
-    "__aenter__": _aenter,
-    "__exit__": _exit,
-    "__aexit__": _aexit,
-    "__iter__": _iter,
-    "__aiter__": _aiter,
-    "__next__": _next,
-    "__anext__": _anext,
-    "__await__": _await,
-}
+    def __iter__(self) -> Any:
+        return self._same(iter(self._inner))
+
+    def __aiter__(self) -> Any:
+        inner = aiter(self._inner)
+        return self if inner is self._inner else keep(self._slot_held, inner)
+
+    def __next__(self) -> Any:
+        try:
+            return self._inner.__next__()
+        except StopIteration:
+            self._lease_of_inner.end()
+            raise
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._inner.__anext__()
+        except StopAsyncIteration:
+            self._lease_of_inner.end()
+            raise
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        result: Any = None
+        try:
+            result = yield from self._inner.__await__()
+            return self._same(result) if result is self._inner else keep(self._slot_held, result)
+        finally:
+            if result is not self._inner:
+                self._lease_of_inner.end()
+
+
 _classes: dict[type, type[Leased]] = {}
 
 
@@ -372,14 +371,6 @@ def _leased_class(kind: type) -> type[Leased]:
         for name in dir(kind):
             special = name.startswith("__") and name.endswith("__") and name not in _OWN
             if special and inspect.isroutine(getattr(kind, name)):
-                methods[name] = _SPECIAL.get(name) or _delegate(name)
+                methods[name] = vars(_Special).get(name) or Leased.delegate(name)
         found = _classes[kind] = type(f"Leased{kind.__name__}", (Leased,), methods)
     return found
-
-
-def _delegate(name: str) -> Callable[..., Any]:
-    def method(self: Leased, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self._inner, name)(*args, **kwargs)
-
-    return method
-

@@ -141,7 +141,8 @@ def _tenant_domain(domain: type[Domain]) -> type[Domain]:
 
 
 def _find_slot(domain: Any, attribute: str) -> Slot[Any]:
-    binding: Binding | None = vars(domain)["_keys"].get(attribute)
+    keys: dict[str, Binding] = vars(domain)["_keys"]
+    binding = keys.get(attribute)
     if binding is None:
         raise AttributeError(f"{type(domain).__name__} has no key {attribute}")
     scope: TenantScope = vars(domain)["_scope"]

@@ -241,7 +241,7 @@ async def _cancelled_after(steps: int, made: list[Part]) -> bool:
         call = asyncio.ensure_future(live.ping(7))
         for _ in range(steps):
             await asyncio.sleep(0)
-        over = call.done()
+        over: bool = call.done()
         call.cancel()
         await asyncio.wait((call,))
         assert await live.ping(8) == 8
@@ -268,7 +268,7 @@ async def _shut_down_after(steps: int, made: list[Part]) -> bool:
         call = asyncio.ensure_future(runtime.wiring.adapters.part.live.ping(7))
         for _ in range(steps):
             await asyncio.sleep(0)
-        over = call.done()
+        over: bool = call.done()
     await asyncio.wait((call,))
     return over
 

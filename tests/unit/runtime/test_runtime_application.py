@@ -94,7 +94,7 @@ def test_nothing_can_be_used_before_the_start_or_after_the_end() -> None:
 def test_use_of_an_unknown_key_names_the_nearest() -> None:
     async def day() -> None:
         async with Runtime(Wiring) as runtime:
-            with pytest.raises(oneiric.UnknownKey, match="adapter:cash.*did you mean adapter:cache"):
+            with pytest.raises(oneiric.UnknownKey, match=r"adapter:cash.*did you mean adapter:cache"):
                 await runtime.use("adapter", "cash")
 
     run(day())
@@ -102,7 +102,7 @@ def test_use_of_an_unknown_key_names_the_nearest() -> None:
 
 def test_replacements_are_active_from_construction_everywhere_and_left_alone() -> None:
     made: list[Part] = []
-    fake = Part(made)
+    fake: Any = Part(made)
     runtime = Runtime(Wiring, replace={"adapter:secrets": fake, "adapter:cache": fake})
     assert runtime.wiring.adapters.cache.current is fake
     assert runtime.tenant("acme").adapters.cache.current is fake
@@ -199,9 +199,9 @@ def test_the_environment_has_defaults_conversions_and_named_errors() -> None:
         }
 
     async def built(build: Any, **environ: str) -> Any:
-        async with Runtime(wiring_of(it=key(build)), environ=environ) as runtime:
-            async with runtime.wiring.adapters.it.lease() as instance:
-                return instance
+        runtime = Runtime(wiring_of(it=key(build)), environ=environ)
+        async with runtime, runtime.wiring.adapters.it.lease() as instance:
+            return instance
 
     values = run(built(build, EMPTY="", N="12", YES="Yes", COLOR="red"))
     assert list(map(str, values.values())) == ["d", "", "12", "True", "b", "Color.RED", "Color.BLUE", "12"]

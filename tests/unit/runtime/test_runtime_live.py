@@ -150,7 +150,21 @@ def test_signatures_are_the_ports_own() -> None:
     run(with_live(story))
 
 
-def test_async_calls_activate_and_sync_ones_do_not() -> None:
+async def awaited(live: Any) -> None:
+    assert await live.soon() == 5
+
+
+async def iterated(live: Any) -> None:
+    assert [number async for number in live.stream(2, log=[])] == [0, 1]
+
+
+async def entered(live: Any) -> None:
+    async with live.transaction([]) as inside:
+        assert inside == "inside"
+
+
+@pytest.mark.parametrize("activating", [awaited, iterated, entered])
+def test_async_calls_activate_and_sync_ones_do_not(activating: Callable[[Any], Awaitable[None]]) -> None:
     async def story(live: Any, slot: Any) -> None:
         for call in (live.size, live.count, live.locked, live.listed, live.unknown):
             with pytest.raises(NotActive):
@@ -159,18 +173,7 @@ def test_async_calls_activate_and_sync_ones_do_not() -> None:
         assert slot.state == "active"
         assert live.size() == 3
 
-    async def awaited(live: Any) -> None:
-        assert await live.soon() == 5
-
-    async def iterated(live: Any) -> None:
-        assert [number async for number in live.stream(2, log=[])] == [0, 1]
-
-    async def entered(live: Any) -> None:
-        async with live.transaction([]) as inside:
-            assert inside == "inside"
-
-    for activating in (awaited, iterated, entered):
-        run(with_live(story, active=False))
+    run(with_live(story, active=False))
 
 
 def leases(slot: Any) -> int:

@@ -1,0 +1,1 @@
+"""A small shop: the application that this repository's own settings compile."""

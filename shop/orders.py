@@ -1,0 +1,82 @@
+"""Orders: priced, paid, kept, told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from oneiric import component
+from oneiric.adapters.cache import Cache
+from oneiric.adapters.database import Database
+from shop.ports import Notifier, Payments, Pricing, Receipts, Shipping, Tax, Warehouse
+
+
+@component(
+    "service",
+    "orders",
+    provider="shop",
+    needs={
+        "cache": "adapter:cache",
+        "database": "adapter:database",
+        "notifier": "service:notifier",
+        "payments": "service:payments",
+        "pricing": "service:pricing",
+        "receipts": "service:receipts",
+        "shipping": "service:shipping",
+        "tax": "service:tax",
+        "warehouse": "service:warehouse",
+    },
+    port="shop.ports:Orders",
+    eager=True,
+)
+class ShopOrders:
+    def __init__(
+        self,
+        *,
+        cache: Cache,
+        database: Database,
+        notifier: Notifier,
+        payments: Payments,
+        pricing: Pricing,
+        receipts: Receipts,
+        shipping: Shipping,
+        tax: Tax,
+        warehouse: Warehouse,
+        currency: str = "EUR",
+    ) -> None:
+        self._cache, self._database, self._notifier, self._payments = cache, database, notifier, payments
+        self._pricing, self._receipts, self._shipping, self._tax = pricing, receipts, shipping, tax
+        self._warehouse, self._currency = warehouse, currency
+
+    async def start(self) -> None:
+        await self._database.execute(
+            "CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, customer TEXT, cents INTEGER, payment TEXT)"
+        )
+
+    async def place(self, customer: str, articles: Mapping[str, int]) -> int:
+        goods = sum([await self._pricing.price(name) * pieces for name, pieces in articles.items()])
+        total = goods + await self._shipping.quote(sum(articles.values()))
+        async with self._database.transaction() as transaction:
+            await transaction.execute("INSERT INTO orders (customer, cents) VALUES (?, ?)", (customer, total))
+            order: int = (await transaction.fetch("SELECT MAX(id) AS id FROM orders"))[0]["id"]
+            payment = await self._payments.charge(order, total)
+            await transaction.execute("UPDATE orders SET payment = ? WHERE id = ?", (payment, order))
+        for article, pieces in articles.items():
+            await self._warehouse.record(article, pieces)
+        tax = await self._tax.included(total)
+        text = f"order {order}: {self._money(total)}, tax included {self._money(tax)}, payment {payment}"
+        receipt = await self._receipts.write(order, text)
+        await self._notifier.notify(customer, f"{text}; your receipt is {receipt}")
+        return order
+
+    async def paid(self, order: int) -> str | None:
+        if (known := await self._cache.get(f"paid:{order}")) is not None:
+            return known.decode()
+        rows = await self._database.fetch("SELECT payment FROM orders WHERE id = ?", (order,))
+        if not rows:
+            return None
+        payment: str = rows[0]["payment"]
+        await self._cache.set(f"paid:{order}", payment.encode(), ttl=60)
+        return payment
+
+    def _money(self, cents: int) -> str:
+        return f"{cents // 100}.{cents % 100:02} {self._currency}"

@@ -1,0 +1,1 @@
+"""Code of others, taken in as it is."""
