@@ -43,7 +43,7 @@ class Adapters(Domain):
           provider="sqlite",
           port="oneiric.adapters.database:Database")
     def database(self) -> Database:
-        """sqlite: settings/adapters.yml selects sqlite"""
+        """sqlite: settings/adapters.yml selects it"""
         from oneiric.adapters.database.sqlite import SQLiteDatabase
         return SQLiteDatabase(
             path=self._env("SHOP_DATABASE", ":memory:"),
@@ -99,7 +99,17 @@ class Services(Domain):
     @bind("service:orders", "4db71d09",
           provider="shop",
           port="shop.ports:Orders",
-          needs=("adapter:cache", "adapter:database", "service:notifier", "service:payments", "service:pricing", "service:receipts", "service:shipping", "service:tax", "service:warehouse"),
+          needs=(
+              "adapter:cache",
+              "adapter:database",
+              "service:notifier",
+              "service:payments",
+              "service:pricing",
+              "service:receipts",
+              "service:shipping",
+              "service:tax",
+              "service:warehouse",
+          ),
           eager=True)
     def orders(self) -> Orders:
         """shop: the only candidate"""
@@ -123,7 +133,7 @@ class Services(Domain):
           provider="sandbox",
           port="shop.ports:Payments")
     def payments(self) -> Payments:
-        """sandbox: settings/services.yml selects sandbox"""
+        """sandbox: settings/services.yml selects it"""
         from shop.payments import Sandbox
         return Sandbox(
             limit=50000,

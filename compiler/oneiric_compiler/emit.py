@@ -14,6 +14,7 @@ from oneiric_compiler.link import attribute_name
 from oneiric_compiler.report import Report
 from oneiric_compiler.resources import templates
 
+_WIDTH = 80
 _RESERVED = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))
 
 
@@ -99,8 +100,9 @@ def _bind(key: str, binding: Report, promised: str | None) -> Iterator[str]:
     options.extend(f"{name}={value}" for name, value in _options(binding))
     head = f"@bind({quoted(key)}, {quoted(binding['fingerprint'])},"
     yield head
-    yield from (f"      {option}," for option in options[:-1])
-    yield f"      {options[-1]})"
+    for option in options[:-1]:
+        yield from f"      {option},".split("\n")
+    yield from f"      {options[-1]})".split("\n")
 
 
 def _options(binding: Report) -> Iterator[tuple[str, str]]:
@@ -117,12 +119,16 @@ def _options(binding: Report) -> Iterator[tuple[str, str]]:
 
 
 def _tuple(items: list[str]) -> str:
-    return f"({', '.join(quoted(item) for item in items)}{',' if len(items) == 1 else ''})"
+    """On one line, or on one each where that is too long."""
+    shown = [quoted(item) for item in items]
+    if sum(map(len, shown)) > _WIDTH:
+        return "".join(("(", *(f"\n          {item}," for item in shown), "\n      )"))
+    return f"({', '.join(shown)}{',' if len(items) == 1 else ''})"
 
 
 def _docstring(binding: Report) -> str:
-    text = f"{binding['provider']}: {binding['because']}"
-    return quoted(text)[1:-1]
+    because = binding["because"].replace(f" selects {binding['provider']}", " selects it")
+    return quoted(f"{binding['provider']}: {because}")[1:-1]
 
 
 def _arguments(binding: Report) -> dict[str, dict[str, Any]]:

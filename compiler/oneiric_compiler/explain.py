@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias, cast
 
 from oneiric.report import Binding, Candidate, Json, Report, Setting
@@ -27,34 +27,36 @@ _RULES = {
 _LONGEST_VALUE = 80
 
 
-def tell(
-    report: Report, key: str, binding: Binding, locate: Locate, *, tenant: str | None = None
-) -> list[Line]:
-    """Everything about one key: winner, rule, losers, what is filtered out, settings, needs, tenants."""
+def tell(report: Report, key: str, locate: Locate, *, tenant: str | None = None) -> list[Line]:
+    """Everything about one key: winner, rule, losers, what is filtered out, settings, needs, tenants.
+
+    With `tenant`, the report is that tenant's. `locate` shows a place of the report as it is today.
+    """
+    binding = report.bindings[key]
     lost, excluded = binding.judged()
-    of_tenant = f" for tenant {tenant}" if tenant else ""
-    title = (visible(key), visible(binding.provider))
     lines: list[Line] = [
-        [(title[0], "bold"), (" is served by ", "plain"), (title[1], "green"), (of_tenant, "plain")]
+        [
+            (visible(key), "bold"),
+            (" is served by ", "plain"),
+            (visible(binding.provider), "green"),
+            (f" for tenant {tenant}" if tenant else "", "plain"),
+        ]
     ]
     lines += _rows(_winner(binding, locate))
-    lines += _section("lost", _rows([(each.provider, _lost(each), _origin(each, locate)) for each in lost]))
-    lines += _section(
-        "filtered out", _rows([(each.provider, _excluded(each), _origin(each, locate)) for each in excluded])
-    )
-    lines += _section("settings", _rows(_settings(binding.settings, locate)))
-    lines += _section("needs", _tree(key, lambda each: _needs(report, each, {key: binding}), report))
-    lines += _section("needed by", _tree(key, report.needed_by, report))
-    lines += _section(
-        "tenants that differ",
-        _rows([(name, *_tenant(binding, each, locate)) for name, each in binding.tenants.items()]),
-    )
+    lines += _section("lost", [(each.provider, _lost(each), _origin(each, locate)) for each in lost])
+    filtered = [(each.provider, _excluded(each), _origin(each, locate)) for each in excluded]
+    lines += _section("filtered out", filtered)
+    lines += _section("settings", _settings(binding.settings, locate))
+    lines += _tree_section("needs", key, report.needs, report)
+    lines += _tree_section("needed by", key, report.needed_by, report)
+    differing = [(name, *_tenant(binding, each, locate)) for name, each in binding.tenants.items()]
+    lines += _section("tenants that differ", [row for row in differing if row[1]])
     return lines
 
 
-def summary(report: Report, keys: Mapping[str, Binding], *, tenant: str | None = None) -> list[Line]:
+def summary(keys: Mapping[str, Binding]) -> list[Line]:
     """One line per key, grouped by domain: what serves it, and why."""
-    return _by_domain(keys, lambda key, binding: _why(report.bindings[key], binding, tenant))
+    return _by_domain(keys, _why)
 
 
 def listing(keys: Mapping[str, Binding]) -> list[Line]:
@@ -62,16 +64,17 @@ def listing(keys: Mapping[str, Binding]) -> list[Line]:
     return _by_domain(keys, _shadow)
 
 
-def key_document(report: Report, key: str, binding: Binding, *, tenant: str | None = None) -> dict[str, Json]:
+def key_document(report: Report, key: str, *, tenant: str | None = None) -> dict[str, Json]:
     """The facts of one key, as the report has them, and who needs it."""
     of_tenant: dict[str, Json] = {"tenant": tenant} if tenant else {}
     facts: dict[str, Json] = {"app": report.app, "profile": report.profile, **of_tenant, "key": key}
-    return {**facts, "binding": _public(binding.raw), "needed_by": report.needed_by(key)}
+    return {**facts, "binding": _public(report.bindings[key].raw), "needed_by": report.needed_by(key)}
 
 
-def report_document(report: Report, keys: Mapping[str, Binding]) -> dict[str, Json]:
+def report_document(report: Report, keys: Mapping[str, Binding], *, tenant: str | None = None) -> dict[str, Json]:
     """The report, with these keys alone."""
-    return {**report.raw, "bindings": {key: _public(binding.raw) for key, binding in keys.items()}}
+    of_tenant: dict[str, Json] = {"tenant": tenant} if tenant else {}
+    return {**report.raw, **of_tenant, "bindings": {key: _public(each.raw) for key, each in keys.items()}}
 
 
 def listing_document(report: Report, keys: Mapping[str, Binding]) -> dict[str, Json]:
@@ -87,9 +90,7 @@ def listing_document(report: Report, keys: Mapping[str, Binding]) -> dict[str, J
                 "decided_by": binding.decided_by,
                 "decided_at": binding.decided_at,
                 "shadowed": [{"provider": each.provider, "lost_by": each.lost_by} for each in lost],
-                "excluded": [
-                    {"provider": each.provider, "excluded_by": each.excluded_by} for each in excluded
-                ],
+                "excluded": [{"provider": each.provider, "excluded_by": each.excluded_by} for each in excluded],
                 "tenants": sorted(binding.tenants),
             }
         )
@@ -99,7 +100,7 @@ def listing_document(report: Report, keys: Mapping[str, Binding]) -> dict[str, J
 def _winner(binding: Binding, locate: Locate) -> list[tuple[str, str, str]]:
     rule = _RULES.get(binding.decided_by)
     facts = [
-        ("because", binding.because or "a component it needs differs", ""),
+        ("because", binding.because, ""),
         ("rule", f"{binding.decided_by}: {rule}" if rule else binding.decided_by, ""),
         ("decided at", locate(binding.decided_at), ""),
         ("factory", binding.factory, ""),
@@ -107,7 +108,9 @@ def _winner(binding: Binding, locate: Locate) -> list[tuple[str, str, str]]:
     facts += [("port", binding.port, "")] if binding.port else []
     facts += [("declared", _origin(each, locate), "") for each in binding.candidates if each.won]
     if binding.rebuilt_for:
-        facts.append(("own instance", "since it needs " + ", ".join(binding.rebuilt_for), ""))
+        facts.append(("own instance", f"since it needs {', '.join(binding.rebuilt_for)}", ""))
+    if binding.shared:
+        facts.append(("instance", "the base's, shared", ""))
     return facts
 
 
@@ -190,50 +193,44 @@ def _public_setting(name: str, setting: Mapping[str, Json]) -> Mapping[str, Json
     return {"masked": True, "from": setting.get("from")}
 
 
-def _needs(report: Report, key: str, own: Mapping[str, Binding]) -> dict[str, list[str]]:
-    binding = own.get(key) or report.bindings.get(key)
-    needed: dict[str, list[str]] = {}
-    for parameter, need in (binding.needs if binding else {}).items():
-        needed.setdefault(need, []).append(parameter)
-    return needed
-
-
-def _tree(key: str, below: Callable[[str], Mapping[str, list[str]]], report: Report) -> list[Line]:
-    """Keys reached from `key`, indented by distance, each told of once."""
+def _tree_section(title: str, key: str, below: Callable[[str], Mapping[str, list[str]]], report: Report) -> list[Line]:
+    """Keys reached from `key`, indented by distance; what is below a key is told of once."""
     lines: list[Line] = []
     seen = {key}
-    waiting = [(each, parameters, 0) for each, parameters in reversed(list(below(key).items()))]
+    waiting = [(each, parameters, 2) for each, parameters in reversed(list(below(key).items()))]
     while waiting:
         each, parameters, depth = waiting.pop()
         binding = report.bindings.get(each)
         provider = f" ({binding.provider})" if binding else ""
         again = " …" if each in seen and below(each) else ""
-        told = f"{each}{provider} as {', '.join(parameters)}{again}"
-        lines.append([("    " + "  " * depth + visible(told), "plain")])
+        lines.append([("  " * depth + visible(f"{each}{provider} for {', '.join(parameters)}{again}"), "plain")])
         if each not in seen:
             seen.add(each)
             waiting += [(next_, names, depth + 1) for next_, names in reversed(list(below(each).items()))]
-    return lines
+    return [[], [(f"  {title}", "bold")], *lines] if lines else []
 
 
 def _tenant(base: Binding, own: Binding, locate: Locate) -> tuple[str, str]:
-    if own.rebuilt_for and own.provider == base.provider:
-        return f"{own.provider}, its own instance since it needs {', '.join(own.rebuilt_for)}", ""
+    """How a tenant's binding differs from the base's, and where that is stated; nothing when it does not."""
+    if own.provider != base.provider or own.decided_at != base.decided_at:
+        return f"{own.provider} by {own.decided_by}", locate(own.decided_at)
     changed = [name for name, setting in own.settings.items() if setting != base.settings.get(name)]
-    if own.provider == base.provider and changed:
+    if changed:
         places = {locate(own.settings[name].stated_at): None for name in changed}
         return f"{own.provider}, with its own {', '.join(changed)}", ", ".join(places)
-    return f"{own.provider} by {own.decided_by}", locate(own.decided_at)
+    if own.rebuilt_for:
+        return f"{own.provider}, its own instance since it needs {', '.join(own.rebuilt_for)}", ""
+    return "", ""
 
 
-def _why(base: Binding, binding: Binding, tenant: str | None) -> str:
-    reason = binding.because or binding.decided_by
-    if binding.rebuilt_for:
-        reason = f"its own instance since it needs {', '.join(binding.rebuilt_for)}"
-    if tenant is not None:
-        return reason if binding is not base else f"{reason} (shared)"
-    differ = len(binding.tenants)
-    return reason + (f" ({differ} tenant{'s' * (differ != 1)} differ{'s' * (differ == 1)})" if differ else "")
+def _why(_: str, binding: Binding) -> str:
+    differ = [name for name, own in binding.tenants.items() if _tenant(binding, own, str)[0]]
+    more = f" (tenants that differ: {len(differ)})" if differ else ""
+    if binding.shared:
+        more = " (shared)"
+    elif binding.rebuilt_for:
+        more = f" (its own instance since it needs {', '.join(binding.rebuilt_for)})"
+    return binding.because + more
 
 
 def _shadow(_: str, binding: Binding) -> str:
@@ -251,16 +248,16 @@ def _by_domain(keys: Mapping[str, Binding], told: Callable[[str, Binding], str])
     for key, binding in sorted(keys.items()):
         own_domain, _, name = key.partition(":")
         if own_domain != domain:
-            lines += [[], [(visible(own_domain), "bold")]] if lines else [[(visible(own_domain), "bold")]]
+            lines.extend([[]] if lines else [])
+            lines.append([(visible(own_domain), "bold")])
             domain = own_domain
         cells = (f"  {visible(name):<{names}}  ", f"{visible(binding.provider):<{providers}}  ")
         lines.append([(cells[0], "plain"), (cells[1], "green"), (visible(told(key, binding)), "plain")])
     return lines
 
 
-def _section(title: str, lines: Iterable[Line]) -> list[Line]:
-    content = list(lines)
-    return [[], [(f"  {title}", "bold")], *content] if content else []
+def _section(title: str, rows: list[tuple[str, str, str]]) -> list[Line]:
+    return [[], [(f"  {title}", "bold")], *_rows(rows)] if rows else []
 
 
 def _rows(rows: list[tuple[str, str, str]]) -> list[Line]:
@@ -275,7 +272,5 @@ def _rows(rows: list[tuple[str, str, str]]) -> list[Line]:
             lines.append([(start, "plain"), (text, "plain")])
             lines.append([(" " * len(start) + more, "dim")])
         else:
-            lines.append(
-                [(start, "plain"), (f"{text:<{second}}", "plain"), (f"  {more}" if more else "", "dim")]
-            )
+            lines.append([(start, "plain"), (f"{text:<{second}}", "plain"), (f"  {more}" if more else "", "dim")])
     return lines

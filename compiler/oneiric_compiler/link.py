@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from oneiric_compiler.annotations import Scalar
 from oneiric_compiler.diagnostics import Diagnostics, nearest
@@ -26,6 +28,8 @@ from oneiric_compiler.sources import Sources, Symbol
 
 BUILTIN = "builtin"
 DEFAULT_LEVEL = -10
+
+Decisions: TypeAlias = "MutableMapping[Key, Decision | Filtered]"
 
 
 def link(resolution: Resolution, sources: Sources, incomplete: bool, diagnostics: Diagnostics) -> Linked:
@@ -90,7 +94,7 @@ class _Ports:
     _checked: set[tuple[str, str]] = field(default_factory=set)
 
     def check(self, scope: Scope) -> None:
-        for key in sorted(scope.keys()):
+        for key in sorted(scope.known_keys()):
             port = self.of(scope, key)
             for candidate in scope.candidates(key):
                 if candidate.port and port and candidate.port.value != port.value:
@@ -126,7 +130,7 @@ class _Ports:
 @dataclass(slots=True)
 class _Linker:
     scope: Scope
-    decisions: Mapping[Key, Decision | Filtered]
+    decisions: Decisions
     settings: ProviderSettings
     ports: _Ports
     incomplete: bool
@@ -234,12 +238,12 @@ def _check_attributes(bindings: Iterable[Key], diagnostics: Diagnostics) -> None
             diagnostics.add("ONE413", message, places[0], related=[(f"{first} is declared here", places[1])])
 
 
-def _tenant_bindings(base: _Linker, scope: Scope, decided: Mapping[Key, Decision | Filtered]) -> dict[Key, Binding]:
+def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Key, Binding]:
     """What the tenant decides or sets of its own, where the base has the key."""
-    settings = ProviderSettings(scope, base.diagnostics)
+    settings = ProviderSettings(scope, base.diagnostics, base.settings)
     layer = scope.settings.tenants.get(scope.tenant or "", {})
     settings.check((layer,), base.incomplete)
-    linker = replace(base, scope=scope, settings=settings, decisions={**base.decisions, **decided})
+    linker = replace(base, scope=scope, settings=settings, decisions=ChainMap(decided, base.decisions))
     own: dict[Key, Binding] = {}
     for key in sorted(decided.keys() | settings.touched(layer)):
         if key not in base.bindings:

@@ -18,10 +18,14 @@ _SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|token|api_key|private_k
 
 @dataclass(slots=True)
 class ProviderSettings:
-    """The settings of a scope; `broken` are the parameters, by key and provider, whose values do not fit."""
+    """The settings of a scope; `below` are those of the scope it lies in.
+
+    `broken` are the parameters, by key and provider, whose values do not fit.
+    """
 
     scope: Scope
     diagnostics: Diagnostics
+    below: ProviderSettings | None = None
     broken: dict[tuple[Key, str], set[str]] = field(default_factory=dict)
     _by_provider: dict[tuple[str, str], list[Candidate]] = field(default_factory=dict)
     _converted: dict[tuple[int, int], Converted | None] = field(default_factory=dict)
@@ -56,10 +60,16 @@ class ProviderSettings:
         return {each.key for domain, _, name in _entries((layer,)) for each in self._served(domain, name)}
 
     def _index(self) -> None:
-        if not self._by_provider:
-            for key in sorted(self.scope.keys()):
-                for candidate in self.scope.candidates(key):
-                    self._by_provider.setdefault((key.domain, candidate.provider), []).append(candidate)
+        if self._by_provider:
+            return
+        added = self.scope.tenant_candidates
+        if self.below is not None:
+            self.below._index()
+            self._by_provider = self.below._by_provider if not added else dict(self.below._by_provider)
+        for candidates in added.values() if self.below else map(self.scope.candidates, sorted(self.scope.known_keys())):
+            for candidate in candidates:
+                name = (candidate.key.domain, candidate.provider)
+                self._by_provider[name] = [*self._by_provider.get(name, ()), candidate]
 
     def _served(self, domain: str, name: str) -> Iterator[Candidate]:
         """The candidates that a `provider` or `key/provider` entry is for."""

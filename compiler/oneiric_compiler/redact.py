@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _WORDS = (
     r"passw(?:or)?ds?|passphrases?|passwd|pwd|secrets?|tokens?|credentials?|"
@@ -34,19 +35,24 @@ def mask_urls(text: str) -> str:
     return _SECRET_DEFAULT.sub(lambda found: found[1] + mask(found[2]), text)
 
 
-def mask_settings_line(lines: list[str], number: int) -> str:
+def settings_line(text: str, number: int) -> str:
     """Line `number` (from 1) of a settings text, with what stands at or under secret-looking names masked."""
+    lines, parents = _outline(text)
     line = lines[number - 1]
-    if any(_first_secret(above) is not None for above in _lines_above(lines, number - 1)):
-        found = _NAMED.search(line)
-        start = found.end() if found else len(line) - len(line.lstrip(" -"))
-        return line[:start] + mask(line[start:])
+    parent = parents[number - 1]
+    while parent is not None:
+        if _first_secret(lines[parent]) is not None:
+            found = _NAMED.search(line)
+            start = found.end() if found else len(line) - len(line.lstrip(" -"))
+            return line[:start] + mask(line[start:])
+        parent = parents[parent]
     own = _first_secret(line)
     return mask_urls(line if own is None else line[:own] + mask(line[own:]))
 
 
-def mask_python_line(line: str) -> str:
-    """A line of Python with the strings after secret-looking names masked."""
+def python_line(text: str, number: int) -> str:
+    """Line `number` (from 1) of a Python text, with the strings after secret-looking names masked."""
+    line = _outline(text)[0][number - 1]
     start = _first_secret(line)
     if start is None:
         return mask_urls(line)
@@ -75,20 +81,21 @@ def _first_secret(line: str) -> int | None:
     return next((found.end() for found in _NAMED.finditer(line) if secret_name(found["name"])), None)
 
 
-def _lines_above(lines: list[str], index: int) -> list[str]:
-    """The lines that contain line `index` by indentation, innermost first."""
-    depth, item = _depth(lines[index])
-    above: list[str] = []
-    for line in reversed(lines[:index]):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        its_depth, its_item = _depth(line)
-        if its_depth < depth or (its_depth == depth and item and not its_item):
-            above.append(line)
-            depth, item = its_depth, its_item
-        if depth == 0 and not item:
-            break
-    return above
+@lru_cache(maxsize=4)
+def _outline(text: str) -> tuple[list[str], list[int | None]]:
+    """The lines of a text, and for each the index of the line that contains it by indentation."""
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    parents: list[int | None] = []
+    open_lines: list[tuple[int, bool, int]] = []
+    for index, line in enumerate(lines):
+        depth, item = _depth(line)
+        if line.strip():
+            while open_lines and not (open_lines[-1][0] < depth or (open_lines[-1][:2] == (depth, False) and item)):
+                open_lines.pop()
+        parents.append(open_lines[-1][2] if open_lines else None)
+        if line.strip() and not line.lstrip().startswith("#"):
+            open_lines.append((depth, item, index))
+    return lines, parents
 
 
 def _depth(line: str) -> tuple[int, bool]:

@@ -70,7 +70,7 @@ def _block(each: Diagnostic, width: int) -> list[Line]:
     style = _STYLES[each.severity]
     first, *rest = _lines(each.message)
     block: list[Line] = [[(f"{each.severity}[{each.code}]", style), (f": {first}", "bold")]]
-    block += [[(f"  {line}", "bold")] for line in rest]
+    block.extend([(f"  {line}", "bold")] for line in rest)
     spans = [span for span in (each.span, *(span for _, span in each.related)) if span is not None]
     gutter = max((len(str(span.line)) for span in spans if span.source.text), default=1)
     secret = each.code in ("ONE410", "ONE414")
@@ -84,7 +84,7 @@ def _block(each: Diagnostic, width: int) -> list[Line]:
         block += [bar] if any(span.source.text for span in spans) else []
         first, *rest = _lines(each.help)
         block.append([(" " * gutter + " = ", "blue"), ("help", "bold"), (f": {first}", "plain")])
-        block += [[(" " * (gutter + 9) + line, "plain")] for line in rest]
+        block.extend([(" " * (gutter + 9) + line, "plain")] for line in rest)
     return [*block, []]
 
 
@@ -174,9 +174,7 @@ def _github_command(each: Diagnostic) -> str:
             if each.span.line == each.span.end_line:
                 properties["endColumn"] = max(each.span.column, each.span.end_column - 1)
     properties["title"] = f"{each.code} {CODES[each.code].title}"
-    shown = ",".join(
-        f"{name}={_escaped(str(text), _UNSAFE_IN_PROPERTY)}" for name, text in properties.items()
-    )
+    shown = ",".join(f"{name}={_escaped(str(text), _UNSAFE_IN_PROPERTY)}" for name, text in properties.items())
     places = [f"{label}: {span.source.path}:{span.line}" for label, span in each.related]
     message = "\n".join([each.message, *places, *([f"help: {each.help}"] if each.help else [])])
     return f"::{kind} {shown}::{_escaped(_clean(message), _UNSAFE_IN_MESSAGE)}"

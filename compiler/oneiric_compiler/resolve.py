@@ -6,7 +6,7 @@ stack level, registration order; what the filters exclude takes no part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from packaging.specifiers import SpecifierSet
@@ -79,7 +79,7 @@ class Scope:
             *self.tenant_candidates.get(key, ()),
         )
 
-    def keys(self) -> set[Key]:
+    def known_keys(self) -> set[Key]:
         return {*self.base, *self.profile_candidates, *self.tenant_candidates}
 
     def question(self, key: Key) -> Question:
@@ -114,8 +114,8 @@ class Resolution:
     """One profile resolved: a decision for every key, and for each tenant those it states something of."""
 
     scope: Scope
-    decisions: Mapping[Key, Decision | Filtered]
-    tenants: Mapping[str, tuple[Scope, Mapping[Key, Decision | Filtered]]]
+    decisions: dict[Key, Decision | Filtered]
+    tenants: dict[str, tuple[Scope, dict[Key, Decision | Filtered]]]
 
 
 def resolve(settings: Settings, catalog: Catalog, profile: str | None, diagnostics: Diagnostics) -> Resolution:
@@ -123,14 +123,14 @@ def resolve(settings: Settings, catalog: Catalog, profile: str | None, diagnosti
     added = catalog.profiles[profile] if profile is not None else {}
     scope = Scope(settings, catalog.base, profile, added)
     if not (settings.incomplete or catalog.incomplete):
-        _check_choices(scope, scope.layers[-1], scope.keys(), diagnostics)
-    decisions = {key: decide(scope.question(key)) for key in sorted(scope.keys())}
-    tenants: dict[str, tuple[Scope, Mapping[Key, Decision | Filtered]]] = {}
+        _check_choices(scope, diagnostics)
+    decisions = {key: decide(scope.question(key)) for key in sorted(scope.known_keys())}
+    tenants: dict[str, tuple[Scope, dict[Key, Decision | Filtered]]] = {}
     for name in sorted({*settings.tenants, *settings.overrides.tenants}):
         inner = scope.of_tenant(name, catalog)
         stated = _stated_keys(inner)
         if not (settings.incomplete or catalog.incomplete):
-            _check_choices(inner, inner.layers[-1], decisions.keys() | inner.keys(), diagnostics)
+            _check_choices(inner, diagnostics)
         tenants[name] = inner, {key: decide(inner.question(key)) for key in sorted(stated) if inner.candidates(key)}
     return Resolution(scope, decisions, tenants)
 
@@ -192,13 +192,16 @@ def _stated_keys(scope: Scope) -> set[Key]:
     """The keys that the tenant's own layer and overrides say something of."""
     layer = scope.layers[-1] if scope.tenant in scope.settings.tenants else {}
     names = {
-        Key(domain, name) for domain, section in layer.items() for name in (*section.selections, *section.requires)
+        Key(domain, name)
+        for domain, section in layer.items()
+        for name in (*section.selections, *section.requires, *section.ports)
     }
     return names | set(scope.tenant_candidates) | set(scope.settings.overrides.tenants.get(scope.tenant or "", {}))
 
 
-def _check_choices(scope: Scope, layer: Layer, keys: Iterable[Key], diagnostics: Diagnostics) -> None:
-    overrides = scope.settings.overrides
+def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
+    """Reports what the scope's own layer and overrides choose or filter that nothing declares."""
+    layer, overrides = scope.layers[-1], scope.settings.overrides
     swapped = overrides.base if scope.tenant is None else overrides.tenants.get(scope.tenant, {})
     chosen = {
         Key(domain, name): stated for domain, section in layer.items() for name, stated in section.selections.items()
@@ -206,20 +209,20 @@ def _check_choices(scope: Scope, layer: Layer, keys: Iterable[Key], diagnostics:
     for key, stated in (*chosen.items(), *swapped.items()):
         providers = {candidate.provider for candidate in scope.candidates(key)}
         if not providers:
-            _unknown_key(key, stated, keys, diagnostics)
+            _unknown_key(key, stated, scope, diagnostics)
         elif stated.value not in providers:
             help = did_you_mean(stated.value, providers)
             diagnostics.add("ONE301", f"{key} has no candidate `{stated.value}`", stated.place, help=help)
     for domain, section in layer.items():
         for name, required in section.requires.items():
             if not scope.candidates(Key(domain, name)):
-                _unknown_key(Key(domain, name), required, keys, diagnostics)
+                _unknown_key(Key(domain, name), required, scope, diagnostics)
 
 
 def _unknown_key(
-    key: Key, stated: Stated[str] | Stated[tuple[str, ...]], keys: Iterable[Key], diagnostics: Diagnostics
+    key: Key, stated: Stated[str] | Stated[tuple[str, ...]], scope: Scope, diagnostics: Diagnostics
 ) -> None:
-    names = [each.name for each in keys if each.domain == key.domain]
+    names = [each.name for each in scope.known_keys() if each.domain == key.domain]
     help = did_you_mean(key.name, names, "declare a component for it")
     diagnostics.add("ONE305", f"nothing declares a component for {key}", stated.place, help=help)
 

@@ -6,7 +6,7 @@ import unicodedata
 
 from oneiric_compiler.diagnostics import Span
 from oneiric_compiler.paint import Line, Style
-from oneiric_compiler.redact import mask, mask_python_line, mask_settings_line, visible, visible_character
+from oneiric_compiler.redact import mask, python_line, settings_line, visible, visible_character
 
 _TAB = 4
 _CUT = "…"
@@ -48,14 +48,11 @@ def snippet(
 
 def shown_line(span: Span, *, secret: bool = False) -> str:
     """The span's first line with nothing secret in it, character for character."""
-    lines = [line.rstrip("\r") for line in span.source.text.split("\n")[: span.line]]
-    if len(lines) < span.line:
+    source = span.source
+    if span.line > source.text.count("\n") + 1:
         return ""
-    line = (
-        mask_python_line(lines[-1])
-        if span.source.path.endswith(".py")
-        else mask_settings_line(lines, span.line)
-    )
+    reader = python_line if source.path.endswith(".py") else settings_line
+    line = reader(source.text, span.line)
     if secret:
         start, end = span.column - 1, span.end_column - 1 if span.end_line == span.line else len(line)
         line = line[:start] + mask(line[start:end]) + line[end:]

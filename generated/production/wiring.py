@@ -18,7 +18,7 @@ class Adapters(Domain):
           provider="columnar",
           port="oneiric.adapters.database:Database")
     def analytics(self) -> Database:
-        """columnar: settings/profiles/production.yml selects columnar"""
+        """columnar: settings/profiles/production.yml selects it"""
         from oneiric.adapters.database.duckdb import DuckDBDatabase
         return DuckDBDatabase()
 
@@ -43,7 +43,7 @@ class Adapters(Domain):
           provider="sqlite",
           port="oneiric.adapters.database:Database")
     def database(self) -> Database:
-        """sqlite: settings/adapters.yml selects sqlite"""
+        """sqlite: settings/adapters.yml selects it"""
         from oneiric.adapters.database.sqlite import SQLiteDatabase
         return SQLiteDatabase(
             path=self._env("SHOP_DATABASE"),
@@ -57,7 +57,7 @@ class Adapters(Domain):
           provider="file",
           port="oneiric.adapters.secrets:Secrets")
     def secrets(self) -> Secrets:
-        """file: settings/profiles/production.yml selects file"""
+        """file: settings/profiles/production.yml selects it"""
         from oneiric.adapters.secrets.file import FileSecrets
         from pathlib import Path
         return FileSecrets(
@@ -103,7 +103,17 @@ class Services(Domain):
     @bind("service:orders", "4db71d09",
           provider="shop",
           port="shop.ports:Orders",
-          needs=("adapter:cache", "adapter:database", "service:notifier", "service:payments", "service:pricing", "service:receipts", "service:shipping", "service:tax", "service:warehouse"),
+          needs=(
+              "adapter:cache",
+              "adapter:database",
+              "service:notifier",
+              "service:payments",
+              "service:pricing",
+              "service:receipts",
+              "service:shipping",
+              "service:tax",
+              "service:warehouse",
+          ),
           eager=True)
     def orders(self) -> Orders:
         """shop: the only candidate"""
@@ -128,7 +138,7 @@ class Services(Domain):
           port="shop.ports:Payments",
           secrets=("CARD_API_KEY",))
     def payments(self) -> Payments:
-        """card: settings/profiles/production.yml selects card"""
+        """card: settings/profiles/production.yml selects it"""
         from shop.payments import Card
         return Card(
             api_key=self._secret("CARD_API_KEY"),

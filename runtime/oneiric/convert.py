@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -40,21 +40,21 @@ def convert(converter: Callable[[str], T], text: str) -> T:
 
     Any other callable of a text does too. Raises `ValueError`, whose text is what was expected.
     """
+    members = _members(converter)
+    if text in members:
+        return members[text]
+    return _converted(converter, text, members)
+
+
+def _members(converter: Callable[[str], T]) -> Mapping[str, T]:
     from enum import EnumMeta
 
-    if isinstance(converter, EnumMeta):
-        return _member(converter, text)
+    return getattr(converter, "__members__", {}) if isinstance(converter, EnumMeta) else {}
+
+
+def _converted(converter: Callable[[str], T], text: str, members: Mapping[str, T]) -> T:
     try:
         return converter(text)
     except ValueError as error:
-        raise ValueError(_EXPECTED.get(converter) or str(error)) from error
-
-
-def _member(enum: Callable[[str], T], text: str) -> T:
-    members: dict[str, T] = getattr(enum, "__members__")  # noqa: B009
-    if text in members:
-        return members[text]
-    try:
-        return enum(text)
-    except ValueError:
-        raise ValueError(f"one of {', '.join(members)}") from None
+        expected = f"one of {', '.join(members)}" if members else _EXPECTED.get(converter)
+        raise ValueError(expected or str(error)) from error

@@ -227,9 +227,13 @@ class LeasedIterator(Iterator[Any]):
             self._lease.end()
 
 
+def _class_of(value: object) -> type:
+    return type(value)
+
+
 def keep(held: Held, result: Any) -> Any:
     """The result itself where it is over, else something that does the same and keeps a lease."""
-    kind = type(result)
+    kind = _class_of(result)
     if kind in OVER:
         return result
     if kind is AsyncGeneratorType:
@@ -353,9 +357,10 @@ class _Special(Leased):
 
     def __await__(self) -> Generator[Any, Any, Any]:
         result: Any = None
+        awaiting: Generator[Any, Any, Any] = self._inner.__await__()
         try:
-            result = yield from self._inner.__await__()
-            return self._same(result) if result is self._inner else keep(self._slot_held, result)
+            result = yield from awaiting
+            return self if result is self._inner else keep(self._slot_held, result)
         finally:
             if result is not self._inner:
                 self._lease_of_inner.end()

@@ -46,13 +46,7 @@ _NOT_OF_A_CLASS = frozenset({
     "start", "close", "aclose", "__enter__", "__exit__", "__aenter__", "__aexit__", "__repr__",
     "__str__", "__format__", "__eq__", "__hash__", "__post_init__", "__replace__"
 })  # fmt: skip
-_MACHINERY = frozenset(vars(typing.cast(Any, typing.Protocol))) | {
-    "__module__", "__doc__", "__dict__", "__weakref__", "__slots__", "__annotations__",
-    "__parameters__", "__orig_bases__", "__protocol_attrs__", "__non_callable_proto_members__",
-    "__abstractmethods__", "__match_args__", "__static_attributes__", "__firstlineno__",
-    "__type_params__", "__hash__", "__qualname__", "_abc_impl", "__annotations_cache__",
-    "__classdictcell__", "__dataclass_fields__", "__dataclass_params__"
-}  # fmt: skip
+_MACHINERY = frozenset({"_is_protocol", "_is_runtime_protocol", "_abc_impl"})
 
 
 def methods_of(port: type) -> tuple[list[Method], dict[str, str]]:
@@ -88,20 +82,19 @@ def _members(port: type, is_protocol: bool) -> dict[str, tuple[type, Any]]:
 
 
 def _offered(name: str, member: Any, is_protocol: bool) -> bool:
-    if name in _NEVER or name in _MACHINERY:
+    special = name.startswith("__") and name.endswith("__")
+    if name in _NEVER or name in _MACHINERY or (special and not isinstance(member, types.FunctionType)):
         return False
     if is_protocol:
         return True
-    special = name.startswith("__") and name.endswith("__")
     return name not in _NOT_OF_A_CLASS and (special or not name.startswith("_"))
 
 
-def _kind(member: Any) -> str:
+def _kind(member: object) -> str:
     if isinstance(member, property):
         return "a property"
-    if isinstance(member, (classmethod, staticmethod)):
-        return f"a {type(member).__name__}"
-    return "an attribute"
+    kind = type(member).__name__
+    return f"a {kind}" if kind in ("classmethod", "staticmethod") else "an attribute"
 
 
 def _method(port: type, owner: type, name: str, function: types.FunctionType) -> Method:

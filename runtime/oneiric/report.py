@@ -14,6 +14,7 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 T = TypeVar("T")
 
 FAMILY, MAJOR = "oneiric.explain", 1
+SECRETS = "adapter:secrets"
 _MISSING = object()
 
 
@@ -53,7 +54,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What serves one key; a tenant's own binding has the key's facts where it says nothing itself."""
+    """What serves one key, in the base or for a tenant; `shared` when a tenant uses the base's instance."""
 
     provider: str
     factory: str
@@ -64,7 +65,9 @@ class Binding:
     candidates: tuple[Candidate, ...]
     settings: Mapping[str, Setting]
     needs: Mapping[str, str]
+    secrets: tuple[str, ...]
     rebuilt_for: tuple[str, ...]
+    shared: bool
     tenants: Mapping[str, Binding]
     raw: Mapping[str, Json] = field(repr=False)
 
@@ -83,13 +86,24 @@ class Report:
     bindings: Mapping[str, Binding]
     raw: Mapping[str, Json] = field(repr=False)
 
+    def needs(self, key: str) -> dict[str, list[str]]:
+        """The keys that `key` needs, each with what for: parameters, and secrets of the secrets component."""
+        needed: dict[str, list[str]] = {}
+        if binding := self.bindings.get(key):
+            for parameter, need in binding.needs.items():
+                needed.setdefault(need, []).append(parameter)
+            for secret in binding.secrets:
+                needed.setdefault(SECRETS, []).append(f"the secret {secret}")
+        return needed
+
     def needed_by(self, key: str) -> dict[str, list[str]]:
-        """The keys that need `key`, each with the parameters it is handed to."""
-        users = {
-            user: [parameter for parameter, needed in binding.needs.items() if needed == key]
-            for user, binding in self.bindings.items()
-        }
-        return {user: parameters for user, parameters in users.items() if parameters}
+        """The keys that need `key`, each with what for, as in `needs`."""
+        return {user: told for user in self.bindings if (told := self.needs(user).get(key))}
+
+    def for_tenant(self, tenant: str) -> Report:
+        """The report as a tenant gets it: its own bindings, and those of the base that it shares."""
+        bindings = {key: _as_tenant(binding, tenant) for key, binding in self.bindings.items()}
+        return replace(self, bindings=bindings)
 
 
 def read_report(path: Path) -> Report:
@@ -151,13 +165,16 @@ class _Facts:
         return None if self.values.get(name) is None else self.of(str, name)
 
     def texts(self, name: str) -> tuple[str, ...]:
-        items = self.of(list, name, [])
+        items = self.items(name)
         if not all(isinstance(item, str) for item in items):
             raise ReportError(f"{self.name}: {name!r} is not a list of texts")
-        return tuple(items)
+        return tuple(cast("list[str]", items))
+
+    def items(self, name: str) -> list[object]:
+        return cast("list[object]", self.of(list, name, []))
 
     def facts(self, name: str, default: object = _MISSING) -> _Facts:
-        return _Facts(self.of(dict, name, default), f"{name} of {self.name}")
+        return _Facts(cast("object", self.of(dict, name, default)), f"{name} of {self.name}")
 
     def text_map(self, name: str) -> dict[str, str]:
         inner = self.facts(name, {})
@@ -177,22 +194,31 @@ def _binding(facts: _Facts, base: Binding | None = None) -> Binding:
         candidates=_candidates(facts, base),
         settings={name: _setting(settings.facts(name)) for name in settings.values},
         needs=facts.text_map("needs"),
+        secrets=facts.texts("secrets"),
         rebuilt_for=facts.texts("rebuilt_for"),
+        shared=facts.of(bool, "shared", False),
         tenants={},
         raw=facts.values,
     )
     return replace(binding, tenants={name: _binding(tenants.facts(name), binding) for name in tenants.values})
 
 
+def _as_tenant(base: Binding, tenant: str) -> Binding:
+    common = {name: fact for name, fact in base.raw.items() if name != "tenants"}
+    own = base.tenants.get(tenant)
+    if own is None:
+        return replace(base, shared=True, tenants={}, raw={**common, "shared": True})
+    return replace(own, raw={**common, **own.raw})
+
+
 def _candidates(facts: _Facts, base: Binding | None) -> tuple[Candidate, ...]:
     if base and "candidates" not in facts.values and base.provider == facts.values.get("provider"):
         return base.candidates
-    stated = cast("list[object]", facts.of(list, "candidates", []))
-    return tuple(_candidate(_Facts(each, f"a candidate of {facts.name}")) for each in stated)
+    return tuple(_candidate(_Facts(each, f"a candidate of {facts.name}")) for each in facts.items("candidates"))
 
 
 def _candidate(facts: _Facts) -> Candidate:
-    compared = cast("list[Json]", facts.of(list, "compared", []))
+    compared = cast("list[Json]", facts.items("compared"))
     return Candidate(
         provider=facts.of(str, "provider"),
         factory=facts.of(str, "factory"),

@@ -140,12 +140,12 @@ def _tenant_domain(domain: type[Domain]) -> type[Domain]:
     return found
 
 
-def _find_slot(domain: Any, attribute: str) -> Slot[Any]:
-    keys: dict[str, Binding] = vars(domain)["_keys"]
-    binding = keys.get(attribute)
+def _find_slot(domain: Domain, attribute: str) -> Slot[Any]:
+    contents = vars(domain)
+    binding: Binding | None = contents["_keys"].get(attribute)
     if binding is None:
         raise AttributeError(f"{type(domain).__name__} has no key {attribute}")
-    scope: TenantScope = vars(domain)["_scope"]
+    scope: TenantScope = contents["_scope"]
     slot = scope.slot(binding.key)
     setattr(domain, attribute, slot)
     return slot

@@ -95,14 +95,14 @@ else:
 class _DomainType(type):
     """Keeps bindings out of the class: a class attribute by a slot's name would slow the slot's lookup."""
 
-    _bindings: dict[str, Binding]
+    __bindings__: dict[str, Binding]
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _DomainType:
         bindings = {n: value for n, value in namespace.items() if type(value) is Binding}
         for attribute in bindings:
             del namespace[attribute]
         domain = super().__new__(mcs, name, bases, namespace)
-        domain._bindings = bindings
+        domain.__bindings__ = bindings
         return domain
 
 
@@ -127,23 +127,18 @@ class Domain(metaclass=_DomainType):
 class Wiring:
     """One profile's wiring: an attribute per domain, which has an attribute (a `Slot`) per key."""
 
-    _app: ClassVar[str]
-    _profile: ClassVar[str]
-    _domains: ClassVar[Mapping[str, type[Domain]]] = {}
+    __app__: ClassVar[str]
+    __profile__: ClassVar[str]
+    __domains__: ClassVar[Mapping[str, type[Domain]]] = {}
 
     def __init_subclass__(cls, *, app: str, profile: str = "default") -> None:
-        cls._app = app
-        cls._profile = profile
+        cls.__app__ = app
+        cls.__profile__ = profile
 
     @classmethod
     def domains(cls, **domains: type[Domain]) -> None:
         """Say which domain class is behind which attribute."""
-        cls._domains = domains
-
-
-def app_of(wiring: type[Wiring]) -> tuple[str, str]:
-    """The application's name and the profile's."""
-    return wiring._app, wiring._profile
+        cls.__domains__ = domains
 
 
 def file_of(wiring: type[Wiring]) -> str | None:
@@ -156,8 +151,8 @@ def file_of(wiring: type[Wiring]) -> str | None:
 
 def domains_of(wiring: type[Wiring]) -> Iterator[tuple[str, type[Domain], dict[str, Binding]]]:
     """Each domain's attribute, class and bindings by attribute."""
-    for attribute, domain in wiring._domains.items():
-        yield attribute, domain, domain._bindings
+    for attribute, domain in wiring.__domains__.items():
+        yield attribute, domain, domain.__bindings__
 
 
 def context(scope: Scope | TenantScope, inputs: Inputs) -> Domain:

@@ -12,8 +12,9 @@ READS = 20_000
 
 async def run() -> dict[str, float]:
     begin = perf_counter()
-    from generated.production.wiring import Wiring
     from oneiric import Runtime
+
+    from generated.production.wiring import Wiring
 
     runtime = Runtime(Wiring)
     started = perf_counter()

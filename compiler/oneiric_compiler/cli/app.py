@@ -48,9 +48,7 @@ def oneiric(
     Exit codes: 0 fine; 1 a finding (stale, edited, differs); 2 invalid input or usage.
     """
     if not project.is_dir():
-        raise CommandError(
-            f"{project} is not a folder", help="--project names the folder that holds settings/"
-        )
+        raise CommandError(f"{project} is not a folder", help="--project names the folder that holds settings/")
     context.obj = project
 
 

@@ -26,17 +26,13 @@ class Format(StrEnum):
 
 def compile(
     context: typer.Context,
-    profile: Annotated[
-        str | None, typer.Option(metavar="P", help="This profile alone (default: every one).")
-    ] = None,
+    profile: Annotated[str | None, typer.Option(metavar="P", help="This profile alone (default: every one).")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing: 0 fresh, 1 stale or edited, 2 errors.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
     format: Annotated[Format, typer.Option(help="How diagnostics are written.")] = Format.text,
-    overrides: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="An operator's swaps; with --out.")
-    ] = None,
+    overrides: Annotated[Path | None, typer.Option(metavar="FILE", help="An operator's swaps; with --out.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; with --overrides.")] = None,
 ) -> None:
     """Compile the settings of every profile into a wiring and a report."""
@@ -72,9 +68,7 @@ def _compile(project: Project, diagnostics: Diagnostics, profile: str | None, ou
         own = {name: ("" if name == "default" else name, files) for name, (_, files) in outputs.profiles.items()}
         outputs = replace(outputs, root=out.resolve(), profiles=own)
     write(outputs, diagnostics)
-    return [
-        outputs.root / folder / file for folder, files in outputs.profiles.values() for file in sorted(files)
-    ]
+    return [outputs.root / folder / file for folder, files in outputs.profiles.values() for file in sorted(files)]
 
 
 def _check(project: Project, diagnostics: Diagnostics, profile: str | None) -> list[Path]:

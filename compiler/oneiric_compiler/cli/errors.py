@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from oneiric_compiler.paint import Line
@@ -28,14 +28,12 @@ class CommandError(Exception):
         kind = f"error[{self.code}]" if self.code else "error"
         lines: list[Line] = [[(kind, "red"), (f": {visible(mask_urls(self.message))}", "bold")]]
         if self.help:
-            lines.append(
-                [("  = ", "blue"), ("help", "bold"), (f": {visible(mask_urls(self.help))}", "plain")]
-            )
+            lines.append([("  = ", "blue"), ("help", "bold"), (f": {visible(mask_urls(self.help))}", "plain")])
         return lines
 
 
 @contextmanager
-def compiler_extra(command: str) -> Iterator[None]:
+def compiler_extra(command: str) -> Generator[None]:
     """Imports in its block that need the extra `compiler` fail with an error naming the extra."""
     try:
         yield

@@ -30,20 +30,16 @@ def explain(
     from oneiric_compiler.cli import reports
 
     report, locate = reports.load(context.obj, profile, from_report)
+    report = reports.of_tenant(report, tenant)
     if key is None:
         keys = reports.of_domain(report, domain)
-        if tenant is not None:
-            keys = reports.of_tenant(report, keys, tenant)
         if json:
-            result_json(telling.report_document(report, keys))
+            result_json(telling.report_document(report, keys, tenant=tenant))
         else:
-            result(telling.summary(report, keys, tenant=tenant))
+            result(telling.summary(keys))
         return
     full = reports.full_key(report, key, domain)
-    binding = report.bindings[full]
-    if tenant is not None:
-        binding = reports.of_tenant(report, {full: binding}, tenant)[full]
     if json:
-        result_json(telling.key_document(report, full, binding, tenant=tenant))
+        result_json(telling.key_document(report, full, tenant=tenant))
     else:
-        result(telling.tell(report, full, binding, locate, tenant=tenant))
+        result(telling.tell(report, full, locate, tenant=tenant))

@@ -13,17 +13,14 @@ from oneiric_compiler.paint import Line
 
 
 def explain_code(
-    code: Annotated[
-        str | None, typer.Argument(metavar="[CODE]", help="Such as ONE110; all codes without it.")
-    ] = None,
+    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="Such as ONE110; all codes without it.")] = None,
 ) -> None:
     """Tell what a diagnostic's code means and what to do; without CODE, list them all."""
     from oneiric_compiler.catalogue import CODES
 
     if code is None:
         lines: list[Line] = [
-            [(each, "bold"), (f"  {known.severity:<7}  {known.title}", "plain")]
-            for each, known in CODES.items()
+            [(each, "bold"), (f"  {known.severity:<7}  {known.title}", "plain")] for each, known in CODES.items()
         ]
         result(lines)
         return

@@ -60,9 +60,7 @@ def _next_steps(root: Path) -> list[Line]:
     here = os.path.relpath(root)
     steps = ((f"cd {quote(here)}", ""), *_NEXT) if here != "." else _NEXT
     wide = max(len(command) for command, _ in steps)
-    lines: list[Line] = [
-        [("compiled into ", "green"), (f"{here}/generated" if here != "." else "generated", "plain")]
-    ]
-    lines += [[], [("next:", "bold")]]
-    lines += [[(f"  {visible(command):<{wide}}  ", "cyan"), (about, "plain")] for command, about in steps]
+    lines: list[Line] = [[("compiled into ", "green"), (f"{here}/generated" if here != "." else "generated", "plain")]]
+    lines.extend(([], [("next:", "bold")]))
+    lines.extend([(f"  {visible(command):<{wide}}  ", "cyan"), (about, "plain")] for command, about in steps)
     return lines

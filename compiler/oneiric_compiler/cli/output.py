@@ -55,11 +55,7 @@ def styled(stream: TextIO | None) -> bool:
 
 def source_width() -> int:
     """The columns that a source line may take: those of the terminal, or 100."""
-    return (
-        max(40, shutil.get_terminal_size((107, 24)).columns - 7)
-        if sys.stderr and sys.stderr.isatty()
-        else 100
-    )
+    return max(40, shutil.get_terminal_size((107, 24)).columns - 7) if sys.stderr and sys.stderr.isatty() else 100
 
 
 def _write(stream: TextIO | None, text: str) -> None:

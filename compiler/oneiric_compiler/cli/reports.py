@@ -69,13 +69,13 @@ def full_key(report: Report, key: str, domain: str | None) -> str:
     full = key if colon else f"{domain or 'adapter'}:{key}"
     if full in report.bindings:
         return full
-    raise CommandError(
-        f"nothing is bound to `{full}`", help=_near_keys(full, name, report.bindings), code="ONE305"
-    )
+    raise CommandError(f"nothing is bound to `{full}`", help=_near_keys(full, name, report.bindings), code="ONE305")
 
 
-def of_tenant(report: Report, keys: Mapping[str, Binding], tenant: str) -> dict[str, Binding]:
-    """The bindings as the tenant gets them. Raises CommandError for a tenant the report does not know."""
+def of_tenant(report: Report, tenant: str | None) -> Report:
+    """The report as a tenant gets it. Raises CommandError for a tenant the report does not know."""
+    if tenant is None:
+        return report
     known = tenants(report)
     if tenant not in known:
         near = nearest(tenant, known)
@@ -84,7 +84,7 @@ def of_tenant(report: Report, keys: Mapping[str, Binding], tenant: str) -> dict[
             f"the report knows no tenant `{tenant}`",
             help=f"did you mean `{near}`?" if near else f"tenants: {shown}",
         )
-    return {key: binding.tenants.get(tenant, binding) for key, binding in keys.items()}
+    return report.for_tenant(tenant)
 
 
 def tenants(report: Report) -> set[str]:
@@ -116,9 +116,7 @@ def _read(path: Path) -> Report:
 def _committed(root: Path, settings: Path, profile: str | None) -> Path:
     named = profile not in (None, "default")
     if profile is not None and not profile.isidentifier():
-        raise CommandError(
-            f"`{profile}` is no name of a profile", help="profiles are identifiers", code="ONE114"
-        )
+        raise CommandError(f"`{profile}` is no name of a profile", help="profiles are identifiers", code="ONE114")
     folder = root / _output(settings)
     path = (folder / profile if profile is not None and named else folder) / "explain.json"
     if not path.is_file():

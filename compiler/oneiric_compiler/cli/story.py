@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from oneiric.report import read_report
+
 from oneiric_compiler import scaffold
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_text, source_width, styled
@@ -45,7 +46,7 @@ def tell_story() -> None:
 
         _chapter(f"oneiric explain {KEY}: why")
         report = read_report(project.root / "generated" / "explain.json")
-        result(tell(report, KEY, report.bindings[KEY], Locator(project.root, project.settings)))
+        result(tell(report, KEY, Locator(project.root, project.settings)))
 
         _chapter("a run of the profile `production`, where invoices are selected")
         figures = _run(project.root)
@@ -113,7 +114,11 @@ def _make_mistake(project: Project) -> None:
 
 def _figures(compile_seconds: float, run: dict[str, float], whole_seconds: float) -> list[Line]:
     rows = [
-        ("compile", f"{compile_seconds * 1000:.0f} ms", "two profiles: settings and sources in, wirings and reports out"),
+        (
+            "compile",
+            f"{compile_seconds * 1000:.0f} ms",
+            "settings and sources to wirings and reports of two profiles",
+        ),
         ("start", f"{run['start'] * 1000:.1f} ms", "import the runtime and the wiring, build every slot"),
         ("first order", f"{run['first'] * 1000:.0f} ms", "import and activate everything it needs, then place it"),
         ("orders", f"{run['orders']:,.0f} /s", "through `live`: cache, SQLite, a signed invoice on disk each"),

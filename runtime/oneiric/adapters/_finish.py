@@ -7,21 +7,23 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 Result = TypeVar("Result")
+_AGAIN = 0.02  # seconds between two interrupts
 
 
 async def finish(work: Awaitable[Result], *, interrupt: Callable[[], None] | None = None) -> Result:
     """The result of `work`. A cancelled caller first waits until `work` is over, then is cancelled.
 
-    So nothing goes on behind the back of a cancelled caller. `interrupt` is called once to hurry it.
+    So nothing goes on behind the back of a cancelled caller. `interrupt` is called to hurry the work, again and
+    again: it may come before there is anything to interrupt.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
+        if cancelled is not None and interrupt is not None:
+            interrupt()
         try:
-            await asyncio.wait({task})
+            await asyncio.wait({task}, timeout=_AGAIN if cancelled is not None and interrupt is not None else None)
         except asyncio.CancelledError as error:
-            if cancelled is None and interrupt is not None:
-                interrupt()
             cancelled = error
     if cancelled is None:
         return task.result()

@@ -21,9 +21,7 @@ from shop.ports import Payments
 class ShopOrders:
     """Keeps orders in the database; the cache answers for recent ones."""
 
-    def __init__(
-        self, *, database: Database, cache: Cache, payments: Payments, remember_seconds: float = 60.0
-    ) -> None:
+    def __init__(self, *, database: Database, cache: Cache, payments: Payments, remember_seconds: float = 60.0) -> None:
         self._database = database
         self._cache = cache
         self._payments = payments
@@ -31,16 +29,13 @@ class ShopOrders:
 
     async def start(self) -> None:
         await self._database.execute(
-            "CREATE TABLE IF NOT EXISTS orders"
-            " (number TEXT PRIMARY KEY, customer TEXT, cents INTEGER, payment TEXT)"
+            "CREATE TABLE IF NOT EXISTS orders (number TEXT PRIMARY KEY, customer TEXT, cents INTEGER, payment TEXT)"
         )
 
     async def place(self, customer: str, cents: int) -> str:
         order = uuid4().hex
         payment = await self._payments.charge(customer, cents, order=order)
-        await self._database.execute(
-            "INSERT INTO orders VALUES (?, ?, ?, ?)", (order, customer, cents, payment)
-        )
+        await self._database.execute("INSERT INTO orders VALUES (?, ?, ?, ?)", (order, customer, cents, payment))
         await self._cache.set(f"order/{order}", payment.encode(), ttl=self._remember_seconds)
         return order
 

@@ -27,9 +27,7 @@ class PrepaidPayments:
         self._opening_cents = opening_cents
 
     async def start(self) -> None:
-        await self._database.execute(
-            "CREATE TABLE IF NOT EXISTS balances (customer TEXT PRIMARY KEY, cents INTEGER)"
-        )
+        await self._database.execute("CREATE TABLE IF NOT EXISTS balances (customer TEXT PRIMARY KEY, cents INTEGER)")
 
     async def charge(self, customer: str, cents: int, *, order: str) -> str:
         async with self._database.transaction() as transaction:

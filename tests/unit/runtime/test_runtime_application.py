@@ -103,7 +103,7 @@ def test_use_of_an_unknown_key_names_the_nearest() -> None:
 def test_replacements_are_active_from_construction_everywhere_and_left_alone() -> None:
     made: list[Part] = []
     fake: Any = Part(made)
-    runtime = Runtime(Wiring, replace={"adapter:secrets": fake, "adapter:cache": fake})
+    runtime: Any = Runtime(Wiring, replace={"adapter:secrets": fake, "adapter:cache": fake})
     assert runtime.wiring.adapters.cache.current is fake
     assert runtime.tenant("acme").adapters.cache.current is fake
 

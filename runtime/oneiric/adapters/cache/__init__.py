@@ -97,7 +97,7 @@ def check_ttl(ttl: float) -> None:
     if isinstance(ttl, bool) or not isinstance(ttl, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidEntry(f"a ttl is a number of seconds, not {type(ttl).__name__}")
     if not (MIN_TTL <= ttl <= MAX_TTL or ttl == inf):
-        raise InvalidEntry(f"a ttl is {MIN_TTL} to {MAX_TTL} seconds or math.inf, not {ttl:.3g}")
+        raise InvalidEntry(f"a ttl is {MIN_TTL} to {MAX_TTL} seconds, or math.inf")
 
 
 def integer(value: bytes) -> int:

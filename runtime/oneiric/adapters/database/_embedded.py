@@ -24,6 +24,8 @@ from oneiric.adapters.database import (
     check_statement,
 )
 
+_AGAIN = 0.02  # seconds between two interrupts
+
 
 class Outcome(NamedTuple):
     """What a statement gave: rows, and how many it changed."""
@@ -55,7 +57,8 @@ class EmbeddedDatabase(ABC):
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Lock()  # of a statement by itself, or of a whole transaction
+        self._statement = asyncio.Lock()  # held while one runs
 
     @abstractmethod
     async def _connect(self) -> Connection:
@@ -78,8 +81,7 @@ class EmbeddedDatabase(ABC):
         """Close at once: what still runs is interrupted, an open transaction rolled back."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.interrupt()
-            await finish(connection.close())
+            await finish(self._close(connection))
 
     async def execute(self, sql: str, parameters: Sequence[Value] = ()) -> int:
         return (await self._run_alone(sql, parameters)).changed
@@ -106,28 +108,30 @@ class EmbeddedDatabase(ABC):
 
     async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
         """Run a statement now; for whoever has the turn."""
-        connection = self._opened()
-        try:
-            return await finish(connection.run(sql, parameters), interrupt=connection.interrupt)
-        except DatabaseError as error:
-            if self._connection is None:
-                raise DatabaseClosed("the database was closed while the statement ran") from error
-            raise
+        async with self._statement:
+            connection = self._opened()
+            try:
+                return await finish(connection.run(sql, parameters), interrupt=connection.interrupt)
+            except DatabaseError as error:
+                if self._connection is None:
+                    raise DatabaseClosed("the database was closed while the statement ran") from error
+                raise
 
     async def rollback(self) -> None:
         """Undo the open transaction; a closed connection has done so already."""
-        connection = self._connection
-        if connection is None:
-            return
-        try:
-            await connection.rollback()
-        except DatabaseError:
-            if self._connection is connection:
-                raise
+        async with self._statement:
+            if self._connection is not None:
+                await self._connection.rollback()
 
     async def _open(self) -> None:
         if self._connection is None:
             self._connection = await self._connect()
+
+    async def _close(self, connection: Connection) -> None:
+        while self._statement.locked():
+            connection.interrupt()
+            await asyncio.sleep(_AGAIN)
+        await connection.close()
 
     def _opened(self) -> Connection:
         if self._connection is None:

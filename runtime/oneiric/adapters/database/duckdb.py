@@ -66,8 +66,7 @@ class _Connection:
             await asyncio.to_thread(self._connection.rollback)
 
     def interrupt(self) -> None:
-        with suppress(duckdb.ConnectionException):  # closed meanwhile
-            self._connection.interrupt()
+        self._connection.interrupt()
 
     async def close(self) -> None:
         await asyncio.to_thread(self._connection.close)

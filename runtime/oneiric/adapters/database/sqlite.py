@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 
 import aiosqlite
 
@@ -47,20 +48,23 @@ class SQLiteDatabase(EmbeddedDatabase):
                 raise ValueError(f"pragma {name!r}: a name and a word or number are expected")
 
     async def _connect(self) -> _Connection:
-        with _port_errors():
-            connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=self._timeout)
-        try:
-            with _port_errors():
-                for name, value in self._pragmas.items():
-                    await connection.execute_fetchall(f"PRAGMA {name} = {value}")
-        except BaseException:
-            await connection.close()
-            raise
-        return _Connection(connection)
+        sdk = await asyncio.to_thread(self._connect_now)
+        return _Connection(sdk, await aiosqlite.Connection(lambda: sdk, iter_chunk_size=64))
+
+    def _connect_now(self) -> sqlite3.Connection:
+        """Opened here and not by aiosqlite, whose thread outlives an attempt that fails."""
+        with _port_errors(), ExitStack() as undo:
+            sdk = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
+            undo.callback(sdk.close)
+            for name, value in self._pragmas.items():
+                sdk.execute(f"PRAGMA {name} = {value}")
+            undo.pop_all()
+        return sdk
 
 
 class _Connection:
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, sdk: sqlite3.Connection, connection: aiosqlite.Connection) -> None:
+        self._sdk = sdk
         self._connection = connection
 
     async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
@@ -76,9 +80,7 @@ class _Connection:
                 await self._connection.rollback()
 
     def interrupt(self) -> None:
-        # it never suspends; the other errors say that it was closed meanwhile
-        with suppress(StopIteration, ValueError, sqlite3.ProgrammingError):
-            self._connection.interrupt().send(None)
+        self._sdk.interrupt()
 
     async def close(self) -> None:
         await self._connection.close()
@@ -99,7 +101,7 @@ _UNAVAILABLE = {
 def _port_errors() -> Generator[None, None, None]:
     try:
         yield
-    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:  # ValueError: closed meanwhile
+    except (sqlite3.Error, sqlite3.Warning) as error:
         raise _port_error(error) from error
 
 

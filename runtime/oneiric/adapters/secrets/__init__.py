@@ -45,6 +45,4 @@ class Secrets(Protocol):
 def check_name(name: str) -> None:
     """Raise `InvalidName` unless `name` can name a secret. For providers."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidName(
-            "a secret's name is 1 to 128 letters, digits and '_.-', the last two not first"
-        )
+        raise InvalidName("a secret's name is 1 to 128 letters, digits and '_.-', the last two not first")

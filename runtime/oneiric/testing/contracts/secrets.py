@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -66,7 +66,8 @@ class SecretsContract(Contract[Secrets]):
         self.check(case)
 
     @pytest.mark.parametrize(
-        "name", ["", ".", "..", "../up", "/etc/passwd", "a/b", "a\\b", ".hidden", "-x", "a\0b", "a\n", "é", "x" * 129, None]
+        "name",
+        ["", ".", "..", "../up", "/etc/passwd", "a/b", "a\\b", ".hidden", "-x", "a\0b", "a\n", "é", "x" * 129, None],
     )
     def test_what_is_no_name_is_refused(self, name: Any) -> None:
         async def case(secrets: Secrets) -> None:
@@ -78,7 +79,7 @@ class SecretsContract(Contract[Secrets]):
     def test_no_error_carries_a_value(self) -> None:
         async def case(secrets: Secrets) -> None:
             for name in ("NO_SUCH_SECRET", "EMPTY", "../up"):
-                shown = await told(lambda name=name: secrets.get(name))
+                shown = await told(secrets.get(name))
                 assert not any(value in shown for value in KEPT.values() if value)
 
         self.check(case)
@@ -119,10 +120,10 @@ class SecretsContract(Contract[Secrets]):
         self.check(case)
 
 
-async def told(attempt: Callable[[], Awaitable[object]]) -> str:
+async def told(attempt: Awaitable[object]) -> str:
     """All that the error of `attempt` tells: itself, its causes and contexts, with what each of them holds."""
     try:
-        await attempt()
+        await attempt
     except SecretsError as error:
         shown: list[str] = []
         pending: list[BaseException | None] = [error]
