@@ -150,8 +150,13 @@ def _service_settings(areas: int) -> Iterator[str]:
     yield from (f"  plain{i}: {{limit: {i + 10}, tags: [area, a{i}]}}\n" for i in range(0, areas, 2))
 
 
+def overridden(tenant: int, areas: int) -> list[int]:
+    """The areas whose service is the tenant's own."""
+    return [(tenant + step * 2) % areas // 2 * 2 for step in range(5)]
+
+
 def _tenant_settings(tenant: int, areas: int) -> Iterator[str]:
-    chosen = [(tenant + step * 2) % areas // 2 * 2 for step in range(5)]
+    chosen = overridden(tenant, areas)
     yield "services:\n  selections:\n"
     yield from (f"    desk-{i}: grand{i}\n" for i in chosen[:2])
     yield "  provider_settings:\n"

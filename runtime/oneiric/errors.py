@@ -69,9 +69,7 @@ class ActivationError(_ComponentError):
     Steps: python, os, needs, secrets, factory, start, health.
     """
 
-    def __init__(
-        self, domain: str, key: str, provider: str, tenant: str | None, step: str, what: str
-    ) -> None:
+    def __init__(self, domain: str, key: str, provider: str, tenant: str | None, step: str, what: str) -> None:
         self.step = step
         super().__init__(domain, key, provider, tenant, what)
 

@@ -13,8 +13,9 @@ from typing import Any
 from oneiric.activation import activate
 from oneiric.errors import PortError
 from oneiric.expressions import load
-from oneiric.leases import OVER, LeasedAsyncContext, LeasedAsyncIterator, keep, keep_iterable
+from oneiric.leases import LeasedAsyncContext, LeasedAsyncIterator
 from oneiric.port import Method, methods_of
+from oneiric.results import OVER, keep, keep_iterable
 from oneiric.slot import Slot, inactive
 
 _handles: dict[type, type] = {}
@@ -179,4 +180,3 @@ class _Name(str):
 
     def __repr__(self) -> str:
         return str(self)
-

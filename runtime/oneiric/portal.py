@@ -98,4 +98,3 @@ class Portal(Generic[W]):
             self._stop = asyncio.Event()
             self._started.set_result(None)
             await self._stop.wait()
-

@@ -74,9 +74,7 @@ async def leave(runtime: Runtime[Any], error: BaseException | None) -> None:
         raise cancelled
 
 
-async def _outlast(
-    closing: asyncio.Future[Any], hurry: asyncio.Future[None]
-) -> asyncio.CancelledError | None:
+async def _outlast(closing: asyncio.Future[Any], hurry: asyncio.Future[None]) -> asyncio.CancelledError | None:
     """Wait to the end even when cancelled, which only makes it hurry."""
     cancelled: asyncio.CancelledError | None = None
     while not closing.done():
@@ -106,9 +104,7 @@ async def _cancel_attempts(runtime: Runtime[Any]) -> None:
     await cancel(attempts)
 
 
-async def close_in_order(
-    helds: list[Held], until: float, hurry: asyncio.Future[None]
-) -> list[Exception]:
+async def close_in_order(helds: list[Held], until: float, hurry: asyncio.Future[None]) -> list[Exception]:
     """Retire these instances, each after those that need it, otherwise at once; the errors on the way."""
     dependents: dict[Slot[Any], list[Slot[Any]]] = {held.slot: [] for held in helds}
     for slot in dependents:

@@ -80,9 +80,7 @@ def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__qualname__", type(function).__qualname__)
 
 
-async def bounded(
-    future: asyncio.Future[Any], seconds: float, late: Callable[[Any], object] | None = None
-) -> Any:
+async def bounded(future: asyncio.Future[Any], seconds: float, late: Callable[[Any], object] | None = None) -> Any:
     """The future's result. Past the deadline, or when cancelled, a task is cancelled and given a moment to
     end; whatever the future still comes to goes to `late`. Raises `Late`."""
     try:
@@ -128,4 +126,3 @@ async def call(method: Callable[[], Any]) -> Any:
         return await method()
     result = (await in_thread(method)).get()
     return await result if inspect.isawaitable(result) else result
-

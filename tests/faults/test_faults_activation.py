@@ -74,9 +74,7 @@ def leave_the_process() -> None:
 
 
 @pytest.mark.parametrize("step", ["start", "health"])
-@pytest.mark.parametrize(
-    "fault", [hang, stubborn, block, explode, explode_async, cancel_itself, leave_the_process]
-)
+@pytest.mark.parametrize("fault", [hang, stubborn, block, explode, explode_async, cancel_itself, leave_the_process])
 def test_a_step_that_goes_wrong_closes_what_was_made(step: str, fault: Callable[[], Any]) -> None:
     made: list[Part] = []
     error = run(failing(wiring_of(part=key(lambda _: Odd(made, **{step: fault})))))

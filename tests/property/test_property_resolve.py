@@ -168,9 +168,7 @@ def answers(case: Case, profile: bool) -> tuple[Expected, Expected | None]:
 
 
 def answer(decision: Decision | Filtered) -> Expected:
-    fates = {
-        each.order: why for each in decision.judgements if (why := each.lost_by or each.excluded_by) is not None
-    }
+    fates = {each.order: why for each in decision.judgements if (why := each.lost_by or each.excluded_by) is not None}
     if isinstance(decision, Filtered):
         return Expected(None, None, fates)
     return Expected(decision.judgements[0].order, decision.decided_by, fates)

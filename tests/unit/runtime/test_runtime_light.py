@@ -30,8 +30,6 @@ print(*sorted(set(sys.modules) - before))
 """
 
 
-
-
 def _interpreter(version: str) -> str:
     """A Python of that version on this machine; the test is skipped where there is none."""
     if sys.version.startswith(version):

@@ -155,8 +155,9 @@ class StorageContract(Contract[Storage]):
     def test_what_is_no_object_is_refused_and_the_old_one_stays(self, wrong: dict[str, Any]) -> None:
         async def case(storage: Storage) -> None:
             before = await storage.put("name", b"data")
+            arguments: dict[str, Any] = {"name": "name", "data": b"new", **wrong}
             with pytest.raises(InvalidObject):
-                await storage.put(**{"name": "name", "data": b"new", **wrong})
+                await storage.put(**arguments)
             assert await storage.stat("name") == before
 
         self.check(case)

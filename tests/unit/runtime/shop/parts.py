@@ -87,9 +87,7 @@ class Sqlite(Tracked):
 class Store(Tracked):
     """Empty, so it is falsy: an instance all the same."""
 
-    def __init__(
-        self, *, url: str, password: Secret, port: int, database: Database, color: Color = Color.RED
-    ) -> None:
+    def __init__(self, *, url: str, password: Secret, port: int, database: Database, color: Color = Color.RED) -> None:
         self.url, self.password, self.port, self.database, self.color = url, password, port, database, color
         self.values: dict[str, bytes] = {}
 
