@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from oneiric_compiler.catalogue import CODES
@@ -12,17 +13,20 @@ from oneiric_compiler.catalogue import CODES
 Severity = Literal["error", "warning", "note"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Source:
     """A text that places point into: `path` as shown to people, relative and with `/`."""
 
     path: str
     text: str
 
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
+
     def line(self, number: int) -> str:
         """Line `number`, counted from 1, without its end; empty when there is no such line."""
-        lines = self.text.split("\n", number)
-        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+        return self._lines[number - 1].rstrip("\r") if 0 < number <= len(self._lines) else ""
 
 
 @dataclass(frozen=True, slots=True)

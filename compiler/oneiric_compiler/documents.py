@@ -28,6 +28,7 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
+_STRANGE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 
 
 @dataclass(slots=True)
@@ -91,12 +92,15 @@ def read_text(path: Path, shown: str, diagnostics: Diagnostics, *, limit: int | 
 def parse_document(source: Source, diagnostics: Diagnostics) -> Document:
     """The value of a YAML text; a document with any error is `broken` and holds what could be read."""
     document = Document(source)
+    if strange := _STRANGE_BREAK.search(source.text):
+        _refuse_break(strange, document, diagnostics)
+        return document
     events = _Events(source, diagnostics, document)
     try:
         events.read()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        span = Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else Span(source)
+        span = _point(source, mark.line, mark.column) if mark else Span(source)
         tab = "\t" in source.line(span.line)
         problem = error.problem or error.context or "not YAML"
         diagnostics.add("ONE104", problem, span, help="indent with spaces, not tabs" if tab else None)
@@ -113,6 +117,24 @@ def parse_document(source: Source, diagnostics: Diagnostics) -> Document:
     return document
 
 
+def _point(source: Source, line: int, column: int) -> Span:
+    """The character at a mark, which counts from 0; libyaml marks the end of a text on a line after its last."""
+    last = source.text.count("\n")
+    if line > last:
+        line, column = last, len(source.line(last + 1))
+    return Span(source, line + 1, column + 1, line + 1, column + 2)
+
+
+def _refuse_break(found: re.Match[str], document: Document, diagnostics: Diagnostics) -> None:
+    """Characters that some readers take for the end of a line and others for text."""
+    before = document.source.text[: found.start()]
+    message = f"the character U+{ord(found[0]):04X}, which not every reader takes for the end of a line"
+    help = f'end lines with a line feed; in a text, write "\\u{ord(found[0]):04x}" in double quotes'
+    at = _point(document.source, before.count("\n"), len(before) - before.rfind("\n") - 1)
+    diagnostics.add("ONE107", message, at, help=help)
+    document.broken = True
+
+
 class _TooDeepError(Exception):
     def __init__(self, span: Span) -> None:
         self.span = span
@@ -123,6 +145,7 @@ class _Events:
 
     def __init__(self, source: Source, diagnostics: Diagnostics, document: Document) -> None:
         self.source, self.diagnostics, self.document = source, diagnostics, document
+        self.lines = source.text.count("\n") + 1
         self.stream: Iterator[yaml.Event] = iter(yaml.parse(source.text, Loader=yaml.CLoader))
 
     def read(self) -> None:
@@ -224,4 +247,6 @@ class _Events:
     def _span(self, event: yaml.Event) -> Span:
         start, end = event.start_mark, event.end_mark
         assert start is not None and end is not None
+        if start.line >= self.lines:
+            return _point(self.source, start.line, start.column)
         return Span(self.source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)

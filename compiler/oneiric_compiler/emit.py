@@ -213,7 +213,7 @@ class _Body:
             origin = {"bool": "oneiric.convert:boolean", "path": "pathlib:Path"}.get(kind)
             return f"self._env_as({self.imported(origin) if origin else kind}, {named})"
         if "enum" in kind:
-            return f"self._env_as({self.imported(kind['enum'])}.__getitem__, {named})"
+            return f"self._env_as({self.imported(kind['enum'])}, {named})"
         choices = ", ".join(quoted(choice) for choice in kind["one_of"])
         return f"self._env_as({self.imported('oneiric.convert:one_of')}({choices}), {named})"
 

@@ -114,7 +114,7 @@ def _check_platform(slot: Slot[Any]) -> None:
 
 async def _activate_needs(slot: Slot[Any]) -> None:
     try:
-        _refuse_cycles(slot, ())
+        _refuse_cycles(slot, (), set())
         slots = [need for need in needed(slot) if need.held is None]
     except OneiricError as error:
         fail(slot, "needs", str(error), error)
@@ -130,13 +130,14 @@ async def _activate_needs(slot: Slot[Any]) -> None:
             await asyncio.wait(tasks)
 
 
-def _refuse_cycles(slot: Slot[Any], path: tuple[Slot[Any], ...]) -> None:
+def _refuse_cycles(slot: Slot[Any], path: tuple[Slot[Any], ...], cleared: set[Slot[Any]]) -> None:
     if slot in path:
         cycle = " -> ".join(each.key for each in (*path[path.index(slot) :], slot))
         raise OneiricError(f"the needs form a cycle: {cycle}")
-    if slot.held is None:
+    if slot.held is None and slot not in cleared:
         for need in needed(slot):
-            _refuse_cycles(need, (*path, slot))
+            _refuse_cycles(need, (*path, slot), cleared)
+        cleared.add(slot)
 
 
 async def _fetch_secrets(slot: Slot[Any]) -> dict[str, Secret]:

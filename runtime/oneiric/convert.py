@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
+    Text = TypeVar("Text", bound=str)
 
 _BOOLEANS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -24,13 +25,14 @@ def boolean(text: str) -> bool:
         raise ValueError(f"one of {', '.join(_BOOLEANS)}") from None
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
+def one_of(*choices: Text) -> Callable[[str], Text]:
     """A converter that lets exactly these texts through."""
 
-    def choose(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"one of {', '.join(choices)}")
-        return text
+    def choose(text: str) -> Text:
+        for choice in choices:
+            if choice == text:
+                return choice
+        raise ValueError(f"one of {', '.join(choices)}")
 
     return choose
 

@@ -10,7 +10,7 @@ from oneiric.convert import boolean, one_of
 from oneiric.secret import Secret
 
 _CONVERTERS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": boolean, "path": Path}
-_SEQUENCES: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "set": set}
+_SEQUENCES: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 
 
 def load(name: str) -> Any:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from oneiric.convert import convert as convert_text
 from oneiric.expressions import evaluate
 from oneiric.secret import Secret
@@ -68,9 +67,23 @@ texts = st.one_of(
             "pg://${HOST}:${PORT:-1}/x",
             "${ONEIRIC_SECRET_PW}",
             "u:${ONEIRIC_SECRET_PW}",
+            "${PORT}",
+            "${FLAG}",
+            "${RATE}",
+            "${MISSING:-3}",
+            "${ONEIRIC_SECRET_}",
+            "${ONEIRIC_SECRET_PW:-x}",
+            "red",
+            "http://u:p@h",
+            "${A:-http://u:p@h}",
+            "${",
+            "${1}",
+            "${a b}",
+            "\x00",
+            "{}",
+            "{0}",
+            "%s",
         )
-        + ("${PORT}", "${FLAG}", "${RATE}", "${MISSING:-3}", "${ONEIRIC_SECRET_}", "${ONEIRIC_SECRET_PW:-x}", "red")
-        + ("http://u:p@h", "${A:-http://u:p@h}", "${", "${1}", "${a b}", "\x00", "{}", "{0}", "%s")
     ),
 )
 values = st.recursive(
@@ -105,9 +118,7 @@ def test_escaped_text_means_itself(text: str) -> None:
 @given(
     parts=st.lists(
         st.one_of(
-            st.text(st.sampled_from("ab{}%/ $"), min_size=1, max_size=4).map(
-                lambda text: (text.rstrip("$") + "_",) * 2
-            ),
+            st.text(st.sampled_from("ab{}%/ "), min_size=1, max_size=4).map(lambda text: (text + "$_",) * 2),
             st.sampled_from((("${HOST}", "db.example"), ("${EMPTY:-or}", "or"), ("${NONE:-}", ""), ("$${", "${"))),
             st.just(("${ONEIRIC_SECRET_PW}", "hunter2")),
         ),
@@ -119,14 +130,38 @@ def test_references_inside_text_are_replaced_where_they_stand(parts: list[tuple[
     assert evaluate(convert(written, Scalar("str")).expr, Scope()) == meant
 
 
-@given(value=values, type=types)
-def test_a_tenants_expression_and_the_wirings_code_mean_the_same(value: Any, type: Type) -> None:
+def fitting(type: Type) -> st.SearchStrategy[Any]:
+    """Values that a parameter of the type may be given."""
+    references = st.sampled_from(("${PORT}", "${FLAG}", "${MISSING:-red}", "${HOST}", "${ONEIRIC_SECRET_PW}"))
+    if isinstance(type, Many):
+        item = fitting(type.item)
+        return st.dictionaries(texts, item, max_size=2) if type.kind == "dict" else st.lists(item, max_size=2)
+    if isinstance(type, AnyOf):
+        return st.one_of([fitting(member) for member in type.members])
+    if isinstance(type, (Choice, Enumeration)):
+        members = type.values if isinstance(type, Choice) else type.members
+        return st.one_of(st.sampled_from(members), references)
+    return st.one_of(values, references)
+
+
+@given(types.flatmap(lambda type: st.tuples(st.just(type), fitting(type))))
+def test_a_tenants_expression_and_the_wirings_code_mean_the_same(given: tuple[Type, Any]) -> None:
+    type, value = given
     try:
         expr = convert(value, type).expr
     except Unfit:
         return
     evaluated, emitted = outcome(lambda: evaluate(expr, Scope())), outcome(lambda: run(expr))
     assert evaluated == emitted
+
+
+@pytest.mark.parametrize("kind", ["list", "tuple", "set", "frozenset", "dict"])
+@pytest.mark.parametrize("item", ["int", "str", "Path"])
+def test_so_do_those_of_every_kind_of_container(kind: str, item: str) -> None:
+    references = ["${PORT}", "8" if item == "Path" else "${PORT}"]
+    value = dict(zip("ab", references, strict=True)) if kind == "dict" else references
+    expr = convert(value, Many(kind, Scalar(item))).expr
+    assert comparable(evaluate(expr, Scope())) == comparable(run(expr))
 
 
 def run(expr: dict[str, Any]) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
-
 from oneiric_compiler.graph import closure, cycles, path_to, reversed_edges
 
 Edges = dict[str, set[str]]
@@ -47,7 +48,7 @@ def test_without_its_reported_cycles_edges_a_graph_is_free_of_cycles(edges: Edge
     broken = {node: set(targets) for node, targets in edges.items()}
     for cycle in cycles(starts, edges):
         broken[cycle[-1]].discard(cycle[0])
-        for node, after in zip(cycle, cycle[1:], strict=False):
+        for node, after in pairwise(cycle):
             broken[node].discard(after)
     assert list(cycles(starts, broken)) == []
 
@@ -65,5 +66,5 @@ def test_a_path_to_a_node_is_a_way_down_from_the_top(edges: Edges, node: str) ->
     path = path_to(node, edges)
     assert path[-1] == node
     assert len(set(path)) == len(path)
-    assert all(after in edges[before] for before, after in zip(path, path[1:], strict=False))
+    assert all(after in edges[before] for before, after in pairwise(path))
     assert {user for user, targets in edges.items() if path[0] in targets} <= set(path)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from oneiric_compiler.annotations import Signature
 from oneiric_compiler.diagnostics import Diagnostics, Place
 from oneiric_compiler.model import App, Candidate, Catalog, Decision, Key, Layer, Overrides, Section, Settings, Stated

@@ -63,13 +63,13 @@ def of_domain(report: Report, domain: str | None) -> Mapping[str, Binding]:
 
 def full_key(report: Report, key: str, domain: str | None) -> str:
     """The full name of a key of the report. Raises CommandError with the nearest names for any other."""
-    named_domain, colon, name = key.rpartition(":")
+    named_domain, colon, _ = key.rpartition(":")
     if colon and domain is not None and named_domain != domain:
         raise CommandError(f"`{key}` is not of domain `{domain}`", help="leave out --domain")
     full = key if colon else f"{domain or 'adapter'}:{key}"
     if full in report.bindings:
         return full
-    raise CommandError(f"nothing is bound to `{full}`", help=_near_keys(full, name, report.bindings), code="ONE305")
+    raise CommandError(f"nothing is bound to `{full}`", help=_near_keys(full, report.bindings), code="ONE305")
 
 
 def of_tenant(report: Report, tenant: str | None) -> Report:
@@ -96,14 +96,18 @@ def tenants(report: Report) -> set[str]:
     return named.union(*(binding.tenants for binding in report.bindings.values()))
 
 
-def _near_keys(full: str, name: str, known: Iterable[str]) -> str:
+def _near_keys(full: str, known: Iterable[str]) -> str:
+    """Help naming the keys of the same or a near name, those of the same domain first."""
     from difflib import get_close_matches
 
-    same_name = [key for key in sorted(known) if key.partition(":")[2] == name]
-    near = same_name or get_close_matches(full, sorted(known), n=3, cutoff=0.6)
+    domain, _, name = full.partition(":")
+    named: dict[str, list[str]] = {}
+    for key in sorted(known, key=lambda each: (not each.startswith(f"{domain}:"), each)):
+        named.setdefault(key.partition(":")[2], []).append(key)
+    near = [key for each in get_close_matches(name, named, n=3, cutoff=0.6) for key in named[each]]
     if not near:
         return "`oneiric list` shows every key"
-    return "did you mean " + " or ".join(f"`{key}`" for key in near) + "?"
+    return "did you mean " + " or ".join(f"`{key}`" for key in named.get(name, near)[:3]) + "?"
 
 
 def _read(path: Path) -> Report:

@@ -58,7 +58,10 @@ def shop() -> dict[str, Any]:
             because="settings/adapters.yml selects redis",
             port="oneiric.adapters.cache:Cache",
             settings={
-                "url": {"value": "redis://user:hunter2@h/0", "from": "settings/adapters.yml#/provider_settings/redis/url"},
+                "url": {
+                    "value": "redis://user:hunter2@h/0",
+                    "from": "settings/adapters.yml#/provider_settings/redis/url",
+                },
                 "password": {"ref": "${ONEIRIC_SECRET_PW}", "from": "settings/adapters.yml#/x"},
                 "token": {"value": "hunter2", "from": "settings/adapters.yml#/x"},
                 "options": {"value": {"password": ["hunter2"], "size": 3}, "from": "settings/adapters.yml#/x"},
@@ -85,7 +88,9 @@ def shop() -> dict[str, Any]:
             "local",
             candidate("other", lost_by="registration-order", compared=[0, 1]),
             needs={"cache": "adapter:cache", "stock": "service:stock"},
-            tenants={"acme": {**binding("local"), "rebuilt_for": ["adapter:cache"], "needs": {"cache": "adapter:cache"}}},
+            tenants={
+                "acme": {**binding("local"), "rebuilt_for": ["adapter:cache"], "needs": {"cache": "adapter:cache"}}
+            },
         ),
         service__stock=binding("shelf", needs={"cache": "adapter:cache"}),
     )

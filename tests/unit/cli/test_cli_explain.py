@@ -29,7 +29,9 @@ def told(key: str, *, tenant: str | None = None) -> str:
 
 
 def test_a_key_is_told_with_winner_losers_settings_needs_and_tenants() -> None:
-    assert told("adapter:cache") == """\
+    assert (
+        told("adapter:cache")
+        == """\
 adapter:cache is served by redis
     because     settings/adapters.yml selects redis
     rule        selection: a selection outranks priority, stack level and order
@@ -66,6 +68,7 @@ adapter:cache is served by redis
   tenants that differ
     acme  memory by tenant-selection  settings/tenants/acme.yml#/adapters/selections/cache
 """
+    )
 
 
 def test_each_rule_is_told_with_the_values_compared() -> None:
@@ -76,16 +79,22 @@ def test_each_rule_is_told_with_the_values_compared() -> None:
 
 
 def test_a_need_reached_twice_is_expanded_once() -> None:
-    assert told("service:orders").partition("  needs\n")[2].startswith(
-        "    adapter:cache (redis) for cache\n"
-        "      adapter:secrets (env) for the secret PW\n"
-        "    service:stock (shelf) for stock\n"
-        "      adapter:cache (redis) for cache …\n"
+    assert (
+        told("service:orders")
+        .partition("  needs\n")[2]
+        .startswith(
+            "    adapter:cache (redis) for cache\n"
+            "      adapter:secrets (env) for the secret PW\n"
+            "    service:stock (shelf) for stock\n"
+            "      adapter:cache (redis) for cache …\n"
+        )
     )
 
 
 def test_a_circle_in_a_report_ends() -> None:
-    circle = report(service__a=binding("x", needs={"b": "service:b"}), service__b=binding("y", needs={"a": "service:a"}))
+    circle = report(
+        service__a=binding("x", needs={"b": "service:b"}), service__b=binding("y", needs={"a": "service:a"})
+    )
     text = paint(tell(parse_report(json.dumps(circle).encode()), "service:a", str), styled=False)
     assert "service:b (y) for b\n      service:a (x) for a …" in text
 
@@ -99,7 +108,9 @@ def test_a_tenant_is_told_what_it_gets() -> None:
 
 
 def test_one_line_a_key() -> None:
-    assert paint(summary(known().bindings), styled=False) == """\
+    assert (
+        paint(summary(known().bindings), styled=False)
+        == """\
 adapter
   cache    redis  settings/adapters.yml selects redis (tenants that differ: 1)
   secrets  env    priority 10 beats 5 of vault
@@ -108,6 +119,7 @@ service
   orders   local  the only candidate (tenants that differ: 1)
   stock    shelf  the only candidate
 """
+    )
     tenant = paint(summary(known().for_tenant("acme").bindings), styled=False)
     assert "secrets  env     priority 10 beats 5 of vault (shared)" in tenant
 

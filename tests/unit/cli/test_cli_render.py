@@ -40,7 +40,9 @@ def test_a_diagnostic_looks_like_a_compilers() -> None:
         help="did you mean `redis`?",
         related=(("settings of it", at(SETTINGS, 4, 3, 8)),),
     )
-    assert as_text([diagnostic]) == """\
+    assert (
+        as_text([diagnostic])
+        == """\
 error[ONE301]: adapter:cache has no candidate `reddis`
  --> settings/adapters.yml:2:10
   |
@@ -56,6 +58,7 @@ error[ONE301]: adapter:cache has no candidate `reddis`
 
 1 error
 """
+    )
 
 
 def test_nothing_found_is_nothing_said() -> None:
@@ -65,7 +68,9 @@ def test_nothing_found_is_nothing_said() -> None:
 def test_a_place_without_text_and_no_place_at_all() -> None:
     missing = Diagnostic("ONE101", "settings/app.yml does not exist", Span(Source("settings/app.yml", "")))
     nowhere = Diagnostic("ONE208", "`acme` is not listed", help="list it\nor not")
-    assert as_text([missing, nowhere]) == """\
+    assert (
+        as_text([missing, nowhere])
+        == """\
 error[ONE101]: settings/app.yml does not exist
  --> settings/app.yml
 
@@ -75,6 +80,7 @@ note[ONE208]: `acme` is not listed
 
 1 error, 1 note
 """
+    )
 
 
 def test_a_span_over_several_lines_shows_its_first_to_the_end() -> None:
@@ -172,7 +178,11 @@ def test_sarif_names_rules_levels_and_regions() -> None:
     log = json.loads(as_sarif(found, version="1.2"))
     run = log["runs"][0]
     rules = run["tool"]["driver"]["rules"]
-    assert (log["version"], run["tool"]["driver"]["version"], run["columnKind"]) == ("2.1.0", "1.2", "unicodeCodePoints")
+    assert (log["version"], run["tool"]["driver"]["version"], run["columnKind"]) == (
+        "2.1.0",
+        "1.2",
+        "unicodeCodePoints",
+    )
     assert [rules[each["ruleIndex"]]["id"] for each in run["results"]] == ["ONE304", "ONE301", "ONE117"]
     assert [each["level"] for each in run["results"]] == ["warning", "error", "note"]
     assert "locations" not in run["results"][2]

@@ -400,6 +400,29 @@ class DatabaseContract(Contract[Database]):
 
         self.check(case)
 
+    def test_a_transaction_cancelled_again_while_it_ends_is_rolled_back(self) -> None:
+        async def work(database: Database, written: asyncio.Event) -> None:
+            async with database.transaction() as transaction:
+                await transaction.execute(INSERT, (1, "a"))
+                written.set()
+                await asyncio.Event().wait()
+
+        async def case(database: Database) -> None:
+            await make(database)
+            for turns in range(30):
+                written = asyncio.Event()
+                task = asyncio.ensure_future(work(database, written))
+                await written.wait()
+                for _ in range(3):
+                    task.cancel()
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                await asyncio.wait({task})
+                assert task.cancelled()
+                assert await ids(database) == []
+
+        self.check(case)
+
     def test_a_transaction_that_swallows_a_cancellation_cannot_commit(self) -> None:
         async def case(database: Database) -> None:
             await make(database, 1)

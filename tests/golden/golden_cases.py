@@ -1,0 +1,92 @@
+"""The cases beside this module: found, copied, compiled; see README.md for what a case folder holds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import oneiric
+from oneiric_compiler import catalog
+from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.pipeline import Outputs, Project, compile_project
+from oneiric_compiler.render import as_text
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Case:
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def want(self) -> dict[str, bytes]:
+        """The wanted files: their paths below `want/`, and their bytes."""
+        want = self.folder / "want"
+        return {file.relative_to(want).as_posix(): file.read_bytes() for file in sorted(want.rglob("*")) if file.is_file()}
+
+    @property
+    def succeeds(self) -> bool:
+        return "wiring.py" in self.want or any(name.endswith("/wiring.py") for name in self.want)
+
+    @property
+    def own_builtins(self) -> bool:
+        """Whether the case brings a set of built-ins that is not the installed one."""
+        return (self.folder / "builtins").is_dir()
+
+    def copied(self, into: Path) -> Path:
+        """A copy of the case's inputs: a project folder."""
+        return shutil.copytree(self.folder, into / self.name, ignore=shutil.ignore_patterns("want", "__pycache__"))
+
+
+def all_cases() -> list[Case]:
+    return [Case(folder.parent) for folder in sorted(HERE.glob("*/settings"))] + [
+        Case(folder.parent) for folder in sorted(HERE.glob("*/options.json")) if not (folder.parent / "settings").exists()
+    ]
+
+
+def compile_case(root: Path) -> tuple[Outputs | None, Diagnostics]:
+    """Compiles the project of a copied case as its `options.json`, `env` and `overrides.json` say."""
+    options = json.loads(_text(root / "options.json") or "{}")
+    diagnostics = Diagnostics(strict=options.get("strict", False))
+    lines = _text(root / "env").splitlines()
+    environ = dict(line.split("=", 1) for line in lines if line)
+    overrides = root / "overrides.json"
+    with surroundings(root):
+        project = Project.at(root, environ, overrides if overrides.exists() else None)
+        return compile_project(project, diagnostics, profile=options.get("profile")), diagnostics
+
+
+@contextmanager
+def surroundings(root: Path) -> Iterator[None]:
+    """What the case says is installed: its `plugins/` on sys.path, and which built-ins there are."""
+    installed = oneiric.__file__ if (root / "installed-builtins").exists() else str(root / "builtins/oneiric/__init__.py")
+    path, catalog.oneiric = list(sys.path), SimpleNamespace(__file__=installed)  # type: ignore[assignment]
+    sys.path.insert(0, str(root / "plugins"))
+    try:
+        yield
+    finally:
+        sys.path[:], catalog.oneiric = path, oneiric
+
+
+def produced(outputs: Outputs | None, diagnostics: Diagnostics) -> dict[str, bytes]:
+    """What a compile gave, laid out as `want/` is."""
+    files: dict[str, bytes] = {}
+    if text := as_text(diagnostics):
+        files["errors.txt"] = text.encode()
+    for profile, (_, found) in (outputs.profiles if outputs else {}).items():
+        files |= {name if profile == "default" else f"{profile}/{name}": data for name, data in found.items()}
+    return files
+
+
+def _text(file: Path) -> str:
+    return file.read_text("utf-8") if file.exists() else ""

@@ -1,0 +1,100 @@
+"""Every case compiles to exactly the bytes in its `want/`; ONEIRIC_UPDATE_GOLDEN=1 writes them anew."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from golden_cases import Case, all_cases, compile_case, produced
+from oneiric_compiler.catalogue import CODES
+from oneiric_compiler.render import as_github, as_json, as_sarif
+from test_hostile import HOSTILE_CODES
+
+from oneiric import Runtime
+
+CASES = all_cases()
+SECRET = b"hunter2"
+UPDATE = os.environ.get("ONEIRIC_UPDATE_GOLDEN") == "1"
+
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@each_case
+def test_a_case_compiles_to_what_is_wanted(case: Case, tmp_path: Path) -> None:
+    outputs, diagnostics = compile_case(case.copied(tmp_path))
+    found = produced(outputs, diagnostics)
+    if UPDATE:
+        _update(case, found)
+    want = case.want
+    for name in sorted(found.keys() & want.keys()):
+        assert found[name].decode() == want[name].decode(), name
+    assert sorted(found) == sorted(want)
+
+
+@each_case
+def test_no_secret_reaches_any_output(case: Case, tmp_path: Path) -> None:
+    _, diagnostics = compile_case(case.copied(tmp_path))
+    said = as_json(diagnostics) + as_sarif(diagnostics, version="0") + as_github(diagnostics)
+    assert SECRET not in said.encode()
+    assert not [name for name, data in case.want.items() if SECRET in data]
+
+
+@each_case
+def test_what_is_wrong_has_a_help(case: Case, tmp_path: Path) -> None:
+    _, diagnostics = compile_case(case.copied(tmp_path))
+    assert not [(each.code, each.message) for each in diagnostics if not each.help]
+
+
+@each_case
+def test_no_machine_is_named(case: Case, tmp_path: Path) -> None:
+    outputs, diagnostics = compile_case(case.copied(tmp_path))
+    for name, data in produced(outputs, diagnostics).items():
+        assert str(tmp_path).encode() not in data, name
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.succeeds], ids=lambda case: case.name)
+def test_a_wiring_imports_and_a_runtime_takes_it(case: Case, tmp_path: Path) -> None:
+    root = case.copied(tmp_path)
+    for place in [Path(name) for name in case.want if name.endswith("wiring.py")]:
+        folder = shutil.copytree(case.folder / "want" / place.parent, root / "wanted" / place.parent, dirs_exist_ok=True)
+        with _imported(folder / "wiring.py") as wiring:
+            runtime = Runtime(wiring)
+            assert runtime.wiring is not None
+
+
+def test_every_code_has_a_case() -> None:
+    said = b"".join(case.want.get("errors.txt", b"") for case in CASES).decode()
+    shown = set(re.findall(r"^(?:error|warning|note)\[(ONE\d{3})\]", said, re.MULTILINE))
+    assert sorted(CODES.keys() - shown - HOSTILE_CODES) == []
+
+
+class _imported:  # noqa: N801
+    """A wiring's class, loaded from a file under a name of its own."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.name = file, f"golden_{file.parent.parent.name}_{file.parent.name}"
+
+    def __enter__(self) -> type:
+        spec = importlib.util.spec_from_file_location(self.name, self.file)
+        assert spec is not None and spec.loader is not None
+        module = sys.modules[self.name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found: type = module.Wiring
+        return found
+
+    def __exit__(self, *_: object) -> None:
+        del sys.modules[self.name]
+
+
+def _update(case: Case, found: dict[str, bytes]) -> None:
+    want = case.folder / "want"
+    shutil.rmtree(want, ignore_errors=True)
+    for name, data in found.items():
+        (want / name).parent.mkdir(parents=True, exist_ok=True)
+        (want / name).write_bytes(data)

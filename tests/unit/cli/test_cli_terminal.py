@@ -1,0 +1,43 @@
+"""Colours and width are for terminals; NO_COLOR is honoured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.reports import shop
+from tests.unit.cli.running import run, run_on_terminal
+
+EXPLAIN = ("explain", "cache", "--from-report", "report.json")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "report.json").write_text(json.dumps(shop()))
+    return tmp_path
+
+
+def test_a_terminal_gets_colours_and_a_pipe_the_same_words(folder: Path) -> None:
+    coloured = run_on_terminal(*EXPLAIN, cwd=folder)
+    piped = run(*EXPLAIN, cwd=folder).stdout
+    assert "\x1b[1;32mredis\x1b[0m" in coloured
+    assert "\x1b" not in piped
+    assert [line.split() for line in run_on_terminal(*EXPLAIN, cwd=folder, NO_COLOR="1").splitlines()] == [
+        line.split() for line in piped.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_who_wants_no_colours_gets_none(folder: Path, environ: dict[str, str]) -> None:
+    assert "\x1b" not in run_on_terminal(*EXPLAIN, cwd=folder, **environ)
+    assert "\x1b" not in run_on_terminal("explain", "none", "--from-report", "report.json", cwd=folder, **environ)
+
+
+def test_errors_and_help_are_drawn(folder: Path) -> None:
+    assert "\x1b[1;31merror[ONE305]\x1b[0m" in run_on_terminal(
+        "explain", "none", "--from-report", "report.json", cwd=folder
+    )
+    assert "─" in run_on_terminal("--help", cwd=folder)
+    assert "─" not in run("--help", cwd=folder).stdout
