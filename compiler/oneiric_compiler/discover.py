@@ -86,7 +86,7 @@ def _declaration(
     if errors:
         return None
     place = module.place(node)
-    places = {name: Place(place.pointer, document.place(name).span) for name in fields}
+    places = {name: Place(place.pointer, document.spans.get((name,), (at, at))[1]) for name in fields}
     return Declaration(Key(domain, fields["key"]), fields["provider"], fields["factory"], place, fields, places)
 
 

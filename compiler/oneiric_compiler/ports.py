@@ -74,9 +74,10 @@ def _is_method(statement: ast.stmt) -> bool:
 def _mismatch(promised: Function, offered: Function) -> str | None:
     if offered.decorator_list:
         return None if _is_method(offered) else "is no plain method"
-    if _awaited(promised) and not _awaited(offered):
+    wanted, is_async = _awaited(promised), _awaited(offered)
+    if wanted and not is_async:
         return "is not async, and the port's is"
-    if not _awaited(promised) and _awaited(offered):
+    if is_async and not wanted:
         return "is async, and the port's is not"
     return _arguments_mismatch(promised.args, offered.args)
 

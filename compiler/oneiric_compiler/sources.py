@@ -63,8 +63,9 @@ class Module:
         return Place(f"{self.source.path}#{node.name}", self.name_span(node))
 
     def _column(self, line: int, offset: int) -> int:
-        text = self.source.line(line)
-        return offset + 1 if text.isascii() else len(text.encode()[:offset].decode("utf-8", "ignore")) + 1
+        if self.source.text.isascii():
+            return offset + 1
+        return len(self.source.line(line).encode()[:offset].decode("utf-8", "ignore")) + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ so that a crash leaves the old pair or a state that `check` reports.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import py_compile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from oneiric_compiler.diagnostics import Diagnostics, Source, Span
@@ -37,15 +39,17 @@ def write(outputs: Outputs, diagnostics: Diagnostics) -> bool:
         for place, data in wanted.items():
             path = outputs.root / place
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if not _holds(path, data):
                 staged[place] = _stage(path, data)
+        for place in [Path(folder, "wiring.py") for folder, _ in outputs.profiles.values()]:
+            _compile_bytecode(staged.get(place, outputs.root / place), outputs.root / place, place)
         for place in sorted(staged, key=lambda each: _ORDER.index(each.name)):
             os.replace(staged.pop(place), outputs.root / place)
         for place in [Path(folder, "tenants.jsonl") for folder, _ in outputs.profiles.values()]:
             if place not in wanted:
                 (outputs.root / place).unlink(missing_ok=True)
-        for place in [Path(folder, "wiring.py") for folder, _ in outputs.profiles.values()]:
-            _compile_bytecode(outputs.root / place, place)
     except OSError as error:
         message = f"{place.as_posix()} cannot be written: {error.strerror or error}"
         diagnostics.add("ONE501", message, Span(Source(place.as_posix(), "")))
@@ -64,7 +68,7 @@ def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = N
     outputs = compile_project(_recorded(project), diagnostics, profile=profile)
     if outputs is None:
         return None
-    fresh = True
+    fresh = profile is not None or not _leftovers(outputs, diagnostics)
     for folder, files in outputs.profiles.values():
         found = {name: _read(outputs.root / folder / name) for name in _ORDER[1:]}
         if found == {name: files.get(name) for name in _ORDER[1:]}:
@@ -75,6 +79,17 @@ def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = N
             if data != files.get(name):
                 _tell(f"{folder}/{name}", data is None, edited, diagnostics)
     return fresh
+
+
+def _leftovers(outputs: Outputs, diagnostics: Diagnostics) -> bool:
+    """Reports wirings of profiles that are no more: nothing updates them, and they still load."""
+    base, written = outputs.profiles["default"][0], {folder for folder, _ in outputs.profiles.values()}
+    found = sorted(path.parent.name for path in (outputs.root / base).glob("*/wiring.py"))
+    left = [f"{base}/{name}" for name in found if f"{base}/{name}" not in written]
+    for folder in left:
+        help = "delete the folder, or list its profile in settings/app.yml"
+        diagnostics.add("ONE502", f"{folder} is of no profile", Span(Source(f"{folder}/wiring.py", "")), help=help)
+    return bool(left)
 
 
 def _tell(path: str, missing: bool, edited: bool, diagnostics: Diagnostics) -> None:
@@ -140,6 +155,13 @@ def _stage(path: Path, data: bytes) -> str:
     return temporary
 
 
-def _compile_bytecode(path: Path, shown: Path) -> None:
-    mode = py_compile.PycInvalidationMode.CHECKED_HASH
-    py_compile.compile(str(path), dfile=shown.as_posix(), doraise=True, invalidation_mode=mode, quiet=1)
+def _compile_bytecode(source: str | Path, path: Path, shown: Path) -> None:
+    """Bytecode for `path`, of what is about to stand there: until it does, the hash in it does not match."""
+    py_compile.compile(
+        str(source),
+        cfile=cache_from_source(path),
+        dfile=shown.as_posix(),
+        doraise=True,
+        invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,
+        quiet=1,
+    )

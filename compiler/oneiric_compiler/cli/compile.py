@@ -45,7 +45,7 @@ def compile(
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics import Diagnostics
 
-    gc.disable()  # it would take half the time of a large compile, and find nothing: the process ends with it
+    gc.disable()  # it takes half the time of a large compile, and the process ends with it
     diagnostics = Diagnostics(strict=strict)
     project = projects.project_at(context.obj, overrides)
     files = _check(project, diagnostics, profile=profile) if check else _compile(project, diagnostics, profile, out)

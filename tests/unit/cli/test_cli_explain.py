@@ -16,6 +16,7 @@ from oneiric_compiler.explain import (
 )
 from oneiric_compiler.paint import paint
 from oneiric_compiler.places import Locator
+
 from tests.unit.cli.reports import binding, report, shop
 
 

@@ -8,7 +8,6 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from oneiric_compiler.catalogue import CODES
 from oneiric_compiler.diagnostics import Diagnostic, Source, Span
 from oneiric_compiler.render import as_github, as_json, as_sarif, as_text
@@ -128,12 +127,11 @@ def test_any_line_and_span_can_be_shown(text: str, start: int, length: int, widt
 
 
 @pytest.mark.parametrize("code", ["ONE410", "ONE414"])
-@pytest.mark.parametrize("render", [as_text, as_json, as_github, lambda found: as_sarif(found, version="1")])
-def test_a_secret_in_plain_text_is_not_shown(code: str, render: object) -> None:
+def test_a_secret_in_plain_text_is_not_shown(code: str) -> None:
     source = Source("settings/adapters.yml", "pin: hunter2\n")
-    diagnostic = Diagnostic(code, "`pin` takes a reference: x://u:hunter2@h", at(source, 1, 6, 13))
-    assert callable(render)
-    assert "hunter2" not in render([diagnostic])
+    found = [Diagnostic(code, "`pin` takes a reference: x://u:hunter2@h", at(source, 1, 6, 13))]
+    for shown in (as_text(found), as_json(found), as_github(found), as_sarif(found, version="1")):
+        assert "hunter2" not in shown
 
 
 def test_styles_are_for_terminals_only() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from oneiric.report import ReportError, parse_report, read_report
+
 from tests.unit.cli.reports import binding, candidate, report, shop
 
 
@@ -52,7 +52,8 @@ def test_a_tenants_binding_without_candidates_has_those_of_the_base() -> None:
 
 
 def test_unknown_fields_and_minor_formats_are_ignored() -> None:
-    document = shop() | {"format": "oneiric.explain/1.7", "later": [1]}
+    document = shop()
+    document.update(format="oneiric.explain/1.7", later=[1])
     document["bindings"]["adapter:cache"]["candidates"][0]["later"] = {"a": 1}
     assert read(document).app == "shop"
 

@@ -1,0 +1,6 @@
+import oneiric
+
+
+@oneiric.component("adapter", "b", provider="p")
+class B:
+    pass

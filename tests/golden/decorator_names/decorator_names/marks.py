@@ -1,0 +1,3 @@
+from oneiric.component import component
+
+__all__ = ["component"]

@@ -1,0 +1,2 @@
+def untyped():
+    return 1

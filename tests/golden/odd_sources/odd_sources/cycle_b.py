@@ -1,0 +1,1 @@
+from odd_sources.cycle_a import X

@@ -1,0 +1,1 @@
+from odd_sources.star_a import *

@@ -1,0 +1,1 @@
+from re_exports.inner.mail import *
