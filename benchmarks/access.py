@@ -51,9 +51,7 @@ async def _rows(runtime: Runtime[Any], short: bool) -> list[Row]:
         plain = loop("app.wiring.adapters.store_7.current", app=Application())
         access = loop("app.wiring.adapters.store_7.current", app=runtime)
         live = loop("app.wiring.adapters.store_7.live", app=runtime)
-        floor, current, handle = by_turns(
-            rounds, lambda: plain(times), lambda: access(times), lambda: live(times)
-        )
+        floor, current, handle = by_turns(rounds, lambda: plain(times), lambda: access(times), lambda: live(times))
     keys = len(runtime.slots())
     return [
         Row(f"runtime.wiring.adapters.store_7.current, of {keys:,} keys", "ns", current, floor, "ratio", 1.5),

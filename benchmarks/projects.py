@@ -16,13 +16,13 @@ from benchmarks.measure import Finished, child
 PER_MODULE = 5
 COMMAND = "from oneiric_compiler.cli import main; main()"
 
-_STORE_PORT = '''\
+_STORE_PORT = """\
 class Store{i}(Protocol):
     async def get(self, key: str) -> bytes | None: ...
     async def put(self, key: str, value: bytes, *, ttl: float | None = None) -> None: ...
 
 
-'''
+"""
 _STORE = '''\
 @component("adapter", "store-{i}", provider="{provider}{i}", stack_level={level}, capabilities=("ttl",){port})
 class {cls}{i}:

@@ -8,9 +8,7 @@ from oneiric import component
 from oneiric.adapters.database import Database
 
 
-@component(
-    "service", "warehouse", provider="sql", needs={"database": "adapter:analytics"}, port="shop.ports:Warehouse"
-)
+@component("service", "warehouse", provider="sql", needs={"database": "adapter:analytics"}, port="shop.ports:Warehouse")
 class SqlWarehouse:
     def __init__(self, *, database: Database) -> None:
         self._database = database

@@ -46,7 +46,8 @@ def write(outputs: Outputs, diagnostics: Diagnostics) -> bool:
         for place in [Path(folder, "wiring.py") for folder, _ in outputs.profiles.values()]:
             _compile_bytecode(staged.get(place, outputs.root / place), outputs.root / place, place)
         for place in sorted(staged, key=lambda each: _ORDER.index(each.name)):
-            os.replace(staged.pop(place), outputs.root / place)
+            os.replace(staged[place], outputs.root / place)
+            del staged[place]
         for place in [Path(folder, "tenants.jsonl") for folder, _ in outputs.profiles.values()]:
             if place not in wanted:
                 (outputs.root / place).unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""A compile killed at any moment leaves whole files, and either one of the two pairs or a state that check reports.
+
+The long form: ONEIRIC_CRASH_ROUNDS=1000 (`just crash`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_project import compiled, make, outputs_of, set_fee, state, told
+
+from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.pipeline import Outputs
+from oneiric_compiler.write import write
+
+ROUNDS = int(os.environ.get("ONEIRIC_CRASH_ROUNDS", "30"))
+STEPS = ("mkstemp", "fsync", "replace", "unlink")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make(tmp_path)
+
+
+def both(root: Path) -> tuple[Outputs, Outputs]:
+    """The outputs of the settings as they are, with a tenant and fee 1, and after a change of both."""
+    set_fee(root, 1)
+    old = outputs_of(root)
+    set_fee(root, 2)
+    (root / "settings/tenants/acme.yml").write_text("")
+    return old, outputs_of(root)
+
+
+def wanted(outputs: Outputs) -> dict[str, bytes]:
+    files = {f"{folder}/{name}": data for folder, named in outputs.profiles.values() for name, data in named.items()}
+    return files | {f"{folder}/__init__.py": b"" for folder, _ in outputs.profiles.values()}
+
+
+def in_child(act: Callable[[], None], kill_after: float | None = None) -> None:
+    """Runs `act` in a forked process, killed after that many seconds if it is still at it."""
+    child = os.fork()
+    if not child:
+        try:
+            act()
+        finally:
+            os._exit(0)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def assert_old_new_or_reported(root: Path, old: Outputs, new: Outputs) -> str:
+    """What a crash left; the settings on disk are those of the new outputs."""
+    found = {name: data for name, data in state(root).items() if not Path(name).name.startswith(".")}
+    for name, data in found.items():
+        assert data in (wanted(old).get(name), wanted(new).get(name)), f"{name} is torn"
+    problems = told(root)
+    if found == wanted(new):
+        assert problems == {}
+        return "new"
+    assert problems
+    return "old" if found == wanted(old) else "reported"
+
+
+def stop_at(step: str, count: int) -> None:
+    """Makes the process die in place of the `count`th call of a step that changes the disk."""
+    import tempfile
+
+    left = [count]
+    module = tempfile if step == "mkstemp" else os
+    real = getattr(module, step)
+
+    def dying(*arguments: object, **named: object) -> object:
+        left[0] -= 1
+        if not left[0]:
+            os._exit(1)
+        return real(*arguments, **named)
+
+    setattr(module, step, dying)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_at_each_step(root: Path, step: str) -> None:
+    old, new = both(root)
+    seen = set()
+    for count in range(1, 9):
+        write(old, Diagnostics())
+
+        def act(count: int = count) -> None:
+            stop_at(step, count)
+            write(new, Diagnostics())
+
+        in_child(act)
+        seen.add(assert_old_new_or_reported(root, old, new))
+    if step == "replace":
+        assert seen == {"old", "reported", "new"}
+    assert told(compiled(root)) == {}
+
+
+def test_a_crash_of_the_first_compile(root: Path) -> None:
+    outputs = outputs_of(root)
+    for count in range(1, 7):
+
+        def act(count: int = count) -> None:
+            stop_at("replace", count)
+            write(outputs, Diagnostics())
+
+        in_child(act)
+        assert (told(root) == {}) == (state(root).keys() >= wanted(outputs).keys())
+    assert told(compiled(root)) == {}
+
+
+def test_kills_at_random_moments(root: Path) -> None:
+    old, new = both(root)
+    moments = random.Random(ROUNDS)
+    seen: dict[str, int] = {}
+    write(old, Diagnostics())
+    longest = 0.02
+    for _ in range(ROUNDS):
+        write(old, Diagnostics())
+
+        def act() -> None:
+            for _ in range(1000):
+                write(new, Diagnostics())
+                write(old, Diagnostics())
+
+        in_child(act, kill_after=moments.random() * longest)
+        found = assert_old_new_or_reported(root, old, new)
+        seen[found] = seen.get(found, 0) + 1
+        for path in (root / "generated").rglob(".*"):
+            path.unlink()
+    print(f"after {ROUNDS} kills: {seen}", file=sys.stderr)
+    assert told(compiled(root)) == {}
