@@ -34,7 +34,7 @@ def tables(short: bool) -> Iterator[Table]:
             seconds = [each.wall for each in whole]
             rows.append(Row(f"{count:,} components", "s", seconds, _wall(floor), "total", TARGETS[count]))
             rows.append(Row(f"{count:,} components, processor time", "s", _cpu(whole), _cpu(floor)))
-            rows.append(Row(f"{count:,} components, peak memory", "MiB", _peak(whole), _peak(floor)))
+            rows.append(Row(f"{count:,} components, peak memory", "MiB", _peak(whole)))
         if len(taken) > 1:
             rows.append(_growth(*(_wall(whole) for _, whole in taken.values())))
         yield Table("`oneiric compile` in a fresh process", "a process that parses the same files", rows)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 DEADLINE = 300.0  # seconds a child may take
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 REPEATED = 50  # times a statement stands in a loop's body, so that the loop itself does not count
 
 
@@ -43,7 +44,9 @@ def child(arguments: Sequence[str], folder: Path) -> Finished:
     """Run this interpreter in `folder`. Raises `RuntimeError` with what it wrote when it fails."""
     with tempfile.TemporaryFile() as written:
         start = time.perf_counter()
-        process = subprocess.Popen([sys.executable, *arguments], cwd=folder, stdout=written, stderr=written)
+        process = subprocess.Popen(
+            [sys.executable, *arguments], cwd=folder, env=ENVIRONMENT, stdout=written, stderr=written
+        )
         guard = threading.Timer(DEADLINE, process.kill)
         guard.start()
         _, status, usage = os.wait4(process.pid, 0)
@@ -57,12 +60,27 @@ def child(arguments: Sequence[str], folder: Path) -> Finished:
     return Finished(wall, usage.ru_utime + usage.ru_stime, peak)
 
 
+def reached(code: str, folder: Path) -> Callable[[], float]:
+    """From the start of a child to where `code` prints `time.monotonic()`, in milliseconds; its exit is not in it."""
+
+    def sample() -> float:
+        start = time.monotonic()
+        return (float(answer(code, folder)) - start) * 1e3
+
+    return sample
+
+
 def answer(code: str, folder: Path) -> str:
     """What this interpreter prints when it runs `code` in `folder`."""
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, text=True, check=True, timeout=DEADLINE
-    )
-    return run.stdout
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=DEADLINE,
+    ).stdout
 
 
 def loop(statement: str, **names: object) -> Callable[[int], float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -97,7 +97,7 @@ def compile_project(folder: Path, *options: str) -> Finished:
 
 
 @contextmanager
-def compiled(components: int, *, tenants: int = 0) -> Iterator[Path]:
+def compiled(components: int, *, tenants: int = 0) -> Generator[Path, None, None]:
     """A compiled project in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.command import main
-from benchmarks.measure import by_turns, child
+from benchmarks.measure import by_turns, child, reached
 from benchmarks.projects import compile_project, write_project
 from benchmarks.table import Row, Table
 
@@ -19,17 +19,19 @@ from oneiric import Runtime
 runtime = Runtime(Wiring)
 slot = runtime.wiring.adapters.store_7
 """
-LOOP = """
-import asyncio
+TELL = "import time; print(time.monotonic())\n"
+LOOP = """\
+import asyncio, time
 async def main():
-    pass
+    print(time.monotonic())
 asyncio.run(main())
 """
-CALL = """
-import asyncio
+CALL = """\
+import asyncio, time
 async def main():
     async with runtime:
         await slot.live.get("a")
+        print(time.monotonic())
 asyncio.run(main())
 """
 
@@ -46,17 +48,16 @@ def tables(short: bool) -> Iterator[Table]:
             empty, slot, loop, call = _samples(folder, rounds)
         slots.append(Row(f"{found:,} keys", "ms", slot, empty, "above", target))
         calls.append(Row(f"{found:,} keys", "ms", call, loop, "above"))
-    yield Table("From the start of a process to a slot in hand", "python -c pass", slots)
-    floor = "a process with the slot in hand that runs an empty coroutine with asyncio"
-    yield Table("From a slot in hand to its first awaited call, and a clean exit", floor, calls)
+    yield Table("From the start of a process to a slot in hand", "to the first statement of `python -c`", slots)
+    floor = "to the slot in hand and an empty coroutine in asyncio.run"
+    yield Table("From the start of a process to the first awaited call on a component", floor, calls)
 
 
 def _samples(folder: Path, rounds: int) -> list[list[float]]:
-    codes = ("pass", SLOT, SLOT + LOOP, SLOT + CALL)
+    codes = (TELL, SLOT + TELL, SLOT + LOOP, SLOT + CALL)
     for code in codes:
         child(["-c", code], folder)  # so that every module has its bytecode
-    taken = by_turns(rounds, *(lambda code=code: child(["-c", code], folder) for code in codes))
-    return [[each.wall * 1e3 for each in samples] for samples in taken]
+    return by_turns(rounds, *(reached(code, folder) for code in codes))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,12 @@ COLLECTIONS = {
     **{f"{m}.Mapping": "dict" for m in ("typing", "collections.abc")},
     **{f"{m}.MutableMapping": "dict" for m in ("typing", "collections.abc")},
 }
+GENERIC = frozenset(f"{module}.Generic" for module in ("typing", "typing_extensions"))
+TYPE_VARIABLES = frozenset(
+    f"{module}.{name}"
+    for module in ("typing", "typing_extensions")
+    for name in ("TypeVar", "ParamSpec", "TypeVarTuple")
+)
 ENUMS = frozenset(f"enum.{name}" for name in ("Enum", "StrEnum", "IntEnum"))
 
 
@@ -124,8 +130,7 @@ def signature(sources: Sources, factory: Symbol) -> Signature:
     node = factory.node
     if isinstance(node, ast.ClassDef):
         parameters, takes_more = _class_parameters(sources, factory)
-        itself = f"{factory.module.name}:{factory.name}"
-        return Signature(factory.place, parameters, takes_more, made=factory, result=itself)
+        return Signature(factory.place, parameters, takes_more, made=factory, result=_named(sources, factory))
     assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     made, result = _made(sources, factory.module, node.returns)
     if _foreign_decorators(sources, factory.module, node.decorator_list):
@@ -213,29 +218,64 @@ def _decorator(sources: Sources, module: Module, node: ast.expr) -> str:
 
 def _made(sources: Sources, module: Module, returns: ast.expr | None) -> tuple[Symbol | None, str | None]:
     node = _unquoted(returns)
-    if isinstance(node, ast.Subscript):
-        node = node.value
-    name = dotted_name(node) if node is not None else None
+    of_something = isinstance(node, ast.Subscript)
+    name = dotted_name(node.value if isinstance(node, ast.Subscript) else node) if node is not None else None
     found = sources.resolve_in(module, name) if name else None
     if isinstance(found, Symbol):
-        return (found, f"{found.module.name}:{found.name}") if isinstance(found.node, ast.ClassDef) else (None, None)
-    if found is None or "." not in found or found.startswith("builtins."):
+        return (found, _named(sources, found)) if isinstance(found.node, ast.ClassDef) else (None, None)
+    if of_something:
         return None, None
-    owner, _, last = found.rpartition(".")
+    owner, _, last = (found or "").rpartition(".")
+    if owner in ("", "builtins") or (sources.exists(owner.partition(".")[0]) and not sources.module(owner)):
+        return None, None
     return None, f"{owner}:{last}"
 
 
-def read_type(sources: Sources, module: Module, annotation: ast.expr | None) -> Type:
-    """The type an annotation states, as far as the compiler reads it."""
+def _named(sources: Sources, cls: Symbol) -> str | None:
+    """How the wiring names a class; None where it cannot, since it would have to say of what the class is."""
+    return None if is_generic(sources, cls) else f"{cls.module.name}:{cls.name}"
+
+
+def is_generic(sources: Sources, cls: Symbol) -> bool:
+    """Whether the class has type parameters left open."""
+    assert isinstance(cls.node, ast.ClassDef)
+    return bool(getattr(cls.node, "type_params", ())) or any(
+        isinstance(base, ast.Subscript)
+        and (
+            sources.resolve_in(cls.module, dotted_name(base.value) or "?") in GENERIC
+            or any(_is_type_variable(sources, cls.module, name) for name in _names(base.slice))
+        )
+        for base in cls.node.bases
+    )
+
+
+def _is_type_variable(sources: Sources, module: Module, name: str) -> bool:
+    found = sources.resolve_in(module, name)
+    if not isinstance(found, Symbol) or not isinstance(found.node, ast.Call):
+        return False
+    return _decorator(sources, found.module, found.node) in TYPE_VARIABLES
+
+
+def _names(node: ast.expr) -> Iterable[str]:
+    return (each.id for each in ast.walk(node) if isinstance(each, ast.Name))
+
+
+def read_type(
+    sources: Sources, module: Module, annotation: ast.expr | None, aliases: frozenset[str] = frozenset()
+) -> Type:
+    """The type an annotation states, as far as the compiler reads it.
+
+    `aliases` are those that led here: one that is stated by means of itself is not read.
+    """
     node = _unquoted(annotation)
     if node is None:
         return Scalar("Any")
     if isinstance(node, ast.Constant) and node.value is None:
         return Scalar("None")
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return _union(read_type(sources, module, side) for side in (node.left, node.right))
+        return _union(read_type(sources, module, side, aliases) for side in (node.left, node.right))
     if isinstance(node, ast.Subscript):
-        return _generic(sources, module, node)
+        return _generic(sources, module, node, aliases)
     name = dotted_name(node)
     found = sources.resolve_in(module, name) if name else None
     qualified = found.qualified if isinstance(found, Symbol) else found or ""
@@ -245,19 +285,20 @@ def read_type(sources: Sources, module: Module, annotation: ast.expr | None) -> 
         return Many(COLLECTIONS[qualified], Scalar("Any"))
     if isinstance(found, Symbol) and (members := _enum_members(sources, found)):
         return Enumeration(f"{found.module.name}:{found.name}", members)
-    if isinstance(found, Symbol) and isinstance(found.node, (ast.Subscript, ast.BinOp)):
-        return read_type(sources, found.module, found.node)
+    if isinstance(found, Symbol) and isinstance(found.node, (ast.Subscript, ast.BinOp)) and qualified not in aliases:
+        return read_type(sources, found.module, found.node, aliases | {qualified})
     return Unchecked(ast.unparse(node))
 
 
-def _generic(sources: Sources, module: Module, node: ast.Subscript) -> Type:
+def _generic(sources: Sources, module: Module, node: ast.Subscript, aliases: frozenset[str]) -> Type:
     name = dotted_name(node.value)
     found = sources.resolve_in(module, name) if name else None
     arguments = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     if found in ("typing.Literal", "typing_extensions.Literal"):
-        values = tuple(argument.value for argument in arguments if isinstance(argument, ast.Constant))
-        return Choice(tuple(value for value in values if isinstance(value, (str, int, bool, type(None)))))
-    types = [read_type(sources, module, argument) for argument in arguments]
+        values = tuple(_literal(argument) for argument in arguments)
+        stated = tuple(value for value in values if isinstance(value, (str, int, bool, type(None))))
+        return Choice(stated) if len(stated) == len(values) else Unchecked(ast.unparse(node))
+    types = [read_type(sources, module, argument, aliases) for argument in arguments]
     if found == "typing.Optional":
         return _union([*types, Scalar("None")])
     if found == "typing.Union":
@@ -271,6 +312,15 @@ def _generic(sources: Sources, module: Module, node: ast.Subscript) -> Type:
     if (kind in ("list", "set", "frozenset") and len(types) == 1) or (kind == "tuple" and variadic):
         return Many(kind, types[0])
     return Unchecked(ast.unparse(node))
+
+
+def _literal(node: ast.expr) -> object:
+    """The value of a constant, signed numbers included; the node itself of all else."""
+    try:
+        value: object = ast.literal_eval(node)
+    except ValueError:
+        return node
+    return value
 
 
 def _union(types: Iterable[Type]) -> Type:

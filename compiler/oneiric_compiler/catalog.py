@@ -5,6 +5,7 @@ Registration order: built-ins, plugins as listed, packages by module path and li
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,8 +83,7 @@ class _Builder:
 
     def read_modules(self, package: str, source: str) -> None:
         for module in self.sources.walk(package):
-            for declaration in declarations(self.sources, module, self.settings.app.sections, self.diagnostics):
-                self._add(declaration, source, self.base)
+            self._add_declared(module, source)
 
     def read_packages(self) -> None:
         owners: dict[str, tuple[Module, str]] = {}
@@ -97,8 +97,7 @@ class _Builder:
             for module in self.sources.walk(package.value):
                 owners.setdefault(module.name, (module, package.value))
         for _, (module, owner) in sorted(owners.items()):
-            for declaration in declarations(self.sources, module, self.settings.app.sections, self.diagnostics):
-                self._add(declaration, f"package:{owner}", self.base)
+            self._add_declared(module, f"package:{owner}")
 
     def layer(self, layer: Layer, below: Mapping[Key, tuple[Candidate, ...]]) -> dict[Key, tuple[Candidate, ...]]:
         """What an overlay's components add, by key, with the candidates they come on top of."""
@@ -111,6 +110,13 @@ class _Builder:
         for declaration in components:
             if self._may_name(declaration):
                 self._add(declaration, "settings", into)
+            else:
+                self.incomplete = True
+
+    def _add_declared(self, module: Module, source: str) -> None:
+        for declaration in declarations(self.sources, module, self.settings.app.sections, self.diagnostics):
+            if declaration:
+                self._add(declaration, source, self.base)
             else:
                 self.incomplete = True
 
@@ -128,8 +134,8 @@ class _Builder:
         first = next((c for c in known if c.source == source and c.provider == declared.provider), None)
         if first is not None:
             message = f"provider `{declared.provider}` is declared twice for {declared.key}"
-            related = [("first here", first.place)]
-            self.diagnostics.add("ONE204", message, declared.places["provider"], related=related)
+            help, related = "name one of them differently, or remove it", [("first here", first.place)]
+            self.diagnostics.add("ONE204", message, declared.places["provider"], help=help, related=related)
             return
         if candidate := self._candidate(declared, source):
             into[declared.key] = (*known, candidate)
@@ -183,10 +189,15 @@ class _Builder:
         module_name, _, name = declared.factory.partition(":")
         module = self.sources.module(module_name)
         place = declared.places.get("factory", declared.place)
-        if module is not None:
+        if module is not None and name in module.imports:
+            message = f"`{module_name}` imports `{name}` from `{module.imports[name]}`, which is out of sight"
+            wrap = "name a class or function under a source root, such as one that wraps it"
+            self.diagnostics.add("ONE206", message, place, help=wrap)
+        elif module is not None:
             message = f"`{module_name}` has no class or function `{name}`"
-            help = did_you_mean(name, module.definitions.keys() | module.imports.keys(), "")
-            self.diagnostics.add("ONE206", message, place, help=help or None)
+            names = {each for each, node in module.definitions.items() if not isinstance(node, ast.expr)}
+            near = did_you_mean(name, (names | module.imports.keys()) - {name}, "define it there")
+            self.diagnostics.add("ONE206", message, place, help=near)
         elif not self.sources.broken:
             help = "factories are found under the source roots, in listed plugins and among the built-ins"
             self.diagnostics.add("ONE206", f"module `{module_name}` is not found", place, help=help)

@@ -10,52 +10,50 @@ from oneiric_compiler.diagnostics import Diagnostics, Place, Span, did_you_mean
 from oneiric_compiler.documents import Document, Value
 from oneiric_compiler.model import Declaration, Key
 from oneiric_compiler.schema import report, validator
-from oneiric_compiler.sources import Function, Module, Sources, dotted_name
+from oneiric_compiler.sources import Function, Module, Sources, Symbol, dotted_name, inner_statements
 
 _DECORATORS = frozenset(("oneiric.component", "oneiric.component.component"))
 
 
 def declarations(
     sources: Sources, module: Module, domains: Iterable[str], diagnostics: Diagnostics
-) -> Iterator[Declaration]:
-    """The declarations of a module in the order of their lines; those that cannot be read are reported."""
-    if "component" not in module.source.text:
-        return
-    for node, decorator, top_level in _decorated(sources, module, module.tree.body, True):
+) -> Iterator[Declaration | None]:
+    """The declarations of a module in the order of their lines; None for one that cannot be read, and is reported."""
+    for node, decorator, top_level in _decorated(sources, module):
         if not top_level:
             message = f"`{node.name}` is declared where it cannot be read from source"
             help = "move it to the top level of the module, outside of `if`, `try`, functions and classes"
             diagnostics.add("ONE203", message, module.span(decorator), help=help)
+            yield None
         elif isinstance(decorator, ast.Call):
-            if found := _declaration(module, node, decorator, frozenset(domains), diagnostics):
-                yield found
+            yield _declaration(module, node, decorator, frozenset(domains), diagnostics)
         else:
             message = "`@component` needs its arguments"
             help = 'write `@component("adapter", "cache", provider="mine")`'
             diagnostics.add("ONE203", message, module.span(decorator), help=help)
+            yield None
 
 
-def _decorated(
-    sources: Sources, module: Module, body: list[ast.stmt], top_level: bool
-) -> Iterator[tuple[ast.ClassDef | Function, ast.expr, bool]]:
-    for statement in body:
+def _decorated(sources: Sources, module: Module) -> Iterator[tuple[ast.ClassDef | Function, ast.expr, bool]]:
+    """Each `@component` with what it decorates, and whether that stands at the top level."""
+    pending = [(statement, True) for statement in reversed(module.tree.body)]
+    while pending:
+        statement, top_level = pending.pop()
         if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             for decorator in statement.decorator_list:
                 if _is_component(sources, module, decorator):
                     yield statement, decorator, top_level
-        for name in ("body", "orelse", "finalbody"):
-            yield from _decorated(sources, module, getattr(statement, name, []), False)
-        for handler in getattr(statement, "handlers", []):
-            yield from _decorated(sources, module, handler.body, False)
+        pending.extend((inner, False) for inner in reversed(inner_statements(statement)))
 
 
 def _is_component(sources: Sources, module: Module, decorator: ast.expr) -> bool:
     name = dotted_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
-    if name is None or (name.partition(".")[0] not in module.imports and not module.stars):
+    if name is None:
         return False
-    head, _, rest = name.partition(".")
-    imported = module.imports.get(head, f"{module.stars[0]}.{head}" if module.stars else head)
-    return (f"{imported}.{rest}" if rest else imported) in _DECORATORS
+    if name.partition(".")[0] not in module.imports | module.definitions:
+        return any(f"{star}.{name}" in _DECORATORS for star in module.stars)
+    found = sources.resolve_in(module, name)
+    return (found.qualified if isinstance(found, Symbol) else found) in _DECORATORS
 
 
 def _declaration(
@@ -74,16 +72,15 @@ def _declaration(
     document.spans = {(): (at, at)} | {(name,): (span, span) for name, (_, span) in arguments.items()}
     domain = fields.pop("domain", None)
     if domain not in domains:
-        place = document.place("domain")
-        diagnostics.add("ONE203", f"`{domain}` is no domain", place, help=did_you_mean(str(domain), domains))
-        return None
+        message = "`domain` is missing" if domain is None else f"`{domain}` is no domain"
+        diagnostics.add("ONE203", message, document.place("domain"), help=did_you_mean(str(domain), domains))
     fields["factory"] = f"{module.name}:{node.name}"
     if isinstance(fields.get("os_platform"), str):
         fields["os_platform"] = [fields["os_platform"]]
     errors = list(validator("domain", "component").iter_errors(fields))
     for error in errors:
         report(error, document, diagnostics)
-    if errors:
+    if errors or domain not in domains:
         return None
     place = module.place(node)
     places = {name: Place(place.pointer, document.spans.get((name,), (at, at))[1]) for name in fields}
@@ -95,11 +92,16 @@ def _literals(module: Module, call: ast.Call, diagnostics: Diagnostics) -> dict[
     named = [*zip(("domain", "key"), call.args, strict=False), *((each.arg, each.value) for each in call.keywords)]
     complete = len(call.args) <= 2
     if not complete:
-        diagnostics.add("ONE203", "`component` takes the domain and the key by position", module.span(call.args[2]))
+        message = "`component` takes the domain and the key by position, and nothing else"
+        diagnostics.add("ONE203", message, module.span(call.args[2]), help="name the argument: `provider=`")
     for name, node in named:
         span = module.span(node)
         value = _literal(node)
-        if name is None or value is _NOT_LITERAL:
+        if name == "factory":
+            message = "the factory is what the decorator stands on"
+            diagnostics.add("ONE203", message, span, help="remove the argument `factory`")
+            complete = False
+        elif name is None or value is _NOT_LITERAL:
             what = f"`{name}`" if name else "`**`"
             message = f"{what} is not a literal, so it cannot be read from source"
             diagnostics.add("ONE203", message, span, help="write the value out in the decorator")
@@ -123,7 +125,7 @@ def _literal(node: ast.expr) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, dict):
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (str, int, float, type(None))):
         return value

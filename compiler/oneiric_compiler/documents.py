@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import yaml
+from yaml.reader import ReaderError
 
 from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span
 
@@ -27,18 +28,23 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_WRITE_OUT = "write the value out where it is used"
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
 _STRANGE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 
 
 @dataclass(slots=True)
 class Document:
-    """One settings file: its value, and for each path in it the spans of the key and of the value."""
+    """One settings file: its value, and for each path in it the spans of the key and of the value.
+
+    It is `broken` when something is wrong with it; `unread` is where values stand that are left out for that.
+    """
 
     source: Source
     value: Value = None
-    spans: dict[Path_, tuple[Span, Span]] = field(default_factory=dict)
+    spans: dict[Path_, tuple[Span, Span]] = field(default_factory=dict[Path_, tuple[Span, Span]])
     broken: bool = False
+    unread: set[Path_] = field(default_factory=set[Path_])
 
     def place(self, *path: str | int, named: str | None = None, of_key: bool = False) -> Place:
         """The place of `path`; `named` replaces its last part in the pointer (lists are named by content)."""
@@ -67,16 +73,20 @@ def read_text(path: Path, shown: str, diagnostics: Diagnostics, *, limit: int | 
     nowhere = Span(Source(shown, ""))
     try:
         if not path.is_file():
-            reason = "is not a regular file" if path.exists() else "does not exist"
-            diagnostics.add("ONE101", f"{shown} {reason}", nowhere)
+            if path.exists():
+                diagnostics.add("ONE101", f"{shown} is not a regular file", nowhere, help="put a file in its place")
+            else:
+                diagnostics.add("ONE101", f"{shown} does not exist", nowhere, help="`oneiric init` writes one")
             return None
         with path.open("rb") as stream:
             data = stream.read() if limit is None else stream.read(limit + 1)
     except OSError as error:
-        diagnostics.add("ONE101", f"{shown} cannot be read: {error.strerror}", nowhere)
+        message = f"{shown} cannot be read: {error.strerror}"
+        diagnostics.add("ONE101", message, nowhere, help="let the user who compiles read it")
         return None
     if limit is not None and len(data) > limit:
-        diagnostics.add("ONE103", f"{shown} is larger than {limit // 2**20} MiB", nowhere)
+        message = f"{shown} is larger than {limit // 2**20} MiB"
+        diagnostics.add("ONE103", message, nowhere, help="settings are small: keep data elsewhere")
         return None
     try:
         return data.decode("utf-8-sig")
@@ -85,7 +95,7 @@ def read_text(path: Path, shown: str, diagnostics: Diagnostics, *, limit: int | 
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
         source = Source(shown, data.decode("utf-8", "replace"))
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
-        diagnostics.add("ONE102", message, Span(source, line, column, line, column + 1))
+        diagnostics.add("ONE102", message, Span(source, line, column, line, column + 1), help="save it as UTF-8")
         return None
 
 
@@ -103,16 +113,22 @@ def parse_document(source: Source, diagnostics: Diagnostics) -> Document:
         span = _point(source, mark.line, mark.column) if mark else Span(source)
         tab = "\t" in source.line(span.line)
         problem = error.problem or error.context or "not YAML"
-        diagnostics.add("ONE104", problem, span, help="indent with spaces, not tabs" if tab else None)
-        document.broken = True
-    except yaml.YAMLError as error:
-        reason = getattr(error, "reason", None) or "not YAML"
-        position = getattr(error, "position", 0)
-        line = source.text.count("\n", 0, position) + 1
-        diagnostics.add("ONE104", str(reason), Span(source, line, 1, line, 2))
-        document.broken = True
+        help = "check the indentation, and put text in quotes that holds `: ` or starts with a sign"
+        begin = error.context_mark
+        context = _point(source, begin.line, begin.column) if begin else None
+        related = [(error.context or "", context if context != span else None)]
+        diagnostics.add("ONE104", problem, span, help="indent with spaces, not tabs" if tab else help, related=related)
+        document.value, document.broken = None, True
+    except ReaderError as error:
+        before = source.text.encode()[: error.position].decode("utf-8", "ignore")
+        span = _point(source, before.count("\n"), len(before) - before.rfind("\n") - 1)
+        message = f"the character U+{error.character:04X}: {error.reason}"
+        help = f'in a text, write "\\x{error.character:02x}" in double quotes'
+        diagnostics.add("ONE104", message, span, help=help)
+        document.value, document.broken = None, True
     except _TooDeepError as error:
-        diagnostics.add("ONE103", f"nested deeper than {MAX_DEPTH} levels", error.span)
+        help = "settings need a few levels: state the data flatter"
+        diagnostics.add("ONE103", f"nested deeper than {MAX_DEPTH} levels", error.span, help=help)
         document.broken = True
     return document
 
@@ -146,6 +162,9 @@ class _Events:
     def __init__(self, source: Source, diagnostics: Diagnostics, document: Document) -> None:
         self.source, self.diagnostics, self.document = source, diagnostics, document
         self.lines = source.text.count("\n") + 1
+        self.refused = 0
+        self.aliases: set[str] = set()
+        self.end = Span(source)
         self.stream: Iterator[yaml.Event] = iter(yaml.parse(source.text, Loader=yaml.CLoader))
 
     def read(self) -> None:
@@ -154,23 +173,34 @@ class _Events:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self._refuse("ONE105", "a second document in one file", self._span(event))
+                    self._refuse("ONE105", "a second document in one file", self._span(event), help="remove `---`")
                     return
             elif not isinstance(event, (yaml.StreamStartEvent, yaml.StreamEndEvent, yaml.DocumentEndEvent)):
-                self.document.value = self._value(event, ())
-                span = self._span(event)
+                self.document.value, span = self._value(event, ())
                 self.document.spans[()] = (span, span)
 
-    def _value(self, event: yaml.Event, path: Path_) -> Value:
-        span = self._span(event)
+    def _value(self, event: yaml.Event, path: Path_) -> tuple[Value, Span]:
+        """The value that the event begins, and where it stands."""
+        before, start = self.refused, self._span(event)
+        self.end = start
+        value = self._read(event, start, path)
+        if self.refused > before and not isinstance(value, (list, dict)):
+            self.document.unread.add(path)
+        end = self.end
+        return value, Span(self.source, start.line, start.column, end.end_line, end.end_column)
+
+    def _read(self, event: yaml.Event, span: Span, path: Path_) -> Value:
         if len(path) > MAX_DEPTH:
             raise _TooDeepError(span)
         if isinstance(event, yaml.AliasEvent):
-            self._refuse("ONE105", f"an alias, `*{event.anchor}`", span)
+            self._refuse_alias(str(event.anchor), span)
             return None
-        for trait, sign in (("anchor", "&"), ("tag", "")):
-            if name := getattr(event, trait, None):
-                self._refuse("ONE105", f"an {trait}, `{sign}{name}`" if sign else f"a tag, `{name}`", span)
+        if anchor := getattr(event, "anchor", None):
+            self._refuse("ONE105", f"an anchor, `&{anchor}`", span, help="remove it")
+        if tag := getattr(event, "tag", None):
+            message = f"a tag, `{tag.replace('tag:yaml.org,2002:', '!!')}`"
+            self._refuse("ONE105", message, span, help="remove it: quotes make text, all else is plain")
+            self.document.unread.add(path)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, span)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -181,36 +211,48 @@ class _Events:
         items: list[Value] = []
         while not isinstance(event := next(self.stream), yaml.SequenceEndEvent):
             place = (*path, len(items))
-            span = self._span(event)
-            items.append(self._value(event, place))
+            value, span = self._value(event, place)
+            items.append(value)
             self.document.spans[place] = (span, span)
+        self._ends(event)
         return items
 
     def _mapping(self, path: Path_) -> dict[str, Value]:
+        """Sorted, so that the order of keys in a file cannot reach an output."""
         mapping: dict[str, Value] = {}
         while not isinstance(event := next(self.stream), yaml.MappingEndEvent):
-            key_span = self._span(event)
-            key = self._value(event, (*path, "?"))
-            value_event = next(self.stream)
-            place = (*path, key if isinstance(key, str) else "?")
-            value = self._value(value_event, place)
-            if key == "<<" and isinstance(event, yaml.ScalarEvent) and not event.style:
-                self._refuse("ONE105", "a merge key, `<<`", key_span)
-            elif not isinstance(key, str):
+            key, key_span = self._value(event, (*path, "?"))
+            first = self.document.spans[(*path, key)][0] if isinstance(key, str) and key in mapping else None
+            fits = isinstance(key, str) and self._fits(event, key, key_span, first)
+            if not isinstance(key, str):
                 self._refuse("ONE106", "a key that is not a string", key_span, help="put the key in quotes")
-            elif key in mapping:
-                first = self.document.spans[(*path, key)][0]
-                self._refuse("ONE106", f"`{key}` stands twice in one mapping", key_span, first=first)
-            else:
-                mapping[key] = value
-                self.document.spans[place] = (key_span, self._span(value_event))
-        return mapping
+            value_event = next(self.stream)
+            if isinstance(key, str) and fits:
+                mapping[key], span = self._value(value_event, (*path, key))
+                self.document.spans[(*path, key)] = (key_span, span)
+                continue
+            self.document.unread.add((*path, "?"))
+            if not isinstance(value_event, yaml.AliasEvent):
+                self._value(value_event, (*path, "?"))
+        self._ends(event)
+        return dict(sorted(mapping.items()))
+
+    def _fits(self, event: yaml.Event, key: str, span: Span, first: Span | None) -> bool:
+        """Whether a text can be a key here; `first` is where the mapping has it already."""
+        if key == "<<" and isinstance(event, yaml.ScalarEvent) and not event.style:
+            self._refuse("ONE105", "a merge key, `<<`", span, help=_WRITE_OUT)
+        elif first is not None:
+            message = f"`{key}` stands twice in one mapping"
+            self._refuse("ONE106", message, span, help="keep one of them", first=first)
+        else:
+            return True
+        return False
 
     def _scalar(self, event: yaml.ScalarEvent, span: Span) -> Value:
         text: str = event.value
         if _UNDECODABLE.search(text):
-            self._refuse("ONE107", "text with an unpaired surrogate", span)
-            return ""
+            self._refuse("ONE107", "text with an unpaired surrogate", span, help="write the character itself")
+            return None
         if event.style:
             return text
         if text in _NULL:
@@ -238,10 +280,25 @@ class _Events:
             return None
         return number
 
+    def _ends(self, event: yaml.Event) -> None:
+        """Notes where a collection in brackets ends; one in lines ends with its last value."""
+        span = self._span(event)
+        if (span.line, span.column) != (span.end_line, span.end_column):
+            self.end = span
+
+    def _refuse_alias(self, anchor: str, span: Span) -> None:
+        """Tells of each anchor once that something refers to it: thousands of aliases are one mistake."""
+        self.document.broken = True
+        self.refused += 1
+        if anchor not in self.aliases:
+            self.aliases.add(anchor)
+            self.diagnostics.add("ONE105", f"an alias, `*{anchor}`", span, help=_WRITE_OUT)
+
     def _refuse(
         self, code: str, message: str, span: Span, *, help: str | None = None, first: Span | None = None
     ) -> None:
         self.document.broken = True
+        self.refused += 1
         self.diagnostics.add(code, message, span, help=help, related=[("first here", first)])
 
     def _span(self, event: yaml.Event) -> Span:

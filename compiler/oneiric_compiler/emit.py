@@ -10,12 +10,11 @@ from typing import Any
 
 import jinja2
 
-from oneiric_compiler.link import attribute_name
+from oneiric_compiler.link import WIRING_NAMES, attribute_name
 from oneiric_compiler.report import Report
 from oneiric_compiler.resources import templates
 
 _WIDTH = 80
-_RESERVED = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,8 @@ def emit(report: Report) -> dict[str, str]:
     by_domain: dict[str, dict[str, Report]] = {}
     for key, binding in report["bindings"].items():
         by_domain.setdefault(key.partition(":")[0], {})[key] = binding
-    domains = [_domain(sections, name, bindings) for name, bindings in sorted(by_domain.items())]
+    class_names = _class_names(sections)
+    domains = [_domain(sections, name, class_names[name], bindings) for name, bindings in sorted(by_domain.items())]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates()),
         trim_blocks=True,
@@ -55,19 +55,28 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).encode("ascii", "backslashreplace").decode()
 
 
-def _domain(sections: Mapping[str, str], name: str, bindings: Mapping[str, Report]) -> DomainCode:
-    attribute = sections[name]
-    class_name = "".join(part.capitalize() for part in attribute.split("_"))
+def _class_names(sections: Mapping[str, str]) -> dict[str, str]:
+    """The class of each domain, no two alike."""
+    found: dict[str, str] = {}
+    for domain, attribute in sections.items():
+        name = "".join(part.capitalize() for part in attribute.split("_"))
+        while name in WIRING_NAMES or name in found.values():
+            name += "_"
+        found[domain] = name
+    return found
+
+
+def _domain(sections: Mapping[str, str], name: str, class_name: str, bindings: Mapping[str, Report]) -> DomainCode:
     promised = {key: found for key, binding in bindings.items() if (found := _promised(binding))}
     names = Counter(reference.rpartition(":")[2] for reference in set(promised.values()))
-    taken = _RESERVED | {attribute_name(key.partition(":")[2]) for key in bindings} | {class_name}
+    taken = WIRING_NAMES | {attribute_name(key.partition(":")[2]) for key in bindings} | {class_name}
     blocks = []
     for key, binding in bindings.items():
         short = promised[key].rpartition(":")[2] if key in promised else "object"
         alias = f"{short}_{attribute_name(key.partition(':')[2])}"
         local = alias if short in taken or names[short] > 1 else short
         blocks.append("\n".join(_block(sections, key, binding, promised.get(key), local)))
-    return DomainCode(attribute, f"{class_name}_" if class_name in _RESERVED else class_name, "\n\n".join(blocks))
+    return DomainCode(sections[name], class_name, "\n\n".join(blocks))
 
 
 def _promised(binding: Report) -> str | None:
@@ -76,8 +85,8 @@ def _promised(binding: Report) -> str | None:
 
 
 def _block(sections: Mapping[str, str], key: str, binding: Report, promised: str | None, local: str) -> Iterator[str]:
-    if promised:
-        module, _, name = promised.partition(":")
+    if promised or local != "object":
+        module, _, name = (promised or "builtins:object").partition(":")
         yield "if TYPE_CHECKING:"
         yield f"    from {module} import {name}" + (f" as {local}" if local != name else "")
         yield ""

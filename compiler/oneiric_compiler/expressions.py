@@ -6,7 +6,7 @@ Expressions are JSON (see `docs/wiring.md`): `emit` writes them as Python, the r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -18,16 +18,27 @@ Expr: TypeAlias = dict[str, Any]
 
 SECRET_PREFIX = "ONEIRIC_SECRET_"
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
-_URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@\s:?#]*:(?P<password>[^/@\s]+)@")
+_URL_PASSWORD = re.compile(
+    r"[a-z][a-z0-9+.-]*://(?:"
+    r"(?!\[)[^/@\s:?#]*:(?!\d*(?:[/?#]|$))\S+@"  # user:password@host, not host:port/@path
+    r"|[^\s#]*[?&](?:ssl)?(?:password|passwd|pwd)=[^&\s#])",
+    re.IGNORECASE,
+)
+_NO_DEFAULT = "remove the default: nothing secret is committed"
 _CONVERTERS = {"int": "int", "float": "float", "bool": "bool", "Path": "path"}
 
 
 class Unfit(Exception):
-    """A value that cannot stand where it does: the code, what is wrong, and what to do."""
+    """A value that cannot stand where it does: the code, what is wrong, and what to do.
+
+    `path` leads to it inside the setting's value; `others` are further ones of the same setting.
+    """
 
     def __init__(self, code: str, message: str, help: str | None = None) -> None:
         super().__init__(message)
         self.code, self.message, self.help = code, message, help
+        self.path: tuple[str | int, ...] = ()
+        self.others: tuple[Unfit, ...] = ()
 
 
 @dataclass(slots=True)
@@ -35,7 +46,7 @@ class Converted:
     """An expression, with the secrets it asks for and whether it reads anything at activation."""
 
     expr: Expr
-    secrets: set[str] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=set[str])
     reads: bool = False
 
 
@@ -60,7 +71,9 @@ def _convert(value: Value, type: Type, into: Converted) -> Expr:
         return _scalar(value, type)
     if isinstance(type, Choice):
         if not any(value == each and value.__class__ is each.__class__ for each in type.values):
-            help = did_you_mean(str(value), (str(each) for each in type.values))
+            other_kind = any(str(each) == str(value) and each is not None for each in type.values)
+            quotes = "remove the quotes" if isinstance(value, str) else "put it in quotes"
+            help = quotes if other_kind else did_you_mean(str(value), (str(each) for each in type.values))
             raise Unfit("ONE408", f"{_shown(value)} is not one of {type}", help)
         return {"value": value}
     if isinstance(type, Enumeration):
@@ -112,15 +125,32 @@ def _many(value: Value, type: Many, into: Converted) -> Expr:
     if type.kind == "dict":
         if not isinstance(value, dict):
             raise Unfit("ONE408", f"{_shown(value)} is not {type}")
-        entries = {key: _convert(item, type.item, into) for key, item in value.items()}
+        entries = dict(zip(value, _each(value.items(), type.item, into), strict=True))
         plain = all("value" in each for each in entries.values())
         return {"value": {k: e["value"] for k, e in entries.items()}} if plain else {"dict": entries}
     if not isinstance(value, list):
         raise Unfit("ONE408", f"{_shown(value)} is not {type}")
-    items = [_convert(item, type.item, into) for item in value]
+    items = _each(enumerate(value), type.item, into)
     if type.kind == "list" and all("value" in each for each in items):
         return {"value": [each["value"] for each in items]}
     return {type.kind: items}
+
+
+def _each(items: Iterable[tuple[str | int, Value]], type: Type, into: Converted) -> list[Expr]:
+    """The expressions of the items; raises one `Unfit` with all that do not fit."""
+    found: list[Expr] = []
+    unfit: list[Unfit] = []
+    for key, item in items:
+        try:
+            found.append(_convert(item, type, into))
+        except Unfit as error:
+            unfit.extend((error, *error.others))
+            for each in (error, *error.others):
+                each.path = (key, *each.path)
+    if unfit:
+        unfit[0].others = tuple(unfit[1:])
+        raise unfit[0]
+    return found
 
 
 def _anything(value: Value, type: Type, into: Converted) -> Expr:
@@ -140,7 +170,9 @@ def _reference(text: str, parts: list[str | re.Match[str]], type: Type, into: Co
         isinstance(target, Scalar) and target.name not in ("str", "Path", "Secret", "Any")
     ):
         raise Unfit("ONE411", f"a reference inside text cannot become {type}", "let the reference be the whole value")
-    _check_url("".join("" if isinstance(part, re.Match) else part for part in parts))
+    if target == Scalar("Secret") and any(isinstance(part, re.Match) and part["default"] for part in parts):
+        raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
+    _check_url("".join(part["default"] or "" if isinstance(part, re.Match) else part for part in parts))
     text_type = Scalar("str")
     pieces = [part if isinstance(part, str) else _read(part, text_type, into) for part in parts]
     if isinstance(target, Scalar) and target.name in ("Path", "Secret"):
@@ -165,7 +197,7 @@ def _read(match: re.Match[str], target: Type, into: Converted) -> Expr:
         return _read_secret(name.removeprefix(SECRET_PREFIX), default, target, into)
     if default is not None:
         if is_secret:
-            raise Unfit("ONE410", "a secret has a default", "remove the default: nothing secret is committed")
+            raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
         _check_url(default)
     expr: Expr = {"env": name} if default is None else {"env": name, "default": default}
     if is_secret:
@@ -177,7 +209,8 @@ def _read(match: re.Match[str], target: Type, into: Converted) -> Expr:
     elif isinstance(target, Choice):
         expr["as"] = {"one_of": list(target.values)}
         if not all(isinstance(each, str) for each in target.values):
-            raise Unfit("ONE411", f"a reference cannot become {target}")
+            help = "name a parameter that takes text, or write the value"
+            raise Unfit("ONE411", f"a reference cannot become {target}", help)
     elif isinstance(target, Scalar) and target.name in _CONVERTERS:
         expr["as"] = _CONVERTERS[target.name]
     if default is not None:
@@ -187,7 +220,7 @@ def _read(match: re.Match[str], target: Type, into: Converted) -> Expr:
 
 def _read_secret(name: str, default: str | None, target: Type, into: Converted) -> Expr:
     if default is not None:
-        raise Unfit("ONE410", "a secret has a default", "remove the default: nothing secret is committed")
+        raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
     into.secrets.add(name)
     if isinstance(target, Scalar) and target.name == "Secret":
         return {"secret": name}
@@ -226,6 +259,8 @@ def _parse(text: str) -> list[str | re.Match[str]]:
         if match["name"] is None:
             literal += "${"
             continue
+        if "${" in (match["default"] or ""):
+            raise Unfit("ONE411", "a default holds a reference", "a default is plain text, without `${`")
         parts.extend([literal, match] if literal else [match])
         literal = ""
     literal += text[position:]

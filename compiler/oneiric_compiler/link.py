@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from oneiric_compiler.annotations import Scalar
-from oneiric_compiler.diagnostics import Diagnostics, nearest
+from oneiric_compiler.diagnostics import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.model import (
     SECRETS,
@@ -28,6 +28,7 @@ from oneiric_compiler.sources import Sources, Symbol
 
 BUILTIN = "builtin"
 DEFAULT_LEVEL = -10
+WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))
 
 Decisions: TypeAlias = "MutableMapping[Key, Decision | Filtered]"
 
@@ -56,7 +57,7 @@ def attribute_name(key: str) -> str:
     """The attribute of a key in the wiring."""
     name = "".join(char if char.isalnum() or char == "_" else "_" for char in key)
     name = f"_{name}" if name[0].isdigit() else name
-    return f"{name}_" if keyword.iskeyword(name) else name
+    return f"{name}_" if keyword.iskeyword(name) or name in WIRING_NAMES else name
 
 
 def differs(one: Binding, other: Binding) -> bool:
@@ -101,8 +102,8 @@ class _Ports:
                     message = (
                         f"`{candidate.provider}` says the port of {key} is `{candidate.port.value}`, not `{port.value}`"
                     )
-                    related = [("the other is stated here", port.place)]
-                    self.diagnostics.add("ONE406", message, candidate.port.place, related=related)
+                    help, related = "state it once, or the same everywhere", [("the other is stated here", port.place)]
+                    self.diagnostics.add("ONE406", message, candidate.port.place, help=help, related=related)
                 elif port:
                     self.fit(candidate, port)
 
@@ -121,10 +122,11 @@ class _Ports:
         if symbol is None or made is None or pair in self._checked:
             return
         self._checked.add(pair)
-        for reason, place in misfits(self.sources, symbol, made):
+        for reason, place, promise in misfits(self.sources, symbol, made):
             message = f"`{candidate.provider}` cannot serve {candidate.key}: `{made.name}` {reason}"
-            related = [(f"port `{symbol.name}`", symbol.place)]
-            self.diagnostics.add("ONE405", message, place, related=related)
+            help = "offer what the port promises, or let the port promise less"
+            related = [(f"the promise of `{symbol.name}`", promise)]
+            self.diagnostics.add("ONE405", message, place, help=help, related=related)
 
 
 @dataclass(slots=True)
@@ -148,7 +150,7 @@ class _Linker:
             tell(decision, self.scope.question(key), self.diagnostics)
             if isinstance(decision, Decision):
                 self.bindings[key] = self.binding(decision)
-                pending.extend(self.bindings[key].edges)
+                pending.extend(sorted(self.bindings[key].edges))
         self.bindings = dict(sorted(self.bindings.items()))
 
     def binding(self, decision: Decision) -> Binding:
@@ -163,13 +165,13 @@ class _Linker:
     def check_needs_graph(self, starts: Iterable[Key], bindings: Mapping[Key, Binding]) -> None:
         """Reports each cycle of needs that `starts` lead to, and secrets that need secrets."""
         edges = {key: binding.edges for key, binding in bindings.items()}
-        for cycle in cycles(starts, edges):
+        for cycle in cycles(starts, {key: set(binding.needs.values()) for key, binding in bindings.items()}):
             self._tell_cycle(cycle, bindings)
         for key in sorted(closure(SECRETS, edges)):
             if secrets := bindings[key].secrets:
                 message = f"{key} asks for the secret `{secrets[0]}`, and {SECRETS} depends on it"
                 place = next(each.stated.place for each in bindings[key].settings.values() if each.secrets)
-                self.diagnostics.add("ONE412", message, place, help="use an environment reference there")
+                self.diagnostics.add("ONE412", message, place, help="name an environment variable there: ${NAME}")
 
     def _needed(self, decision: Decision, stated: Stated[str]) -> Key | None:
         need, known = stated.value, self.decisions
@@ -188,8 +190,10 @@ class _Linker:
             near = nearest(need, map(str, known))
             help = f"did you mean `{near}`?" if near else f"declare a component for {need}"
             edges = {key: binding.edges for key, binding in self.bindings.items()}
-            chain = " -> ".join((*map(str, path_to(decision.key, edges)), need))
-            self.diagnostics.add("ONE401", f"{path}, which nothing serves: {chain}", stated.place, help=help)
+            above = path_to(decision.key, edges)
+            if len(above) > 1:
+                help += f" (needed by way of {' -> '.join(map(str, above))})"
+            self.diagnostics.add("ONE401", f"{path}, which nothing serves", stated.place, help=help)
         return None
 
     def _check_needs(self, winner: Candidate, settings: Mapping[str, Setting]) -> None:
@@ -197,13 +201,17 @@ class _Linker:
         for name, stated in winner.needs.items():
             if signature.parameters is not None and name not in signature.parameters and not signature.open:
                 message = f"`{winner.provider}` needs `{name}`, which is no parameter of {winner.factory}"
-                self.diagnostics.add("ONE404", message, stated.place, related=[("the factory", signature.place)])
+                help = did_you_mean(name, signature.parameters, "a need is `parameter: key`: add the parameter")
+                related = [("the factory", signature.place)]
+                self.diagnostics.add("ONE404", message, stated.place, help=help, related=related)
             if name in settings:
                 message = f"`{name}` of `{winner.provider}` is a need and a setting"
-                related = [("the need", stated.place)]
-                self.diagnostics.add("ONE404", message, settings[name].stated.place, related=related)
+                help, related = "remove the one or the other", [("the need", stated.place)]
+                self.diagnostics.add("ONE404", message, settings[name].stated.place, help=help, related=related)
 
     def _check_complete(self, decision: Decision, settings: Mapping[str, Setting]) -> None:
+        if self.scope.settings.incomplete:
+            return
         winner, broken = decision.winner, self.settings.broken
         parameters = winner.signature.parameters or {}
         given = {*settings, *winner.needs, *broken.get((winner.key, winner.provider), ())}
@@ -235,7 +243,8 @@ def _check_attributes(bindings: Iterable[Key], diagnostics: Diagnostics) -> None
         if first != key:
             places = [keyed[each].decision.winner.place for each in (key, first)]
             message = f"{first} and {key} would both be the attribute `{name}`"
-            diagnostics.add("ONE413", message, places[0], related=[(f"{first} is declared here", places[1])])
+            help, related = "rename one of the keys", [(f"{first} is declared here", places[1])]
+            diagnostics.add("ONE413", message, places[0], help=help, related=related)
 
 
 def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Key, Binding]:

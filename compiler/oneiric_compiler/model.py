@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -52,10 +52,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Stated(Generic[T]):
-    """A value and the place that states it."""
+    """A value and the place that states it; where it has a name, the place of that; the places of what is in it."""
 
     value: T
     place: Place
+    name_place: Place | None = None
+    within: Callable[..., Place] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from oneiric_compiler.diagnostics import Diagnostics, Place
+from oneiric_compiler.annotations import is_generic
+from oneiric_compiler.diagnostics import Diagnostics, Place, Span
 from oneiric_compiler.model import Stated
 from oneiric_compiler.sources import Function, Sources, Symbol, dotted_name
 
@@ -28,6 +29,12 @@ def find_port(sources: Sources, stated: Stated[str], diagnostics: Diagnostics) -
         related = [("defined here", symbol.place)]
         diagnostics.add("ONE406", f"port `{stated.value}` is no Protocol", stated.place, help=help, related=related)
         return None
+    if is_generic(sources, symbol):
+        help = f"promise one of them: `class Texts({symbol.name}[str], Protocol): ...`"
+        related = [("defined here", symbol.place)]
+        message = f"port `{stated.value}` does not say of what it is"
+        diagnostics.add("ONE406", message, stated.place, help=help, related=related)
+        return None
     for name, (module, statement) in sources.members(symbol).by_name.items():
         if name not in _MACHINERY and not _is_method(statement):
             message = f"port `{symbol.name}` has `{name}`, which is no method"
@@ -37,25 +44,29 @@ def find_port(sources: Sources, stated: Stated[str], diagnostics: Diagnostics) -
     return symbol
 
 
-def misfits(sources: Sources, port: Symbol, made: Symbol) -> Iterator[tuple[str, Place]]:
-    """Why instances of class `made` cannot serve the port, each with its place; nothing when they can."""
+def misfits(sources: Sources, port: Symbol, made: Symbol) -> Iterator[tuple[str, Place, Span]]:
+    """Why instances of class `made` cannot serve the port, with its place and the promise's; none when they can."""
     if port.qualified == made.qualified:
         return
     offered = sources.members(made)
-    for name, (_, promised) in sources.members(port).by_name.items():
+    for name, (owner, promised) in sources.members(port).by_name.items():
         if name in _MACHINERY or not isinstance(promised, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         if name not in offered.by_name:
             if offered.complete:
-                yield f"has no method `{name}`", made.place
+                yield f"has no method `{name}`", made.place, owner.name_span(promised)
             continue
         module, statement = offered.by_name[name]
         if isinstance(statement, ast.ClassDef):
-            yield f"has a class `{name}` where the port has a method", module.place(statement)
+            place = module.place(statement)
+            yield f"has a class `{name}` where the port has a method", place, owner.name_span(promised)
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, ast.Constant):
+            place = Place(f"{made.place.pointer}.{name}", module.span(statement))
+            yield f"has `{name}`, which is no method", place, owner.name_span(promised)
         elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             place = Place(f"{made.place.pointer}.{name}", module.name_span(statement))
             if reason := _mismatch(promised, statement):
-                yield f"has `{name}`, which {reason}", place
+                yield f"has `{name}`, which {reason}", place, owner.name_span(promised)
 
 
 def _is_protocol(sources: Sources, symbol: Symbol) -> bool:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from oneiric_compiler.annotations import Scalar, Type, Unchecked
+from oneiric_compiler.annotations import AnyOf, Scalar, Type, Unchecked
 from oneiric_compiler.diagnostics import Diagnostics, did_you_mean
 from oneiric_compiler.documents import Value
 from oneiric_compiler.expressions import Converted, Unfit, convert
 from oneiric_compiler.model import Candidate, Key, Layer, Section, Setting, Stated
+from oneiric_compiler.redact import secret_name
 from oneiric_compiler.resolve import NOTHING, Scope
-
-_SECRET_NAME = re.compile(r"(^|_)(password|passwd|secret|token|api_key|private_key|credential)s?$", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -90,19 +88,20 @@ class ProviderSettings:
             help = f"set it for one key: `{has[0].key.name}/{has[0].provider}: {{{parameter}: …}}`"
             message = f"`{name}` serves {lacks.key} too, where it takes no `{parameter}`"
         else:
-            help = did_you_mean(parameter, known.keys() - lacks.needs.keys()) or ""
+            help = did_you_mean(parameter, known.keys() - lacks.needs.keys()) or "remove it, or add the parameter"
             message = f"`{name}` takes no `{parameter}`"
         related = [("its factory", lacks.signature.place)]
-        self.diagnostics.add("ONE407", message, stated.place, help=help or None, related=related)
+        self.diagnostics.add("ONE407", message, stated.name_place or stated.place, help=help, related=related)
 
     def _tell_unknown(self, domain: str, section: Section, name: str) -> None:
         key, _, provider = name.rpartition("/")
         known = {name for each, name in self._by_provider if each == domain}
         if key:
             known = {f"{c.key.name}/{c.provider}" for p in known for c in self._by_provider[domain, p]}
-        help = did_you_mean(name, known, "")
-        message = f"nothing declares a provider `{provider}`" + (f" of {domain}:{key}" if key else f" in {domain}s")
-        self.diagnostics.add("ONE301", message, section.setting_places[name], help=help or None)
+        help = did_you_mean(name, known, "declare it, or remove its settings")
+        of = f"of {domain}:{key}" if key else f"of domain `{domain}`"
+        message = f"nothing declares a provider `{provider}` {of}"
+        self.diagnostics.add("ONE301", message, section.setting_places[name], help=help)
 
     def _setting(self, candidate: Candidate, name: str, stated: Stated[Value]) -> Setting | None:
         if not _takes(candidate, name):
@@ -112,7 +111,8 @@ class ProviderSettings:
         if converted is None:
             self.broken.setdefault((candidate.key, candidate.provider), set()).add(name)
             return None
-        if _SECRET_NAME.search(name) and type == Scalar("str") and not converted.reads and stated.value:
+        plain = isinstance(type, Unchecked) or any(each in (Scalar("str"), _ANYTHING) for each in _members(type))
+        if secret_name(name) and plain and isinstance(stated.value, str) and stated.value and not converted.reads:
             help = "annotate the parameter as `oneiric.Secret` and write ${ONEIRIC_SECRET_NAME}"
             message = f"`{name}` of `{candidate.provider}` looks like a secret and is committed in plain text"
             self.diagnostics.add("ONE414", message, stated.place, help=help)
@@ -126,10 +126,18 @@ class ProviderSettings:
                 self._converted[cached] = convert(stated.value, type)
             except Unfit as error:
                 self._converted[cached] = None
-                message = f"`{name}` of `{candidate.provider}`: {error.message}"
-                related = [("its factory", candidate.signature.place)]
-                self.diagnostics.add(error.code, message, stated.place, help=error.help, related=related)
+                for each in (error, *error.others):
+                    self._tell_unfit(each, candidate, name, stated, type)
         return self._converted[cached]
+
+    def _tell_unfit(self, unfit: Unfit, candidate: Candidate, name: str, stated: Stated[Value], type: Type) -> None:
+        hidden = unfit.code == "ONE408" and secret_name(name)
+        reason = f"the value is not {type}" if hidden else unfit.message
+        message = f"`{name}` of `{candidate.provider}`: {reason}"
+        related = [("its factory", candidate.signature.place)]
+        help = unfit.help or f"the parameter is annotated as {type}"
+        place = stated.within(*unfit.path) if stated.within else stated.place
+        self.diagnostics.add(unfit.code, message, place, help=help, related=related)
 
 
 def _entries(layers: Iterable[Layer]) -> Iterator[tuple[str, Section, str]]:
@@ -140,6 +148,10 @@ def _entries(layers: Iterable[Layer]) -> Iterator[tuple[str, Section, str]]:
 
 
 _ANYTHING = Scalar("Any")
+
+
+def _members(type: Type) -> tuple[Type, ...]:
+    return type.members if isinstance(type, AnyOf) else (type,)
 
 
 def _type_of(candidate: Candidate, name: str) -> Type:

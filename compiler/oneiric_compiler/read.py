@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span, did_you_mean, nearest
 from oneiric_compiler.documents import Document, Value, read_document
 from oneiric_compiler.model import App, Declaration, Key, Layer, Overrides, Section, Settings, Stated
 from oneiric_compiler.schema import conform
 
+T = TypeVar("T")
 _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
+_HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output"))
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -35,8 +38,8 @@ class Project:
 
 
 def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
-    """The project's settings, or None when there is no app.yml to begin with."""
-    if not project.settings.is_dir():
+    """The project's settings, or None when app.yml does not tell what the project is made of."""
+    if not _is_folder(project.settings):
         message = f"there is no settings folder in {project.root.name or 'the project'}"
         diagnostics.add("ONE101", message, help="`oneiric init` makes one; `--project DIR` names another root")
         return None
@@ -45,30 +48,31 @@ def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
     if document is None:
         return None
     app = reader.app(document)
+    present = reader.present(app, told=not document.broken)
     base = {
         domain: reader.section(found, domain)
         for domain, section in app.sections.items()
-        if (project.settings / f"{section}.yml").exists() and (found := reader.document(f"{section}.yml", "domain"))
+        if f"{section}.yml" in present and (found := reader.document(f"{section}.yml", "domain"))
     }
     common = tuple(reader.files)
-    reader.unread(app)
     profiles = {name: reader.overlay(f"profiles/{name}.yml", app) for name in reader.listed_profiles(app, document)}
     tenants = {name: reader.overlay(f"tenants/{name}.yml", app) for name in reader.tenant_names()}
     tenant_files = tuple(f"settings/tenants/{name}.yml" for name in tenants)
     files = {"default": (*common, *tenant_files)}
     for name in profiles:
         files[name] = (*common, f"settings/profiles/{name}.yml", *tenant_files)
-    overrides = reader.overrides(app) if project.overrides else Overrides()
+    overrides = reader.overrides() if project.overrides else Overrides()
     environment = reader.environment()
+    if document.value is None or not {path[0] for path in document.unread} <= _HARMLESS:
+        return None
     return Settings(app, base, profiles, tenants, overrides, files, environment, reader.incomplete)
 
 
 def parse_stack_order(text: str) -> dict[str, int] | None:
     """`a:100,b:50` as a mapping, or None when it is something else."""
     matches = [_STACK_ITEM.fullmatch(item) for item in text.split(",") if item.strip()]
-    if not all(matches):
-        return None
-    return {match[1]: int(match[2]) for match in matches if match}
+    order = {match[1]: int(match[2]) for match in matches if match}
+    return order if len(order) == len(matches) and all(abs(rank) <= 1000 for rank in order.values()) else None
 
 
 class _Reader:
@@ -76,6 +80,7 @@ class _Reader:
         self.project, self.diagnostics = project, diagnostics
         self.files: list[str] = []
         self.incomplete = False
+        self.knows_domains = True
 
     def document(self, name: str, schema: str) -> Document | None:
         """The file with only what fits its schema in it."""
@@ -91,6 +96,7 @@ class _Reader:
         return document
 
     def app(self, document: Document) -> App:
+        self.knows_domains = not document.broken
         value = _mapping(document.value)
         target = _mapping(value.get("target"))
         roots = value.get("source_roots")
@@ -114,8 +120,8 @@ class _Reader:
             return {name: Stated(rank, document.place("stack_order", name)) for name, rank in stated.items()}
         place = Place("ONEIRIC_STACK_ORDER", Span(Source("ONEIRIC_STACK_ORDER", text), 1, 1, 1, len(text) + 1))
         order = parse_stack_order(text)
-        if order is None or any(abs(rank) > 1000 for rank in order.values()):
-            help = "write `name:priority,…` with priorities from -1000 to 1000"
+        if order is None:
+            help = "write `name:priority,…`, each name once, with priorities from -1000 to 1000"
             self.diagnostics.add("ONE118", "ONEIRIC_STACK_ORDER cannot be read", place, help=help)
             self.incomplete = True
         return {name: Stated(rank, place) for name, rank in (order or {}).items()}
@@ -132,18 +138,19 @@ class _Reader:
         value = _mapping(value)
         section = Section()
         for name, provider in _mapping(value.get("selections")).items():
-            section.selections[name] = Stated(provider, document.place(*path, "selections", name))
+            section.selections[name] = _named(document, provider, *path, "selections", name)
         for name, capabilities in _mapping(value.get("requires")).items():
-            section.requires[name] = Stated(tuple(sorted(capabilities)), document.place(*path, "requires", name))
+            wanted = tuple(sorted(_list(capabilities)))
+            section.requires[name] = _named(document, wanted, *path, "requires", name)
         for name, port in _mapping(value.get("ports")).items():
-            section.ports[name] = Stated(port, document.place(*path, "ports", name))
-        for index, component in enumerate(_list(value.get("components"))):
-            if component is not None:
+            section.ports[name] = _named(document, port, *path, "ports", name)
+        for index, component in _items(value.get("components")):
+            if {"key", "provider", "factory"} <= component.keys():
                 section.components.append(_declaration(document, domain, component, *path, "components", index))
         for provider, fields in _mapping(value.get("provider_settings")).items():
             section.setting_places[provider] = document.place(*path, "provider_settings", provider, of_key=True)
             section.provider_settings[provider] = {
-                name: Stated(setting, document.place(*path, "provider_settings", provider, name))
+                name: _named(document, setting, *path, "provider_settings", provider, name)
                 for name, setting in _mapping(fields).items()
             }
         return section
@@ -153,17 +160,12 @@ class _Reader:
         if document is None or not isinstance(document.value, dict):
             return {}
         domains = {section: domain for domain, section in app.sections.items()}
-        layer: Layer = {}
-        for section in document.value:
-            if section in domains:
-                layer[domains[section]] = self.section(document, domains[section], section)
-            else:
-                place = document.place(section, of_key=True)
-                self.diagnostics.add(
-                    "ONE110", f"`{section}` is no domain's section", place, help=did_you_mean(section, domains)
-                )
-                self.incomplete = True
-        return layer
+        for section in document.value.keys() - domains.keys() if self.knows_domains else ():
+            message, place = f"`{section}` is no domain's section", document.place(section, of_key=True)
+            self.diagnostics.add("ONE110", message, place, help=did_you_mean(section, domains))
+            self.incomplete = True
+        known = (section for section in document.value if section in domains)
+        return {domains[section]: self.section(document, domains[section], section) for section in known}
 
     def listed_profiles(self, app: App, document: Document) -> list[str]:
         found = set(self._names("profiles"))
@@ -171,9 +173,10 @@ class _Reader:
             if name not in found:
                 place = document.place("profiles", index)
                 message = f"profile `{name}` has no file settings/profiles/{name}.yml"
-                self.diagnostics.add("ONE116", message, place, help=did_you_mean(name, found, ""))
+                help = did_you_mean(name, found, "write the file or remove the profile from the list")
+                self.diagnostics.add("ONE116", message, place, help=help)
                 self.incomplete = True
-        for name in sorted(found - set(app.profiles)):
+        for name in sorted(found - set(app.profiles)) if not document.broken else ():
             shown = f"settings/profiles/{name}.yml"
             help = f"add `{name}` to `profiles` in settings/app.yml to compile it"
             self.diagnostics.add("ONE117", f"profile `{name}` is not listed", Span(Source(shown, "")), help=help)
@@ -185,38 +188,47 @@ class _Reader:
     def _usable(self, name: str, shown: str) -> bool:
         if _IDENTIFIER.fullmatch(name):
             return True
-        self.diagnostics.add("ONE114", f"a tenant cannot be called `{name}`", Span(Source(shown, "")))
+        message, help = f"a tenant cannot be called `{name}`", "letters, digits and `_`, no digit first"
+        self.diagnostics.add("ONE114", message, Span(Source(shown, "")), help=help)
         self.incomplete = True
         return False
 
     def _names(self, folder: str) -> list[str]:
+        files = self._files(folder)
+        return [file.stem for file in files if self._expected(file, f"{folder}/", file.suffix == ".yml")]
+
+    def _files(self, folder: str) -> list[Path]:
+        """The YAML files of a folder in the settings folder, hidden ones left out."""
         try:
             files = sorted((self.project.settings / folder).iterdir())
         except FileNotFoundError:
             return []
         except OSError as error:
-            shown = Span(Source(f"settings/{folder}", ""))
-            self.diagnostics.add("ONE101", f"settings/{folder} cannot be read: {error.strerror}", shown)
+            shown = f"settings/{folder}".rstrip("/")
+            message = f"{shown} cannot be read: {error.strerror}"
+            help = "let the user who compiles read it, or remove it"
+            self.diagnostics.add("ONE101", message, Span(Source(shown, "")), help=help)
             return []
-        return [file.stem for file in files if self._expected(file, f"{folder}/", file.suffix == ".yml")]
+        return [file for file in files if file.suffix in (".yml", ".yaml") and not file.name.startswith((".", "_"))]
 
-    def unread(self, app: App) -> None:
-        """Tells of files in the settings folder that nothing reads."""
+    def present(self, app: App, *, told: bool) -> set[str]:
+        """The names of the files in the settings folder; those that nothing reads are told of."""
         known = {"app.yml", *(f"{section}.yml" for section in app.sections.values())}
-        for file in sorted(self.project.settings.iterdir()):
-            if file.name not in ("profiles", "tenants"):
-                self._expected(file, "", file.name in known, known)
+        files = self._files("")
+        for file in files if told else ():
+            self._expected(file, "", file.name in known, known)
+        return {file.name for file in files}
 
     def _expected(self, file: Path, folder: str, expected: bool, known: Iterable[str] = ()) -> bool:
-        if expected or file.name.startswith((".", "_")) or file.suffix not in (".yml", ".yaml"):
-            return expected
+        if expected:
+            return True
         near = f"{file.stem}.yml" if file.suffix == ".yaml" else nearest(file.name, known)
         help = f"did you mean `{near}`?" if near else f"list `{file.stem}` under `domains` in settings/app.yml"
         span = Span(Source(f"settings/{folder}{file.name}", ""))
         self.diagnostics.add("ONE115", f"settings/{folder}{file.name} is not read", span, help=help)
         return False
 
-    def overrides(self, app: App) -> Overrides:
+    def overrides(self) -> Overrides:
         assert self.project.overrides is not None
         document = read_document(self.project.overrides, "overrides", self.diagnostics)
         if document is None:
@@ -226,7 +238,7 @@ class _Reader:
 
         def stated(mapping: Mapping[str, str], *path: str) -> dict[Key, Stated[str]]:
             keys = {text: Key(*text.split(":", 1)) for text in mapping}
-            return {keys[text]: Stated(name, document.place(*path, text)) for text, name in mapping.items()}
+            return {keys[text]: _named(document, name, *path, text) for text, name in mapping.items()}
 
         tenants = {
             tenant: stated(mapping, "tenants", tenant) for tenant, mapping in _mapping(value.get("tenants")).items()
@@ -237,21 +249,38 @@ class _Reader:
 def _declaration(document: Document, domain: str, fields: dict[str, Any], *path: str | int) -> Declaration:
     key, provider = fields["key"], fields["provider"]
     place = document.place(*path, named=f"{key}/{provider}")
+    fields = {name: _list(value) if isinstance(value, list) else value for name, value in fields.items()}
     places = {name: Place(f"{place.pointer}/{name}", document.place(*path, name).span) for name in fields}
     places["provider"] = Place(place.pointer, places["provider"].span)
     return Declaration(Key(domain, key), provider, fields["factory"], places["provider"], fields, places)
 
 
+def _named(document: Document, value: T, *path: str) -> Stated[T]:
+    return Stated(value, document.place(*path), document.place(*path, of_key=True), partial(document.place, *path))
+
+
 def _stated(document: Document, value: Mapping[str, Any], name: str) -> tuple[Stated[str], ...]:
-    return tuple(Stated(item, document.place(name, i)) for i, item in enumerate(_list(value.get(name))) if item)
+    return tuple(Stated(item, document.place(name, index)) for index, item in _items(value.get(name)))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _mapping(value: Value) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
+def _items(value: Value) -> Iterator[tuple[int, Any]]:
+    """The items of a list by index, less those that were left out for not fitting."""
+    return ((index, item) for index, item in enumerate(value if isinstance(value, list) else ()) if item is not None)
+
+
 def _list(value: Value) -> list[Any]:
-    return [item for item in value if item is not None] if isinstance(value, list) else []
+    return [item for _, item in _items(value)]
 
 
 def canonical(value: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
@@ -58,9 +59,9 @@ class Scope:
     settings: Settings
     base: Mapping[Key, tuple[Candidate, ...]]
     profile: str | None = None
-    profile_candidates: Mapping[Key, tuple[Candidate, ...]] = field(default_factory=dict)
+    profile_candidates: Mapping[Key, tuple[Candidate, ...]] = field(default_factory=dict[Key, tuple[Candidate, ...]])
     tenant: str | None = None
-    tenant_candidates: Mapping[Key, tuple[Candidate, ...]] = field(default_factory=dict)
+    tenant_candidates: Mapping[Key, tuple[Candidate, ...]] = field(default_factory=dict[Key, tuple[Candidate, ...]])
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -173,7 +174,9 @@ def tell(decision: Decision | Filtered, question: Question, diagnostics: Diagnos
         if all(each.excluded_by for each in named):
             each = named[0]
             message = f"{key} selects `{top.provider}`, which is filtered out: {_filter_text(each)}"
-            diagnostics.add("ONE302", message, top.place, related=[("declared here", each.candidate.place)])
+            help = f"select a candidate that passes, or relax what filters `{top.provider}`"
+            related = [("declared here", each.candidate.place)]
+            diagnostics.add("ONE302", message, top.place, help=help, related=related)
             return
     if isinstance(decision, Filtered):
         place = decision.judgements[0].candidate.place
@@ -182,9 +185,12 @@ def tell(decision: Decision | Filtered, question: Question, diagnostics: Diagnos
         diagnostics.add("ONE303", f"every candidate of {key} is filtered out: {reasons}", place, help=help)
     elif decision.decided_by == "registration-order":
         winner, loser = decision.judgements[0].candidate, decision.judgements[1].candidate
-        message = f"`{winner.provider}` serves {key} only because it is declared after `{loser.provider}`"
-        help = f"select one: `selections: {{{key.name}: {winner.provider}}}`, or set a priority or stack level"
-        related = [(f"`{loser.provider}` is declared here", loser.place)]
+        same = winner.provider == loser.provider
+        names = [f"`{each.provider}`" + (f" ({each.source})" if same else "") for each in (winner, loser)]
+        message = f"{names[0]} serves {key} only because it is declared after {names[1]}"
+        select = "" if same else f"select one: `selections: {{{key.name}: {winner.provider}}}`, or "
+        help = f"{select}give one a higher priority or stack level"
+        related = [(f"{names[1]} is declared here", loser.place)]
         diagnostics.add("ONE304", message, winner.place, help=help, related=related)
 
 
@@ -200,31 +206,33 @@ def _stated_keys(scope: Scope) -> set[Key]:
 
 
 def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
-    """Reports what the scope's own layer and overrides choose or filter that nothing declares."""
-    layer, overrides = scope.layers[-1], scope.settings.overrides
-    swapped = overrides.base if scope.tenant is None else overrides.tenants.get(scope.tenant, {})
-    chosen = {
-        Key(domain, name): stated for domain, section in layer.items() for name, stated in section.selections.items()
-    }
-    for key, stated in (*chosen.items(), *swapped.items()):
+    """Reports what the scope's own layers and overrides choose, filter or promise of what nothing declares."""
+    layers, overrides = scope.layers, scope.settings.overrides
+    swapped = overrides.base
+    if scope.tenant is not None:
+        layers, swapped = layers[-1:], overrides.tenants.get(scope.tenant, {})
+    sections = [(domain, section) for layer in layers for domain, section in layer.items()]
+    chosen = [(Key(domain, name), each) for domain, section in sections for name, each in section.selections.items()]
+    for key, choice in (*chosen, *swapped.items()):
         providers = {candidate.provider for candidate in scope.candidates(key)}
         if not providers:
-            _unknown_key(key, stated, scope, diagnostics)
-        elif stated.value not in providers:
-            help = did_you_mean(stated.value, providers)
-            diagnostics.add("ONE301", f"{key} has no candidate `{stated.value}`", stated.place, help=help)
-    for domain, section in layer.items():
-        for name, required in section.requires.items():
-            if not scope.candidates(Key(domain, name)):
-                _unknown_key(Key(domain, name), required, scope, diagnostics)
+            _unknown_key(key, choice, scope, diagnostics)
+        elif choice.value not in providers:
+            help = did_you_mean(choice.value, providers)
+            diagnostics.add("ONE301", f"{key} has no candidate `{choice.value}`", choice.place, help=help)
+    for domain, section in sections:
+        named: tuple[Mapping[str, Stated[Any]], ...] = section.requires, section.ports
+        for stated in named:
+            for name, each in stated.items():
+                if not scope.candidates(Key(domain, name)):
+                    _unknown_key(Key(domain, name), each, scope, diagnostics)
 
 
-def _unknown_key(
-    key: Key, stated: Stated[str] | Stated[tuple[str, ...]], scope: Scope, diagnostics: Diagnostics
-) -> None:
+def _unknown_key(key: Key, stated: Stated[Any], scope: Scope, diagnostics: Diagnostics) -> None:
     names = [each.name for each in scope.known_keys() if each.domain == key.domain]
     help = did_you_mean(key.name, names, "declare a component for it")
-    diagnostics.add("ONE305", f"nothing declares a component for {key}", stated.place, help=help)
+    message = f"nothing declares a component for {key}"
+    diagnostics.add("ONE305", message, stated.name_place or stated.place, help=help)
 
 
 def _excluded(candidate: Candidate, question: Question) -> tuple[Filter, tuple[Value, Value]] | None:

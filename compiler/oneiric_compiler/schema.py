@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import keyword
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, cast
 
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 
 from oneiric_compiler.diagnostics import Diagnostics, did_you_mean
 from oneiric_compiler.documents import Document, Path_, Value
@@ -24,53 +28,84 @@ KINDS = {
 
 
 @cache
-def validator(name: str, definition: str | None = None) -> Draft202012Validator:
+def validator(name: str, definition: str | None = None) -> Validator:
     """The validator of a schema file, or of one of its definitions."""
     schema = json.loads((schemas() / f"{name}.schema.json").read_text("utf-8"))
-    return Draft202012Validator(schema if definition is None else schema["$defs"][definition])
+    return _Strict(schema if definition is None else schema["$defs"][definition], format_checker=_FORMATS)
+
+
+def _is_integer(_: object, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _pattern(_: object, pattern: str, instance: object, __: object) -> Iterator[ValidationError]:
+    """The pattern matches up to the very end: in Python, `$` also matches before a final newline."""
+    if isinstance(instance, str) and (instance.endswith("\n") or not re.search(pattern, instance)):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _is_python_name(value: object) -> bool:
+    """Whether every part of `package.module:Name` can stand in Python source."""
+    return not isinstance(value, str) or not any(keyword.iskeyword(part) for part in re.split("[.:]", value))
+
+
+_Strict: Callable[..., Validator] = cast("Callable[..., Any]", extend)(
+    Draft202012Validator,
+    {"pattern": _pattern},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)
+_FORMATS = FormatChecker(formats=())
+for _format in ("python-name", "python-reference"):
+    _FORMATS.checks(_format)(_is_python_name)
 
 
 def conform(document: Document, name: str, diagnostics: Diagnostics) -> Value:
-    """The part of a document's value that fits the schema `name`; the document is `broken` when that is not all."""
+    """The part of a document's value that fits the schema `name`; all else is `unread`, and the document `broken`."""
     if document.value is None and name != "app":
         return None
     errors = list(validator(name).iter_errors(document.value))
     for error in errors:
-        report(error, document, diagnostics)
+        if tuple(error.absolute_path) not in document.unread:
+            report(error, document, diagnostics)
     document.broken = document.broken or bool(errors)
-    return without(document.value, {path for error in errors for path in _unfit(error)})
+    document.unread.update(path for error in errors for path in _unfit(error))
+    return without(document.value, document.unread)
 
 
-def report(error: ValidationError, document: Document, diagnostics: Diagnostics, at: Path_ = ()) -> None:
-    """Tells one violation as diagnostics; `at` is where the validated value stands in the document."""
-    path = (*at, *error.absolute_path)
+def report(error: ValidationError, document: Document, diagnostics: Diagnostics) -> None:
+    """Tells one violation as diagnostics."""
+    path: Path_ = tuple(error.absolute_path)
     rule: Any = error.validator_value
-    last = str(path[-1]) if path else document.source.path
+    schema = cast("dict[str, Any]", error.schema)
+    name = _named(path)
     if error.validator == "additionalProperties":
         known = _properties(error)
         for extra in _extras(error):
             place = document.place(*path, extra, of_key=True)
             diagnostics.add("ONE110", f"unknown key `{extra}`", place, help=did_you_mean(extra, known))
     elif error.validator == "required":
-        for name in rule:
+        for name in cast("list[str]", rule):
             if name not in cast("dict[str, Value]", error.instance):
-                diagnostics.add("ONE113", f"`{name}` is missing", document.place(*path))
+                help = _described(schema["properties"][name])
+                diagnostics.add("ONE113", f"`{name}` is missing", document.place(*path), help=help)
     elif "propertyNames" in error.absolute_schema_path:
         place = document.place(*path, str(error.instance), of_key=True)
-        diagnostics.add("ONE114", f"`{error.instance}` is no name that can stand here", place)
-    elif error.validator == "pattern":
-        diagnostics.add(
-            "ONE114", f"`{error.instance}` is not of the form that `{_field(path)}` takes", document.place(*path)
-        )
+        message = f"`{_shortened(error.instance)}` is no name that can stand here"
+        diagnostics.add("ONE114", message, place, help=_described(schema))
+    elif error.validator in ("pattern", "format"):
+        message = f"{name} cannot be `{_shortened(error.instance)}`"
+        diagnostics.add("ONE114", message, document.place(*path), help=_described(schema))
     elif error.validator in ("minimum", "maximum"):
         word = "less" if error.validator == "minimum" else "more"
-        message = f"`{last}` is {error.instance}, {word} than {rule}"
-        diagnostics.add("ONE112", message, document.place(*path))
+        message = f"{name} is {error.instance}, {word} than {rule}"
+        help = f"from {schema['minimum']} to {schema['maximum']}"
+        diagnostics.add("ONE112", message, document.place(*path), help=help)
     elif error.validator == "enum":
         help = did_you_mean(str(error.instance), map(str, rule))
-        diagnostics.add("ONE111", f"`{last}` cannot be `{error.instance}`", document.place(*path), help=help)
+        message = f"{name} cannot be `{_shortened(error.instance)}`"
+        diagnostics.add("ONE111", message, document.place(*path), help=help)
     else:
-        diagnostics.add("ONE111", _wrong_shape(error, path), document.place(*path))
+        diagnostics.add("ONE111", _wrong_shape(error, path), document.place(*path), help=_reshaped(error))
 
 
 def without(value: Value, paths: Iterable[Path_]) -> Value:
@@ -88,17 +123,44 @@ def without(value: Value, paths: Iterable[Path_]) -> Value:
 
 
 def _wrong_shape(error: ValidationError, path: Path_) -> str:
-    name = f"`{_field(path)}`" if path else "the file"
+    name = _named(path)
     if error.validator == "type":
         kinds: Any = error.validator_value
         wanted = [KINDS[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"]
-        return f"{name} is {_described(error.instance)}, not {' or '.join(wanted)}"
+        return f"{name} is {_kind(error.instance)}, not {' or '.join(wanted)}"
     if error.validator == "uniqueItems":
         return f"{name} lists something twice"
     return f"{name} is empty"
 
 
-def _described(value: object) -> str:
+def _reshaped(error: ValidationError) -> str | None:
+    """What to do about a value of the wrong shape."""
+    if error.validator == "uniqueItems":
+        return "remove one of the two"
+    if error.validator != "type":
+        return "fill it in or remove it"
+    wanted = cast("str | list[str]", error.validator_value)
+    if "string" in wanted and isinstance(error.instance, (bool, int, float)):
+        return "put it in quotes"
+    if "array" in wanted and isinstance(error.instance, str):
+        return f"write a list: `[{_shortened(error.instance)}]`"
+    schema = cast("dict[str, Any]", error.schema)
+    if "minimum" in schema:
+        return f"a whole number from {schema['minimum']} to {schema['maximum']}"
+    return _described(schema) or "write `name: value` pairs"
+
+
+def _described(schema: dict[str, Any]) -> str | None:
+    """What the schema says of a value, as a help."""
+    text: str = schema.get("description", "")
+    return text[:1].lower() + text[1:].rstrip(".") or None
+
+
+def _shortened(value: object) -> str:
+    return text if len(text := str(value)) <= 60 else f"{text[:57]}..."
+
+
+def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "true or false"
     for kind, word in (
@@ -113,9 +175,11 @@ def _described(value: object) -> str:
     return "a mapping"
 
 
-def _field(path: Path_) -> str:
+def _named(path: Path_) -> str:
     names = [part for part in path if isinstance(part, str)]
-    return names[-1] if names else "it"
+    if not names:
+        return "the file"
+    return f"`{names[-1]}`" if path[-1] == names[-1] else f"an item of `{names[-1]}`"
 
 
 def _extras(error: ValidationError) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import keyword
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,19 +136,23 @@ class Sources:
         found = self.resolve(f"{module_name}.{name}")
         return found if isinstance(found, Symbol) else None
 
-    def resolve_in(self, module: Module, dotted: str) -> Symbol | str:
-        """What a dotted name means inside `module`: a symbol, or the qualified name of something out of sight."""
+    def resolve_in(self, module: Module, dotted: str, seen: frozenset[str] = frozenset()) -> Symbol | str:
+        """What a dotted name means inside `module`: a symbol, or the qualified name of something out of sight.
+
+        `seen` are the names on the way here: one that leads back to itself means nothing.
+        """
         head, _, rest = dotted.partition(".")
         if head in module.definitions:
-            node = module.definitions[head]
-            if isinstance(node, (ast.Name, ast.Attribute)) and (target := dotted_name(node)) and target != head:
-                return self.resolve_in(module, f"{target}.{rest}" if rest else target)
+            node, itself = module.definitions[head], f"{module.name}.{head}"
+            target = dotted_name(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
+            if target and target != head and itself not in seen:
+                return self.resolve_in(module, f"{target}.{rest}" if rest else target, seen | {itself})
             return Symbol(module, node, head) if not rest else f"{module.name}.{dotted}"
         if head in module.imports:
             qualified = module.imports[head] + (f".{rest}" if rest else "")
-            return self.resolve(qualified) or qualified
+            return self.resolve(qualified, seen) or qualified
         for star in module.stars:
-            if isinstance(found := self.resolve(f"{star}.{dotted}"), Symbol):
+            if isinstance(found := self.resolve(f"{star}.{dotted}", seen), Symbol):
                 return found
         return f"builtins.{dotted}"
 
@@ -157,7 +163,7 @@ class Sources:
         if module is None or qualified in seen:
             return None
         if name in module.definitions:
-            return self.resolve_in(module, name)
+            return self.resolve_in(module, name, seen)
         if name in module.imports:
             target = module.imports[name]
             return self.resolve(target, seen | {qualified}) or target
@@ -195,7 +201,7 @@ class Sources:
 
     def _locate(self, name: str) -> Iterator[tuple[Path, str]]:
         parts = name.split(".")
-        for root in self.roots:
+        for root in self.roots if not any(map(keyword.iskeyword, parts)) else ():
             if root.only and parts[0] not in root.only:
                 continue
             shown = "/".join((root.shown, *parts)) if root.shown else "/".join(parts)
@@ -221,7 +227,7 @@ class Sources:
             parts = file.relative_to(path).with_suffix("").parts
             if parts[-1] == "__init__":
                 parts = parts[:-1]
-            if parts and all(part.isidentifier() for part in parts):
+            if parts and all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
                 yield ".".join((package, *parts))
 
     def _parse(self, name: str, path: Path, shown: str) -> Module | None:
@@ -231,12 +237,14 @@ class Sources:
             return None
         source = Source(shown, text)
         try:
-            tree = ast.parse(text)
+            tree = _parsed(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self.broken = True
             line, column = getattr(error, "lineno", 1) or 1, getattr(error, "offset", 1) or 1
             reason = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
-            self._diagnostics.add("ONE202", f"not Python: {reason}", Span(source, line, column, line, column + 1))
+            span = Span(source, line, column, line, column + 1)
+            help = "the Python that compiles reads it: correct it, or compile with the one that it is for"
+            self._diagnostics.add("ONE202", f"not Python: {reason}", span, help=help)
             return None
         module = Module(name, source, tree, path.name == "__init__.py")
         for statement in statements(tree.body):
@@ -245,14 +253,27 @@ class Sources:
 
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a body, those inside `if`, `try` and `with` included."""
-    for statement in body:
+    """The statements of a body in their order, those inside `if`, `try` and `with` included."""
+    pending = body[::-1]
+    while pending:
+        statement = pending.pop()
         yield statement
         if isinstance(statement, (ast.If, ast.Try, ast.With)):
-            yield from statements(statement.body)
-            yield from statements(getattr(statement, "orelse", []))
-            for handler in getattr(statement, "handlers", []):
-                yield from statements(handler.body)
+            pending.extend(inner_statements(statement)[::-1])
+
+
+def inner_statements(statement: ast.stmt) -> list[ast.stmt]:
+    """The statements that stand directly inside another one, in their order."""
+    blocks: list[ast.AST] = [statement, *getattr(statement, "handlers", []), *getattr(statement, "cases", [])]
+    inner = [each for block in blocks for each in getattr(block, "body", [])]
+    return [*inner, *getattr(statement, "orelse", []), *getattr(statement, "finalbody", [])]
+
+
+def _parsed(text: str) -> ast.Module:
+    """The syntax tree; what Python merely warns of is for those who run the module."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
 
 
 def dotted_name(node: ast.expr) -> str | None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 import json
+import marshal
 import os
-import py_compile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.util import cache_from_source
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
 from oneiric_compiler.diagnostics import Diagnostics, Source, Span
@@ -24,6 +24,8 @@ from oneiric_compiler.read import Project, read
 from oneiric_compiler.report import render_report
 
 _ORDER = ("__init__.py", "explain.json", "tenants.jsonl", "wiring.py")
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What a report that somebody edited may lead to."""
 
 
 def write(outputs: Outputs, diagnostics: Diagnostics) -> bool:
@@ -33,6 +35,9 @@ def write(outputs: Outputs, diagnostics: Diagnostics) -> bool:
         for folder, files in outputs.profiles.values()
         for name, data in {"__init__.py": b"", **files}.items()
     }
+    for folder, files in outputs.profiles.values():
+        cached = cache_from_source(outputs.root / folder / "wiring.py")
+        wanted[Path(cached)] = _bytecode(files["wiring.py"], f"{folder}/wiring.py")
     staged: dict[Path, str] = {}
     place = Path()
     try:
@@ -43,9 +48,7 @@ def write(outputs: Outputs, diagnostics: Diagnostics) -> bool:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if not _holds(path, data):
                 staged[place] = _stage(path, data)
-        for place in [Path(folder, "wiring.py") for folder, _ in outputs.profiles.values()]:
-            _compile_bytecode(staged.get(place, outputs.root / place), outputs.root / place, place)
-        for place in sorted(staged, key=lambda each: _ORDER.index(each.name)):
+        for place in sorted(staged, key=_position):
             os.replace(staged[place], outputs.root / place)
             del staged[place]
         for place in [Path(folder, "tenants.jsonl") for folder, _ in outputs.profiles.values()]:
@@ -111,7 +114,7 @@ def _agree(found: Mapping[str, bytes | None]) -> bool:
         if report["format"] != FORMAT or render_report(report).encode() != found["explain.json"]:
             return False
         files = {name: text.encode() for name, text in emit(report).items()}
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except _UNREADABLE:
         return False
     return all(files.get(name) == found[name] for name in _ORDER[2:])
 
@@ -124,9 +127,14 @@ def _recorded(project: Project) -> Project:
     try:
         report = json.loads(_read(project.root / output / "explain.json") or b"{}")
         environ.update({str(name): str(text) for name, text in report["inputs"]["environment"].items()})
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except _UNREADABLE:
         return replace(project, environ=environ)
     return replace(project, environ=environ)
+
+
+def _position(place: Path) -> int:
+    """When a file is moved to its place: bytecode first, since until its source is there its hash does not match."""
+    return _ORDER.index(place.name) if place.name in _ORDER else -1
 
 
 def _holds(path: Path, data: bytes) -> bool:
@@ -156,13 +164,7 @@ def _stage(path: Path, data: bytes) -> str:
     return temporary
 
 
-def _compile_bytecode(source: str | Path, path: Path, shown: Path) -> None:
-    """Bytecode for `path`, of what is about to stand there: until it does, the hash in it does not match."""
-    py_compile.compile(
-        str(source),
-        cfile=cache_from_source(path),
-        dfile=shown.as_posix(),
-        doraise=True,
-        invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,
-        quiet=1,
-    )
+def _bytecode(source: bytes, shown: str) -> bytes:
+    """The content of a checked-hash .pyc (PEP 552). `py_compile` would leave half of one on a full disk."""
+    code = compile(source, shown, "exec", dont_inherit=True)
+    return MAGIC_NUMBER + (0b11).to_bytes(4, "little") + source_hash(source) + marshal.dumps(code)

@@ -14,11 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_project import compiled, make, outputs_of, set_fee, state, told
-
 from oneiric_compiler.diagnostics import Diagnostics
 from oneiric_compiler.pipeline import Outputs
 from oneiric_compiler.write import write
+from small_project import compiled, make, outputs_of, set_fee, state, told
 
 ROUNDS = int(os.environ.get("ONEIRIC_CRASH_ROUNDS", "30"))
 STEPS = ("mkstemp", "fsync", "replace", "unlink")

@@ -40,6 +40,28 @@ class Adapters(Domain):
         from decorator_names.c import make
         return make()
 
+    if TYPE_CHECKING:
+        from decorator_names.d import D
+
+    @bind("adapter:d", "e51c9e1b",
+          provider="p",
+          port="decorator_names.d:D")
+    def d(self) -> D:
+        """p: the only candidate"""
+        from decorator_names.d import D
+        return D()
+
+    if TYPE_CHECKING:
+        from decorator_names.d import D
+
+    @bind("adapter:d2", "e51c9e1b",
+          provider="p",
+          port="decorator_names.d:D")
+    def d2(self) -> D:
+        """p: the only candidate"""
+        from decorator_names.d import D
+        return D()
+
 
 class Wiring(BaseWiring, app="decorator_names", profile="default"):
     adapters: Adapters

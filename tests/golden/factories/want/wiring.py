@@ -24,13 +24,9 @@ class Adapters(Domain):
             size=2,
         )
 
-    if TYPE_CHECKING:
-        from collections.abc import Callable
-
-    @bind("adapter:callable", "4c4c9c54",
-          provider="p",
-          port="collections.abc:Callable")
-    def callable(self) -> Callable:
+    @bind("adapter:callable", "58f93488",
+          provider="p")
+    def callable(self) -> object:
         """p: the only candidate"""
         from factories.parts import make_callable
         return make_callable()

@@ -22,24 +22,16 @@ class Adapters(Domain):
         from generics.parts import ClosedStore
         return ClosedStore()
 
-    if TYPE_CHECKING:
-        from generics.parts import Store
-
-    @bind("adapter:made", "57a8b9b7",
-          provider="p",
-          port="generics.parts:Store")
-    def made(self) -> Store:
+    @bind("adapter:made", "ffe725f3",
+          provider="p")
+    def made(self) -> object:
         """p: the only candidate"""
         from generics.parts import make
         return make()
 
-    if TYPE_CHECKING:
-        from generics.parts import OpenStore
-
-    @bind("adapter:open", "c53300c0",
-          provider="p",
-          port="generics.parts:OpenStore")
-    def open(self) -> OpenStore:
+    @bind("adapter:open", "d3868e55",
+          provider="p")
+    def open(self) -> object:
         """p: the only candidate"""
         from generics.parts import OpenStore
         return OpenStore()

@@ -72,7 +72,7 @@ class Adapters(Domain):
     @bind("adapter:Wiring", "22ea65cf",
           provider="p",
           port="key_names.parts:C12")
-    def Wiring(self) -> C12:
+    def Wiring_(self) -> C12:
         """p: the only candidate"""
         from key_names.parts import C12
         return C12()
@@ -83,7 +83,7 @@ class Adapters(Domain):
     @bind("adapter:bind", "4254401f",
           provider="p",
           port="key_names.parts:C13")
-    def bind(self) -> C13:
+    def bind_(self) -> C13:
         """p: the only candidate"""
         from key_names.parts import C13
         return C13()
@@ -153,6 +153,9 @@ class Adapters(Domain):
         """x-y: the only candidate"""
         from key_names.parts import C1
         return C1()
+
+    if TYPE_CHECKING:
+        from builtins import object as object_portless
 
     @bind("adapter:portless", "d6fc4064",
           provider="p")

@@ -23,7 +23,7 @@ class Adapters(Domain):
         from types_collections.parts import Colour, P
         return P(
             bare=[1, "two"],
-            counts={"b": 1, "a": 2},
+            counts={"a": 2, "b": 1},
             empty=[],
             empty_set=set([]),
             frozen=frozenset([Colour.red, Colour.blue]),

@@ -1,0 +1,45 @@
+# Recipes for development; `just --list` names them. They use the environment that is active.
+
+default:
+    @just --list
+
+# the tests, as README.md runs them
+test *arguments:
+    pytest {{arguments}}
+
+# style, and the one-way street between the packages
+lint:
+    ruff check
+    ruff format --check
+    lint-imports
+
+types:
+    mypy
+    pyright
+
+# are the committed outputs what the settings say?
+check:
+    oneiric compile --check --strict
+
+# the unit tests on every other supported interpreter that is present, and their outputs compared
+versions:
+    python tests/determinism/environments.py test
+
+# what is generated from the code: schemas of the built-ins' settings, the page of diagnostics
+schemas:
+    python -m oneiric_compiler.settings_schema schemas/settings
+    python -m oneiric_compiler.catalogue_page > docs/diagnostics.md
+
+bench *arguments:
+    python -m benchmarks {{arguments}}
+
+# a compile killed at random moments, many times
+crash rounds="1000":
+    ONEIRIC_CRASH_ROUNDS={{rounds}} pytest -s tests/write/test_write_crash.py
+
+demo:
+    oneiric demo
+
+# everything that a change has to pass, in an environment of its own
+ci:
+    .ci/run

@@ -1,0 +1,6 @@
+from oneiric import component
+
+
+@component("adapter", "broken", provider="p"
+class A:
+    pass

@@ -1,0 +1,26 @@
+from oneiric import component
+
+
+@component("adapter", "mail", provider="smtp", capabilities=('html',), python_version='>=3.13')
+class Smtp:
+    pass
+
+
+@component("adapter", "mail", provider="mac", os_platform='darwin')
+class Mac:
+    pass
+
+
+@component("adapter", "mail", provider="plain")
+class Plain:
+    pass
+
+
+@component("adapter", "fax", provider="new")
+class New:
+    pass
+
+
+@component("adapter", "fax", provider="mac", os_platform=('darwin', 'windows'))
+class MacSms:
+    pass

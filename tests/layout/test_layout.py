@@ -1,0 +1,179 @@
+"""The shape of the checkout: folders, the one-way street, no stray module, nothing of a machine."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FOLDERS = {
+    "compiler",
+    "runtime",
+    "schemas",
+    "templates",
+    "settings",
+    "generated",
+    "tests",
+    "benchmarks",
+    "docs",
+    "shop",
+    ".ci",
+}
+FILES = {
+    "pyproject.toml",
+    "justfile",
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "constraints.txt",
+    ".gitignore",
+    ".gitattributes",
+}
+ENTRIES = {
+    "oneiric",
+    "oneiric_compiler",
+    "oneiric_compiler.cli",
+    "oneiric_compiler.catalogue_page",
+    "oneiric_compiler.settings_schema",
+    "oneiric.testing.contracts",
+    "oneiric.testing.fixture",
+}
+"""What is imported or run from outside: the packages, the command, `python -m` tools, the pytest plugin, contracts."""
+
+MACHINE = re.compile(
+    rb"/(home|Users|root|work|opt|tmp/w)/[A-Za-z0-9_.-]+|[A-Za-z]:\\\\Users|(index-url|find-links|trusted-host)\s*[= ]"
+    rb"|file:///[a-z]+/|https?://(localhost|[a-z0-9.-]*\.(internal|local|corp|lan))[:/][^\s'\"]*simple"
+)
+
+
+def committed() -> list[str]:
+    """The files that are, or would be, committed."""
+    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    done = subprocess.run(git, cwd=CHECKOUT, capture_output=True, timeout=60, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [name for name in done.stdout.decode().split("\0") if name and (CHECKOUT / name).is_file()]
+
+
+def modules() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for root in ("compiler", "runtime"):
+        for path in (CHECKOUT / root).rglob("*.py"):
+            parts = path.relative_to(CHECKOUT / root).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def named(path: Path, known: dict[str, Path]) -> set[str]:
+    """Modules that a file imports anywhere in it, or names in a text such as `module:Class`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value.partition(":")[0])
+    return {
+        ".".join(parts[:n]) for parts in (each.split(".") for each in found) for n in range(1, len(parts) + 1)
+    } & set(known)
+
+
+def built_ins(known: dict[str, Path]) -> set[str]:
+    """Modules that the compiler reads `@component` from: a wiring imports them."""
+    return {
+        name
+        for name, path in known.items()
+        if name.startswith("oneiric.adapters.") and "@component" in path.read_text()
+    }
+
+
+def test_top_level_folders_and_files_are_those_of_the_design() -> None:
+    names = committed()
+    assert {name.partition("/")[0] for name in names if "/" in name} <= FOLDERS
+    assert {name for name in names if "/" not in name} <= FILES
+
+
+def test_every_module_is_reached() -> None:
+    known = modules()
+    pending = list(ENTRIES | built_ins(known))
+    reached: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name not in reached:
+            reached.add(name)
+            pending.extend(named(known[name], known))
+    assert set(known) - reached == set()
+
+
+def test_entries_are_there() -> None:
+    assert set(modules()) >= ENTRIES
+
+
+def test_source_roots_hold_one_package_each() -> None:
+    assert [path.name for path in (CHECKOUT / "compiler").iterdir() if path.name != "__pycache__"] == [
+        "oneiric_compiler"
+    ]
+    assert [path.name for path in (CHECKOUT / "runtime").iterdir() if path.name != "__pycache__"] == ["oneiric"]
+
+
+def test_nothing_committed_names_a_machine() -> None:
+    found = {
+        name: match[0]
+        for name in committed()
+        if name != Path(__file__).relative_to(CHECKOUT).as_posix()
+        and (match := MACHINE.search((CHECKOUT / name).read_bytes()))
+    }
+    assert found == {}
+
+
+def test_nothing_committed_is_a_build_product() -> None:
+    assert [name for name in committed() if re.search(r"\.(pyc|whl|gz|so|egg-info|db|sqlite)$|__pycache__", name)] == []
+
+
+def test_the_runtime_never_imports_the_compiler() -> None:
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--no-cache"],
+        cwd=CHECKOUT,
+        env={**os.environ, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 kept, 0 broken" in done.stdout
+
+
+def test_the_contract_notices_a_breach() -> None:
+    """The linter sees what it is to see: the compiler does import the runtime."""
+    known = modules()
+    assert any("oneiric" in named(path, known) for name, path in known.items() if name.startswith("oneiric_compiler"))
+    assert not [
+        name for name in known if name.split(".")[0] == "oneiric" and "oneiric_compiler" in imports(known[name])
+    ]
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names that a file imports."""
+    nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return {name.partition(".")[0] for name in plain | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}}
+
+
+def test_every_dependency_is_pinned() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    extras = [text for texts in project["optional-dependencies"].values() for text in texts]
+    wanted = {re.split(r"[\[<>=!~ ;]", text)[0].lower() for text in (*project["dependencies"], *extras)} - {"oneiric"}
+    lines = [line for line in (CHECKOUT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    pinned = dict(line.split("==") for line in lines)
+    assert wanted <= set(pinned)
+    assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in pinned.values())

@@ -1,0 +1,127 @@
+"""Schemas: the report's fits every report there is, and those of built-in providers are made from their signatures."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from jsonschema import Draft202012Validator
+from oneiric_compiler.annotations import Choice, Enumeration, Many, Scalar, Unchecked
+from oneiric_compiler.model import Filter, Rule
+from oneiric_compiler.settings_schema import settings_schemas, value_schema, write_settings_schemas
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((CHECKOUT / "schemas/explain.schema.json").read_text())
+GOLDEN = list((CHECKOUT / "tests/golden").glob("*/want/**/explain.json"))
+REPORTS = sorted([*GOLDEN, *(CHECKOUT / "generated").rglob("explain.json")])
+
+
+def problems(report: Any) -> list[str]:
+    return [f"{error.json_path}: {error.message[:200]}" for error in Draft202012Validator(SCHEMA).iter_errors(report)]
+
+
+@pytest.mark.parametrize("path", sorted((CHECKOUT / "schemas").rglob("*.json")), ids=lambda path: path.name)
+def test_every_schema_is_one(path: Path) -> None:
+    schema = json.loads(path.read_text())
+    Draft202012Validator.check_schema(schema)
+    assert schema["$id"] == path.relative_to(CHECKOUT / "schemas").as_posix()
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.relative_to(CHECKOUT).as_posix())
+def test_every_report_fits(path: Path) -> None:
+    assert problems(json.loads(path.read_text())) == []
+
+
+def test_the_codes_are_those_of_the_compiler() -> None:
+    assert set(SCHEMA["$defs"]["rule"]["enum"]) == set(get_args(Rule))
+    assert set(SCHEMA["$defs"]["filter"]["enum"]) == {*get_args(Filter), "allowlist", "trust"}
+
+
+@pytest.fixture
+def report() -> Any:
+    return copy.deepcopy(json.loads((CHECKOUT / "generated/explain.json").read_text()))
+
+
+def test_unknown_fields_are_allowed(report: Any) -> None:
+    binding = report["bindings"]["adapter:cache"]
+    for node in (report, report["inputs"], binding, binding["candidates"][0]):
+        node["from_a_later_release"] = {"any": "thing"}
+    assert problems(report) == []
+
+
+def test_masked_values_and_wins_if_are_allowed(report: Any) -> None:
+    binding = report["bindings"]["adapter:cache"]
+    binding["settings"] = {"url": {"masked": True, "from": "settings/adapters.yml#/provider_settings/x/url"}}
+    edit = {"at": "settings/adapters.yml#/selections/cache", "set": "memory"}
+    loser = {
+        **binding["candidates"][0],
+        "won": False,
+        "lost_by": "selection",
+        "compared": ["a", "b"],
+        "wins_if": [[edit]],
+    }
+    binding["candidates"].append(loser)
+    assert problems(report) == []
+
+
+BROKEN = {
+    "another format": lambda r, b: r.update(format="oneiric.explain/2"),
+    "no profile": lambda r, b: r.pop("profile"),
+    "an unknown rule": lambda r, b: b.update(decided_by="luck"),
+    "a factory that is none": lambda r, b: b.update(factory="MemoryCache"),
+    "two winners": lambda r, b: b["candidates"].append(b["candidates"][0]),
+    "no winner": lambda r, b: b["candidates"][0].update(won=False, lost_by="priority"),
+    "a loser without a rule": lambda r, b: b["candidates"].append({**b["candidates"][0], "won": False}),
+    "a winner that lost": lambda r, b: b["candidates"][0].update(lost_by="priority"),
+    "a setting of two kinds": lambda r, b: b.update(settings={"a": {"value": 1, "ref": "${A}", "from": "x"}}),
+    "a setting of nowhere": lambda r, b: b.update(settings={"a": {"value": 1}}),
+    "a need that is no key": lambda r, b: b.update(needs={"a": "cache"}),
+    "bounds": lambda r, b: b["candidates"][0].update(stack_level=101),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_no_report_is_refused(report: Any, name: str) -> None:
+    BROKEN[name](report, report["bindings"]["adapter:cache"])
+    assert problems(report)
+
+
+def test_the_schemas_of_provider_settings_are_in_step_with_the_signatures() -> None:
+    folder = CHECKOUT / "schemas/settings"
+    found = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.json")}
+    assert found == settings_schemas(), "run `just schemas`"
+
+
+def test_writing_them_removes_those_of_providers_that_are_no_more(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/gone.schema.json").write_text("{}")
+    write_settings_schemas(tmp_path)
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.json")} == set(settings_schemas())
+
+
+@pytest.mark.parametrize(
+    ("type", "good", "bad"),
+    [
+        (Scalar("int"), [1, "${PORT}", "${PORT:-1}"], ["1", 1.5, None, True]),
+        (Scalar("bool"), [True, "${FLAG}"], ["true", 1]),
+        (Scalar("str"), ["", "${A}-x"], [1, None]),
+        (Scalar("Secret"), ["${ONEIRIC_SECRET_A}"], ["hunter2", 1]),
+        (Choice(("json", "directory")), ["json", "${FORMAT}"], ["xml"]),
+        (Enumeration("m:Color", ("red",)), ["red"], ["blue"]),
+        (Many("list", Scalar("int")), [[], [1, "${A}"]], [1, ["x"]]),
+        (Many("dict", Scalar("str")), [{}, {"a": "b"}], [[], {"a": 1}]),
+        (Unchecked("Callable[[], int]"), [1, "x", None, {}], []),
+    ],
+    ids=str,
+)
+def test_a_schema_takes_what_the_compiler_takes(type: Any, good: list[Any], bad: list[Any]) -> None:
+    schema = {
+        **value_schema(type),
+        "$defs": {"reference": json.loads(next(iter(settings_schemas().values())))["$defs"]["reference"]},
+    }
+    validator = Draft202012Validator(schema)
+    assert [value for value in good if not validator.is_valid(value)] == []
+    assert [value for value in bad if validator.is_valid(value)] == []
