@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from generated.wiring import Wiring
 from oneiric import Runtime
+
+from generated.wiring import Wiring
 
 
 async def main() -> None:

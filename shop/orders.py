@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from oneiric import component
 from oneiric.adapters.cache import Cache
 from oneiric.adapters.database import Database
+
 from shop.ports import Notifier, Payments, Pricing, Receipts, Shipping, Tax, Warehouse
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oneiric import Secret, component
+
 from shop.ports import PaymentRefused
 
 

@@ -78,8 +78,8 @@ class _Builder:
     diagnostics: Diagnostics
     allowed: tuple[str, ...] = ()
     incomplete: bool = False
-    base: dict[Key, tuple[Candidate, ...]] = field(default_factory=dict)
-    _signatures: dict[str, Signature] = field(default_factory=dict)
+    base: dict[Key, tuple[Candidate, ...]] = field(default_factory=dict[Key, tuple[Candidate, ...]])
+    _signatures: dict[str, Signature] = field(default_factory=dict[str, Signature])
 
     def read_modules(self, package: str, source: str) -> None:
         for module in self.sources.walk(package):

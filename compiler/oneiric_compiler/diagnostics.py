@@ -70,7 +70,7 @@ class Diagnostics:
     """Collects what is found, each finding once, whatever order it is found in."""
 
     strict: bool = False
-    _found: dict[tuple[object, ...], Diagnostic] = field(default_factory=dict)
+    _found: dict[tuple[object, ...], Diagnostic] = field(default_factory=dict[tuple[object, ...], Diagnostic])
 
     def add(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from oneiric_compiler.diagnostics import Diagnostics, Place, Span, did_you_mean
 from oneiric_compiler.documents import Document, Value
@@ -50,7 +50,8 @@ def _is_component(sources: Sources, module: Module, decorator: ast.expr) -> bool
     name = dotted_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
     if name is None:
         return False
-    if name.partition(".")[0] not in module.imports | module.definitions:
+    head = name.partition(".")[0]
+    if head not in module.imports and head not in module.definitions:
         return any(f"{star}.{name}" in _DECORATORS for star in module.stars)
     found = sources.resolve_in(module, name)
     return (found.qualified if isinstance(found, Symbol) else found) in _DECORATORS
@@ -69,7 +70,9 @@ def _declaration(
     fields: dict[str, Any] = {name: value for name, (value, _) in arguments.items()}
     document = Document(module.source)
     at = module.span(call)
-    document.spans = {(): (at, at)} | {(name,): (span, span) for name, (_, span) in arguments.items()}
+    names = {each.arg: module.keyword_span(each) for each in call.keywords if each.arg}
+    document.spans = {(): (at, at)}
+    document.spans |= {(name,): (names.get(name, span), span) for name, (_, span) in arguments.items()}
     domain = fields.pop("domain", None)
     if domain not in domains:
         message = "`domain` is missing" if domain is None else f"`{domain}` is no domain"
@@ -122,11 +125,18 @@ def _literal(node: ast.expr) -> Any:
         return _NOT_LITERAL
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Value:
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _plain(item) for key, item in value.items()}
+        return [_plain(item) for item in cast("Iterable[object]", value)]
+    if isinstance(value, dict):
+        mapping = cast("dict[object, object]", value)
+        return {_text(key): _plain(item) for key, item in mapping.items()}
     if isinstance(value, (str, int, float, type(None))):
         return value
     raise ValueError(value)
+
+
+def _text(key: object) -> str:
+    if isinstance(key, str):
+        return key
+    raise ValueError(key)

@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 
+from oneiric_compiler.documents import Value
 from oneiric_compiler.link import WIRING_NAMES, attribute_name
 from oneiric_compiler.report import Report
 from oneiric_compiler.resources import templates
@@ -70,7 +71,7 @@ def _domain(sections: Mapping[str, str], name: str, class_name: str, bindings: M
     promised = {key: found for key, binding in bindings.items() if (found := _promised(binding))}
     names = Counter(reference.rpartition(":")[2] for reference in set(promised.values()))
     taken = WIRING_NAMES | {attribute_name(key.partition(":")[2]) for key in bindings} | {class_name}
-    blocks = []
+    blocks: list[str] = []
     for key, binding in bindings.items():
         short = promised[key].rpartition(":")[2] if key in promised else "object"
         alias = f"{short}_{attribute_name(key.partition(':')[2])}"
@@ -167,7 +168,7 @@ class _Body:
     """Writes expressions as Python and remembers what they import."""
 
     sections: Mapping[str, str]
-    _names: dict[str, str] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict[str, str])
 
     def imported(self, reference: str) -> str:
         """The local name of `module:name` in the block."""
@@ -240,7 +241,7 @@ class _Body:
         return self.expression({**part, "reveal": True} if "secret" in part else part)
 
 
-def _literal(value: Any) -> str:
+def _literal(value: Value) -> str:
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, list):

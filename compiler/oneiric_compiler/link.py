@@ -91,8 +91,8 @@ class _Ports:
 
     sources: Sources
     diagnostics: Diagnostics
-    _found: dict[str, Symbol | None] = field(default_factory=dict)
-    _checked: set[tuple[str, str]] = field(default_factory=set)
+    _found: dict[str, Symbol | None] = field(default_factory=dict[str, Symbol | None])
+    _checked: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def check(self, scope: Scope) -> None:
         for key in sorted(scope.known_keys()):
@@ -137,7 +137,8 @@ class _Linker:
     ports: _Ports
     incomplete: bool
     diagnostics: Diagnostics
-    bindings: dict[Key, Binding] = field(default_factory=dict)
+    bindings: dict[Key, Binding] = field(default_factory=dict[Key, Binding])
+    unserved: list[tuple[Decision, Stated[str]]] = field(default_factory=list[tuple[Decision, Stated[str]]])
 
     def bind(self, keys: Iterable[Key]) -> None:
         """Binds the keys and all that they need."""
@@ -152,6 +153,7 @@ class _Linker:
                 self.bindings[key] = self.binding(decision)
                 pending.extend(sorted(self.bindings[key].edges))
         self.bindings = dict(sorted(self.bindings.items()))
+        self.tell_unserved(self.bindings)
 
     def binding(self, decision: Decision) -> Binding:
         winner = decision.winner
@@ -180,21 +182,28 @@ class _Linker:
             keys = [Key(domain, name)] if Key(domain, name) in known else []
         else:
             keys = [key for key in sorted(known) if key.name == need]
-        path = f"{decision.key} ({decision.winner.provider}) needs {need}"
         if len(keys) == 1:
             return keys[0]
         if keys:
+            message = f"{decision.key} ({decision.winner.provider}) needs {need}, which several domains have"
             help = "write " + " or ".join(f"`{key}`" for key in keys)
-            self.diagnostics.add("ONE403", f"{path}, which several domains have", stated.place, help=help)
-        elif not self.incomplete:
-            near = nearest(need, map(str, known))
-            help = f"did you mean `{near}`?" if near else f"declare a component for {need}"
-            edges = {key: binding.edges for key, binding in self.bindings.items()}
+            self.diagnostics.add("ONE403", message, stated.place, help=help)
+        else:
+            self.unserved.append((decision, stated))
+        return None
+
+    def tell_unserved(self, bindings: Mapping[Key, Binding]) -> None:
+        """Reports the needs that nothing serves, and by way of which keys they are needed."""
+        edges = {key: binding.edges for key, binding in bindings.items()} if self.unserved else {}
+        for decision, stated in self.unserved if not self.incomplete else ():
+            near = nearest(stated.value, map(str, self.decisions))
+            help = f"did you mean `{near}`?" if near else f"declare a component for {stated.value}"
             above = path_to(decision.key, edges)
             if len(above) > 1:
                 help += f" (needed by way of {' -> '.join(map(str, above))})"
-            self.diagnostics.add("ONE401", f"{path}, which nothing serves", stated.place, help=help)
-        return None
+            message = f"{decision.key} ({decision.winner.provider}) needs {stated.value}, which nothing serves"
+            self.diagnostics.add("ONE401", message, stated.place, help=help)
+        self.unserved.clear()
 
     def _check_needs(self, winner: Candidate, settings: Mapping[str, Setting]) -> None:
         signature = winner.signature
@@ -210,7 +219,7 @@ class _Linker:
                 self.diagnostics.add("ONE404", message, settings[name].stated.place, help=help, related=related)
 
     def _check_complete(self, decision: Decision, settings: Mapping[str, Setting]) -> None:
-        if self.scope.settings.incomplete:
+        if self.scope.settings.unsettled:
             return
         winner, broken = decision.winner, self.settings.broken
         parameters = winner.signature.parameters or {}
@@ -234,14 +243,13 @@ class _Linker:
         self.diagnostics.add("ONE402", f"a cycle of needs: {chain}", place, help=help, related=related)
 
 
-def _check_attributes(bindings: Iterable[Key], diagnostics: Diagnostics) -> None:
+def _check_attributes(bindings: Mapping[Key, Binding], diagnostics: Diagnostics) -> None:
     taken: dict[tuple[str, str], Key] = {}
-    keyed = dict(bindings) if isinstance(bindings, Mapping) else {}
     for key in bindings:
         name = attribute_name(key.name)
         first = taken.setdefault((key.domain, name), key)
         if first != key:
-            places = [keyed[each].decision.winner.place for each in (key, first)]
+            places = [bindings[each].decision.winner.place for each in (key, first)]
             message = f"{first} and {key} would both be the attribute `{name}`"
             help, related = "rename one of the keys", [(f"{first} is declared here", places[1])]
             diagnostics.add("ONE413", message, places[0], help=help, related=related)
@@ -265,6 +273,7 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
             for port in (base.ports.of(base.scope, key), base.ports.of(scope, key)):
                 if port:
                     base.ports.fit(decision.winner, port)
+    linker.tell_unserved({**base.bindings, **own} if linker.unserved else {})
     if any(binding.edges != base.bindings[key].edges for key, binding in own.items()):
         linker.check_needs_graph(own, {**base.bindings, **own})
     return own

@@ -76,12 +76,12 @@ class Declaration:
 class Section:
     """What one layer says of one domain."""
 
-    selections: dict[str, Stated[str]] = field(default_factory=dict)
-    requires: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict)
-    ports: dict[str, Stated[str]] = field(default_factory=dict)
-    components: list[Declaration] = field(default_factory=list)
-    provider_settings: dict[str, dict[str, Stated[Value]]] = field(default_factory=dict)
-    setting_places: dict[str, Place] = field(default_factory=dict)
+    selections: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
+    requires: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
+    ports: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
+    components: list[Declaration] = field(default_factory=list[Declaration])
+    provider_settings: dict[str, dict[str, Stated[Value]]] = field(default_factory=dict[str, dict[str, Stated[Value]]])
+    setting_places: dict[str, Place] = field(default_factory=dict[str, Place])
 
 
 Layer: TypeAlias = dict[str, Section]
@@ -91,8 +91,8 @@ Layer: TypeAlias = dict[str, Section]
 class Overrides:
     """An operator's swaps: for the base, and per tenant."""
 
-    base: Mapping[Key, Stated[str]] = field(default_factory=dict)
-    tenants: Mapping[str, Mapping[Key, Stated[str]]] = field(default_factory=dict)
+    base: Mapping[Key, Stated[str]] = field(default_factory=dict[Key, Stated[str]])
+    tenants: Mapping[str, Mapping[Key, Stated[str]]] = field(default_factory=dict[str, Mapping[Key, Stated[str]]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class App:
     plugins: tuple[Stated[str], ...] = ()
     allow: tuple[str, ...] = ()
     source_roots: tuple[str, ...] = (".", "src")
-    stack_order: Mapping[str, Stated[int]] = field(default_factory=dict)
+    stack_order: Mapping[str, Stated[int]] = field(default_factory=dict[str, Stated[int]])
     profiles: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     python: str | None = None
@@ -117,7 +117,10 @@ class App:
 
 @dataclass(slots=True)
 class Settings:
-    """All settings files, read and shaped; `incomplete` when some of it could not be understood."""
+    """All settings files, read and shaped.
+
+    Where some of it could not be understood, it is `unsettled`; `incomplete` when candidates may be missing for that.
+    """
 
     app: App
     base: Layer
@@ -127,6 +130,7 @@ class Settings:
     files: dict[str, tuple[str, ...]]
     environment: dict[str, str]
     incomplete: bool = False
+    unsettled: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

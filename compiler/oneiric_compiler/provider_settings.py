@@ -24,9 +24,9 @@ class ProviderSettings:
     scope: Scope
     diagnostics: Diagnostics
     below: ProviderSettings | None = None
-    broken: dict[tuple[Key, str], set[str]] = field(default_factory=dict)
-    _by_provider: dict[tuple[str, str], list[Candidate]] = field(default_factory=dict)
-    _converted: dict[tuple[int, int], Converted | None] = field(default_factory=dict)
+    broken: dict[tuple[Key, str], set[str]] = field(default_factory=dict[tuple[Key, str], set[str]])
+    _by_provider: dict[tuple[str, str], list[Candidate]] = field(default_factory=dict[tuple[str, str], list[Candidate]])
+    _converted: dict[tuple[int, int], Converted | None] = field(default_factory=dict[tuple[int, int], Converted | None])
 
     def of(self, candidate: Candidate) -> dict[str, Setting]:
         """The candidate's settings by parameter, sorted; what does not fit is reported and left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from oneiric_compiler.schema import conform
 
 T = TypeVar("T")
 _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
+_NO_CANDIDATES = frozenset(("selections", "requires", "ports", "provider_settings"))
 _HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output"))
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -48,6 +49,7 @@ def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
     if document is None:
         return None
     app = reader.app(document)
+    reader.incomplete = False
     present = reader.present(app, told=not document.broken)
     base = {
         domain: reader.section(found, domain)
@@ -65,7 +67,7 @@ def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
     environment = reader.environment()
     if document.value is None or not {path[0] for path in document.unread} <= _HARMLESS:
         return None
-    return Settings(app, base, profiles, tenants, overrides, files, environment, reader.incomplete)
+    return Settings(app, base, profiles, tenants, overrides, files, environment, reader.incomplete, reader.unsettled)
 
 
 def parse_stack_order(text: str) -> dict[str, int] | None:
@@ -80,20 +82,35 @@ class _Reader:
         self.project, self.diagnostics = project, diagnostics
         self.files: list[str] = []
         self.incomplete = False
+        self.unsettled = False
         self.knows_domains = True
 
-    def document(self, name: str, schema: str) -> Document | None:
-        """The file with only what fits its schema in it."""
+    def document(self, name: str, schema: str, sections: Collection[str] = ()) -> Document | None:
+        """The file with only what fits its schema in it; of an overlay, only what stands under its `sections`."""
         shown = f"settings/{name}"
         document = read_document(self.project.settings / name, shown, self.diagnostics)
         if document is None:
-            self.incomplete = True
+            self.incomplete = self.unsettled = True
             return None
         self.files.append(shown)
+        if schema == "overlay":
+            self._drop_unknown(document, sections)
         if document.value is not None or not document.broken:
             document.value = conform(document, schema, self.diagnostics)
-        self.incomplete = self.incomplete or document.broken
+        self.unsettled = self.unsettled or document.broken
+        self.incomplete = self.incomplete or _lacks_candidates(document, 1 if schema == "overlay" else 0)
         return document
+
+    def _drop_unknown(self, document: Document, sections: Collection[str]) -> None:
+        if not isinstance(document.value, dict):
+            return
+        for section in document.value.keys() - set(sections):
+            document.unread.add((section,))
+            if self.knows_domains:
+                document.broken = True
+                message, place = f"`{section}` is no domain's section", document.place(section, of_key=True)
+                self.diagnostics.add("ONE110", message, place, help=did_you_mean(section, sections))
+        document.value = {name: value for name, value in document.value.items() if name in sections}
 
     def app(self, document: Document) -> App:
         self.knows_domains = not document.broken
@@ -123,7 +140,7 @@ class _Reader:
         if order is None:
             help = "write `name:priority,…`, each name once, with priorities from -1000 to 1000"
             self.diagnostics.add("ONE118", "ONEIRIC_STACK_ORDER cannot be read", place, help=help)
-            self.incomplete = True
+            self.unsettled = True
         return {name: Stated(rank, place) for name, rank in (order or {}).items()}
 
     def environment(self) -> dict[str, str]:
@@ -156,16 +173,12 @@ class _Reader:
         return section
 
     def overlay(self, name: str, app: App) -> Layer:
-        document = self.document(name, "overlay")
-        if document is None or not isinstance(document.value, dict):
-            return {}
         domains = {section: domain for domain, section in app.sections.items()}
-        for section in document.value.keys() - domains.keys() if self.knows_domains else ():
-            message, place = f"`{section}` is no domain's section", document.place(section, of_key=True)
-            self.diagnostics.add("ONE110", message, place, help=did_you_mean(section, domains))
-            self.incomplete = True
-        known = (section for section in document.value if section in domains)
-        return {domains[section]: self.section(document, domains[section], section) for section in known}
+        document = self.document(name, "overlay", domains)
+        if document is None:
+            return {}
+        sections = _mapping(document.value)
+        return {domains[section]: self.section(document, domains[section], section) for section in sections}
 
     def listed_profiles(self, app: App, document: Document) -> list[str]:
         found = set(self._names("profiles"))
@@ -175,7 +188,6 @@ class _Reader:
                 message = f"profile `{name}` has no file settings/profiles/{name}.yml"
                 help = did_you_mean(name, found, "write the file or remove the profile from the list")
                 self.diagnostics.add("ONE116", message, place, help=help)
-                self.incomplete = True
         for name in sorted(found - set(app.profiles)) if not document.broken else ():
             shown = f"settings/profiles/{name}.yml"
             help = f"add `{name}` to `profiles` in settings/app.yml to compile it"
@@ -190,7 +202,6 @@ class _Reader:
             return True
         message, help = f"a tenant cannot be called `{name}`", "letters, digits and `_`, no digit first"
         self.diagnostics.add("ONE114", message, Span(Source(shown, "")), help=help)
-        self.incomplete = True
         return False
 
     def _names(self, folder: str) -> list[str]:
@@ -222,8 +233,9 @@ class _Reader:
     def _expected(self, file: Path, folder: str, expected: bool, known: Iterable[str] = ()) -> bool:
         if expected:
             return True
-        near = f"{file.stem}.yml" if file.suffix == ".yaml" else nearest(file.name, known)
-        help = f"did you mean `{near}`?" if near else f"list `{file.stem}` under `domains` in settings/app.yml"
+        stems = (name.removesuffix(".yml") for name in known)
+        near = file.stem if file.suffix == ".yaml" else nearest(file.stem, stems)
+        help = f"did you mean `{near}.yml`?" if near else f"list `{file.stem}` under `domains` in settings/app.yml"
         span = Span(Source(f"settings/{folder}{file.name}", ""))
         self.diagnostics.add("ONE115", f"settings/{folder}{file.name} is not read", span, help=help)
         return False
@@ -234,7 +246,6 @@ class _Reader:
         if document is None:
             return Overrides()
         value = _mapping(conform(document, "overrides", self.diagnostics))
-        self.incomplete = self.incomplete or document.broken
 
         def stated(mapping: Mapping[str, str], *path: str) -> dict[Key, Stated[str]]:
             keys = {text: Key(*text.split(":", 1)) for text in mapping}
@@ -249,7 +260,7 @@ class _Reader:
 def _declaration(document: Document, domain: str, fields: dict[str, Any], *path: str | int) -> Declaration:
     key, provider = fields["key"], fields["provider"]
     place = document.place(*path, named=f"{key}/{provider}")
-    fields = {name: _list(value) if isinstance(value, list) else value for name, value in fields.items()}
+    fields = {name: _without_gaps(value) for name, value in fields.items()}
     places = {name: Place(f"{place.pointer}/{name}", document.place(*path, name).span) for name in fields}
     places["provider"] = Place(place.pointer, places["provider"].span)
     return Declaration(Key(domain, key), provider, fields["factory"], places["provider"], fields, places)
@@ -261,6 +272,17 @@ def _named(document: Document, value: T, *path: str) -> Stated[T]:
 
 def _stated(document: Document, value: Mapping[str, Any], name: str) -> tuple[Stated[str], ...]:
     return tuple(Stated(item, document.place(name, index)) for index, item in _items(value.get(name)))
+
+
+def _lacks_candidates(document: Document, depth: int) -> bool:
+    """Whether something that is left out of the document may have declared a candidate."""
+    if document.value is None:
+        return document.broken
+    return any(len(path) <= depth or path[depth] not in _NO_CANDIDATES for path in document.unread)
+
+
+def _without_gaps(value: Value) -> Value:
+    return _list(value) if isinstance(value, list) else value
 
 
 def _is_folder(path: Path) -> bool:

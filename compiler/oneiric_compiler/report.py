@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from oneiric_compiler.documents import Value
 from oneiric_compiler.link import differs
 from oneiric_compiler.model import FORMAT, Binding, Catalog, Decision, Judgement, Linked, Setting, Settings
 
@@ -51,7 +52,7 @@ def render_report(report: Report) -> str:
     return "".join(_lines(report, 0)) + "\n"
 
 
-def _lines(value: Any, depth: int) -> Iterator[str]:
+def _lines(value: Value, depth: int) -> Iterator[str]:
     inner = " " * (depth + 1)
     if depth >= _EXPANDED or not value or not isinstance(value, (dict, list)):
         yield json.dumps(value)

@@ -121,8 +121,7 @@ class Resolution:
 
 def resolve(settings: Settings, catalog: Catalog, profile: str | None, diagnostics: Diagnostics) -> Resolution:
     """Decides every key of a profile (None: the base) and of its tenants; reports choices that name no candidate."""
-    added = catalog.profiles[profile] if profile is not None else {}
-    scope = Scope(settings, catalog.base, profile, added)
+    scope = Scope(settings, catalog.base, profile, catalog.profiles.get(profile or "", {}))
     if not (settings.incomplete or catalog.incomplete):
         _check_choices(scope, diagnostics)
     decisions = {key: decide(scope.question(key)) for key in sorted(scope.known_keys())}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import keyword
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.protocols import Validator
-from jsonschema.validators import extend
 
 from oneiric_compiler.diagnostics import Diagnostics, did_you_mean
 from oneiric_compiler.documents import Document, Path_, Value
@@ -30,18 +29,19 @@ KINDS = {
 @cache
 def validator(name: str, definition: str | None = None) -> Validator:
     """The validator of a schema file, or of one of its definitions."""
-    schema = json.loads((schemas() / f"{name}.schema.json").read_text("utf-8"))
-    return _Strict(schema if definition is None else schema["$defs"][definition], format_checker=_FORMATS)
+    text = (schemas() / f"{name}.schema.json").read_text("utf-8")
+    schema = json.loads(text, object_hook=_strict)
+    return Draft202012Validator(schema if definition is None else schema["$defs"][definition], format_checker=_FORMATS)
 
 
-def _is_integer(_: object, value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _pattern(_: object, pattern: str, instance: object, __: object) -> Iterator[ValidationError]:
-    """The pattern matches up to the very end: in Python, `$` also matches before a final newline."""
-    if isinstance(instance, str) and (instance.endswith("\n") or not re.search(pattern, instance)):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+def _strict(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema as meant: to Python, `$` also matches before a last newline, and 1.0 is an integer to JSON."""
+    pattern = schema.get("pattern")
+    if isinstance(pattern, str) and pattern.endswith("$"):
+        schema["pattern"] = f"{pattern[:-1]}\\Z"
+    if schema.get("type") == "integer":
+        schema["format"] = "integer"
+    return schema
 
 
 def _is_python_name(value: object) -> bool:
@@ -49,14 +49,14 @@ def _is_python_name(value: object) -> bool:
     return not isinstance(value, str) or not any(keyword.iskeyword(part) for part in re.split("[.:]", value))
 
 
-_Strict: Callable[..., Validator] = cast("Callable[..., Any]", extend)(
-    Draft202012Validator,
-    {"pattern": _pattern},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
-)
+def _is_whole(value: object) -> bool:
+    return not isinstance(value, float)
+
+
 _FORMATS = FormatChecker(formats=())
 for _format in ("python-name", "python-reference"):
     _FORMATS.checks(_format)(_is_python_name)
+_FORMATS.checks("integer")(_is_whole)
 
 
 def conform(document: Document, name: str, diagnostics: Diagnostics) -> Value:
@@ -92,7 +92,7 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         place = document.place(*path, str(error.instance), of_key=True)
         message = f"`{_shortened(error.instance)}` is no name that can stand here"
         diagnostics.add("ONE114", message, place, help=_described(schema))
-    elif error.validator in ("pattern", "format"):
+    elif error.validator in ("pattern", "format") and schema["type"] == "string":
         message = f"{name} cannot be `{_shortened(error.instance)}`"
         diagnostics.add("ONE114", message, document.place(*path), help=_described(schema))
     elif error.validator in ("minimum", "maximum"):
@@ -124,8 +124,8 @@ def without(value: Value, paths: Iterable[Path_]) -> Value:
 
 def _wrong_shape(error: ValidationError, path: Path_) -> str:
     name = _named(path)
-    if error.validator == "type":
-        kinds: Any = error.validator_value
+    if error.validator in ("type", "format"):
+        kinds: Any = cast("dict[str, Any]", error.schema)["type"]
         wanted = [KINDS[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"]
         return f"{name} is {_kind(error.instance)}, not {' or '.join(wanted)}"
     if error.validator == "uniqueItems":
@@ -137,9 +137,9 @@ def _reshaped(error: ValidationError) -> str | None:
     """What to do about a value of the wrong shape."""
     if error.validator == "uniqueItems":
         return "remove one of the two"
-    if error.validator != "type":
+    if error.validator not in ("type", "format"):
         return "fill it in or remove it"
-    wanted = cast("str | list[str]", error.validator_value)
+    wanted = cast("dict[str, Any]", error.schema)["type"]
     if "string" in wanted and isinstance(error.instance, (bool, int, float)):
         return "put it in quotes"
     if "array" in wanted and isinstance(error.instance, str):

@@ -41,9 +41,9 @@ class Module:
     source: Source
     tree: ast.Module
     is_package: bool
-    definitions: dict[str, Definition] = field(default_factory=dict)
-    imports: dict[str, str] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
+    definitions: dict[str, Definition] = field(default_factory=dict[str, Definition])
+    imports: dict[str, str] = field(default_factory=dict[str, str])
+    stars: list[str] = field(default_factory=list[str])
 
     def span(self, node: ast.expr | ast.stmt) -> Span:
         end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
@@ -54,6 +54,11 @@ class Module:
             end_line,
             self._column(end_line, end_column),
         )
+
+    def keyword_span(self, node: ast.keyword) -> Span:
+        """The name in front of `=`."""
+        column = self._column(node.lineno, node.col_offset)
+        return Span(self.source, node.lineno, column, node.lineno, column + len(node.arg or "**"))
 
     def name_span(self, node: ast.ClassDef | Function) -> Span:
         """The name behind `class` or `def`."""

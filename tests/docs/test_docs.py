@@ -9,7 +9,6 @@ import textwrap
 from pathlib import Path
 
 import pytest
-
 from oneiric_compiler.diagnostics import Diagnostics, Source
 from oneiric_compiler.documents import parse_document
 from oneiric_compiler.pipeline import Project, compile_project
@@ -55,8 +54,9 @@ def test_the_readme_example_compiles_to_the_wiring_it_shows(tmp_path: Path) -> N
 
 
 def test_the_demo_shop_takes_orders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from generated.wiring import Wiring
     from oneiric import Runtime
+
+    from generated.wiring import Wiring
 
     monkeypatch.chdir(tmp_path)
 
