@@ -53,8 +53,8 @@ CODES: dict[str, Code] = {
     "ONE114": Code(
         "a reserved or malformed name",
         "Keys and providers are letters, digits, `.`, `_` and `-`, starting with a letter or digit. Profiles, tenants "
-        "and custom domains are identifiers; `default`, `manifests`, `app`, `remote`, `profiles` and `tenants` are "
-        "taken.",
+        "and custom domains are identifiers; `default`, `manifests`, `wiring`, `app`, `remote`, `profiles`, `tenants`, "
+        "`domains` and Python's keywords are taken.",
     ),
     "ONE115": Code(
         "a settings file nobody reads",
@@ -134,7 +134,8 @@ CODES: dict[str, Code] = {
     ),
     "ONE406": Code(
         "a port that cannot be used",
-        "A port is a `typing.Protocol` found in source text, made of methods alone, and the same wherever it is named.",
+        "A port is a `typing.Protocol` found in source text, made of methods alone, without type parameters left open, "
+        "and the same wherever it is named.",
     ),
     "ONE407": Code("a setting that is no parameter", "Settings are the parameters of the factories they are for."),
     "ONE408": Code("a setting of the wrong type", "The value does not fit the annotation of the factory's parameter."),

@@ -236,6 +236,8 @@ class _Reader:
         stems = (name.removesuffix(".yml") for name in known)
         near = file.stem if file.suffix == ".yaml" else nearest(file.stem, stems)
         help = f"did you mean `{near}.yml`?" if near else f"list `{file.stem}` under `domains` in settings/app.yml"
+        if file.name == "remote.yml":
+            help = "this release reads no manifest sources: declare the components in settings or packages"
         span = Span(Source(f"settings/{folder}{file.name}", ""))
         self.diagnostics.add("ONE115", f"settings/{folder}{file.name} is not read", span, help=help)
         return False

@@ -56,7 +56,8 @@ def write(outputs: Outputs, diagnostics: Diagnostics) -> bool:
                 (outputs.root / place).unlink(missing_ok=True)
     except OSError as error:
         message = f"{place.as_posix()} cannot be written: {error.strerror or error}"
-        diagnostics.add("ONE501", message, Span(Source(place.as_posix(), "")))
+        help = "let the user who compiles write there, or name another folder as `output` in settings/app.yml"
+        diagnostics.add("ONE501", message, Span(Source(place.as_posix(), "")), help=help)
         return False
     finally:
         for temporary in staged.values():

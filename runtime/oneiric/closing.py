@@ -77,9 +77,8 @@ async def retire(held: Held, until: float, hurry: asyncio.Future[Any]) -> list[E
         return []
     errors: list[Exception] = []
     loop = asyncio.get_running_loop()
-    held.draining = True
     if held.leases:
-        held.settled = loop.create_future()
+        held.settled, held.watched = loop.create_future(), True
         await asyncio.wait(
             (held.settled, hurry), timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
         )

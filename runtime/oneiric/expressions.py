@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 from oneiric.convert import boolean, one_of
 from oneiric.secret import Secret
 
-_CONVERTERS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": boolean, "path": Path}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+
+def _path(text: str) -> Path:
+    from pathlib import Path
+
+    return Path(text)
+
+
+_CONVERTERS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": boolean, "path": _path}
 _SEQUENCES: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 
 
@@ -50,7 +59,7 @@ def evaluate(expression: dict[str, Any], domain: Any) -> Any:
     if "text" in expression:
         return _text(expression, domain)
     if "path" in expression:
-        return Path(expression["path"])
+        return _path(expression["path"])
     if "enum" in expression:
         return load(expression["enum"])[expression["name"]]
     if "need" in expression:
@@ -87,4 +96,4 @@ def _text(expression: dict[str, Any], domain: Any) -> Any:
     parts = (part if isinstance(part, str) else evaluate(part, domain) for part in expression["text"])
     text = "".join(part.reveal() if isinstance(part, Secret) else str(part) for part in parts)
     kind = expression.get("as")
-    return Secret(text) if kind == "secret" else Path(text) if kind == "path" else text
+    return Secret(text) if kind == "secret" else _path(text) if kind == "path" else text

@@ -38,7 +38,7 @@ async def _reason(held: Held) -> str | None:
     health = lifecycle(held.instance, "health")
     if health is None:
         return None
-    held.taken += 1
+    held.leases += 1
     try:
         seconds = held.slot.scope.runtime.deadlines.health
         healthy = await bounded(asyncio.ensure_future(call(health)), seconds)

@@ -14,22 +14,21 @@ async def close_idle_tenants(runtime: Runtime[Any]) -> None:
     """Look twice per `tenant_idle` seconds: a tenant without leases, and without a call for that long, is idle.
     Runs until cancelled."""
     loop = asyncio.get_running_loop()
-    seen: dict[str, tuple[int, float]] = {}
+    unused_since: dict[str, float] = {}
     while True:
         await asyncio.sleep(runtime.tenant_idle / 2)
         now = loop.time()
         for scope in runtime.tenant_scopes():
             helds = _held_by(scope)
-            calls = sum(held.taken for held in helds)
             if not helds or _in_use(scope, helds):
-                seen.pop(scope.name, None)
+                unused_since.pop(scope.name, None)
                 continue
-            before, since = seen.get(scope.name, (calls, now))
-            if before != calls:
-                since = now
-            seen[scope.name] = calls, since
-            if now - since >= runtime.tenant_idle:
-                del seen[scope.name]
+            if not all(held.watched for held in helds):
+                unused_since[scope.name] = now
+            for held in helds:
+                held.watched = True
+            if now - unused_since.setdefault(scope.name, now) >= runtime.tenant_idle:
+                del unused_since[scope.name]
                 await asyncio.shield(runtime.spawn(_close(runtime, helds)))
 
 

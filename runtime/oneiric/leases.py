@@ -23,7 +23,7 @@ class Lease:
     __slots__ = ("_held", "_under_way")
 
     def __init__(self, held: Held, under_way: Any = None) -> None:
-        held.taken += 1
+        held.leases += 1
         self._held: Held | None = held
         self._under_way = under_way
 

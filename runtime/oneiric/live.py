@@ -99,20 +99,20 @@ async def {name}({parameters}):
     {p}held = {self}._slot.held
     if {p}held is None:
         {p}held = await {p}activate({self}._slot)
-    {p}held.taken += 1
+    {p}held.leases += 1
     try:
         {result}
     finally:
-        {p}held.given_back += 1
-        if {p}held.draining:
-            {p}held.settle()
+        {p}held.leases -= 1
+        if {p}held.watched:
+            {p}held.tell()
 """
 _CALL = """\
 def {name}({parameters}):
     {p}held = {self}._slot.held
     if {p}held is None:
         raise {p}inactive({self}._slot)
-    {p}held.taken += 1
+    {p}held.leases += 1
     try:
         {result}
     finally:

@@ -29,33 +29,33 @@ else:
 
 
 class Held:
-    """One instance in a slot. Leases taken and given back are counted, so that use shows without a clock."""
+    """One instance in a slot, with the number of leases on it.
 
-    __slots__ = ("draining", "given_back", "instance", "owned", "settled", "slot", "taken")
+    While it is `watched`, the end of a lease is told to whoever watches: one who drains it (`settled` is what he waits
+    for), or one who looks for idle instances and finds it no longer watched when it was used.
+    """
+
+    __slots__ = ("instance", "leases", "owned", "settled", "slot", "watched")
 
     def __init__(self, slot: Slot[Any], instance: Any, *, owned: bool = True) -> None:
         self.slot = slot
         self.instance = instance
         self.owned = owned
-        self.taken = 0
-        self.given_back = 0
-        self.draining = False
+        self.leases = 0
+        self.watched = False
         self.settled: asyncio.Future[None] | None = None
-
-    @property
-    def leases(self) -> int:
-        """How many are held now."""
-        return self.taken - self.given_back
 
     def give_back(self) -> None:
         """End one lease."""
-        self.given_back += 1
-        if self.draining:
-            self.settle()
+        self.leases -= 1
+        if self.watched:
+            self.tell()
 
-    def settle(self) -> None:
-        """Wake the one who waits for the last lease, if this was it."""
-        if self.taken == self.given_back and self.settled is not None and not self.settled.done():
+    def tell(self) -> None:
+        """Tell whoever watches that a lease has ended."""
+        if self.settled is None:
+            self.watched = False
+        elif not self.leases and not self.settled.done():
             self.settled.set_result(None)
 
 

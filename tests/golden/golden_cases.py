@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from oneiric_compiler import catalog
 from oneiric_compiler.diagnostics import Diagnostics
 from oneiric_compiler.pipeline import Outputs, Project, compile_project
 from oneiric_compiler.render import as_text
+from pytest import MonkeyPatch
 
 HERE = Path(__file__).parent
 
@@ -32,7 +32,8 @@ class Case:
     def want(self) -> dict[str, bytes]:
         """The wanted files: their paths below `want/`, and their bytes."""
         want = self.folder / "want"
-        return {file.relative_to(want).as_posix(): file.read_bytes() for file in sorted(want.rglob("*")) if file.is_file()}
+        files = (file for file in sorted(want.rglob("*")) if file.is_file())
+        return {file.relative_to(want).as_posix(): file.read_bytes() for file in files}
 
     @property
     def succeeds(self) -> bool:
@@ -49,9 +50,7 @@ class Case:
 
 
 def all_cases() -> list[Case]:
-    return [Case(folder.parent) for folder in sorted(HERE.glob("*/settings"))] + [
-        Case(folder.parent) for folder in sorted(HERE.glob("*/options.json")) if not (folder.parent / "settings").exists()
-    ]
+    return [Case(folder) for folder in sorted(HERE.iterdir()) if folder.is_dir() and folder.name[0] not in "_."]
 
 
 def compile_case(root: Path) -> tuple[Outputs | None, Diagnostics]:
@@ -69,13 +68,12 @@ def compile_case(root: Path) -> tuple[Outputs | None, Diagnostics]:
 @contextmanager
 def surroundings(root: Path) -> Iterator[None]:
     """What the case says is installed: its `plugins/` on sys.path, and which built-ins there are."""
-    installed = oneiric.__file__ if (root / "installed-builtins").exists() else str(root / "builtins/oneiric/__init__.py")
-    path, catalog.oneiric = list(sys.path), SimpleNamespace(__file__=installed)  # type: ignore[assignment]
-    sys.path.insert(0, str(root / "plugins"))
-    try:
+    own = str(root / "builtins/oneiric/__init__.py")
+    builtins = oneiric.__file__ if (root / "installed-builtins").exists() else own
+    with MonkeyPatch.context() as patch:
+        patch.setattr(catalog, "oneiric", SimpleNamespace(__file__=builtins))
+        patch.syspath_prepend(root / "plugins")
         yield
-    finally:
-        sys.path[:], catalog.oneiric = path, oneiric
 
 
 def produced(outputs: Outputs | None, diagnostics: Diagnostics) -> dict[str, bytes]:

@@ -8,15 +8,15 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from golden_cases import Case, all_cases, compile_case, produced
+from oneiric import Runtime, Wiring
 from oneiric_compiler.catalogue import CODES
 from oneiric_compiler.render import as_github, as_json, as_sarif
 from test_hostile import HOSTILE_CODES
-
-from oneiric import Runtime
 
 CASES = all_cases()
 SECRET = b"hunter2"
@@ -62,9 +62,10 @@ def test_no_machine_is_named(case: Case, tmp_path: Path) -> None:
 def test_a_wiring_imports_and_a_runtime_takes_it(case: Case, tmp_path: Path) -> None:
     root = case.copied(tmp_path)
     for place in [Path(name) for name in case.want if name.endswith("wiring.py")]:
-        folder = shutil.copytree(case.folder / "want" / place.parent, root / "wanted" / place.parent, dirs_exist_ok=True)
-        with _imported(folder / "wiring.py") as wiring:
-            runtime = Runtime(wiring)
+        want, copy = case.folder / "want" / place.parent, root / "wanted" / place.parent
+        shutil.copytree(want, copy, dirs_exist_ok=True)
+        with imported(copy / "wiring.py") as wiring:
+            runtime: Runtime[Wiring] = Runtime(wiring)
             assert runtime.wiring is not None
 
 
@@ -74,22 +75,19 @@ def test_every_code_has_a_case() -> None:
     assert sorted(CODES.keys() - shown - HOSTILE_CODES) == []
 
 
-class _imported:  # noqa: N801
+@contextmanager
+def imported(file: Path) -> Iterator[type[Wiring]]:
     """A wiring's class, loaded from a file under a name of its own."""
-
-    def __init__(self, file: Path) -> None:
-        self.file, self.name = file, f"golden_{file.parent.parent.name}_{file.parent.name}"
-
-    def __enter__(self) -> type:
-        spec = importlib.util.spec_from_file_location(self.name, self.file)
-        assert spec is not None and spec.loader is not None
-        module = sys.modules[self.name] = importlib.util.module_from_spec(spec)
+    name = f"golden_{file.parent.parent.name}_{file.parent.name}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
         spec.loader.exec_module(module)
-        found: type = module.Wiring
-        return found
-
-    def __exit__(self, *_: object) -> None:
-        del sys.modules[self.name]
+        yield module.Wiring
+    finally:
+        del sys.modules[name]
 
 
 def _update(case: Case, found: dict[str, bytes]) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from golden_cases import surroundings
-from oneiric_compiler.cli.app import app
 from oneiric_compiler.diagnostics import Diagnostics
 from oneiric_compiler.pipeline import Project, compile_project
 from oneiric_compiler.render import as_text
 from oneiric_compiler.write import check, write
-from typer.testing import CliRunner
 
 PART = 'from oneiric import component\n\n\n@component("adapter", "mail", provider="smtp")\nclass Smtp:\n    pass\n'
 
@@ -118,13 +118,15 @@ READS: dict[str, tuple[Callable[[Path], None], list[tuple[str, str, int, int]]]]
     "pipe_for_file": (pipe_for_file, [("ONE101", "settings/adapters.yml", 1, 1)]),
     "socket_for_file": (socket_for_file, [("ONE101", "settings/adapters.yml", 1, 1)]),
     "file_for_folder": (file_for_folder, [("ONE101", "settings/profiles", 1, 1)]),
-    "unreadable_settings": (unreadable_settings, [("ONE101", "settings/app.yml", 1, 1)]),
-    "unlisted_settings": (unlisted_settings, [("ONE101", "settings", 1, 1)]),
-    "unreadable_file": (unreadable_file, [("ONE101", "settings/adapters.yml", 1, 1)]),
-    "unreadable_source": (unreadable_source, [("ONE101", "shop/parts.py", 1, 1)]),
-    "unreadable_profiles": (unreadable_profiles, [("ONE101", "settings/profiles", 1, 1)]),
     "nulls_in_source": (nulls_in_source, [("ONE202", "shop/parts.py", 1, 1)]),
-    "nested_source": (nested_source, [("ONE202", "shop/parts.py", 1, 204)]),
+    "nested_source": (nested_source, [("ONE202", "shop/parts.py", 1, 205)]),
+}
+FORBIDDEN: dict[str, tuple[Callable[[Path], None], str]] = {
+    "settings": (unreadable_settings, "settings/app.yml"),
+    "list_of_settings": (unlisted_settings, "settings"),
+    "file": (unreadable_file, "settings/adapters.yml"),
+    "source": (unreadable_source, "shop/parts.py"),
+    "profiles": (unreadable_profiles, "settings/profiles"),
 }
 HOSTILE_CODES = {code for _, found in READS.values() for code, *_ in found} | {"ONE501", "ONE502", "ONE503", "ONE504"}
 
@@ -150,11 +152,23 @@ def test_what_cannot_be_read_is_told_at_its_place(root: Path, name: str) -> None
     spoil, want = READS[name]
     diagnostics = Diagnostics()
     spoil(root)
-    with unprivileged(root):
-        assert compile_project(Project.at(root, {}), diagnostics) is None
+    assert compile_project(Project.at(root, {}), diagnostics) is None
     errors = [each for each in diagnostics if each.severity == "error"]
     assert [(e.code, e.span.source.path, e.span.line, e.span.column) for e in errors if e.span] == want
     assert all(each.help for each in errors)
+    assert str(root) not in as_text(diagnostics)
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_what_may_not_be_read_is_told_at_its_place(root: Path, name: str) -> None:
+    spoil, want = FORBIDDEN[name]
+    assert compile_project(Project.at(root, {}), Diagnostics()) is not None
+    diagnostics = Diagnostics()
+    spoil(root)
+    with unprivileged(root):
+        assert compile_project(Project.at(root, {}), diagnostics) is None
+    assert [(each.code, each.span and each.span.source.path) for each in diagnostics] == [("ONE101", want)]
+    assert all(each.help for each in diagnostics)
     assert str(root) not in as_text(diagnostics)
 
 
@@ -211,9 +225,11 @@ def test_stale_and_edited_outputs_are_told_apart(root: Path) -> None:
 def test_a_report_that_is_none_is_told(tmp_path: Path) -> None:
     report = tmp_path / "explain.json"
     report.write_text('{"format": "oneiric.explain/2"}')
-    result = CliRunner().invoke(app, ["explain", "--from-report", str(report)])
-    assert result.exit_code == 2
-    assert "ONE504" in result.output
+    main = "from oneiric_compiler.cli import main; main()"
+    command = [sys.executable, "-c", main, "explain", "--from-report", str(report)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error[ONE504]")
 
 
 def check_codes(project: Project) -> list[str]:

@@ -57,8 +57,6 @@ def compile(
 
 def _compile(project: Project, diagnostics: Diagnostics, profile: str | None, out: Path | None) -> list[Path]:
     """Compiles and writes; the reports and wirings written."""
-    from dataclasses import replace
-
     with compiler_extra("compile"):
         from oneiric_compiler.pipeline import compile_project
         from oneiric_compiler.write import write
@@ -67,8 +65,7 @@ def _compile(project: Project, diagnostics: Diagnostics, profile: str | None, ou
     if outputs is None:
         return []
     if out is not None:
-        own = {name: ("" if name == "default" else name, files) for name, (_, files) in outputs.profiles.items()}
-        outputs = replace(outputs, root=out.resolve(), profiles=own)
+        outputs = outputs.moved(out)
     write(outputs, diagnostics)
     return [outputs.root / folder / file for folder, files in outputs.profiles.values() for file in sorted(files)]
 

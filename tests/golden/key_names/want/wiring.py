@@ -157,12 +157,12 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from builtins import object as object_portless
 
-    @bind("adapter:portless", "d6fc4064",
+    @bind("adapter:portless", "ce7d141e",
           provider="p")
     def portless(self) -> object_portless:
         """p: the only candidate"""
-        from key_names.untyped import untyped
-        return untyped()
+        from key_names.portless import make
+        return make()
 
     if TYPE_CHECKING:
         from key_names.parts import C9

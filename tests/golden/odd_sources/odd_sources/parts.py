@@ -17,4 +17,4 @@ except ImportError:
 
 @component("adapter", "mail", provider="p")
 class P:
-    def __init__(self, *, size: "Size" = 1, loops: "Loops | None" = None, odd: A = None, nowhere: "A.B" = None) -> None: ...  # noqa
+    def __init__(self, *, size: "Size" = 1, loops: "Loops | None" = None, odd: A = None, nowhere: "A.B" = None) -> None: ...

@@ -1,2 +1,0 @@
-def untyped():
-    return 1

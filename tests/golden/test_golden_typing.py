@@ -1,0 +1,90 @@
+"""Every wanted wiring is clean under `mypy --strict`, and under pyright.
+
+One run checks all cases, since starting a type checker costs seconds: their packages lie in one folder, so they all
+have names of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import oneiric
+import pytest
+from golden_cases import HERE, Case, all_cases
+
+RUNTIME = Path(oneiric.__file__).parent.parent
+UNTYPED = frozenset(("factories_untyped",))
+CASES = [case for case in all_cases() if case.succeeds and not case.own_builtins]
+TYPED = [case for case in CASES if case.name not in UNTYPED]
+
+
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages of all cases beside each other, and each wiring as `wanted/CASE/PROFILE.py`."""
+    root = tmp_path_factory.mktemp("merged")
+    for case in CASES:
+        for package in packages(case):
+            assert not (root / package.name).exists(), f"{package.name} is in two cases"
+            copy = shutil.copytree if package.is_dir() else shutil.copyfile
+            copy(package, root / package.name)
+        for name, wiring in wirings(case).items():
+            (root / "wanted" / case.name).mkdir(parents=True, exist_ok=True)
+            (root / "wanted" / case.name / f"{name}.py").write_bytes(wiring)
+    return root
+
+
+def packages(case: Case) -> list[Path]:
+    """What a case's wiring imports, besides the runtime: where it has modules or packages."""
+    folders = [case.folder, *(case.folder / name for name in ("src", "lib", "plugins"))]
+    found = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    return [path for path in found if path.suffix == ".py" or (path / "__init__.py").is_file()]
+
+
+def wirings(case: Case) -> dict[str, bytes]:
+    return {
+        name.rpartition("/")[0] or "default": data for name, data in case.want.items() if name.endswith("wiring.py")
+    }
+
+
+def files(root: Path, cases: list[Case]) -> list[str]:
+    return [str(file.relative_to(root)) for case in cases for file in sorted((root / "wanted" / case.name).iterdir())]
+
+
+def test_all_cases_are_checked() -> None:
+    assert {case.name for case in CASES} >= UNTYPED
+    assert len(TYPED) > 50
+
+
+def test_mypy_finds_nothing_in_any_wiring(merged: Path) -> None:
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-version", "3.11", "--config-file", os.devnull]
+    command += ["--follow-imports", "silent", "--explicit-package-bases", *files(merged, TYPED)]
+    environ = {**os.environ, "MYPYPATH": os.pathsep.join((str(merged), str(RUNTIME)))}
+    cache = HERE.parent.parent / ".mypy_cache" / "golden"
+    result = subprocess.run(
+        [*command, "--cache-dir", str(cache)],
+        cwd=merged,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_pyright_finds_nothing_in_any_wiring(merged: Path) -> None:
+    settings = {
+        "include": files(merged, TYPED),
+        "extraPaths": [str(merged), str(RUNTIME)],
+        "typeCheckingMode": "standard",
+        "pythonVersion": "3.11",
+    }
+    (merged / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "pyright", "--project", str(merged), "--pythonpath", sys.executable]
+    result = subprocess.run(command, cwd=merged, capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
