@@ -44,10 +44,11 @@ def handle_class(port: type) -> type:
 
 
 class _Handle:
-    __slots__ = ("__weakref__", "_slot")
+    __slots__ = ("__weakref__", "_held", "_slot")
 
     def __init__(self, slot: Slot[Any]) -> None:
         self._slot = slot
+        self._held = slot.held
 
     def __repr__(self) -> str:
         return f"<live {self._slot.key}>"
@@ -96,7 +97,7 @@ def _compile(port: type, method: Method, names: dict[str, Any]) -> Any:
 
 _ASYNC_CALL = """\
 async def {name}({parameters}):
-    {p}held = {self}._slot.held
+    {p}held = {self}._held
     if {p}held is None:
         {p}held = await {p}activate({self}._slot)
     {p}held.leases += 1
@@ -109,7 +110,7 @@ async def {name}({parameters}):
 """
 _CALL = """\
 def {name}({parameters}):
-    {p}held = {self}._slot.held
+    {p}held = {self}._held
     if {p}held is None:
         raise {p}inactive({self}._slot)
     {p}held.leases += 1

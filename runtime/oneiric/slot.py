@@ -136,15 +136,21 @@ _set_current: Callable[[Slot[Any], object], None] = vars(Slot)["current"].__set_
 def fill(slot: Slot[Any], held: Held) -> None:
     """Put an instance into the slot."""
     _set_current(slot, held.instance)
-    slot.held = held
+    _hold(slot, held)
     slot.__class__ = Slot
 
 
 def empty(slot: Slot[Any]) -> None:
     """Take the instance out of the slot."""
     slot.__class__ = InactiveSlot
-    slot.held = None
+    _hold(slot, None)
     _set_current(slot, None)
+
+
+def _hold(slot: Any, held: Held | None) -> None:
+    slot.held = held
+    if slot.handle is not None:
+        slot.handle._held = held  # its own copy: a call through `live` looks up one attribute less
 
 
 def inactive(slot: Slot[Any]) -> Exception:
