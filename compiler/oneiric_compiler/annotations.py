@@ -104,9 +104,12 @@ Type: TypeAlias = "Scalar | Choice | Enumeration | Many | AnyOf | Unchecked"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
+    """A parameter; `by_name` unless it can only be given by position, which a wiring never does."""
+
     name: str
     type: Type
     required: bool
+    by_name: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ def _parameters(
         if (skip_self and index == 0) or (index < len(arguments.posonlyargs) and index >= defaults):
             continue
         kind = read_type(sources, module, argument.annotation)
-        found[argument.arg] = Parameter(argument.arg, kind, index < defaults)
+        found[argument.arg] = Parameter(argument.arg, kind, index < defaults, index >= len(arguments.posonlyargs))
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         kind = read_type(sources, module, argument.annotation)
         found[argument.arg] = Parameter(argument.arg, kind, default is None)
@@ -331,9 +334,7 @@ def _union(types: Iterable[Type]) -> Type:
 
 
 def _enum_members(sources: Sources, symbol: Symbol) -> tuple[str, ...]:
-    if not isinstance(symbol.node, ast.ClassDef) or not ENUMS.intersection(
-        base for base in sources.bases(symbol) if isinstance(base, str)
-    ):
+    if not isinstance(symbol.node, ast.ClassDef) or not _is_enum(sources, symbol, frozenset()):
         return ()
     return tuple(
         target.id
@@ -341,6 +342,17 @@ def _enum_members(sources: Sources, symbol: Symbol) -> tuple[str, ...]:
         if isinstance(statement, ast.Assign)
         for target in statement.targets
         if isinstance(target, ast.Name) and not target.id.startswith("_")
+    )
+
+
+def _is_enum(sources: Sources, cls: Symbol, seen: frozenset[str]) -> bool:
+    return any(
+        base in ENUMS
+        if isinstance(base, str)
+        else isinstance(base.node, ast.ClassDef)
+        and base.qualified not in seen
+        and _is_enum(sources, base, seen | {base.qualified})
+        for base in sources.bases(cls)
     )
 
 

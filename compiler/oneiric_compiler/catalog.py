@@ -20,7 +20,7 @@ from oneiric_compiler.discover import declarations
 from oneiric_compiler.model import App, Candidate, Catalog, Declaration, Key, Layer, Settings, Stated
 from oneiric_compiler.plugins import find_plugins
 from oneiric_compiler.read import Project
-from oneiric_compiler.sources import Module, Root, Sources, Symbol
+from oneiric_compiler.sources import Module, Root, Sources, Symbol, is_generator
 
 BUILTIN = "builtin"
 PATH_HINTS = {"vendor": 90, "adapters": 80, "services": 70, "tasks": 60, "events": 60, "workflows": 60}
@@ -182,7 +182,13 @@ class _Builder:
             if symbol is None or not _is_callable(symbol):
                 self._no_factory(declared)
                 return None
-            self._signatures[declared.factory] = signature(self.sources, symbol)
+            found = signature(self.sources, symbol)
+            if found.parameters is not None and _yields(symbol):
+                message = f"`{declared.factory}` is a generator, which makes no instance"
+                help = "return the instance; its `close` or `aclose` is called in the end"
+                self.diagnostics.add("ONE206", message, _of(declared, "factory"), help=help)
+                return None
+            self._signatures[declared.factory] = found
         return self._signatures[declared.factory]
 
     def _no_factory(self, declared: Declaration) -> None:
@@ -215,6 +221,10 @@ class _Builder:
 
 def _of(declared: Declaration, name: str) -> Place:
     return declared.places.get(name, declared.place)
+
+
+def _yields(symbol: Symbol) -> bool:
+    return isinstance(symbol.node, (ast.FunctionDef, ast.AsyncFunctionDef)) and is_generator(symbol.node)
 
 
 def _is_callable(symbol: Symbol) -> bool:

@@ -20,8 +20,8 @@ SECRET_PREFIX = "ONEIRIC_SECRET_"
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
 _URL_PASSWORD = re.compile(
     r"(?<=[a-z0-9+.-])://(?:"
-    r"(?!\[)[^/@\s:?#]*:(?!\d*(?:[/?#]|$))\S+@"  # user:password@host, not host:port/@path
-    r"|[^\s#]*[?&](?:ssl)?(?:password|passwd|pwd)=[^&\s#])",
+    r"(?!\[)[^/@\s:?#]*:(?!\d*(?:[/?#]|$))(?:(?!://)\S)+@"  # user:password@host, not host:port/@path
+    r"|(?:(?!://)[^\s#])*[?&](?:ssl)?(?:password|passwd|pwd)=[^&\s#])",
     re.IGNORECASE,
 )
 _NO_DEFAULT = "remove the default: nothing secret is committed"

@@ -225,7 +225,11 @@ class _Linker:
         parameters = winner.signature.parameters or {}
         given = {*settings, *winner.needs, *broken.get((winner.key, winner.provider), ())}
         for parameter in parameters.values():
-            if parameter.required and parameter.name not in given:
+            if not parameter.by_name:
+                message = f"{decision.key} is served by `{winner.provider}`, which takes `{parameter.name}` by position"
+                help = "a wiring names what it gives: remove the `/` behind the parameter"
+                self.diagnostics.add("ONE409", message, winner.signature.place, help=help)
+            elif parameter.required and parameter.name not in given:
                 is_secret = parameter.type == Scalar("Secret")
                 value = f"${{ONEIRIC_SECRET_{parameter.name.upper()}}}" if is_secret else str(parameter.type)
                 message = f"{decision.key} is served by `{winner.provider}`, which requires `{parameter.name}`"

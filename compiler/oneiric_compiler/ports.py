@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from oneiric_compiler.annotations import is_generic
 from oneiric_compiler.diagnostics import Diagnostics, Place, Span
 from oneiric_compiler.model import Stated
-from oneiric_compiler.sources import Function, Sources, Symbol, dotted_name
+from oneiric_compiler.sources import Function, Sources, Symbol, dotted_name, is_generator
 
 _AWAITABLE = frozenset(("Awaitable", "Coroutine", "Future", "Task"))
 _MACHINERY = frozenset(
@@ -96,21 +96,12 @@ def _mismatch(promised: Function, offered: Function) -> str | None:
 def _awaited(function: Function) -> bool:
     """Whether a call is awaited: `async def` without `yield`, or annotated as returning an awaitable."""
     if isinstance(function, ast.AsyncFunctionDef):
-        return not any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in _own_nodes(function))
+        return not is_generator(function)
     returns = function.returns
     if isinstance(returns, ast.Constant) and isinstance(returns.value, str):
         return returns.value.partition("[")[0].rpartition(".")[2] in _AWAITABLE
     head = returns.value if isinstance(returns, ast.Subscript) else returns
     return head is not None and (dotted_name(head) or "").rpartition(".")[2] in _AWAITABLE
-
-
-def _own_nodes(function: Function) -> Iterator[ast.AST]:
-    pending: list[ast.AST] = list(function.body)
-    while pending:
-        node = pending.pop()
-        yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            pending.extend(ast.iter_child_nodes(node))
 
 
 def _arguments_mismatch(promised: ast.arguments, offered: ast.arguments) -> str | None:

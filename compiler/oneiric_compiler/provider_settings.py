@@ -83,12 +83,12 @@ class ProviderSettings:
                 self._setting(candidate, parameter, stated)
             return
         lacks, has = lacking[0], [each for each in served if each not in lacking]
-        known = lacks.signature.parameters or {}
+        known = {name for name, each in (lacks.signature.parameters or {}).items() if each.by_name}
         if has:
             help = f"set it for one key: `{has[0].key.name}/{has[0].provider}: {{{parameter}: …}}`"
             message = f"`{name}` serves {lacks.key} too, where it takes no `{parameter}`"
         else:
-            help = did_you_mean(parameter, known.keys() - lacks.needs.keys()) or "remove it, or add the parameter"
+            help = did_you_mean(parameter, known - lacks.needs.keys()) or "remove it, or add the parameter"
             message = f"`{name}` takes no `{parameter}`"
         related = [("its factory", lacks.signature.place)]
         self.diagnostics.add("ONE407", message, stated.name_place or stated.place, help=help, related=related)
@@ -161,4 +161,6 @@ def _type_of(candidate: Candidate, name: str) -> Type:
 
 def _takes(candidate: Candidate, name: str) -> bool:
     parameters = candidate.signature.parameters
-    return parameters is None or candidate.signature.open or name in parameters
+    if parameters is not None and name in parameters:
+        return parameters[name].by_name
+    return parameters is None or candidate.signature.open

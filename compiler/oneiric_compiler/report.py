@@ -17,6 +17,7 @@ from oneiric_compiler.model import FORMAT, Binding, Catalog, Decision, Judgement
 Report: TypeAlias = dict[str, Any]
 
 _EXPANDED = 4
+_encode = json.JSONEncoder().encode
 
 
 def report(settings: Settings, catalog: Catalog, linked: Linked, profile: str | None) -> Report:
@@ -55,11 +56,11 @@ def render_report(report: Report) -> str:
 def _lines(value: Value, depth: int) -> Iterator[str]:
     inner = " " * (depth + 1)
     if depth >= _EXPANDED or not value or not isinstance(value, (dict, list)):
-        yield json.dumps(value)
+        yield _encode(value)
     elif isinstance(value, dict):
         yield "{"
         for index, (name, item) in enumerate(value.items()):
-            yield f"{',' if index else ''}\n{inner}{json.dumps(name)}: "
+            yield f"{',' if index else ''}\n{inner}{_encode(name)}: "
             yield from _lines(item, depth + 1)
         yield f"\n{' ' * depth}}}"
     else:

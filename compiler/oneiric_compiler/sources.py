@@ -274,6 +274,18 @@ def inner_statements(statement: ast.stmt) -> list[ast.stmt]:
     return [*inner, *getattr(statement, "orelse", []), *getattr(statement, "finalbody", [])]
 
 
+def is_generator(function: Function) -> bool:
+    """Whether its own body, not that of an inner function, holds a `yield`."""
+    pending: list[ast.AST] = list(function.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            return True
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            pending.extend(ast.iter_child_nodes(node))
+    return False
+
+
 def _parsed(text: str) -> ast.Module:
     """The syntax tree; what Python merely warns of is for those who run the module."""
     with warnings.catch_warnings():

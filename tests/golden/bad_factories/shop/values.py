@@ -4,3 +4,7 @@ NUMBER = 5
 make = lambda: 5
 LOOP = POOL
 POOL = LOOP
+
+
+async def produce() -> object:
+    yield 5

@@ -9,6 +9,16 @@ class Colour(str, Enum):
         return self.value
 
 
+class Named(Enum):
+    def title(self) -> str:
+        return self.name.title()
+
+
+class Tone(Named):
+    warm = 1
+    cold = 2
+
+
 class Shade(IntEnum):
     dark = 1
     light = 2

@@ -12,5 +12,5 @@ Mode = Literal["fast", "slow"]
 class P:
     def __init__(
         self, *, mode: Mode, level: Literal[-1, 0, 1], maybe: Literal["x", None], colour: colours.Colour, shade: Shade,
-        from_environment: Mode, colour_from_environment: colours.Colour,
+        from_environment: Mode, colour_from_environment: colours.Colour, tone: colours.Tone,
     ) -> None: ...

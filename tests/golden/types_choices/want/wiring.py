@@ -14,13 +14,13 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from types_choices.parts import P
 
-    @bind("adapter:mail", "e82cc85b",
+    @bind("adapter:mail", "c6f44c98",
           provider="p",
           port="types_choices.parts:P")
     def mail(self) -> P:
         """p: the only candidate"""
         from oneiric.convert import one_of
-        from types_choices.colours import Colour, Shade
+        from types_choices.colours import Colour, Shade, Tone
         from types_choices.parts import P
         return P(
             colour=Colour.RED,
@@ -30,6 +30,7 @@ class Adapters(Domain):
             maybe=None,
             mode="fast",
             shade=Shade.dark,
+            tone=Tone.warm,
         )
 
 
