@@ -15,6 +15,7 @@ from oneiric.inputs import Inputs
 from oneiric.secret import Secret
 from oneiric.slot import Held, Slot
 from oneiric.steps import Late, bounded, call, in_thread, lifecycle
+from oneiric.tracing import span
 from oneiric.wiring import context
 
 SECRETS = "adapter:secrets"
@@ -85,6 +86,12 @@ def fail(slot: Slot[Any], step: str, what: str, cause: BaseException | None = No
 
 
 async def _attempt(slot: Slot[Any]) -> None:
+    domain, _, key = slot.key.partition(":")
+    with span("activate", domain=domain, key=key, provider=slot.binding.provider, tenant=slot.tenant):
+        await _make(slot)
+
+
+async def _make(slot: Slot[Any]) -> None:
     runtime = slot.scope.runtime
     _check_platform(slot)
     await _activate_needs(slot)
