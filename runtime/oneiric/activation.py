@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from oneiric.closing import close_late, close_unclaimed, discard
-from oneiric.errors import ActivationError, MissingExtra, OneiricError, RuntimeNotRunning
+from oneiric.errors import ActivationError, MissingExtra, OneiricError, Paused, RuntimeNotRunning
 from oneiric.inputs import Inputs
 from oneiric.secret import Secret
 from oneiric.slot import Held, Slot
@@ -52,13 +52,15 @@ class Attempt:
 async def activate(slot: Slot[Any]) -> Held:
     """The slot's instance, made if there is none; nothing is awaited between its return and the caller's use.
 
-    Raises `ActivationError`, `RuntimeNotRunning`, `RuntimeClosed`.
+    Raises `ActivationError`, `Paused`, `RuntimeNotRunning`, `RuntimeClosed`.
     """
     runtime = slot.scope.runtime
     while slot.held is None:
         refusal = runtime.refusal()
         if refusal is not None:
             raise refusal
+        if slot.key in runtime.paused:
+            raise Paused(slot.key, runtime.paused[slot.key])
         if asyncio.get_running_loop() is not runtime.loop:
             raise RuntimeNotRunning(f"{slot.key} belongs to the loop of its runtime, not to this: use a portal")
         if slot.closing is not None:

@@ -23,6 +23,15 @@ class RuntimeClosed(OneiricError):
     """The runtime is closing or closed; its components cannot be used any more."""
 
 
+class Paused(OneiricError):
+    """An operator paused or drained the key; `why` is what they noted. Active instances go on serving."""
+
+    def __init__(self, key: str, why: str) -> None:
+        self.key = key
+        self.why = why
+        super().__init__(f"{key} takes no new activations: {why}")
+
+
 class UnknownKey(OneiricError, LookupError):
     """The wiring has no such key; `nearest` names the ones that look like it."""
 

@@ -125,6 +125,7 @@ class Runtime(_Base[W]):
         self.active: dict[Slot[Any], Held] = {}
         self.idle: asyncio.Task[None] | None = None
         self.replaced = frozenset(replace or ())
+        self.paused: dict[str, str] = {}  # full key -> why an operator lets nothing new of it be activated
         self._lock = allocate_lock()
         self._snapshot: Snapshot | None = None
         self._tenants: Tenants | None = None
