@@ -44,6 +44,26 @@ class UnknownKey(OneiricError, LookupError):
         super().__init__(f"the wiring has no key {key}{hint}")
 
 
+class RemovedKey(OneiricError, LookupError):
+    """The key was there once: the wiring that was loaded since no longer has it."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"the wiring no longer has {key}: a reload removed it")
+
+
+class LoadError(OneiricError):
+    """A wiring cannot be loaded; `code` is `load` (unreadable, does not import), `shape` (not whole) or `app`."""
+
+    def __init__(self, code: str, what: str) -> None:
+        self.code = code
+        super().__init__(what)
+
+
+class StateError(OneiricError):
+    """A state folder cannot be used: another process has it, or what is in it is not what a runtime writes."""
+
+
 class PortError(OneiricError):
     """`live` cannot be offered: there is no port, it cannot be loaded, or it has members `live` refuses."""
 

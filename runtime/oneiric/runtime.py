@@ -14,11 +14,13 @@ from oneiric.wiring import domains_of, file_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from os import PathLike
     from types import TracebackType
-    from typing import Any, Generic, Self, TypeVar
+    from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 
     from oneiric.health import Health
+    from oneiric.outcome import Event, Outcome, Overrides, Rejected
     from oneiric.portal import Portal
     from oneiric.slot import Slot
     from oneiric.snapshot import Snapshot
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from oneiric.wiring import Wiring
 
     W = TypeVar("W", bound=Wiring)
+    Hook: TypeAlias = Literal["pre-swap", "post-swap", "cleanup"]
 
     class _Base(Generic[W]):
         pass
@@ -38,9 +41,10 @@ else:
 
 
 class Deadlines:
-    """How long each step of one component may take, and `drain`: a shutdown's wait for leases. In seconds."""
+    """How long each step of one component may take, in seconds. `drain`: the wait for leases of what is replaced
+    or closed; `hook`: each hook of a reload; `compile`: the compiler of a swap."""
 
-    __slots__ = ("close", "drain", "factory", "health", "secrets", "start")
+    __slots__ = ("close", "compile", "drain", "factory", "health", "hook", "secrets", "start")
 
     def __init__(
         self,
@@ -51,6 +55,8 @@ class Deadlines:
         health: float = 10.0,
         close: float = 10.0,
         drain: float = 30.0,
+        hook: float = 10.0,
+        compile: float = 60.0,
     ) -> None:
         self.secrets = secrets
         self.factory = factory
@@ -58,6 +64,8 @@ class Deadlines:
         self.health = health
         self.close = close
         self.drain = drain
+        self.hook = hook
+        self.compile = compile
 
 
 class Scope:
@@ -113,8 +121,12 @@ class Runtime(_Base[W]):
         deadlines: Deadlines | None = None,
         tenant_idle: float = 600.0,
         environ: Mapping[str, str] | None = None,
+        state: str | PathLike[str] | None = None,
+        provisional: float = 0.0,
     ) -> None:
-        self.wiring_class = wiring
+        self.wiring_class: type[Wiring] = wiring
+        self.state = state
+        self.provisional = provisional
         self.deadlines = deadlines or Deadlines()
         self.tenant_idle = tenant_idle
         self.environ = environ
@@ -177,6 +189,49 @@ class Runtime(_Base[W]):
         from oneiric.health import ask_all
 
         return await ask_all(self)
+
+    async def reload(
+        self, source: str | PathLike[str] | type[Wiring] | None = None, *, force: bool = False, plan_only: bool = False
+    ) -> Outcome:
+        """Go over to another wiring as one transaction: a `wiring.py`, a class, or the baseline read again.
+
+        `force` accepts failing health checks; `plan_only` changes nothing. Raises `RuntimeNotRunning`,
+        `RuntimeClosed`; what the wiring fails at is in the outcome.
+        """
+        raise NotImplementedError
+
+    async def swap(
+        self, key: str, provider: str | None, *, tenant: str | None = None, force: bool = False
+    ) -> Outcome:
+        """Serve a key by another provider, until `swap(key, None)`: compiled with the override into the state folder.
+
+        Raises `UnknownKey`, `RuntimeNotRunning`, `RuntimeClosed`.
+        """
+        raise NotImplementedError
+
+    async def rollback(self) -> Outcome:
+        """Return to the generation before this, and to its overrides, with fresh instances of what differs."""
+        raise NotImplementedError
+
+    def on(self, hook: Hook, call: Callable[[Event], Awaitable[None] | None]) -> None:
+        """Call a function, async or not, at each reload: `pre-swap` before the commit, where raising rejects the
+        wiring; `post-swap` after it; `cleanup` once everything that was replaced is closed."""
+        raise NotImplementedError
+
+    @property
+    def generation(self) -> str:
+        """The digest of the current wiring."""
+        raise NotImplementedError
+
+    @property
+    def overrides(self) -> Overrides:
+        """The operator's swaps that are part of the current wiring."""
+        raise NotImplementedError
+
+    @property
+    def rejected(self) -> Rejected | None:
+        """The wiring that was rejected last."""
+        raise NotImplementedError
 
     def tenant(self, name: str) -> W:
         """The wiring as that tenant sees it: slots of its own where it differs, the base's elsewhere."""

@@ -130,6 +130,8 @@ class Wiring:
     __app__: ClassVar[str]
     __profile__: ClassVar[str]
     __domains__: ClassVar[Mapping[str, type[Domain]]] = {}
+    __file__: ClassVar[str | None] = None
+    __generation__: ClassVar[str | None] = None
 
     def __init_subclass__(cls, *, app: str, profile: str = "default") -> None:
         cls.__app__ = app
@@ -143,6 +145,8 @@ class Wiring:
 
 def file_of(wiring: type[Wiring]) -> str | None:
     """The path of the module that defines the wiring; None where it has no file."""
+    if wiring.__file__ is not None:
+        return wiring.__file__
     import sys
 
     path: str | None = getattr(sys.modules.get(wiring.__module__), "__file__", None)
