@@ -1,0 +1,85 @@
+"""Seeing that a wiring on disk is another one: by its content, whichever way it got there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+from watchfiles import awatch
+
+from oneiric.snapshot import generation
+
+QUIET = 0.2
+"""Seconds without a change of the content until it counts."""
+LOOK = 5.0
+"""Seconds after which the content is compared without having been told, for file systems that do not tell."""
+_LINKS = 40
+
+
+def digest(wiring: Path) -> str | None:
+    """The generation of a wiring's files; None while they cannot be read."""
+    try:
+        code = wiring.read_bytes()
+        tenants = wiring.with_name("tenants.jsonl")
+        return generation(code, tenants.read_bytes() if tenants.exists() else b"")
+    except OSError:
+        return None
+
+
+def folders(path: Path) -> set[Path]:
+    """Where something can change what the path leads to: its real folder, and that of each symbolic link on the way."""
+    rest = list(path.absolute().parts[1:])
+    here, found, links = Path("/"), set[Path](), 0
+    while rest and links <= _LINKS:
+        part = rest.pop(0)
+        if part == "..":
+            here = here.parent
+            continue
+        step = here / part
+        if step.is_symlink():
+            links += 1
+            found.add(here)
+            target = Path(os.readlink(step))
+            rest = [*(target.parts[1:] if target.is_absolute() else target.parts), *rest]
+            here = Path("/") if target.is_absolute() else here
+        else:
+            here = step
+    found.add(here.parent)
+    return {folder for folder in found if folder.is_dir()}
+
+
+async def watch(wiring: Path, known: str | None, changed: Callable[[], Awaitable[object]]) -> None:
+    """Call `changed` whenever the wiring's content is another than before, at first than `known`. Runs until
+    cancelled."""
+    while True:
+        watched = folders(wiring)
+        told = awatch(
+            *watched,
+            watch_filter=None,
+            recursive=False,
+            yield_on_timeout=True,
+            rust_timeout=int(LOOK * 1000),
+            raise_interrupt=False,
+        )
+        async with aclosing(told):
+            async for _ in told:
+                found = await _settled(wiring)
+                if found is not None and found != known:
+                    known = found
+                    await changed()
+                if folders(wiring) != watched:
+                    break
+
+
+async def _settled(wiring: Path) -> str | None:
+    """The digest once it has stayed the same for a while."""
+    found = await asyncio.to_thread(digest, wiring)
+    while True:
+        await asyncio.sleep(QUIET)
+        again = await asyncio.to_thread(digest, wiring)
+        if again == found:
+            return found
+        found = again
