@@ -103,8 +103,8 @@ def _show(answer: dict[str, Any], done: str, process: str | None = None) -> None
         return
     lines: list[Line] = [[(f"{prefix}{done}", "green"), (f": generation {str(answer['generation'])[:12]}", "plain")]]
     for each in ("start", "replace", "stop"):
-        keys = [_key(entry) for entry in answer["plan"][each]]
-        lines += [[(f"  {each:<8} {key}", "plain")] for key in keys]
+        for entry in answer["plan"][each]:
+            lines.append([(f"  {each:<8} {_key(entry)}", "plain")])
     kept = len(answer["plan"]["keep"])
     lines.append([(f"  keep     {kept} key{'' if kept == 1 else 's'}", "dim")])
     result(lines)

@@ -26,13 +26,14 @@ def status(context: typer.Context, name: Name = None, state: State = None, json:
     if len(up) > 1:
         processes.the_one(context.obj, name, state)
     if up:
-        document = {**processes.operate(up[0], "status"), "running": True}
+        document: dict[str, Any] = {**processes.operate(up[0], "status"), "running": True}
     else:
         try:
             left = [found for folder in folders if (found := read_json(folder.status, FORMAT))]
         except FolderError as error:
             raise CommandError(str(error)) from error
-        document = {**max(left, key=lambda each: str(each["written_at"]), default={}), "running": False}
+        left.sort(key=lambda each: str(each["written_at"]))
+        document = {**(left[-1] if left else {}), "running": False}
     if json:
         result_json(document)
     else:
@@ -91,8 +92,10 @@ def _told(document: Mapping[str, Any]) -> list[Line]:
     for key, notes in document["notes"].items():
         facts += [(kind, f"{key}: {note['note']} (since {note['since']})") for kind, note in notes.items()]
     running = document["running"]
-    lines: list[Line] = [[(str(document["name"]), "bold"), (f" {_state(document)}", "green" if running else "red")]]
-    lines += [[(f"  {name:<12}", "dim"), (visible(str(text)), "plain")] for name, text in facts]
+    head: Line = [(str(document["name"]), "bold"), (f" {_state(document)}", "green" if running else "red")]
+    lines: list[Line] = [head]
+    for name, text in facts:
+        lines.append([(f"  {name:<12}", "dim"), (visible(str(text)), "plain")])
     active = f"{len(document['components'])} active; {document['keys']} keys" + ("" if running else ", when last seen")
     lines.append([("  components  ", "dim"), (active, "plain")])
     return [*lines, *_rows(document["components"], document["notes"])]

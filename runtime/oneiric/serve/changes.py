@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from oneiric.errors import UnknownKey
 from oneiric.outcome import Outcome
-from oneiric.report import read_report
+from oneiric.report import Binding, read_report
 from oneiric.runtime import Runtime
 from oneiric.serve.status import Status, now
 from oneiric.wiring import file_of
@@ -54,7 +55,8 @@ class Changes:
     def _deciding_tenants(self, key: str) -> list[str]:
         """Tenants whose own selection or override outranks the base's override."""
         path = file_of(self._runtime.wiring_class)
-        bindings = {} if path is None else read_report(Path(path).with_name("explain.json")).bindings
+        no_bindings: Mapping[str, Binding] = {}
+        bindings = no_bindings if path is None else read_report(Path(path).with_name("explain.json")).bindings
         if key not in bindings:
             raise UnknownKey(key, bindings)
         return sorted(name for name, at in bindings[key].tenants.items() if at.decided_by.startswith("tenant-"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from json import JSONDecodeError
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -135,9 +135,10 @@ def _error(status: int, text: str) -> web.Response:
 def _checked(name: str, arguments: object) -> Mapping[str, object]:
     """The arguments, if they are what the operation takes. Raises `OneiricError`."""
     takes = _TAKES[name]
-    if not isinstance(arguments, dict) or set(arguments) != set(takes):
+    given = cast("dict[str, object]", arguments) if isinstance(arguments, dict) else None
+    if given is None or set(given) != set(takes):
         raise OneiricError(f"{name} takes an object with {', '.join(takes) or 'nothing in it'}")
     for each, kinds in takes.items():
-        if type(arguments[each]) not in kinds:
+        if type(given[each]) not in kinds:
             raise OneiricError(f"{name} takes a {kinds[0].__name__} as {each}")
-    return arguments
+    return given

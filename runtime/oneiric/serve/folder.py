@@ -6,7 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from oneiric.errors import OneiricError
 
@@ -86,11 +86,12 @@ def write_json(path: Path, document: object) -> None:
 def read_json(path: Path, format: str) -> dict[str, Any] | None:
     """The document of a file; None where there is none. Raises `FolderError` for one of another format."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError:
         document = None
-    if not isinstance(document, dict) or document.get("format") != format:
+    found = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+    if found.get("format") != format:
         raise FolderError(f"{path} is no {format}")
-    return document
+    return found

@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Callable
 from traceback import extract_tb
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -75,7 +75,7 @@ def unhandled(log: Any) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]],
 def log_error(log: Any, event: str, error: BaseException) -> None:
     """An error's own words and those of what caused it, whose it is, and where it was raised."""
     if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
+        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
             log_error(log, event, each)
         return
     facts = {name: getattr(error, name, None) for name in ("domain", "key", "provider", "tenant")}

@@ -36,10 +36,12 @@ class Notes:
 
     def remove(self, kind: Kind, key: str) -> bool:
         """Take that note away, first on disk; whether there was one. The other kind's stays. Raises `OSError`."""
-        left = {each: note for each, note in self.keys.get(key, {}).items() if each != kind}
+        left: dict[Kind, Note] = {each: note for each, note in self.keys.get(key, {}).items() if each != kind}
         had = kind in self.keys.get(key, {})
         kept = {each: notes for each, notes in self.keys.items() if each != key}
-        self._save({**kept, key: left} if left else kept)
+        if left:
+            kept[key] = left
+        self._save(kept)
         self._apply(key)
         return had
 

@@ -25,7 +25,6 @@ from oneiric.serve.folder import FolderError, StateFolder
 from oneiric.serve.logs import configure, log_error, spans, unhandled
 from oneiric.serve.notes import Notes
 from oneiric.serve.status import Status
-from oneiric.shutdown import cancel
 from oneiric.tracing import forget, record
 
 _ANSWERING = 2.0
@@ -127,9 +126,16 @@ class Process:
                 self._spawn(self._watch())
             await self._stop.wait()
             self._status.enter("stopping")
-            await cancel(self._tasks)
+            await self._stop_background()
         self._status.enter("stopped")
         return 0
+
+    async def _stop_background(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     @contextmanager
     def _signals(self, main: asyncio.Task[Any]) -> Generator[None]:

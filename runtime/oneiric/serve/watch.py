@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
 
-from watchfiles import awatch
+import watchfiles
 
 from oneiric.snapshot import generation
 
@@ -56,7 +56,8 @@ async def watch(wiring: Path, known: str | None, changed: Callable[[], Awaitable
     cancelled."""
     while True:
         watched = folders(wiring)
-        told = awatch(
+        # its signature names a type of trio, which need not be installed
+        told = watchfiles.awatch(  # pyright: ignore[reportUnknownMemberType]
             *watched,
             watch_filter=None,
             recursive=False,
