@@ -61,10 +61,10 @@ async def _serve(serving: Serving) -> int:
     wiring = oneiric.load(serving.wiring)
     name = serving.name or wiring.__app__
     folder = StateFolder.of(serving.root, name) if serving.state is None else StateFolder(serving.state)
+    socket_path = folder.socket
     folder.make()
     if running(folder):
         raise FolderError(f"a process {name} is running already; choose another --name")
-    socket_path = folder.socket
     runtime = Runtime(wiring, state=folder.path, provisional=serving.provisional)
     log = configure().bind(process=name)
     asyncio.get_running_loop().set_exception_handler(unhandled(log))
@@ -114,7 +114,7 @@ class Process:
                 self._status.enter("stopped")
                 return 0
             except (OneiricError, ExceptionGroup) as error:
-                log_error(self._log, "failed", error)
+                log_error(self._log, "error", error)
                 self._status.enter("failed")
                 return 1
 
@@ -171,7 +171,13 @@ class Process:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log_error(self._log, "error", error)
 
     async def _reload(self, trigger: str) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import watchfiles
@@ -14,8 +14,8 @@ from oneiric.snapshot import generation
 
 QUIET = 0.2
 """Seconds without a change of the content until it counts."""
-LOOK = 5.0
-"""Seconds after which the content is compared without having been told, for file systems that do not tell."""
+LOOK = 1.0
+"""Seconds after which the files are looked at without having been told, for file systems that do not tell."""
 _LINKS = 40
 
 
@@ -54,6 +54,7 @@ def folders(path: Path) -> set[Path]:
 async def watch(wiring: Path, known: str | None, changed: Callable[[], Awaitable[object]]) -> None:
     """Call `changed` whenever the wiring's content is another than before, at first than `known`. Runs until
     cancelled."""
+    stamp = None
     while True:
         watched = folders(wiring)
         # its signature names a type of trio, which need not be installed
@@ -63,16 +64,27 @@ async def watch(wiring: Path, known: str | None, changed: Callable[[], Awaitable
             recursive=False,
             yield_on_timeout=True,
             rust_timeout=int(LOOK * 1000),
-            raise_interrupt=False,
         )
-        async with aclosing(told):
-            async for _ in told:
-                found = await _settled(wiring)
-                if found is not None and found != known:
-                    known = found
-                    await changed()
-                if folders(wiring) != watched:
-                    break
+        with suppress(FileNotFoundError):  # one of the folders went away just now
+            async with aclosing(told):
+                async for changes in told:
+                    before, stamp = stamp, _stamp(wiring)
+                    found = await _settled(wiring) if changes or stamp != before else None
+                    if found is not None and found != known:
+                        known = found
+                        await changed()
+                    if folders(wiring) != watched:
+                        break
+
+
+def _stamp(wiring: Path) -> tuple[object, ...]:
+    """Something that is cheap to get and another one when the files are."""
+    stamp: list[object] = []
+    for path in (wiring, wiring.with_name("tenants.jsonl")):
+        with suppress(OSError):
+            at = path.stat()
+            stamp += [at.st_ino, at.st_mtime_ns, at.st_size]
+    return tuple(stamp)
 
 
 async def _settled(wiring: Path) -> str | None:
