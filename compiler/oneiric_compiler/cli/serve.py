@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -44,8 +45,17 @@ def serve(
     path = wiring or committed_wiring(root, profile)
     if not path.is_file():
         raise CommandError(f"there is no wiring: {path} does not exist", help="run `oneiric compile` first")
-    sys.path[:0] = [str(root.resolve()), str(root.resolve() / "src")]
-    serving = Serving(root=root, wiring=path, name=name, state=state, port=port, watch=watch, provisional=provisional)
+    serving = Serving(
+        root=root.resolve(),
+        wiring=path.absolute(),
+        name=name,
+        state=None if state is None else state.absolute(),
+        port=port,
+        watch=watch,
+        provisional=provisional,
+    )
+    os.chdir(root)  # a swap compiles the project of the working directory
+    sys.path[:0] = [str(serving.root), str(serving.root / "src")]
     try:
         code = run(serving)
     except OneiricError as error:
