@@ -18,8 +18,7 @@ from oneiric_compiler.redact import visible
 
 def status(context: typer.Context, name: Name = None, state: State = None, json: Json = False) -> None:
     """Show what a process is doing, or what it was doing when it went; 1 when it is not running."""
-    from oneiric.serve.folder import FolderError, read_json
-    from oneiric.serve.status import FORMAT
+    from oneiric.serve.folder import STATUS_FORMAT, FolderError, read_json
 
     folders = processes.known(context.obj, name, state)
     up = processes.listening(folders)
@@ -29,7 +28,7 @@ def status(context: typer.Context, name: Name = None, state: State = None, json:
         document: dict[str, Any] = {**processes.operate(up[0], "status"), "running": True}
     else:
         try:
-            left = [found for folder in folders if (found := read_json(folder.status, FORMAT))]
+            left = [found for folder in folders if (found := read_json(folder.status, STATUS_FORMAT))]
         except FolderError as error:
             raise CommandError(str(error)) from error
         left.sort(key=lambda each: str(each["written_at"]))

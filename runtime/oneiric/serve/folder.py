@@ -12,6 +12,7 @@ from oneiric.errors import OneiricError
 
 STATES = ".oneiric"
 """The folder of a project that holds the state folders of its processes, one for each name."""
+STATUS_FORMAT = "oneiric.status/1"
 SOCKET_PATH_BYTES = 103
 """The longest path of a Unix socket that every supported system takes."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")

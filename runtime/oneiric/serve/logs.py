@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable
 from traceback import extract_tb
@@ -13,7 +14,7 @@ from typing import Any, cast
 import structlog
 
 from oneiric.errors import OneiricError
-from oneiric.tracing import Attribute, End, Recorder, Span, words
+from oneiric.tracing import End, Recorder, Span, words
 
 _QUIET = ("aiohttp.access", "asyncio", "watchfiles")
 
@@ -22,8 +23,9 @@ def configure() -> Any:
     """Set structlog and the standard logging up for this process; the logger."""
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     shared: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, stamp]
-    terminal = sys.stderr.isatty()
-    renderer: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    terminal = structlog.dev.ConsoleRenderer(colors=not plain)
+    renderer: Any = terminal if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(processors=[*shared, renderer], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     handler = logging.StreamHandler(sys.stderr)
     formatter = structlog.stdlib.ProcessorFormatter
@@ -43,9 +45,8 @@ def spans(log: Any, generation: Callable[[], str | None], changed: Callable[[], 
         event = span.name.removeprefix("oneiric.")
 
         def end(error: BaseException | None) -> None:
-            facts: dict[str, Attribute] = {"generation": generation(), **span.attributes}
-            told = {name: value for name, value in facts.items() if value is not None}
-            told["seconds"] = round(span.seconds, 6)
+            told = {name: value for name, value in span.attributes.items() if value is not None}
+            told = {"generation": generation(), **told, "seconds": round(span.seconds, 6)}
             if error is None:
                 log.info(event, **told)
             elif isinstance(error, asyncio.CancelledError):

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oneiric.runtime import Runtime
-from oneiric.serve.folder import StateFolder, write_json
+from oneiric.serve.folder import STATUS_FORMAT, StateFolder, write_json
 from oneiric.serve.notes import Notes
 from oneiric.slot import Slot
 
-FORMAT = "oneiric.status/1"
 _PAUSE = 0.2
 """Seconds between two snapshots at least."""
 
@@ -52,7 +51,7 @@ class Status:
         runtime = self._runtime
         rejected = runtime.rejected
         return {
-            "format": FORMAT,
+            "format": STATUS_FORMAT,
             "name": self._name,
             "app": runtime.wiring_class.__app__,
             "profile": runtime.wiring_class.__profile__,

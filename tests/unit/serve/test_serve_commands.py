@@ -8,6 +8,7 @@ from typing import Any
 
 from oneiric.serve.folder import StateFolder
 
+from tests.unit.cli.running import COMPILER_EXTRA, run
 from tests.unit.serve.serving import Served, command, select, until
 
 
@@ -24,6 +25,11 @@ def test_without_a_process_every_command_says_so(project: Path) -> None:
         assert "no process is running here" in told.stderr
     assert "no process `lab` is running" in command(project, "reload", "--name", "lab", code=2).stderr
     assert "is no name of a process" in command(project, "reload", "--name", "../lab", code=2).stderr
+
+
+def test_asking_needs_neither_the_compiler_nor_an_http_library_where_nobody_answers(project: Path) -> None:
+    done = run("status", cwd=project, blocked=(*COMPILER_EXTRA, "rich", "asyncio", "aiohttp", "structlog"))
+    assert (done.returncode, done.stdout) == (1, "not running: no process has left anything here\n")
 
 
 def test_swap_rollback_and_clear(project: Path) -> None:
