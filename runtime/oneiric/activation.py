@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from oneiric.closing import close_late, close_unclaimed, discard
@@ -19,6 +19,7 @@ from oneiric.tracing import span
 from oneiric.wiring import context
 
 SECRETS = "adapter:secrets"
+_AT_ONCE = 32
 
 
 class Attempt:
@@ -52,13 +53,16 @@ class Attempt:
 async def activate(slot: Slot[Any]) -> Held:
     """The slot's instance, made if there is none; nothing is awaited between its return and the caller's use.
 
-    Raises `ActivationError`, `Paused`, `RuntimeNotRunning`, `RuntimeClosed`.
+    Raises `ActivationError`, `Paused`, `RemovedKey`, `RuntimeNotRunning`, `RuntimeClosed`.
     """
     runtime = slot.scope.runtime
     while slot.held is None:
         refusal = runtime.refusal()
         if refusal is not None:
             raise refusal
+        slot = slot.scope.slot(slot.key)  # a reload may have moved or removed it
+        if slot.held is not None:
+            break
         if slot.key in runtime.paused:
             raise Paused(slot.key, runtime.paused[slot.key])
         if asyncio.get_running_loop() is not runtime.loop:
@@ -71,6 +75,30 @@ async def activate(slot: Slot[Any]) -> Held:
         if not attempt.task.cancelled():
             attempt.task.result()
     return slot.held
+
+
+async def activate_all(slots: Iterable[Slot[Any]]) -> None:
+    """Activate many at once; the first error cancels the others."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def start(slot: Slot[Any]) -> None:
+        async with turns:
+            await activate(slot)
+
+    tasks = [asyncio.ensure_future(start(slot)) for slot in slots]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        await cancel(tasks)
+
+
+async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they are over."""
+    waiting = [task for task in tasks if not task.done()]
+    for task in waiting:
+        task.cancel()
+    if waiting:
+        await asyncio.wait(waiting)
 
 
 def needed(slot: Slot[Any]) -> list[Slot[Any]]:
@@ -94,18 +122,19 @@ async def _attempt(slot: Slot[Any]) -> None:
 
 
 async def _make(slot: Slot[Any]) -> None:
-    runtime = slot.scope.runtime
+    runtime, binding = slot.scope.runtime, slot.binding
     _check_platform(slot)
     await _activate_needs(slot)
     secrets = await _fetch_secrets(slot)
     environ = os.environ if runtime.environ is None else runtime.environ
-    held = Held(slot, await _build(slot, Inputs(slot.binding, environ, secrets)))
+    held = Held(slot, await _build(slot, Inputs(binding, environ, secrets)), binding=binding)
     try:
         await _start(held)
     except BaseException:
         await discard(held)
         raise
-    runtime.fill(held)
+    if not slot.scope.fill(held):
+        await discard(held)
 
 
 def _check_platform(slot: Slot[Any]) -> None:
@@ -194,9 +223,13 @@ async def _start(held: Held) -> None:
         await _step(held.slot, "start", asyncio.ensure_future(call(start)), deadlines.start)
     health = lifecycle(held.instance, "health")
     if health is not None:
-        healthy = await _step(held.slot, "health", asyncio.ensure_future(call(health)), deadlines.health)
-        if healthy is False:
-            fail(held.slot, "health", "health() answered False")
+        try:
+            healthy = await _step(held.slot, "health", asyncio.ensure_future(call(health)), deadlines.health)
+            if healthy is False:
+                fail(held.slot, "health", "health() answered False")
+        except ActivationError as error:
+            if not held.slot.scope.forgive(error):
+                raise
 
 
 async def _step(

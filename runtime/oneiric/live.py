@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oneiric.activation import activate
-from oneiric.errors import PortError
+from oneiric.errors import PortError, RemovedKey
 from oneiric.expressions import load
 from oneiric.leases import LeasedAsyncContext, LeasedAsyncIterator
 from oneiric.port import Method, methods_of
@@ -22,8 +22,11 @@ _handles: dict[type, type] = {}
 
 
 def handle_for(slot: Slot[Any]) -> Any:
-    """A handle of the slot's port. Raises `PortError`."""
-    name = slot.binding.port
+    """A handle of the slot's port. Raises `PortError`, `RemovedKey`."""
+    home = slot.home
+    if slot.state == "removed":
+        raise RemovedKey(slot.key)
+    name = home.binding.port
     if name is None:
         raise PortError(f"{slot.key} has no port, so no live: declare a port, or use current and lease()")
     try:
@@ -32,7 +35,9 @@ def handle_for(slot: Slot[Any]) -> Any:
         raise PortError(f"{slot.key}: the port {name} cannot be loaded ({type(error).__name__})") from error
     if not isinstance(port, type):
         raise PortError(f"{slot.key}: the port {name} is not a class")
-    return handle_class(port)(slot)
+    handle = handle_class(port)(home)
+    slot.scope.note(handle)
+    return handle
 
 
 def handle_class(port: type) -> type:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import marshal
 import os
+from hashlib import sha256
 from types import CodeType, ModuleType
 from typing import Any
 
 from oneiric.errors import LoadError
-from oneiric.snapshot import generation
-from oneiric.wiring import Domain, Wiring
+from oneiric.tenants import Lines, lines_of
+from oneiric.wiring import Domain, Wiring, domains_of
 
 _PYC_HEAD = 16  # bytes: magic number, flags, hash of the source
 _CHECKED_HASH = 0b11
@@ -22,29 +23,41 @@ def load(path: str | os.PathLike[str]) -> type[Wiring]:
     Raises `LoadError` for one that cannot be read, does not import or is not whole.
     """
     path = os.path.abspath(path)
-    source, tenants = _read(path)
-    digest = generation(source, tenants)
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+        tenants = Lines(os.path.join(os.path.dirname(path), "tenants.jsonl"))
+    except OSError as error:
+        raise LoadError("load", f"{path} cannot be read: {error.strerror or error}") from error
+    digest = digest_of_files(source, tenants)
     module = ModuleType(f"oneiric.generations.{digest}")
     module.__file__ = path
     try:
         exec(_code(path, source), module.__dict__)
     except Exception as error:
         raise LoadError("load", f"{path} does not import: {type(error).__name__}: {error}") from error
-    return _wiring(module, path, digest)
+    wiring = _wiring(module, path)
+    wiring.__file__, wiring.__generation__, wiring.__tenants__ = path, digest, tenants
+    return wiring
 
 
-def _read(path: str) -> tuple[bytes, bytes]:
-    try:
-        with open(path, "rb") as file:
-            source = file.read()
-        try:
-            with open(os.path.join(os.path.dirname(path), "tenants.jsonl"), "rb") as file:
-                tenants = file.read()
-        except FileNotFoundError:
-            tenants = b""
-    except OSError as error:
-        raise LoadError("load", f"{path} cannot be read: {error.strerror or error}") from error
-    return source, tenants
+def digest_of_files(source: bytes, tenants: Lines) -> str:
+    """The name of a generation: see `snapshot.generation`."""
+    found = sha256(source + b"\0")
+    tenants.update(found)
+    return found.hexdigest()
+
+
+def digest_of(wiring: type[Wiring]) -> str:
+    """The name of a wiring's generation. One that was imported, or made in memory, is named by its fingerprints."""
+    if wiring.__generation__ is not None:
+        return wiring.__generation__
+    found = sha256()
+    for _, _, bindings in domains_of(wiring):
+        for name, binding in bindings.items():
+            found.update(f"{binding.key} {name} {binding.fingerprint}\n".encode())
+    lines_of(wiring).update(found)
+    return found.hexdigest()
 
 
 def _code(path: str, source: bytes) -> CodeType:
@@ -62,13 +75,11 @@ def _code(path: str, source: bytes) -> CodeType:
     return compile(source, path, "exec", dont_inherit=True)
 
 
-def _wiring(module: ModuleType, path: str, digest: str) -> type[Wiring]:
+def _wiring(module: ModuleType, path: str) -> type[Wiring]:
     wiring: Any = getattr(module, "Wiring", None)
     if not (isinstance(wiring, type) and issubclass(wiring, Wiring) and wiring is not Wiring):
         raise LoadError("shape", f"{path} is not whole: it defines no Wiring")
     domains = wiring.__domains__
     if not domains or not all(issubclass(domain, Domain) for domain in domains.values()):
         raise LoadError("shape", f"{path} is not whole: its Wiring names no domains")
-    wiring.__file__ = path
-    wiring.__generation__ = digest
     return wiring
