@@ -22,7 +22,7 @@ async def recompile(folder: Path, overrides: Overrides, profile: str, seconds: f
     """
     stated = folder / "overrides.json"
     stated.write_text(json.dumps(overrides.document()), "utf-8")
-    command = [sys.executable, "-m", "oneiric_compiler", "compile", "--overrides", str(stated)]
+    command = [sys.executable, "-P", "-m", "oneiric_compiler", "compile", "--overrides", str(stated)]
     command += ["--out", str(folder), "--profile", profile]
     with span("recompile", profile=profile):
         child = await asyncio.create_subprocess_exec(
