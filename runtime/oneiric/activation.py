@@ -63,8 +63,8 @@ async def activate(slot: Slot[Any]) -> Held:
         slot = slot.scope.slot(slot.key)  # a reload may have moved or removed it
         if slot.held is not None:
             break
-        if slot.key in runtime.paused:
-            raise Paused(slot.key, runtime.paused[slot.key])
+        if (why := _paused(slot)) is not None:
+            raise Paused(slot.key, why)
         if asyncio.get_running_loop() is not runtime.loop:
             raise RuntimeNotRunning(f"{slot.key} belongs to the loop of its runtime, not to this: use a portal")
         if slot.closing is not None:
@@ -92,6 +92,25 @@ async def activate_all(slots: Iterable[Slot[Any]]) -> None:
         await cancel(tasks)
 
 
+def eager(slots: Iterable[Slot[Any]]) -> list[Slot[Any]]:
+    """Those to activate without being asked: eager, not active yet, and not waiting for an operator to resume a
+    key that they are or need."""
+    return [slot for slot in slots if slot.binding.eager and slot.held is None and not waits(slot)]
+
+
+def waits(slot: Slot[Any], seen: tuple[Slot[Any], ...] = ()) -> bool:
+    """Whether the slot's key is paused, or one that it needs to be activated."""
+    if not slot.scope.runtime.paused or slot.held is not None or slot in seen:
+        return False
+    return _paused(slot) is not None or any(waits(need, (*seen, slot)) for need in needed(slot))
+
+
+def _paused(slot: Slot[Any]) -> str | None:
+    """Why nothing new of the slot's key may be activated. What replaces an active instance may."""
+    why = slot.scope.runtime.paused.get(slot.key)
+    return None if why is None or slot.scope.replaces(slot.key) else why
+
+
 async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks and wait until they are over."""
     waiting = [task for task in tasks if not task.done()]
@@ -117,7 +136,8 @@ def fail(slot: Slot[Any], step: str, what: str, cause: BaseException | None = No
 
 async def _attempt(slot: Slot[Any]) -> None:
     domain, _, key = slot.key.partition(":")
-    with span("activate", domain=domain, key=key, provider=slot.binding.provider, tenant=slot.tenant):
+    facts = {"tenant": slot.tenant, "generation": slot.scope.wiring_class.__generation__}
+    with span("activate", domain=domain, key=key, provider=slot.binding.provider, **facts):
         await _make(slot)
 
 

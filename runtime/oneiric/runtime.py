@@ -131,6 +131,10 @@ class Scope:
         """Whether an instance may be used whose health check came to this."""
         return False
 
+    def replaces(self, key: str) -> bool:
+        """Whether what is activated here takes the place of an active instance."""
+        return False
+
     def note(self, handle: Any) -> None:
         """A handle was made of one of the slots."""
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from oneiric.activation import activate_all, cancel, needed
+from oneiric.activation import activate_all, cancel, eager, needed
 from oneiric.closing import retire
 from oneiric.errors import RuntimeClosed, RuntimeNotRunning, ShutdownError
 from oneiric.idle import close_idle_tenants
@@ -26,7 +26,7 @@ async def enter(runtime: Runtime[Any]) -> None:
     try:
         if runtime.state is not None:
             await runtime.reloads.history.open()
-        await activate_all([slot for slot in runtime.base.slots().values() if slot.binding.eager])
+        await activate_all(eager(runtime.base.slots().values()))
     except BaseException as error:
         await leave(runtime, error)
         raise

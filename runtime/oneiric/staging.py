@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from oneiric.activation import activate_all, cancel
+from oneiric.activation import activate_all, cancel, eager
 from oneiric.closing import drain
 from oneiric.errors import ActivationError, RuntimeClosed, UnknownKey
 from oneiric.planning import Prepared
@@ -36,6 +36,10 @@ class _Staged:
     def wiring_class(self) -> type[Wiring]:
         """The new wiring."""
         return self.prepared.wiring
+
+    def replaces(self, key: str) -> bool:
+        """Whether what is activated here takes the place of an active instance."""
+        return any(slot.key == key for slot in self.runtime.active)
 
     def note(self, handle: Any) -> None:
         """A handle was made, which has to call the runtime's slot from the commit on."""
@@ -109,13 +113,12 @@ class Staging(_Staged):
 
     def missing(self) -> Iterator[Slot[Any]]:
         """Staged slots that lack an instance which the commit needs."""
-        paused = self.runtime.paused
         wanted = [slot.key for slot in self.prepared.changed if (held := slot.held) is not None and held.owned]
-        wanted += [slot.key for slot in self.prepared.eager if slot.held is None and slot.key not in paused]
         for key in wanted:
             slot = self.slot(key)
             if slot.held is None:
                 yield slot
+        yield from eager([self.slot(slot.key) for slot in self.prepared.eager if slot.held is None])
         for scope, key, binding in self.prepared.open_tenants(self.runtime):
             if binding is not None and _in_use(scope, key):
                 slot = self.of_tenant(scope).slot(key)

@@ -154,6 +154,10 @@ class TenantScope:
         """Whether an instance may be used whose health check came to this."""
         return False
 
+    def replaces(self, key: str) -> bool:
+        """Whether what is activated here takes the place of an active instance."""
+        return False
+
     def note(self, handle: Any) -> None:
         """A handle was made, which has to move with its key between the base and the tenant."""
         self._handles.append(ref(handle))

@@ -90,7 +90,7 @@ class Control:
         had = self._notes.remove(kind, key)
         if key in self._notes.keys:
             return []
-        failed = await resume(self._runtime, key) if had else None
+        failed = await resume(self._runtime) if had else None
         return [] if failed is None else [words(failed)]
 
 

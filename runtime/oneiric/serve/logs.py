@@ -45,7 +45,7 @@ def spans(log: Any, generation: Callable[[], str | None], changed: Callable[[], 
         event = span.name.removeprefix("oneiric.")
 
         def end(error: BaseException | None) -> None:
-            told = {name: value for name, value in span.attributes.items() if value is not None}
+            told: dict[str, Any] = {name: each for name, each in span.attributes.items() if each is not None}
             told = {"generation": generation(), **told, "seconds": round(span.seconds, 6)}
             if error is None:
                 log.info(event, **told)
@@ -80,7 +80,8 @@ def log_error(log: Any, event: str, error: BaseException) -> None:
             log_error(log, event, each)
         return
     facts = {name: getattr(error, name, None) for name in ("domain", "key", "provider", "tenant")}
-    about = {name: value for name, value in facts.items() if isinstance(error, OneiricError) and value is not None}
+    whose = isinstance(error, OneiricError) and facts["domain"] is not None
+    about = {name: value for name, value in facts.items() if whose and value is not None}
     if error.__cause__ is not None:
         about["cause"] = words(error.__cause__)
     frames = extract_tb((error.__cause__ or error).__traceback__)[-3:]

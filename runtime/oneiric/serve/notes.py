@@ -67,15 +67,12 @@ async def drain(runtime: Runtime[Any], key: str) -> list[Exception]:
     return await close_in_order(helds, loop.time() + runtime.deadlines.drain, loop.create_future())
 
 
-async def resume(runtime: Runtime[Any], key: str) -> OneiricError | None:
-    """Activate the key again if it is eager; what was wrong with that. Others wait for their next use."""
-    from oneiric.activation import activate
+async def resume(runtime: Runtime[Any]) -> OneiricError | None:
+    """Activate what is eager and had to wait; what was wrong with that. The rest waits for its next use."""
+    from oneiric.activation import activate_all, eager
 
-    slot = runtime.base.slot(key)
-    if not slot.binding.eager:
-        return None
     try:
-        await activate(slot)
+        await activate_all(eager(runtime.base.slots().values()))
     except OneiricError as error:
         return error
     return None

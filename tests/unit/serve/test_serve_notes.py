@@ -54,11 +54,36 @@ def test_notes_outlive_the_process(project: Path) -> None:
     assert json.loads(again.folder.notes.read_text())["keys"] == {}
 
 
-def test_a_paused_key_is_not_activated(project: Path) -> None:
+def _states(served: Served) -> dict[str, str]:
+    return {row["key"]: row["state"] for row in served.ask("keys")["keys"]}
+
+
+def test_what_is_eager_and_needs_a_paused_key_waits_until_it_is_resumed(project: Path) -> None:
     with Served(project) as served:
-        served.note("pause", "service:greeter", "broken upstream")
+        served.note("pause", "service:lazy", "broken upstream")
         served.signal(signal.SIGTERM)
         served.wait()
-    refused = Served(project)
-    assert refused.wait() == 1
-    assert "broken upstream" in refused.events("error")[0]["reason"]
+    with Served(project) as again:
+        assert (_states(again)["talker"], _states(again)["greeter"]) == ("inactive", "active")
+        assert again.swap("service:greeter", "loud")["accepted"]
+        assert _states(again)["talker"] == "inactive"
+        again.note("pause", "service:lazy", resume=True)
+        assert _states(again)["talker"] == "active"
+        until(lambda: again.heard() == "HELLO")
+
+
+def test_a_paused_key_that_is_active_can_be_swapped(project: Path) -> None:
+    with Served(project) as served:
+        served.note("pause", "service:greeter", "no newcomers")
+        assert served.swap("service:greeter", "loud")["accepted"]
+        until(lambda: served.heard() == "HELLO")
+        assert not (project / "failures").exists()
+
+
+def test_a_swap_of_a_drained_key_starts_nothing_of_it(project: Path) -> None:
+    with Served(project) as served:
+        served.note("drain", "service:greeter", "empty")
+        assert served.swap("service:greeter", "loud")["accepted"]
+        assert _states(served)["greeter"] == "inactive"
+        served.note("drain", "service:greeter", resume=True)
+        until(lambda: served.heard() == "HELLO")
