@@ -49,6 +49,11 @@ class Reloads:
         """The operator's swaps that are part of the current wiring."""
         return self.history.current.overrides
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits for its turn, is under way or is being drained."""
+        return bool(self._turns.uncommitted() or self._settling)
+
     async def reload(self, source: Any = None, *, force: bool = False, plan_only: bool = False) -> Outcome:
         """See `Runtime.reload`."""
         chosen = source if source is None or isinstance(source, type) else os.fspath(source)
