@@ -12,9 +12,11 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from oneiric.serve.client import NotRunning, ask, running
+from oneiric.serve.folder import StateFolder
 
 from tests.unit.serve.serving import Served, command, refused, select, until
 
@@ -70,7 +72,7 @@ def test_a_folder_that_was_open_is_tightened(project: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_another_user_is_refused_even_where_the_modes_would_let_them(project: Path, tmp_path_factory) -> None:
+def test_another_user_is_refused_even_where_the_modes_would_let_them(project: Path) -> None:
     ask_as_nobody = (
         "import os, socket, sys\n"
         "os.setgid(65534); os.setuid(65534)\n"
@@ -78,19 +80,20 @@ def test_another_user_is_refused_even_where_the_modes_would_let_them(project: Pa
         "end.sendall(b'POST /status HTTP/1.1\\r\\nHost: process\\r\\nContent-Length: 2\\r\\n\\r\\n{}')\n"
         "print(end.recv(4096).decode())\n"
     )
-    with Served(project) as served:
-        socket_file = served.folder.path / "control.sock"
-        for path in (project / ".oneiric", served.folder.path):
-            path.chmod(0o711)
-        arguments = [sys.executable, "-c", ask_as_nobody, str(socket_file)]
-        closed = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
-        assert "PermissionError" in closed.stderr
-        socket_file.chmod(0o666)
-        opened = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=True)
-        assert opened.stdout.startswith("HTTP/1.1 403")
-        assert "belongs to another user" in opened.stdout
-        assert until(lambda: served.events("refused another user"))[0]["uid"] == 65534
-        assert served.state() == "running"
+    with TemporaryDirectory() as state:
+        served = Served(project, "--state", state)
+        served.folder = StateFolder(Path(state))
+        arguments = [sys.executable, "-c", ask_as_nobody, f"{state}/control.sock"]
+        with served:
+            closed = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
+            assert "PermissionError" in closed.stderr
+            Path(state).chmod(0o711)
+            Path(state, "control.sock").chmod(0o666)
+            opened = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
+            assert opened.stdout.startswith("HTTP/1.1 403"), opened.stderr
+            assert "belongs to another user" in opened.stdout
+            assert until(lambda: served.events("refused another user"))[0]["uid"] == 65534
+            assert served.state() == "running"
 
 
 def test_a_killed_process_is_replaced(project: Path) -> None:
