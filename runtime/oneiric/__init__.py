@@ -14,19 +14,25 @@ if TYPE_CHECKING:
         ActivationError,
         CloseError,
         DrainExpired,
+        LoadError,
         MissingExtra,
         NotActive,
         OneiricError,
+        Paused,
         PortalError,
         PortError,
+        RemovedKey,
         RuntimeClosed,
         RuntimeNotRunning,
         ShutdownError,
+        StateError,
         TenantsError,
         UnknownKey,
         VariableError,
     )
     from oneiric.health import Health
+    from oneiric.loading import load
+    from oneiric.outcome import Event, Outcome, Plan
     from oneiric.portal import Portal
     from oneiric.runtime import Deadlines, Runtime
     from oneiric.slot import Slot
@@ -36,12 +42,16 @@ if TYPE_CHECKING:
 _MODULES = {
     "Deadlines": "runtime",
     "Domain": "wiring",
+    "Event": "outcome",
     "Health": "health",
+    "Outcome": "outcome",
+    "Plan": "outcome",
     "Portal": "portal",
     "Runtime": "runtime",
     "Slot": "slot",
     "Snapshot": "snapshot",
     "Wiring": "wiring",
+    "load": "loading",
 }
 
 
@@ -60,13 +70,19 @@ __all__ = [
     "Deadlines",
     "Domain",
     "DrainExpired",
+    "Event",
     "Health",
+    "LoadError",
     "MissingExtra",
     "NotActive",
     "OneiricError",
+    "Outcome",
+    "Paused",
+    "Plan",
     "PortError",
     "Portal",
     "PortalError",
+    "RemovedKey",
     "Runtime",
     "RuntimeClosed",
     "RuntimeNotRunning",
@@ -74,9 +90,11 @@ __all__ = [
     "ShutdownError",
     "Slot",
     "Snapshot",
+    "StateError",
     "TenantsError",
     "UnknownKey",
     "VariableError",
     "Wiring",
     "component",
+    "load",
 ]

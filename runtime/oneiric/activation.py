@@ -6,18 +6,20 @@ import asyncio
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from oneiric.closing import close_late, close_unclaimed, discard
-from oneiric.errors import ActivationError, MissingExtra, OneiricError, RuntimeNotRunning
+from oneiric.errors import ActivationError, MissingExtra, OneiricError, Paused, RuntimeNotRunning
 from oneiric.inputs import Inputs
 from oneiric.secret import Secret
 from oneiric.slot import Held, Slot
 from oneiric.steps import Late, bounded, call, in_thread, lifecycle
+from oneiric.tracing import span
 from oneiric.wiring import context
 
 SECRETS = "adapter:secrets"
+_AT_ONCE = 32
 
 
 class Attempt:
@@ -51,13 +53,18 @@ class Attempt:
 async def activate(slot: Slot[Any]) -> Held:
     """The slot's instance, made if there is none; nothing is awaited between its return and the caller's use.
 
-    Raises `ActivationError`, `RuntimeNotRunning`, `RuntimeClosed`.
+    Raises `ActivationError`, `Paused`, `RemovedKey`, `RuntimeNotRunning`, `RuntimeClosed`.
     """
     runtime = slot.scope.runtime
     while slot.held is None:
         refusal = runtime.refusal()
         if refusal is not None:
             raise refusal
+        slot = slot.scope.slot(slot.key)  # a reload may have moved or removed it
+        if slot.held is not None:
+            break
+        if (why := _paused(slot)) is not None:
+            raise Paused(slot.key, why)
         if asyncio.get_running_loop() is not runtime.loop:
             raise RuntimeNotRunning(f"{slot.key} belongs to the loop of its runtime, not to this: use a portal")
         if slot.closing is not None:
@@ -68,6 +75,49 @@ async def activate(slot: Slot[Any]) -> Held:
         if not attempt.task.cancelled():
             attempt.task.result()
     return slot.held
+
+
+async def activate_all(slots: Iterable[Slot[Any]]) -> None:
+    """Activate many at once; the first error cancels the others."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def start(slot: Slot[Any]) -> None:
+        async with turns:
+            await activate(slot)
+
+    tasks = [asyncio.ensure_future(start(slot)) for slot in slots]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        await cancel(tasks)
+
+
+def eager(slots: Iterable[Slot[Any]]) -> list[Slot[Any]]:
+    """Those to activate without being asked: eager, not active yet, and not waiting for an operator to resume a
+    key that they are or need."""
+    return [slot for slot in slots if slot.binding.eager and slot.held is None and not waits(slot)]
+
+
+def waits(slot: Slot[Any], seen: tuple[Slot[Any], ...] = ()) -> bool:
+    """Whether the slot's key is paused, or one that it needs to be activated."""
+    if not slot.scope.runtime.paused or slot.held is not None or slot in seen:
+        return False
+    return _paused(slot) is not None or any(waits(need, (*seen, slot)) for need in needed(slot))
+
+
+def _paused(slot: Slot[Any]) -> str | None:
+    """Why nothing new of the slot's key may be activated. What replaces an active instance may."""
+    why = slot.scope.runtime.paused.get(slot.key)
+    return None if why is None or slot.scope.replaces(slot.key) else why
+
+
+async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they are over."""
+    waiting = [task for task in tasks if not task.done()]
+    for task in waiting:
+        task.cancel()
+    if waiting:
+        await asyncio.wait(waiting)
 
 
 def needed(slot: Slot[Any]) -> list[Slot[Any]]:
@@ -85,18 +135,26 @@ def fail(slot: Slot[Any], step: str, what: str, cause: BaseException | None = No
 
 
 async def _attempt(slot: Slot[Any]) -> None:
-    runtime = slot.scope.runtime
+    domain, _, key = slot.key.partition(":")
+    facts = {"tenant": slot.tenant, "generation": slot.scope.wiring_class.__generation__}
+    with span("activate", domain=domain, key=key, provider=slot.binding.provider, **facts):
+        await _make(slot)
+
+
+async def _make(slot: Slot[Any]) -> None:
+    runtime, binding = slot.scope.runtime, slot.binding
     _check_platform(slot)
     await _activate_needs(slot)
     secrets = await _fetch_secrets(slot)
     environ = os.environ if runtime.environ is None else runtime.environ
-    held = Held(slot, await _build(slot, Inputs(slot.binding, environ, secrets)))
+    held = Held(slot, await _build(slot, Inputs(binding, environ, secrets)), binding=binding)
     try:
         await _start(held)
     except BaseException:
         await discard(held)
         raise
-    runtime.fill(held)
+    if not slot.scope.fill(held):
+        await discard(held)
 
 
 def _check_platform(slot: Slot[Any]) -> None:
@@ -185,9 +243,13 @@ async def _start(held: Held) -> None:
         await _step(held.slot, "start", asyncio.ensure_future(call(start)), deadlines.start)
     health = lifecycle(held.instance, "health")
     if health is not None:
-        healthy = await _step(held.slot, "health", asyncio.ensure_future(call(health)), deadlines.health)
-        if healthy is False:
-            fail(held.slot, "health", "health() answered False")
+        try:
+            healthy = await _step(held.slot, "health", asyncio.ensure_future(call(health)), deadlines.health)
+            if healthy is False:
+                fail(held.slot, "health", "health() answered False")
+        except ActivationError as error:
+            if not held.slot.scope.forgive(error):
+                raise
 
 
 async def _step(

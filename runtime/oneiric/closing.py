@@ -35,7 +35,7 @@ async def close(held: Held) -> CloseError | None:
 def _error(held: Held, what: str, cause: Exception) -> CloseError:
     slot = held.slot
     domain, _, key = slot.key.partition(":")
-    error = CloseError(domain, key, slot.binding.provider, slot.tenant, what)
+    error = CloseError(domain, key, held.binding.provider, slot.tenant, what)
     error.__cause__ = cause
     return error
 
@@ -71,8 +71,12 @@ async def retire(held: Held, until: float, hurry: asyncio.Future[Any]) -> list[E
 
     The errors on the way, as a list.
     """
-    runtime = held.slot.scope.runtime
-    runtime.empty(held)
+    held.slot.scope.runtime.empty(held)
+    return await drain(held, until, hurry)
+
+
+async def drain(held: Held, until: float, hurry: asyncio.Future[Any]) -> list[Exception]:
+    """The same for an instance that no slot has any more."""
     if not held.owned:
         return []
     errors: list[Exception] = []
@@ -92,6 +96,6 @@ def _expired(held: Held) -> DrainExpired:
     slot = held.slot
     domain, _, key = slot.key.partition(":")
     what = f"closed with {held.leases} leases still held: the drain deadline passed"
-    error = DrainExpired(domain, key, slot.binding.provider, slot.tenant, what)
+    error = DrainExpired(domain, key, held.binding.provider, slot.tenant, what)
     error.leases = held.leases
     return error

@@ -23,6 +23,15 @@ class RuntimeClosed(OneiricError):
     """The runtime is closing or closed; its components cannot be used any more."""
 
 
+class Paused(OneiricError):
+    """An operator paused or drained the key; `why` is what they noted. Active instances go on serving."""
+
+    def __init__(self, key: str, why: str) -> None:
+        self.key = key
+        self.why = why
+        super().__init__(f"{key} takes no new activations: {why}")
+
+
 class UnknownKey(OneiricError, LookupError):
     """The wiring has no such key; `nearest` names the ones that look like it."""
 
@@ -33,6 +42,26 @@ class UnknownKey(OneiricError, LookupError):
         self.nearest = tuple(get_close_matches(key, list(known), n=3))
         hint = f"; did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
         super().__init__(f"the wiring has no key {key}{hint}")
+
+
+class RemovedKey(OneiricError, LookupError):
+    """The key was there once: the wiring that was loaded since no longer has it."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"the wiring no longer has {key}: a reload removed it")
+
+
+class LoadError(OneiricError):
+    """A wiring cannot be loaded; `code` is `load` (unreadable, does not import), `shape` (not whole) or `app`."""
+
+    def __init__(self, code: str, what: str) -> None:
+        self.code = code
+        super().__init__(what)
+
+
+class StateError(OneiricError):
+    """A state folder cannot be used: another process has it, or what is in it is not what a runtime writes."""
 
 
 class PortError(OneiricError):

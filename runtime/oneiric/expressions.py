@@ -63,7 +63,7 @@ def evaluate(expression: dict[str, Any], domain: Any) -> Any:
     if "enum" in expression:
         return load(expression["enum"])[expression["name"]]
     if "need" in expression:
-        return domain._scope.slot(expression["need"]).live
+        return domain._scope.place(expression["need"]).live
     return _container(expression, domain)
 
 

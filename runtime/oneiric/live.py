@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oneiric.activation import activate
-from oneiric.errors import PortError
+from oneiric.errors import PortError, RemovedKey
 from oneiric.expressions import load
 from oneiric.leases import LeasedAsyncContext, LeasedAsyncIterator
 from oneiric.port import Method, methods_of
@@ -22,8 +22,11 @@ _handles: dict[type, type] = {}
 
 
 def handle_for(slot: Slot[Any]) -> Any:
-    """A handle of the slot's port. Raises `PortError`."""
-    name = slot.binding.port
+    """A handle of the slot's port. Raises `PortError`, `RemovedKey`."""
+    home = slot.home
+    if slot.state == "removed":
+        raise RemovedKey(slot.key)
+    name = home.binding.port
     if name is None:
         raise PortError(f"{slot.key} has no port, so no live: declare a port, or use current and lease()")
     try:
@@ -32,7 +35,9 @@ def handle_for(slot: Slot[Any]) -> Any:
         raise PortError(f"{slot.key}: the port {name} cannot be loaded ({type(error).__name__})") from error
     if not isinstance(port, type):
         raise PortError(f"{slot.key}: the port {name} is not a class")
-    return handle_class(port)(slot)
+    handle = handle_class(port)(home)
+    slot.scope.note(handle)
+    return handle
 
 
 def handle_class(port: type) -> type:
@@ -44,11 +49,10 @@ def handle_class(port: type) -> type:
 
 
 class _Handle:
-    __slots__ = ("__weakref__", "_held", "_slot")
+    __slots__ = ("__weakref__", "_slot")
 
     def __init__(self, slot: Slot[Any]) -> None:
         self._slot = slot
-        self._held = slot.held
 
     def __repr__(self) -> str:
         return f"<live {self._slot.key}>"
@@ -97,7 +101,7 @@ def _compile(port: type, method: Method, names: dict[str, Any]) -> Any:
 
 _ASYNC_CALL = """\
 async def {name}({parameters}):
-    {p}held = {self}._held
+    {p}held = {self}._slot.held
     if {p}held is None:
         {p}held = await {p}activate({self}._slot)
     {p}held.leases += 1
@@ -110,7 +114,7 @@ async def {name}({parameters}):
 """
 _CALL = """\
 def {name}({parameters}):
-    {p}held = {self}._held
+    {p}held = {self}._slot.held
     if {p}held is None:
         raise {p}inactive({self}._slot)
     {p}held.leases += 1

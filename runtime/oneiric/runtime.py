@@ -14,18 +14,24 @@ from oneiric.wiring import domains_of, file_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from os import PathLike
     from types import TracebackType
-    from typing import Any, Generic, Self, TypeVar
+    from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 
     from oneiric.health import Health
+    from oneiric.outcome import Event, Outcome, Overrides, Rejected
     from oneiric.portal import Portal
+    from oneiric.reloads import Reloads
     from oneiric.slot import Slot
     from oneiric.snapshot import Snapshot
-    from oneiric.tenants import Tenants, TenantScope
+    from oneiric.staging import StagedTenant, Staging
+    from oneiric.tenants import Lines, Tenants, TenantScope
     from oneiric.wiring import Wiring
 
     W = TypeVar("W", bound=Wiring)
+    AnyScope: TypeAlias = "Scope | TenantScope | Staging | StagedTenant"
+    Hook: TypeAlias = Literal["pre-swap", "post-swap", "cleanup"]
 
     class _Base(Generic[W]):
         pass
@@ -38,9 +44,10 @@ else:
 
 
 class Deadlines:
-    """How long each step of one component may take, and `drain`: a shutdown's wait for leases. In seconds."""
+    """How long each step of one component may take, in seconds. `drain`: the wait for leases of what is replaced
+    or closed; `hook`: each hook of a reload; `compile`: the compiler of a swap."""
 
-    __slots__ = ("close", "drain", "factory", "health", "secrets", "start")
+    __slots__ = ("close", "compile", "drain", "factory", "health", "hook", "secrets", "start")
 
     def __init__(
         self,
@@ -51,6 +58,8 @@ class Deadlines:
         health: float = 10.0,
         close: float = 10.0,
         drain: float = 30.0,
+        hook: float = 10.0,
+        compile: float = 60.0,
     ) -> None:
         self.secrets = secrets
         self.factory = factory
@@ -58,6 +67,8 @@ class Deadlines:
         self.health = health
         self.close = close
         self.drain = drain
+        self.hook = hook
+        self.compile = compile
 
 
 class Scope:
@@ -67,6 +78,7 @@ class Scope:
 
     def __init__(self, runtime: Runtime[Any], wiring_class: type[Wiring]) -> None:
         self.runtime = runtime
+        self.removed: dict[str, Slot[Any]] = {}
         self.wiring = wiring_class()
         self._by_key: dict[str, Slot[Any]] | None = None
         # vars() of these two would be quicker here, and make every later lookup slow before Python 3.13
@@ -75,6 +87,11 @@ class Scope:
             setattr(self.wiring, attribute, domain)
             for name, binding in bindings.items():
                 setattr(domain, name, InactiveSlot(binding, self))
+
+    @property
+    def wiring_class(self) -> type[Wiring]:
+        """The wiring whose keys this shows."""
+        return self.runtime.wiring_class
 
     def slots(self) -> dict[str, Slot[Any]]:
         """Every slot of the base by full key."""
@@ -86,15 +103,40 @@ class Scope:
             }
         return self._by_key
 
+    def become(self, slots: dict[str, Slot[Any]]) -> None:
+        """Have these slots from now on."""
+        self._by_key = slots
+
     def slot(self, key: str) -> Slot[Any]:
-        """The slot of a full key. Raises `UnknownKey`."""
+        """The slot of a full key. Raises `UnknownKey`, `RemovedKey`."""
         slots = self.slots()
         try:
             return slots[key]
         except KeyError:
-            from oneiric.errors import UnknownKey
+            from oneiric.errors import RemovedKey, UnknownKey
 
-            raise UnknownKey(key, slots) from None
+            raise RemovedKey(key) if key in self.removed else UnknownKey(key, slots) from None
+
+    place = slot
+
+    def fill(self, held: Held) -> bool:
+        """Take what an activation made; False where a reload has made it useless meanwhile."""
+        slot = held.slot
+        known = self.slots().get(slot.key) is slot and held.binding.fingerprint == slot.binding.fingerprint
+        if known and slot.held is None:
+            self.runtime.fill(held)
+        return slot.held is held
+
+    def forgive(self, error: Exception) -> bool:
+        """Whether an instance may be used whose health check came to this."""
+        return False
+
+    def replaces(self, key: str) -> bool:
+        """Whether what is activated here takes the place of an active instance."""
+        return False
+
+    def note(self, handle: Any) -> None:
+        """A handle was made of one of the slots."""
 
 
 class Runtime(_Base[W]):
@@ -102,7 +144,10 @@ class Runtime(_Base[W]):
 
     `replace` puts instances of yours in the place of keys, in the base and for every tenant; they are never
     started, checked or closed here. `tenant_idle` is after how many seconds without a call a tenant's own
-    instances are closed. Raises `UnknownKey` for a key in `replace` that the wiring does not have.
+    instances are closed. `state` is the folder of this process, which swaps need: entering takes the last good
+    generation from there, and raises `StateError` where another process has it. For `provisional` seconds after a
+    change a component that turns unhealthy brings the previous generation back; 0 for never. Raises `UnknownKey` for
+    a key in `replace` that the wiring does not have.
     """
 
     def __init__(
@@ -113,8 +158,12 @@ class Runtime(_Base[W]):
         deadlines: Deadlines | None = None,
         tenant_idle: float = 600.0,
         environ: Mapping[str, str] | None = None,
+        state: str | PathLike[str] | None = None,
+        provisional: float = 0.0,
     ) -> None:
-        self.wiring_class = wiring
+        self.wiring_class: type[Wiring] = wiring
+        self.state = state
+        self.provisional = provisional
         self.deadlines = deadlines or Deadlines()
         self.tenant_idle = tenant_idle
         self.environ = environ
@@ -125,8 +174,11 @@ class Runtime(_Base[W]):
         self.active: dict[Slot[Any], Held] = {}
         self.idle: asyncio.Task[None] | None = None
         self.replaced = frozenset(replace or ())
-        self._lock = allocate_lock()
+        self.paused: dict[str, str] = {}  # full key -> why an operator lets nothing new of it be activated
+        self.lock = allocate_lock()
         self._snapshot: Snapshot | None = None
+        self._generation: str | None = wiring.__generation__
+        self._reloads: Reloads | None = None
         self._tenants: Tenants | None = None
         self.base = Scope(self, wiring)
         self.wiring: W = self.base.wiring  # type: ignore[assignment]
@@ -135,16 +187,17 @@ class Runtime(_Base[W]):
         self._open_tenants()
 
     def _open_tenants(self) -> None:
-        import os
+        if self.wiring_class.__tenants__ is None:
+            import os
 
-        path = file_of(self.wiring_class)
-        if path is None:
-            return
-        tenants = os.path.join(os.path.dirname(path), "tenants.jsonl")
-        if os.path.exists(tenants):
-            from oneiric.tenants import Tenants
+            path = file_of(self.wiring_class)
+            if path is None or not os.path.exists(os.path.join(os.path.dirname(path), "tenants.jsonl")):
+                return
+        from oneiric.tenants import Tenants, lines_of
 
-            self._tenants = Tenants(self, tenants)
+        lines = lines_of(self.wiring_class)
+        if lines:
+            self._tenants = Tenants(self, lines)
 
     async def __aenter__(self) -> Self:
         """Start everything that is eager, or nothing: `ActivationError` closes what was started."""
@@ -166,7 +219,7 @@ class Runtime(_Base[W]):
         """Activate a key by name and give its `live`. Raises `UnknownKey`, `PortError`, `ActivationError`."""
         from oneiric.activation import activate
 
-        slot = self.scope(tenant).slot(f"{domain}:{key}")
+        slot = self.scope(tenant).place(f"{domain}:{key}")
         live = slot.live
         await activate(slot)
         return live
@@ -176,6 +229,65 @@ class Runtime(_Base[W]):
         from oneiric.health import ask_all
 
         return await ask_all(self)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything that changes the wiring was ever in use."""
+        return self._reloads is not None
+
+    @property
+    def reloads(self) -> Reloads:
+        """What changes the wiring."""
+        if self._reloads is None:
+            from oneiric.reloads import Reloads
+
+            self._reloads = Reloads(self)
+        return self._reloads
+
+    async def reload(
+        self, source: str | PathLike[str] | type[Wiring] | None = None, *, force: bool = False, plan_only: bool = False
+    ) -> Outcome:
+        """Go over to another wiring as one transaction: a `wiring.py`, a class, or the baseline read again.
+
+        `force` accepts failing health checks; `plan_only` changes nothing. Raises `RuntimeNotRunning`,
+        `RuntimeClosed`; what the wiring fails at is in the outcome.
+        """
+        return await self.reloads.reload(source, force=force, plan_only=plan_only)
+
+    async def swap(self, key: str, provider: str | None, *, tenant: str | None = None, force: bool = False) -> Outcome:
+        """Serve a key by another provider, until `swap(key, None)`: compiled with the override into the state folder.
+
+        Raises `UnknownKey`, `RuntimeNotRunning`, `RuntimeClosed`.
+        """
+        return await self.reloads.swap(key, provider, tenant=tenant, force=force)
+
+    async def rollback(self) -> Outcome:
+        """Return to the generation before this, and to its overrides, with fresh instances of what differs."""
+        return await self.reloads.rollback()
+
+    def on(self, hook: Hook, call: Callable[[Event], Awaitable[None] | None]) -> None:
+        """Call a function, async or not, at each reload: `pre-swap` before the commit, where raising rejects the
+        wiring; `post-swap` after it; `cleanup` once everything that was replaced is closed."""
+        self.reloads.hooks.add(hook, call)
+
+    @property
+    def generation(self) -> str:
+        """The digest of the current wiring."""
+        if self._generation is None:
+            from oneiric.loading import digest_of
+
+            self._generation = digest_of(self.wiring_class)
+        return self._generation
+
+    @property
+    def overrides(self) -> Overrides:
+        """The operator's swaps that are part of the current wiring."""
+        return self.reloads.overrides
+
+    @property
+    def rejected(self) -> Rejected | None:
+        """The wiring that was rejected last."""
+        return self.reloads.rejected
 
     def tenant(self, name: str) -> W:
         """The wiring as that tenant sees it: slots of its own where it differs, the base's elsewhere."""
@@ -192,9 +304,9 @@ class Runtime(_Base[W]):
         """What is active now, as one consistent table that any thread may read."""
         from oneiric.snapshot import Snapshot
 
-        with self._lock:
+        with self.lock:
             if self._snapshot is None:
-                self._snapshot = Snapshot(self.wiring_class, self.active)
+                self._snapshot = Snapshot(self.wiring_class, self._generation, self.active)
             return self._snapshot
 
     def scope(self, tenant: str | None) -> Scope | TenantScope:
@@ -207,6 +319,31 @@ class Runtime(_Base[W]):
         """The scopes of the tenants that were asked for."""
         return [] if self._tenants is None else self._tenants.scopes()
 
+    def tenant_scope(self, name: str) -> TenantScope | None:
+        """The scope of a tenant that was asked for."""
+        return None if self._tenants is None else self._tenants.opened(name)
+
+    @property
+    def lines(self) -> Lines:
+        """The tenants' lines."""
+        if self._tenants is not None:
+            return self._tenants.lines
+        from oneiric.tenants import Lines
+
+        return Lines(None)
+
+    def become(self, wiring: type[Wiring], generation: str, lines: Lines) -> None:
+        """Be of another wiring; its slots are there already. Called with `lock` held."""
+        self.wiring_class = wiring
+        self._generation = generation
+        self._snapshot = None
+        if self._tenants is not None:
+            self._tenants.lines = lines
+        elif lines:
+            from oneiric.tenants import Tenants
+
+            self._tenants = Tenants(self, lines)
+
     def slots(self) -> list[Slot[Any]]:
         """Every slot of the base, and those of its own of every tenant that was asked for."""
         own = [slot for scope in self.tenant_scopes() for slot in scope.own.values()]
@@ -214,16 +351,16 @@ class Runtime(_Base[W]):
 
     def fill(self, held: Held) -> None:
         """Make an instance the current one of its slot."""
-        with self._lock:
+        with self.lock:
             fill(held.slot, held)
             self.active[held.slot] = held
             self._snapshot = None
 
     def empty(self, held: Held) -> None:
         """Take an instance out of its slot."""
-        with self._lock:
+        with self.lock:
             empty(held.slot)
-            del self.active[held.slot]
+            self.active.pop(held.slot, None)
             self._snapshot = None
 
     def refusal(self) -> Exception | None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from oneiric.activation import activate, needed
+from oneiric.activation import activate_all, cancel, eager, needed
 from oneiric.closing import retire
 from oneiric.errors import RuntimeClosed, RuntimeNotRunning, ShutdownError
 from oneiric.idle import close_idle_tenants
 from oneiric.runtime import Runtime
-from oneiric.slot import Held, Slot
-
-_EAGER_AT_ONCE = 32
+from oneiric.slot import Held
 
 
 async def enter(runtime: Runtime[Any]) -> None:
@@ -26,35 +24,13 @@ async def enter(runtime: Runtime[Any]) -> None:
     runtime.thread = threading.get_ident()
     runtime.status = "running"
     try:
-        await _activate_eager(runtime)
+        if runtime.state is not None:
+            await runtime.reloads.history.open()
+        await activate_all(eager(runtime.base.slots().values()))
     except BaseException as error:
         await leave(runtime, error)
         raise
     runtime.idle = runtime.loop.create_task(close_idle_tenants(runtime))
-
-
-async def _activate_eager(runtime: Runtime[Any]) -> None:
-    eager = [slot for slot in runtime.base.slots().values() if slot.binding.eager]
-    turns = asyncio.Semaphore(_EAGER_AT_ONCE)
-
-    async def start(slot: Slot[Any]) -> None:
-        async with turns:
-            await activate(slot)
-
-    tasks = [asyncio.ensure_future(start(slot)) for slot in eager]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        await cancel(tasks)
-
-
-async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and wait until they are over."""
-    waiting = [task for task in tasks if not task.done()]
-    for task in waiting:
-        task.cancel()
-    if waiting:
-        await asyncio.wait(waiting)
 
 
 async def leave(runtime: Runtime[Any], error: BaseException | None) -> None:
@@ -92,10 +68,14 @@ async def _close_all(runtime: Runtime[Any], hurry: asyncio.Future[None]) -> list
     until = loop.time() + runtime.deadlines.drain
     if runtime.idle is not None:
         await cancel([runtime.idle])
+    if runtime.changed:
+        await runtime.reloads.stop(until, hurry)
     await _cancel_attempts(runtime)
     errors = await close_in_order(list(runtime.active.values()), until, hurry)
     if runtime.tasks:
         await asyncio.wait(runtime.tasks, timeout=runtime.deadlines.close)
+    if runtime.changed:
+        runtime.reloads.history.close()
     return errors
 
 
@@ -106,22 +86,41 @@ async def _cancel_attempts(runtime: Runtime[Any]) -> None:
 
 async def close_in_order(helds: list[Held], until: float, hurry: asyncio.Future[None]) -> list[Exception]:
     """Retire these instances, each after those that need it, otherwise at once; the errors on the way."""
-    dependents: dict[Slot[Any], list[Slot[Any]]] = {held.slot: [] for held in helds}
-    for slot in dependents:
-        for need in needed(slot) if slot.held is not None and slot.held.owned else ():
-            if need in dependents:
-                dependents[need].append(slot)
-    tasks: dict[Slot[Any], asyncio.Task[list[Exception]]] = {}
 
     async def close(held: Held) -> list[Exception]:
-        users = [tasks[slot] for slot in dependents[held.slot]]
-        if users:
-            await asyncio.wait(users)
-        return await retire(held, until, hurry)
+        held.slot.closing = asyncio.current_task()
+        try:
+            return await retire(held, until, hurry)
+        finally:
+            held.slot.closing = None
 
-    for held in helds:
-        tasks[held.slot] = held.slot.closing = asyncio.ensure_future(close(held))
+    return await in_order(users_of(helds), close)
+
+
+def users_of(helds: list[Held]) -> dict[Held, list[Held]]:
+    """Each of these instances with those of them that need it."""
+    by_slot = {held.slot: held for held in helds}
+    users: dict[Held, list[Held]] = {held: [] for held in helds}
+    for held in users:
+        for need in needed(held.slot) if held.owned else ():
+            if need in by_slot:
+                users[by_slot[need]].append(held)
+    return users
+
+
+async def in_order(
+    users: dict[Held, list[Held]], close: Callable[[Held], Awaitable[list[Exception]]]
+) -> list[Exception]:
+    """Close each instance after its users, otherwise at once; the errors on the way."""
+    tasks: dict[Held, asyncio.Task[list[Exception]]] = {}
+
+    async def after_users(held: Held) -> list[Exception]:
+        before = [tasks[user] for user in users[held]]
+        if before:
+            await asyncio.wait(before)
+        return await close(held)
+
+    for held in users:
+        tasks[held] = asyncio.ensure_future(after_users(held))
     results = await asyncio.gather(*tasks.values())
-    for slot in tasks:
-        slot.closing = None
     return [error for errors in results for error in errors]

@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from typing import Any, Generic, TypeVar
 
     from oneiric.activation import Attempt
-    from oneiric.runtime import Scope
-    from oneiric.tenants import TenantScope
+    from oneiric.runtime import AnyScope
     from oneiric.wiring import Binding
 
     T = TypeVar("T")
@@ -35,10 +34,11 @@ class Held:
     for), or one who looks for idle instances and finds it no longer watched when it was used.
     """
 
-    __slots__ = ("instance", "leases", "owned", "settled", "slot", "watched")
+    __slots__ = ("binding", "instance", "leases", "owned", "settled", "slot", "watched")
 
-    def __init__(self, slot: Slot[Any], instance: Any, *, owned: bool = True) -> None:
+    def __init__(self, slot: Slot[Any], instance: Any, *, owned: bool = True, binding: Binding | None = None) -> None:
         self.slot = slot
+        self.binding = binding or slot.binding
         self.instance = instance
         self.owned = owned
         self.leases = 0
@@ -67,7 +67,7 @@ class Slot(_Base[T]):
     current: T
     """The instance, as fast as a plain attribute; `NotActive` before activation. Nothing keeps it open."""
 
-    def __init__(self, binding: Binding, scope: Scope | TenantScope) -> None:
+    def __init__(self, binding: Binding, scope: AnyScope) -> None:
         self.binding = binding
         self.scope = scope
         self.held: Held | None = None
@@ -95,6 +95,11 @@ class Slot(_Base[T]):
         return SlotLease(self)
 
     @property
+    def home(self) -> Slot[T]:
+        """The slot that holds the instance: this one, but for what a tenant shares with the base."""
+        return self
+
+    @property
     def key(self) -> str:
         """The full key, `domain:key`."""
         return self.binding.key
@@ -106,12 +111,14 @@ class Slot(_Base[T]):
 
     @property
     def state(self) -> str:
-        """inactive, activating, active or closing."""
+        """inactive, activating, active, closing, or removed by a reload."""
         if self.held is not None:
             return "active"
         if self.attempt is not None:
             return "activating"
-        return "inactive" if self.closing is None else "closing"
+        if self.closing is not None:
+            return "closing"
+        return "removed" if self.scope.removed.get(self.key) is self else "inactive"
 
     def __repr__(self) -> str:
         of_tenant = f" of tenant {self.tenant}" if self.tenant is not None else ""
@@ -130,33 +137,91 @@ class InactiveSlot(Slot[T]):
             raise inactive(self)
 
 
+class SharedSlot(Slot[T]):
+    """A tenant's place for a key it shares with the base. When a reload gives the tenant an instance of its own,
+    this becomes its slot, by `__class__`, and so for whoever kept it; and the other way round."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        @property
+        def key(self):
+            return _binding(self).key
+
+        @property
+        def home(self):
+            return self.scope.shared(self.key)
+
+        @property
+        def binding(self):
+            return self.home.binding
+
+        @property
+        def held(self):
+            return self.home.held
+
+        @property
+        def current(self):
+            return self.home.current
+
+        @property
+        def state(self):
+            return self.home.state
+
+
+_binding: Callable[[Slot[Any]], Binding] = vars(Slot)["binding"].__get__
+_set_binding: Callable[[Slot[Any], Binding], None] = vars(Slot)["binding"].__set__
+_set_held: Callable[[Slot[Any], Held | None], None] = vars(Slot)["held"].__set__
 _set_current: Callable[[Slot[Any], object], None] = vars(Slot)["current"].__set__
 
 
 def fill(slot: Slot[Any], held: Held) -> None:
     """Put an instance into the slot."""
     _set_current(slot, held.instance)
-    _hold(slot, held)
+    slot.held = held
     slot.__class__ = Slot
 
 
 def empty(slot: Slot[Any]) -> None:
     """Take the instance out of the slot."""
     slot.__class__ = InactiveSlot
-    _hold(slot, None)
+    slot.held = None
     _set_current(slot, None)
 
 
-def _hold(slot: Any, held: Held | None) -> None:
-    slot.held = held
-    if slot.handle is not None:
-        slot.handle._held = held  # its own copy: a call through `live` looks up one attribute less
+def shared_slot(key: str, scope: AnyScope) -> SharedSlot[Any]:
+    """A tenant's place for a key it shares with the base."""
+    slot: Slot[Any] = Slot.__new__(SharedSlot)
+    slot.scope = scope
+    slot.attempt = slot.closing = slot.handle = None
+    return share(slot, key)
+
+
+def share(slot: Slot[Any], key: str) -> SharedSlot[Any]:
+    """Let a tenant's slot follow the base's."""
+    from oneiric.wiring import Binding
+
+    slot.__class__ = SharedSlot
+    _set_held(slot, None)
+    _set_binding(slot, Binding(key, "", provider=""))
+    _set_current(slot, None)
+    return slot  # type: ignore[return-value]
+
+
+def own(slot: Slot[Any], binding: Binding) -> None:
+    """Let a tenant's place that followed the base's be a slot of its own."""
+    slot.__class__ = InactiveSlot
+    slot.binding = binding
 
 
 def inactive(slot: Slot[Any]) -> Exception:
     """Why an empty slot cannot be used synchronously."""
-    from oneiric.errors import NotActive
+    from oneiric.errors import NotActive, RemovedKey
 
-    return slot.scope.runtime.refusal() or NotActive(
-        f"{slot.key} is not active: await a call through live, runtime.use(...) or slot.lease() first"
-    )
+    refusal = slot.scope.runtime.refusal()
+    if refusal is not None:
+        return refusal
+    if slot.state == "removed":
+        return RemovedKey(slot.key)
+    return NotActive(f"{slot.key} is not active: await a call through live, runtime.use(...) or slot.lease() first")

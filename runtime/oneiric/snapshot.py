@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from oneiric.errors import NotActive
+from oneiric.slot import Slot
 from oneiric.wiring import file_of
 
 TYPE_CHECKING = False
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, TypeVar
 
-    from oneiric.slot import Held, Slot
+    from oneiric.slot import Held
     from oneiric.wiring import Wiring
 
     T = TypeVar("T")
@@ -21,29 +22,33 @@ if TYPE_CHECKING:
 class Snapshot:
     """An immutable table from slots to instances. It leases nothing: what is in it may be closed meanwhile."""
 
-    __slots__ = ("_instances", "_wiring")
+    __slots__ = ("_generation", "_instances", "_wiring")
 
-    def __init__(self, wiring: type[Wiring], active: Mapping[Slot[Any], Held]) -> None:
+    def __init__(self, wiring: type[Wiring], generation: str | None, active: Mapping[Slot[Any], Held]) -> None:
         self._wiring = wiring
+        self._generation = generation
         self._instances = {slot: held.instance for slot, held in active.items()}
 
     def __getitem__(self, slot: Slot[T]) -> T:
         """The slot's instance. Raises `NotActive`."""
         try:
-            instance: T = self._instances[slot]
+            instance: T = self._instances[slot.home]
         except KeyError:
             raise NotActive(f"{slot.key} was not active") from None
         return instance
 
     def __contains__(self, slot: object) -> bool:
-        return slot in self._instances
+        return isinstance(slot, Slot) and slot.home in self._instances
 
     def __len__(self) -> int:
         return len(self._instances)
 
     @property
     def generation(self) -> str:
-        """The SHA-256 of the wiring's file and its tenants', as they are on disk now. Raises OSError."""
+        """The SHA-256 of the wiring's file and its tenants'. Of a wiring that was imported, not loaded, as they are on
+        disk now: raises OSError."""
+        if self._generation is not None:
+            return self._generation
         path = file_of(self._wiring)
         if path is None:
             raise FileNotFoundError("the wiring's module has no file")

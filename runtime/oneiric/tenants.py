@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
+from _weakref import ref
+
 from oneiric.errors import TenantsError
-from oneiric.slot import InactiveSlot
-from oneiric.wiring import Binding, Domain, domains_of
+from oneiric.slot import InactiveSlot, own, share, shared_slot
+from oneiric.wiring import Binding, Domain, file_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from hashlib import _Hash as HASH
+    from mmap import mmap
     from typing import Any
+    from weakref import ReferenceType
 
-    from oneiric.runtime import Runtime
-    from oneiric.slot import Slot
+    from oneiric.runtime import AnyScope, Runtime
+    from oneiric.slot import Held, Slot
     from oneiric.wiring import Wiring
 
 
 class Lines:
-    """A sorted file of lines, mapped into memory and searched by the bytes a line starts with."""
+    """A sorted file of lines, mapped into memory and searched by the bytes a line starts with. Without a path, or
+    where there is no such file: none."""
 
-    def __init__(self, path: str) -> None:
-        import mmap
-        import os
+    def __init__(self, path: str | None) -> None:
+        self._text = b"" if path is None else _mapped(path)
+        self._digest: bytes | None = None
 
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            size = os.fstat(descriptor).st_size
-            self._text = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) if size else b""
-        finally:
-            os.close(descriptor)
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of all of it."""
+        if self._digest is None:
+            from hashlib import sha256
+
+            self._digest = sha256(self._text).digest()
+        return self._digest
+
+    def update(self, hash: HASH) -> None:
+        """Hash all of it."""
+        hash.update(self._text)
+
+    def each(self) -> Iterator[bytes]:
+        """The lines in their order, without their ends."""
+        text, start = self._text, 0
+        while start < len(text):
+            end = text.find(b"\n", start)
+            end = len(text) if end < 0 else end
+            yield text[start:end]
+            start = end + 1
+
+    def __len__(self) -> int:
+        return len(self._text)
 
     def find(self, prefix: bytes) -> bytes | None:
         """The first line that starts with `prefix`."""
@@ -45,49 +70,159 @@ class Lines:
         return text[low:] if end < 0 else text[low:end]
 
 
+def _mapped(path: str) -> mmap | bytes:
+    import mmap
+    import os
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return b""
+    try:
+        size = os.fstat(descriptor).st_size
+        return mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) if size else b""
+    finally:
+        os.close(descriptor)
+
+
+def lines_of(wiring: type[Wiring]) -> Lines:
+    """The tenants' lines beside a wiring, as they were when it was loaded."""
+    if wiring.__tenants__ is not None:
+        return wiring.__tenants__
+    import os
+
+    path = file_of(wiring)
+    return Lines(None if path is None else os.path.join(os.path.dirname(path), "tenants.jsonl"))
+
+
 class TenantScope:
     """One tenant's view: slots of its own where it has lines, the base's elsewhere."""
 
-    def __init__(self, runtime: Runtime[Any], name: str, lines: Lines) -> None:
-        self.runtime = runtime
+    def __init__(self, tenants: Tenants, name: str) -> None:
+        self.runtime = tenants.runtime
         self.name = name
         self.tenant: str | None = name
         self.own: dict[str, Slot[Any]] = {}
-        self._lines = lines
-        self.wiring = _view(self, runtime.wiring_class)
+        self.removed: dict[str, Slot[Any]] = {}
+        self._shared: dict[str, Slot[Any]] = {}
+        self._tenants = tenants
+        self._handles: list[ReferenceType[Any]] = []
+        self.wiring = view(self)
+
+    @property
+    def wiring_class(self) -> type[Wiring]:
+        """The wiring whose keys this shows."""
+        return self.runtime.wiring_class
 
     def slot(self, key: str) -> Slot[Any]:
-        """The slot of a full key. Raises `UnknownKey`, `TenantsError`."""
+        """The slot that holds a key's instance. Raises `UnknownKey`, `RemovedKey`, `TenantsError`."""
         own = self.own.get(key)
         if own is not None:
             return own
         base = self.runtime.base.slot(key)
         if key in self.runtime.replaced:
             return base
-        line = self._lines.find(_start(self.name, key))
-        if line is None:
+        binding = self._tenants.binding(self.name, key)
+        if binding is None:
             return base
-        return self.own.setdefault(key, InactiveSlot(_binding(line, key), self))
+        return self.own.setdefault(key, InactiveSlot(binding, self))
+
+    def place(self, key: str) -> Slot[Any]:
+        """What is safe to keep: the tenant's own slot, or one that follows the base's. Raises as `slot`."""
+        slot = self.slot(key)
+        if slot.tenant is not None:
+            return slot
+        return self._shared.get(key) or self._shared.setdefault(key, shared_slot(key, self))
+
+    def shared(self, key: str) -> Slot[Any]:
+        """The base's slot."""
+        return self.runtime.base.slot(key)
+
+    def shows(self, key: str) -> bool:
+        """Whether somebody has asked for this key."""
+        return key in self.own or key in self._shared or key in self.removed
+
+    def fill(self, held: Held) -> bool:
+        """Take what an activation made; False where a reload has made it useless meanwhile."""
+        slot = held.slot
+        known = self.own.get(slot.key) is slot and held.binding.fingerprint == slot.binding.fingerprint
+        if known and slot.held is None:
+            self.runtime.fill(held)
+        return slot.held is held
+
+    def forgive(self, error: Exception) -> bool:
+        """Whether an instance may be used whose health check came to this."""
+        return False
+
+    def replaces(self, key: str) -> bool:
+        """Whether what is activated here takes the place of an active instance."""
+        return False
+
+    def note(self, handle: Any) -> None:
+        """A handle was made, which has to move with its key between the base and the tenant."""
+        self._handles.append(ref(handle))
+
+    def change(self, key: str, binding: Binding | None) -> None:
+        """Have a key by another binding, or share it with the base, from now on; `settle` ends the changes."""
+        slot = self.own.get(key) or self.removed.pop(key, None)
+        if slot is not None and binding is not None:
+            slot.binding = binding
+            self.own[key] = slot
+        elif slot is not None:
+            self.own.pop(key, None)
+            self._shared[key] = share(slot, key)
+        elif key in self._shared and binding is not None:
+            slot = self.own[key] = self._shared.pop(key)
+            own(slot, binding)
+
+    def remove(self, key: str) -> Slot[Any] | None:
+        """Have a key no more; the slot it was."""
+        slot = self.own.pop(key, None)
+        if slot is not None:
+            self.removed[key] = slot
+        return slot
+
+    def settle(self) -> None:
+        """Let every handle call the slot that now holds its key's instance."""
+        handles = [(reference, reference()) for reference in self._handles]
+        self._handles = [reference for reference, handle in handles if handle is not None]
+        for _, handle in handles:
+            if handle is not None and handle._slot.key not in self.runtime.base.removed:
+                handle._slot = self.slot(handle._slot.key)
 
 
 class Tenants:
-    """The tenants of one generation. A tenant without a line has no scope of its own."""
+    """The tenants of a runtime. One without a line has no scope of its own."""
 
-    def __init__(self, runtime: Runtime[Any], path: str) -> None:
-        self._runtime = runtime
-        self._lines = Lines(path)
+    def __init__(self, runtime: Runtime[Any], lines: Lines) -> None:
+        self.runtime = runtime
+        self.lines = lines
         self._scopes: dict[str, TenantScope] = {}
 
     def scope(self, name: str) -> TenantScope | None:
         """The tenant's scope; None where it differs in nothing."""
         scope = self._scopes.get(name)
-        if scope is None and self._lines.find(_start(name)) is not None:
-            scope = self._scopes.setdefault(name, TenantScope(self._runtime, name, self._lines))
+        if scope is None and self.lines.find(_start(name)) is not None:
+            scope = self._scopes.setdefault(name, TenantScope(self, name))
         return scope
+
+    def opened(self, name: str) -> TenantScope | None:
+        """The scope of a tenant that was asked for."""
+        return self._scopes.get(name)
 
     def scopes(self) -> list[TenantScope]:
         """Those that were asked for."""
         return list(self._scopes.values())
+
+    def binding(self, name: str, key: str) -> Binding | None:
+        """What the tenant has of its own for a key. Raises `TenantsError`."""
+        return binding_in(self.lines, name, key)
+
+
+def binding_in(lines: Lines, name: str, key: str) -> Binding | None:
+    """What a tenant has of its own for a key. Raises `TenantsError`."""
+    line = lines.find(_start(name, key))
+    return None if line is None else _binding(line, key)
 
 
 def _start(tenant: str, key: str | None = None) -> bytes:
@@ -119,33 +254,31 @@ def _binding(line: bytes, key: str) -> Binding:
         raise TenantsError(f"the tenants' line of {key} is not one the compiler writes") from error
 
 
-def _view(scope: TenantScope, wiring_class: type[Wiring]) -> Wiring:
-    """A wiring like the base's, whose domains look a slot up when it is first asked for."""
-    view = wiring_class()
-    for attribute, domain_class, bindings in domains_of(wiring_class):
-        domain = _tenant_domain(domain_class)()
-        vars(domain).update(_scope=scope, _keys=bindings)
-        setattr(view, attribute, domain)
-    return view
+def view(scope: AnyScope) -> Wiring:
+    """A wiring whose domains look a key's place up in the scope when it is first asked for."""
+    shown = scope.wiring_class()
+    extend(shown, scope)
+    return shown
 
 
-_tenant_domains: dict[type[Domain], type[Domain]] = {}
+def extend(shown: Wiring, scope: AnyScope) -> None:
+    """Give a view the domains that its wiring has by now."""
+    for attribute in scope.wiring_class.__domains__:
+        if attribute not in vars(shown):
+            domain = _View()
+            vars(domain).update(_scope=scope, _attribute=attribute)
+            setattr(shown, attribute, domain)
 
 
-def _tenant_domain(domain: type[Domain]) -> type[Domain]:
-    found = _tenant_domains.get(domain)
-    if found is None:
-        found = type(domain.__name__, (domain,), {"__getattr__": _find_slot})
-        _tenant_domains[domain] = found
-    return found
+class _View(Domain):
+    _scope: TenantScope
+    _attribute: str
 
-
-def _find_slot(domain: Domain, attribute: str) -> Slot[Any]:
-    contents = vars(domain)
-    binding: Binding | None = contents["_keys"].get(attribute)
-    if binding is None:
-        raise AttributeError(f"{type(domain).__name__} has no key {attribute}")
-    scope: TenantScope = contents["_scope"]
-    slot = scope.slot(binding.key)
-    setattr(domain, attribute, slot)
-    return slot
+    def __getattr__(self, name: str) -> Slot[Any]:
+        domain = self._scope.wiring_class.__domains__[self._attribute]
+        binding = domain.__bindings__.get(name)
+        if binding is None:
+            raise AttributeError(f"{domain.__name__} has no key {name}")
+        slot = self._scope.place(binding.key)
+        setattr(self, name, slot)
+        return slot

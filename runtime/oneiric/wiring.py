@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Generic, Protocol, TypeVar, overload
 
     from oneiric.inputs import Inputs
-    from oneiric.runtime import Scope
+    from oneiric.runtime import AnyScope
     from oneiric.secret import Secret
     from oneiric.slot import Slot
-    from oneiric.tenants import TenantScope
+    from oneiric.tenants import Lines
 
     T = TypeVar("T")
     T_co = TypeVar("T_co", covariant=True)
@@ -130,6 +130,9 @@ class Wiring:
     __app__: ClassVar[str]
     __profile__: ClassVar[str]
     __domains__: ClassVar[Mapping[str, type[Domain]]] = {}
+    __file__: ClassVar[str | None] = None
+    __generation__: ClassVar[str | None] = None
+    __tenants__: ClassVar[Lines | None] = None
 
     def __init_subclass__(cls, *, app: str, profile: str = "default") -> None:
         cls.__app__ = app
@@ -143,6 +146,8 @@ class Wiring:
 
 def file_of(wiring: type[Wiring]) -> str | None:
     """The path of the module that defines the wiring; None where it has no file."""
+    if wiring.__file__ is not None:
+        return wiring.__file__
     import sys
 
     path: str | None = getattr(sys.modules.get(wiring.__module__), "__file__", None)
@@ -155,7 +160,7 @@ def domains_of(wiring: type[Wiring]) -> Iterator[tuple[str, type[Domain], dict[s
         yield attribute, domain, domain.__bindings__
 
 
-def context(scope: Scope | TenantScope, inputs: Inputs) -> Domain:
+def context(scope: AnyScope, inputs: Inputs) -> Domain:
     """What a block runs on: the scope's wiring and the inputs of one activation."""
     domain = Domain()
     vars(domain).update(_scope=scope, _wiring=scope.wiring, _inputs=inputs)

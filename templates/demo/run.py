@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oneiric import Runtime
+
+    from generated.production.wiring import Wiring
 
 ORDERS = 500
 READS = 20_000
+CUSTOMERS = 50
+SWAPS = ("prepaid", "invoice")
 
 
 async def run() -> dict[str, float]:
@@ -16,7 +25,7 @@ async def run() -> dict[str, float]:
 
     from generated.production.wiring import Wiring
 
-    runtime = Runtime(Wiring)
+    runtime = Runtime(Wiring, state=".oneiric/demo")
     started = perf_counter()
     async with runtime:
         adapters, services = runtime.wiring.adapters, runtime.wiring.services
@@ -40,6 +49,8 @@ async def run() -> dict[str, float]:
         for _ in range(READS):
             await cache.get("absent")
         read = perf_counter()
+        swaps = await swap_under_load(runtime)
+        swapped = perf_counter()
     closed = perf_counter()
     print("closed: dependents first, then what they needed")
     return {
@@ -47,8 +58,44 @@ async def run() -> dict[str, float]:
         "first": first - started,
         "orders": ORDERS / (placed - batch),
         "reads": READS / (read - placed),
-        "close": closed - read,
+        "swap": sum(swaps) / len(swaps),
+        "close": closed - swapped,
     }
+
+
+async def swap_under_load(runtime: Runtime[Wiring]) -> list[float]:
+    """Swaps the payments while customers order one after the other; seconds of each swap."""
+    orders = runtime.wiring.services.orders.live
+    paid: Counter[str] = Counter()
+    failed: list[Exception] = []
+
+    async def customer(name: str) -> None:
+        while True:
+            try:
+                payment = await orders.payment(await orders.place(name, 1))
+            except Exception as error:
+                failed.append(error)
+            else:
+                paid["invoice" if payment.startswith("invoices/") else "prepaid"] += 1
+
+    tasks = [asyncio.create_task(customer(f"customer {number}")) for number in range(CUSTOMERS)]
+    took = []
+    for provider in SWAPS:
+        begin = perf_counter()
+        outcome = await runtime.swap("service:payments", provider)
+        took.append(perf_counter() - begin)
+        if not outcome.accepted:
+            raise SystemExit(f"the swap was rejected: {outcome.reason}")
+        print(f"swapped to {provider:<8} generation {outcome.generation[:12]}")
+        await asyncio.sleep(0.2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    by = ", ".join(f"{count:,} by {provider}" for provider, count in sorted(paid.items()))
+    print(f"{CUSTOMERS} customers meanwhile: {sum(paid.values()):,} orders ({by}), failed calls: {len(failed)}")
+    for error in failed[:3]:
+        print(f"  {type(error).__name__}: {error}")
+    return took
 
 
 print(json.dumps(asyncio.run(run())))

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from oneiric_compiler.cli import compile, demo, explain, explain_code, init, list
+from oneiric_compiler.cli import (
+    activity,
+    compile,
+    demo,
+    explain,
+    explain_code,
+    init,
+    list,
+    operate,
+    serve,
+    status,
+)
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result_text, styled
 
@@ -56,5 +67,14 @@ app.command("init")(init.init)
 app.command("compile")(compile.compile)
 app.command("explain")(explain.explain)
 app.command("list")(list.list_keys)
+app.command("serve")(serve.serve)
+app.command("orchestrate", hidden=True)(serve.serve)
+app.command("status")(status.status)
+app.command("health")(status.health)
+app.command("swap")(operate.swap)
+app.command("reload")(operate.reload)
+app.command("rollback")(operate.rollback)
+app.command("pause")(activity.pause)
+app.command("drain")(activity.drain)
 app.command("explain-code")(explain_code.explain_code)
 app.command("demo")(demo.demo)

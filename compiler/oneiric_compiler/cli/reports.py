@@ -31,13 +31,21 @@ def load(root: Path, profile: str | None, from_report: Path | None) -> tuple[Rep
             help="name the project's folder with `oneiric --project DIR`, or start one: `oneiric init DIR`",
             code="ONE101",
         )
-    path = _committed(root, settings, profile)
+    path = _committed(root, profile)
     report = _read(path)
     _warn_when_stale(root, profile)
 
     from oneiric_compiler.places import Locator
 
     return report, Locator(root, settings)
+
+
+def committed_folder(root: Path, profile: str | None) -> Path:
+    """Where a compile writes the outputs of a profile. Raises CommandError for what is no profile's name."""
+    if profile is not None and not profile.isidentifier():
+        raise CommandError(f"`{profile}` is no name of a profile", help="profiles are identifiers", code="ONE114")
+    folder = root / _output(settings_folder(root))
+    return folder if profile in (None, "default") else folder / profile
 
 
 def settings_folder(root: Path) -> Path:
@@ -117,15 +125,12 @@ def _read(path: Path) -> Report:
         raise CommandError(str(error), code="ONE504") from error
 
 
-def _committed(root: Path, settings: Path, profile: str | None) -> Path:
-    named = profile not in (None, "default")
-    if profile is not None and not profile.isidentifier():
-        raise CommandError(f"`{profile}` is no name of a profile", help="profiles are identifiers", code="ONE114")
-    folder = root / _output(settings)
-    path = (folder / profile if profile is not None and named else folder) / "explain.json"
+def _committed(root: Path, profile: str | None) -> Path:
+    path = committed_folder(root, profile) / "explain.json"
     if not path.is_file():
+        named = profile not in (None, "default")
         of_profile = f" of profile `{profile}`" if named else ""
-        compiled = sorted(each.parent.name for each in folder.glob("*/explain.json")) if named else []
+        compiled = sorted(each.parent.name for each in path.parent.parent.glob("*/explain.json")) if named else []
         raise CommandError(
             f"there is no report{of_profile}: {path} does not exist",
             help="run `oneiric compile` first" + (f"; compiled: {', '.join(compiled)}" if compiled else ""),

@@ -35,14 +35,14 @@ def test_a_tenant_has_its_own_instance_where_it_differs_and_shares_the_rest() ->
             assert isinstance(store, Store)
             assert (store.url, store.port, store.color) == ("redis://h:acme-PW-value", 1, Color.BLUE)
             assert store.password == Secret("x-acme-PW-value")
-            assert acme.adapters.database is runtime.wiring.adapters.database
+            assert acme.adapters.database.current is runtime.wiring.adapters.database.current
             assert runtime.wiring.adapters.cache.state == "inactive"
             assert await zoo.adapters.database.live.fetch("q") == ["q"]
             own = zoo.adapters.database.current
             assert isinstance(own, Sqlite)
             assert own.path == Path("/tmp/zoo.db")
             assert own is not runtime.wiring.adapters.database.current
-            assert zoo.adapters.cache is runtime.wiring.adapters.cache
+            assert zoo.adapters.cache.home is runtime.wiring.adapters.cache
             with pytest.raises(AttributeError):
                 _ = zoo.adapters.nothing  # type: ignore[attr-defined]
 

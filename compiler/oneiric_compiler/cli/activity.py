@@ -1,0 +1,66 @@
+"""`oneiric pause` and `drain`: keys that take no new activations for a while."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oneiric_compiler.cli import processes
+from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.output import result, result_json, warn
+from oneiric_compiler.cli.processes import Domain, Json, Key, Name, State
+from oneiric_compiler.paint import Line
+from oneiric_compiler.redact import visible
+
+Note = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; shown by status and to whoever is refused.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Take the note away again.")]
+
+
+def pause(
+    context: typer.Context,
+    key: Key,
+    note: Note = None,
+    resume: Resume = False,
+    domain: Domain = None,
+    name: Name = None,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Let nothing new of a key be activated; what is active goes on. Kept across restarts."""
+    _note(context.obj, "pause", processes.full_key(key, domain), note, resume, name, state, json)
+
+
+def drain(
+    context: typer.Context,
+    key: Key,
+    note: Note = None,
+    resume: Resume = False,
+    domain: Domain = None,
+    name: Name = None,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """As pause, and close what is active of the key when its last use ends. 1 when that did not go well."""
+    _note(context.obj, "drain", processes.full_key(key, domain), note, resume, name, state, json)
+
+
+def _note(
+    root: Path, kind: str, key: str, note: str | None, resume: bool, name: str | None, state: Path | None, json: bool
+) -> None:
+    if resume and note is not None:
+        raise CommandError("--resume takes the note away: leave out --note")
+    folder = processes.the_one(root, name, state)
+    answer = processes.operate(folder, kind, key=key, note=note or "no note", resume=resume)
+    if json:
+        result_json(answer)
+    else:
+        did = {"pause": "paused", "drain": "drained"}[kind]
+        lines: list[Line] = [[(f"no longer {did}" if resume else did, "green"), (f": {key}", "plain")]]
+        for each, at in answer["notes"].items():
+            lines.append([(f"  {each}  {visible(at['note'])} (since {at['since']})", "plain")])
+        result(lines)
+        for report in answer["reports"]:
+            warn(visible(report))
+    raise typer.Exit(1 if answer["reports"] else 0)

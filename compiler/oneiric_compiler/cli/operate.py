@@ -1,0 +1,115 @@
+"""`oneiric swap`, `reload` and `rollback`: changing what a running process is wired to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from oneiric_compiler.cli import processes
+from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.output import log, result, result_json
+from oneiric_compiler.cli.processes import Domain, Json, Key, Name, State
+from oneiric_compiler.paint import Line
+from oneiric_compiler.redact import visible
+
+Force = Annotated[bool, typer.Option("--force", help="Accept components whose health check fails.")]
+
+
+def swap(
+    context: typer.Context,
+    key: Key,
+    provider: Annotated[str | None, typer.Argument(metavar="[PROVIDER]", help="What serves KEY from now on.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take an earlier swap back.")] = False,
+    domain: Domain = None,
+    tenant: Annotated[str | None, typer.Option(metavar="T", help="For this tenant alone.")] = None,
+    all_tenants: Annotated[
+        bool, typer.Option("--all-tenants", help="Also for tenants that decide on KEY themselves.")
+    ] = False,
+    force: Force = False,
+    name: Name = None,
+    state: State = None,
+    all_processes: Annotated[
+        bool, typer.Option("--all-processes", help="In every running process of the project.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Let another provider serve a key, without a failed call. Kept across restarts; 1 when it is rejected."""
+    if (provider is None) != clear:
+        raise CommandError("swap takes a PROVIDER, or --clear")
+    if tenant is not None and all_tenants:
+        raise CommandError("--tenant and --all-tenants exclude each other")
+    full = processes.full_key(key, domain)
+    arguments = {"key": full, "provider": provider, "tenant": tenant, "force": force, "all_tenants": all_tenants}
+    whose = f" for tenant {tenant}" if tenant else ""
+    done = f"cleared {full}{whose}" if clear else f"swapped {full}{whose} to {provider}"
+    if not all_processes:
+        _one(context.obj, name, state, done, json, "swap", **arguments)
+    if name is not None or state is not None:
+        raise CommandError("--all-processes is about every process: leave out --name and --state")
+    folders = processes.every(context.obj)
+    answers = {folder.name: processes.operate(folder, "swap", **arguments) for folder in folders}
+    if json:
+        result_json({"processes": answers})
+    else:
+        for each, answer in answers.items():
+            _show(answer, done, process=each)
+    raise typer.Exit(0 if all(answer["accepted"] for answer in answers.values()) else 1)
+
+
+def reload(
+    context: typer.Context,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what it would do, and do nothing.")] = False,
+    force: Force = False,
+    recompile: Annotated[bool, typer.Option("--recompile", help="Compile the settings first.")] = False,
+    name: Name = None,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Take over the wiring as it is on disk now; 1 when it is rejected, and nothing changed."""
+    if recompile:
+        if plan:
+            raise CommandError("--plan does nothing, --recompile writes: compile first, then plan")
+        from oneiric_compiler.cli.serve import compile_first
+
+        processes.the_one(context.obj, name, state)
+        compile_first(context.obj)
+    _one(context.obj, name, state, "planned" if plan else "reloaded", json, "reload", plan=plan, force=force)
+
+
+def rollback(context: typer.Context, name: Name = None, state: State = None, json: Json = False) -> None:
+    """Go back to the generation before, with fresh instances; 1 when that is rejected."""
+    _one(context.obj, name, state, "rolled back", json, "rollback")
+
+
+def _one(
+    root: Path, name: str | None, state: Path | None, done: str, json: bool, operation: str, **arguments: object
+) -> None:
+    answer = processes.operate(processes.the_one(root, name, state), operation, **arguments)
+    if json:
+        result_json(answer)
+    else:
+        _show(answer, done)
+    raise typer.Exit(0 if answer["accepted"] else 1)
+
+
+def _show(answer: dict[str, Any], done: str, process: str | None = None) -> None:
+    prefix = f"{process}: " if process else ""
+    if not answer["accepted"]:
+        code = f"[{answer['code']}]" if answer["code"] else ""
+        reason = visible(str(answer["reason"])).rstrip()
+        log([[(f"{prefix}rejected{code}", "red"), (f": {reason}", "plain")]])
+        return
+    lines: list[Line] = [[(f"{prefix}{done}", "green"), (f": generation {str(answer['generation'])[:12]}", "plain")]]
+    for each in ("start", "replace", "stop"):
+        for entry in answer["plan"][each]:
+            lines.append([(f"  {each:<8} {_key(entry)}", "plain")])
+    kept = len(answer["plan"]["keep"])
+    lines.append([(f"  keep     {kept} key{'' if kept == 1 else 's'}", "dim")])
+    result(lines)
+    log([[("warning", "yellow"), (f": {visible(report)}", "plain")] for report in answer["reports"]])
+
+
+def _key(entry: dict[str, Any]) -> str:
+    return visible(entry["key"] + (f" of tenant {entry['tenant']}" if entry["tenant"] else ""))

@@ -1,0 +1,87 @@
+"""`oneiric serve`: a process around a wiring."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oneiric_compiler.cli.errors import CommandError, compiler_extra
+
+
+def serve(
+    context: typer.Context,
+    wiring: Annotated[Path | None, typer.Option(metavar="PATH", help="The wiring.py (default: the project's).")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="P", help="The profile (default: the base).")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The name of the process (default: the app's).")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Its state folder (default: .oneiric/NAME).")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, metavar="N", help="/healthz, /readyz, /status on 127.0.0.1 (0: any port)."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Reload when the wiring's files change.")] = False,
+    provisional: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Roll back when health fails this soon after a change.")
+    ] = 0.0,
+    recompile: Annotated[bool, typer.Option("--recompile", help="Compile the settings first.")] = False,
+) -> None:
+    """Run a wiring until SIGTERM: SIGHUP reloads, the other commands operate it. Logs go to stderr."""
+    from oneiric.errors import OneiricError
+    from oneiric.serve.process import Serving
+    from oneiric.serve.process import serve as run
+
+    root: Path = context.obj
+    if wiring is not None and (profile is not None or recompile):
+        raise CommandError("--wiring names the file itself: leave out --profile and --recompile")
+    if recompile:
+        compile_first(root)
+    path = wiring or committed_wiring(root, profile)
+    if not path.is_file():
+        raise CommandError(f"there is no wiring: {path} does not exist", help="run `oneiric compile` first")
+    serving = Serving(
+        root=root.resolve(),
+        wiring=path.absolute(),
+        name=name,
+        state=None if state is None else state.absolute(),
+        port=port,
+        watch=watch,
+        provisional=provisional,
+    )
+    os.chdir(root)  # a swap compiles the project of the working directory
+    sys.path[:0] = [str(serving.root), str(serving.root / "src")]
+    try:
+        code = run(serving)
+    except OneiricError as error:
+        raise CommandError(str(error)) from error
+    raise typer.Exit(code)
+
+
+def committed_wiring(root: Path, profile: str | None) -> Path:
+    """Where a compile writes the wiring of a profile."""
+    from oneiric_compiler.cli.reports import committed_folder
+
+    return committed_folder(root, profile) / "wiring.py"
+
+
+def compile_first(root: Path) -> None:
+    """Compile every profile of the project, as `oneiric compile` does. Exits with 2 when that fails."""
+    with compiler_extra("compile"):
+        from oneiric_compiler.cli import projects
+        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.pipeline import compile_project
+        from oneiric_compiler.write import write
+
+    diagnostics = Diagnostics()
+    outputs = compile_project(projects.project_at(root), diagnostics)
+    if outputs is not None:
+        write(outputs, diagnostics)
+    projects.show(projects.as_seen(diagnostics, root))
+    if code := projects.exit_code(diagnostics):
+        raise typer.Exit(code)

@@ -1,0 +1,139 @@
+"""`oneiric status` and `health`, and `list` of a running process: looking at what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from oneiric_compiler.cli import processes
+from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.output import result, result_json
+from oneiric_compiler.cli.processes import Json, Name, State
+from oneiric_compiler.paint import Line, Style
+from oneiric_compiler.redact import visible
+
+
+def status(context: typer.Context, name: Name = None, state: State = None, json: Json = False) -> None:
+    """Show what a process is doing, or what it was doing when it went; 1 when it is not running."""
+    from oneiric.serve.folder import STATUS_FORMAT, FolderError, read_json
+
+    folders = processes.known(context.obj, name, state)
+    up = processes.listening(folders)
+    if len(up) > 1:
+        processes.the_one(context.obj, name, state)
+    if up:
+        document: dict[str, Any] = {**processes.operate(up[0], "status"), "running": True}
+    else:
+        try:
+            left = [found for folder in folders if (found := read_json(folder.status, STATUS_FORMAT))]
+        except FolderError as error:
+            raise CommandError(str(error)) from error
+        left.sort(key=lambda each: str(each["written_at"]))
+        document = {**(left[-1] if left else {}), "running": False}
+    if json:
+        result_json(document)
+    else:
+        result(_told(document))
+    raise typer.Exit(0 if document["running"] else 1)
+
+
+def health(
+    context: typer.Context,
+    probe: Annotated[bool, typer.Option("--probe", help="Ask every active component now.")] = False,
+    name: Name = None,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Tell whether a process is up and ready, with --probe also how its components are; 1 when it is not well."""
+    up = processes.listening(processes.known(context.obj, name, state))
+    if len(up) > 1:
+        processes.the_one(context.obj, name, state)
+    not_running: dict[str, Any] = {"ok": False, "state": "not running", "components": []}
+    answer = processes.operate(up[0], "health", probe=probe) if up else not_running
+    if json:
+        result_json(answer)
+    else:
+        well: tuple[str, Style] = ("ok", "green") if answer["ok"] else ("not ok", "red")
+        result([[well, (f": {answer['state']}", "plain")], *map(_health, answer["components"])])
+    raise typer.Exit(0 if answer["ok"] else 1)
+
+
+def list_running(root: Path, name: str, domain: str | None, json: bool) -> None:
+    """Every key of a running process."""
+    answer = processes.operate(processes.the_one(root, name, None), "keys")
+    rows = [row for row in answer["keys"] if domain is None or row["domain"] == domain]
+    if not rows:
+        raise CommandError(f"no key is bound in domain `{domain}`")
+    if json:
+        result_json({**answer, "keys": rows})
+    else:
+        result(_rows(rows, answer["notes"]))
+
+
+def _told(document: Mapping[str, Any]) -> list[Line]:
+    if "name" not in document:
+        return [[("not running", "red"), (": no process has left anything here", "plain")]]
+    facts = [
+        ("generation", str(document["generation"])[:12]),
+        ("wiring", f"{document['wiring']} (app {document['app']}, profile {document['profile']})"),
+        ("since", document["started_at"]),
+    ]
+    facts += [("override", f"{key} -> {provider}") for key, provider in document["overrides"]["overrides"].items()]
+    for tenant, keys in document["overrides"]["tenants"].items():
+        facts += [("override", f"{key} -> {provider} for tenant {tenant}") for key, provider in keys.items()]
+    if document["last_change"]:
+        facts.append(("last change", _change(document["last_change"])))
+    if document["rejected"]:
+        facts.append(("rejected", f"{document['rejected']['generation'][:12]} {document['rejected']['reason']}"))
+    for key, notes in document["notes"].items():
+        facts += [(kind, f"{key}: {note['note']} (since {note['since']})") for kind, note in notes.items()]
+    running = document["running"]
+    head: Line = [(str(document["name"]), "bold"), (f" {_state(document)}", "green" if running else "red")]
+    lines: list[Line] = [head]
+    for name, text in facts:
+        lines.append([(f"  {name:<12}", "dim"), (visible(str(text)), "plain")])
+    active = f"{len(document['components'])} active; {document['keys']} keys" + ("" if running else ", when last seen")
+    lines.append([("  components  ", "dim"), (active, "plain")])
+    return [*lines, *_rows(document["components"], document["notes"])]
+
+
+def _state(document: Mapping[str, Any]) -> str:
+    if document["running"]:
+        return f"{document['state']} (pid {document['pid']})"
+    if document["state"] in ("stopped", "failed"):
+        return f"{document['state']} at {document['written_at']}"
+    return f"gone: it was {document['state']} at {document['written_at']} (pid {document['pid']})"
+
+
+def _change(change: Mapping[str, Any]) -> str:
+    return f"{change['what']} {'accepted' if change['accepted'] else 'rejected'} at {change['at']}"
+
+
+def _health(each: Mapping[str, Any]) -> Line:
+    of_tenant = f" of tenant {each['tenant']}" if each["tenant"] else ""
+    what = "ok" if each["ok"] else str(each["reason"])
+    told = f"  {each['key']}{of_tenant} ({each['provider']}): "
+    return [(visible(told), "plain"), (visible(what), "green" if each["ok"] else "red")]
+
+
+def _rows(rows: list[Any], notes: Mapping[str, Any]) -> list[Line]:
+    """One line per key: its name, provider, state, and what an operator noted."""
+    names = [f"{row['domain']}:{row['key']}" for row in rows]
+    wide = max(map(len, names), default=0)
+    providers = max((len(row["provider"]) for row in rows), default=0)
+    lines: list[Line] = []
+    for key, row in zip(names, rows, strict=True):
+        more = [f"of tenant {row['tenant']}"] if row["tenant"] else []
+        more += [f"{row['leases']} in use"] if row["leases"] else []
+        more += sorted(notes.get(key, {}))
+        lines.append(
+            [
+                (f"  {visible(key):<{wide}}  ", "plain"),
+                (f"{visible(row['provider']):<{providers}}  ", "green"),
+                (visible("  ".join([f"{row['state']:<10}", *more])), "plain"),
+            ]
+        )
+    return lines

@@ -1,0 +1,154 @@
+"""The moment of a reload: every slot goes over to the new wiring, and nothing is awaited in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from oneiric.outcome import Place
+from oneiric.runtime import Runtime, Scope
+from oneiric.shutdown import users_of
+from oneiric.slot import Held, Slot, empty, fill
+from oneiric.staging import Staging
+from oneiric.tenants import TenantScope, extend
+from oneiric.wiring import Binding
+
+
+class Switch:
+    """One commit, prepared as far as it can be; nothing may be awaited until `run`.
+
+    `users` is what has to be drained after it: each instance with those that have to be closed before it.
+    """
+
+    def __init__(self, runtime: Runtime[Any], staging: Staging) -> None:
+        self._runtime = runtime
+        self._staging = staging
+        self._prepared = staging.prepared
+        self._tenants = list(self._prepared.open_tenants(runtime))
+        self._staged = {(slot.tenant, slot.key): slot for slot in staging.slots() if slot.held is not None}
+        self.users = users_of(list(dict.fromkeys(self._leaving())))
+
+    def _leaving(self) -> Iterator[Held]:
+        """Instances that no slot will have: replaced, removed, or made twice."""
+        active = self._runtime.active
+        for slot in (*self._prepared.removed, *self._prepared.changed):
+            if slot in active:
+                yield active[slot]
+        for scope, key, binding in self._tenants:
+            own = scope.own.get(key)
+            if own is not None and own in active and not _same(own, binding):
+                yield active[own]
+        for place, staged in self._staged.items():
+            present = self._present(place)
+            if present is None or present not in active or staged.held is None:
+                continue
+            twice = present.binding.fingerprint == staged.binding.fingerprint
+            yield staged.held if twice else active[present]
+
+    def _present(self, place: Place) -> Slot[Any] | None:
+        tenant, key = place
+        if tenant is None:
+            return self._runtime.base.slots().get(key)
+        scope = self._runtime.tenant_scope(tenant)
+        return None if scope is None else scope.own.get(key)
+
+    def run(self) -> None:
+        """Do it. Nothing here can fail or wait."""
+        runtime, prepared = self._runtime, self._prepared
+        with runtime.lock:
+            for slot in prepared.changed:
+                if slot.attempt is not None:
+                    slot.attempt.task.cancel()
+                if slot.binding.port != prepared.bindings[slot.key].port:
+                    slot.handle = None
+            for slot, binding in prepared.adopted:
+                slot.binding = binding
+            self._change_base(runtime.base)
+            runtime.become(prepared.wiring, prepared.digest, prepared.lines)
+            scopes = self._change_tenants()
+            for (tenant, key), staged in self._staged.items():
+                if staged.held is not None and staged.held not in self.users:
+                    self._take(runtime.scope(tenant).slot(key), staged, staged.held)
+            for held in self.users:
+                if held.owned and runtime.active.get(held.slot) is held:
+                    del runtime.active[held.slot]
+                    empty(held.slot)
+            for held in runtime.active.values():
+                held.binding = held.slot.binding
+        self._settle(scopes)
+
+    def _change_base(self, base: Scope) -> None:
+        prepared = self._prepared
+        for key in prepared.added:
+            attribute, name = prepared.attributes[key]
+            domain = getattr(base.wiring, attribute, None)
+            if domain is None:
+                domain = prepared.wiring.__domains__[attribute]()
+                setattr(base.wiring, attribute, domain)
+            setattr(domain, name, prepared.slots[key])
+            base.removed.pop(key, None)
+        for slot in prepared.removed:
+            base.removed[slot.key] = slot
+            self._remove(slot)
+        base.become(prepared.slots)
+
+    def _remove(self, slot: Slot[Any]) -> None:
+        """A slot ends; where what is drained with it needs it, it goes on serving until they are closed."""
+        slot.handle = None
+        if slot.attempt is not None:
+            slot.attempt.task.cancel()
+        held = self._runtime.active.pop(slot, None)
+        if held is not None and not self.users.get(held):
+            empty(slot)
+
+    def _change_tenants(self) -> list[TenantScope]:
+        scopes: dict[str, TenantScope] = {}
+        for scope, key, binding in self._tenants:
+            scopes[scope.name] = scope
+            if key not in self._prepared.bindings:
+                removed = scope.remove(key)
+                if removed is not None:
+                    self._remove(removed)
+                continue
+            own = scope.own.get(key)
+            if own is not None and not _same(own, binding):
+                if own.attempt is not None:
+                    own.attempt.task.cancel()
+                own.handle = own.handle if binding is not None and own.binding.port == binding.port else None
+                if binding is None:
+                    self._runtime.active.pop(own, None)
+            scope.change(key, binding)
+        return list(scopes.values())
+
+    def _take(self, slot: Slot[Any], staged: Slot[Any], held: Held) -> None:
+        if slot.attempt is not None:
+            slot.attempt.task.cancel()
+        held.slot = slot
+        fill(slot, held)
+        self._runtime.active[slot] = held
+        if slot.handle is None:
+            slot.handle = staged.handle
+
+    def _settle(self, changed: list[TenantScope]) -> None:
+        """Let everything made in staging call the runtime's slots."""
+        runtime = self._runtime
+        if self._prepared.added:
+            for scope in runtime.tenant_scopes():
+                extend(scope.wiring, scope)
+        for part in self._staging.parts():
+            becomes = part.becomes = runtime.scope(part.tenant)
+            part.over = True
+            for slot in part.own.values():
+                if slot.attempt is not None:
+                    slot.attempt.task.cancel()
+                empty(slot)
+                slot.scope = becomes
+            for handle in part.handles:
+                handle._slot = becomes.slot(handle._slot.key)
+                becomes.note(handle)
+        for each in changed:
+            each.settle()
+
+
+def _same(slot: Slot[Any], binding: Binding | None) -> bool:
+    return binding is not None and binding.fingerprint == slot.binding.fingerprint

@@ -1,0 +1,127 @@
+"""Which generation a runtime is of, those before it, and what its state folder remembers of them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from oneiric.commit import Switch
+from oneiric.errors import LoadError, OneiricError, StateError
+from oneiric.outcome import Overrides
+from oneiric.recompile import recompile
+from oneiric.reloading import Nack, prepared_from
+from oneiric.runtime import Runtime
+from oneiric.staging import Staging
+from oneiric.state import KEPT, Record, State
+from oneiric.steps import in_thread
+from oneiric.wiring import file_of
+
+
+class Generation(NamedTuple):
+    """A wiring by its digest: where it can be loaded from again (a path, or the class), and its overrides."""
+
+    digest: str
+    source: Any
+    overrides: Overrides = Overrides()
+
+
+class History:
+    """Of one runtime. `baseline` is the digest of what the current generation was built from, `source` where a
+    reload finds the baseline; without a state folder nothing outlives the process."""
+
+    def __init__(self, runtime: Runtime[Any]) -> None:
+        self.source: Any = file_of(runtime.wiring_class)
+        self.state = None if runtime.state is None else State(runtime.state)
+        self.current = Generation(runtime.generation, runtime.wiring_class)
+        self.baseline = self.current.digest
+        self.previous: list[Generation] = []
+        self._runtime = runtime
+        self._writing = asyncio.Lock()
+
+    def advance(self, new: Generation, baseline: str) -> None:
+        """Be of a new generation; the one until now can be returned to."""
+        if new.digest != self.current.digest:
+            self.previous = [self.current, *self.previous][:KEPT]
+        self.current, self.baseline = new, baseline
+
+    def go_back(self) -> None:
+        """Be of the generation before this."""
+        self.current, *self.previous = self.previous
+
+    async def keep(self, rejected: str | None) -> None:
+        """Write it down. Raises `OSError`."""
+        if self.state is None:
+            return
+        async with self._writing:
+            known = (self.current, *self.previous)
+            overrides = {each.digest: each.overrides for each in known if each.overrides.active}
+            previous = tuple(each.digest for each in self.previous)
+            record = Record(self.baseline, self.current.digest, previous, overrides)
+            (await in_thread(self.state.write, record, rejected)).get()
+
+    async def adopt(self, state: State, wiring: Path) -> str:
+        """Take a wiring into the state folder; its digest. Raises `Nack`, `OSError`."""
+        try:
+            digest: str = (await in_thread(state.adopt, wiring)).get()
+        except LoadError as error:
+            raise Nack(error.code, str(error)) from error
+        return digest
+
+    async def compiled(self, state: State, overrides: Overrides) -> Path:
+        """The project compiled with overrides, in the state folder. Raises `Nack`, `OSError`."""
+        runtime, part = self._runtime, state.part()
+        try:
+            profile = runtime.wiring_class.__profile__
+            wiring = await recompile(part, overrides, profile, runtime.deadlines.compile)
+            return state.path(await self.adopt(state, wiring))
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    async def open(self) -> None:
+        """Before anything is active: be of the last good generation where it was built from this baseline, else of
+        the baseline with the overrides compiled onto it, or dropped with a report.
+
+        Raises `StateError` for a folder that cannot be used, `OSError`.
+        """
+        state = self.state
+        if state is None:
+            return
+        if self.source is None:
+            raise StateError("a state folder needs a wiring that has a file")
+        last: Record | None = (await in_thread(state.open)).get()
+        try:
+            self.baseline = await self.adopt(state, Path(self.source))
+            await self._be(Generation(self.baseline, state.path(self.baseline)))
+            if last is not None:
+                await self._resume(state, last)
+            await self.keep(None)
+        except Nack as error:
+            raise StateError(str(error)) from error
+
+    async def _resume(self, state: State, last: Record) -> None:
+        overrides = last.overrides.get(last.generation, Overrides())
+        try:
+            if last.baseline == self.baseline and state.has(last.generation):
+                await self._be(Generation(last.generation, state.path(last.generation), overrides))
+                self.previous = [
+                    Generation(digest, state.path(digest), last.overrides.get(digest, Overrides()))
+                    for digest in last.previous
+                    if state.has(digest)
+                ]
+            elif overrides.active:
+                path = await self.compiled(state, overrides)
+                await self._be(Generation(path.parent.name, path, overrides))
+        except (Nack, OSError) as error:
+            self._runtime.report(OneiricError(f"swaps of the last run are dropped: {error}"))
+
+    async def _be(self, generation: Generation) -> None:
+        prepared = await prepared_from(self._runtime, generation.source)
+        Switch(self._runtime, Staging(self._runtime, prepared, force=False)).run()
+        self.current = generation
+
+    def close(self) -> None:
+        """Let the state folder go."""
+        if self.state is not None:
+            self.state.close()

@@ -1,0 +1,85 @@
+"""Loading a wiring by its content: never through the import cache, so that a newer one can be loaded beside it."""
+
+from __future__ import annotations
+
+import importlib.util
+import marshal
+import os
+from hashlib import sha256
+from types import CodeType, ModuleType
+from typing import Any
+
+from oneiric.errors import LoadError
+from oneiric.tenants import Lines, lines_of
+from oneiric.wiring import Domain, Wiring, domains_of
+
+_PYC_HEAD = 16  # bytes: magic number, flags, hash of the source
+_CHECKED_HASH = 0b11
+
+
+def load(path: str | os.PathLike[str]) -> type[Wiring]:
+    """Execute a generated `wiring.py` under the digest of it and its `tenants.jsonl`; its `Wiring` class.
+
+    Raises `LoadError` for one that cannot be read, does not import or is not whole.
+    """
+    path = os.path.abspath(path)
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+        tenants = Lines(os.path.join(os.path.dirname(path), "tenants.jsonl"))
+    except OSError as error:
+        raise LoadError("load", f"{path} cannot be read: {error.strerror or error}") from error
+    digest = digest_of_files(source, tenants)
+    module = ModuleType(f"oneiric.generations.{digest}")
+    module.__file__ = path
+    try:
+        exec(_code(path, source), module.__dict__)
+    except Exception as error:
+        raise LoadError("load", f"{path} does not import: {type(error).__name__}: {error}") from error
+    wiring = _wiring(module, path)
+    wiring.__file__, wiring.__generation__, wiring.__tenants__ = path, digest, tenants
+    return wiring
+
+
+def digest_of_files(source: bytes, tenants: Lines) -> str:
+    """The name of a generation: see `snapshot.generation`."""
+    found = sha256(source + b"\0")
+    tenants.update(found)
+    return found.hexdigest()
+
+
+def digest_of(wiring: type[Wiring]) -> str:
+    """The name of a wiring's generation. One that was imported, or made in memory, is named by its fingerprints."""
+    if wiring.__generation__ is not None:
+        return wiring.__generation__
+    found = sha256()
+    for _, _, bindings in domains_of(wiring):
+        for name, binding in bindings.items():
+            found.update(f"{binding.key} {name} {binding.fingerprint}\n".encode())
+    lines_of(wiring).update(found)
+    return found.hexdigest()
+
+
+def _code(path: str, source: bytes) -> CodeType:
+    """The bytecode beside the file where it is of exactly these bytes, else compiled now."""
+    try:
+        with open(importlib.util.cache_from_source(path), "rb") as file:
+            cached = file.read()
+    except (OSError, NotImplementedError):
+        cached = b""
+    head = importlib.util.MAGIC_NUMBER + _CHECKED_HASH.to_bytes(4, "little") + importlib.util.source_hash(source)
+    if cached.startswith(head):
+        code = marshal.loads(memoryview(cached)[_PYC_HEAD:])
+        if isinstance(code, CodeType):
+            return code
+    return compile(source, path, "exec", dont_inherit=True)
+
+
+def _wiring(module: ModuleType, path: str) -> type[Wiring]:
+    wiring: Any = getattr(module, "Wiring", None)
+    if not (isinstance(wiring, type) and issubclass(wiring, Wiring) and wiring is not Wiring):
+        raise LoadError("shape", f"{path} is not whole: it defines no Wiring")
+    domains = wiring.__domains__
+    if not domains or not all(issubclass(domain, Domain) for domain in domains.values()):
+        raise LoadError("shape", f"{path} is not whole: its Wiring names no domains")
+    return wiring

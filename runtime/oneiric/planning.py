@@ -1,0 +1,134 @@
+"""What a new wiring is and what it changes; all of it may run in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from oneiric.activation import SECRETS
+from oneiric.errors import LoadError
+from oneiric.loading import digest_of, load
+from oneiric.outcome import Place, Plan
+from oneiric.runtime import Runtime, Scope
+from oneiric.slot import InactiveSlot
+from oneiric.tenants import Lines, TenantScope, binding_in, lines_of
+from oneiric.wiring import Binding, Wiring, domains_of
+
+
+class Prepared:
+    """A wiring ready to be gone over to: its slots and bindings by key, and the tenants' lines that differ."""
+
+    def __init__(self, runtime: Runtime[Any], wiring: type[Wiring]) -> None:
+        self.wiring = wiring
+        self.digest = digest_of(wiring)
+        self.lines = lines_of(wiring)
+        self.bindings: dict[str, Binding] = {}
+        self.attributes: dict[str, tuple[str, str]] = {}
+        for attribute, _, bindings in domains_of(wiring):
+            for name, binding in bindings.items():
+                self.bindings[binding.key] = binding
+                self.attributes[binding.key] = attribute, name
+        self._check(runtime)
+        self._compare(runtime.base)
+        self.tenants = changed_lines(runtime.lines, self.lines)
+
+    def _compare(self, base: Scope) -> None:
+        present = base.slots()
+        self.slots = {
+            key: present.get(key) or base.removed.get(key) or InactiveSlot(binding, base)
+            for key, binding in self.bindings.items()
+        }
+        self.adopted = [(slot, self.bindings[key]) for key, slot in self.slots.items()]
+        self.added = [key for key in self.slots if key not in present]
+        self.removed = [slot for key, slot in present.items() if key not in self.slots]
+        self.changed = [
+            slot
+            for slot, binding in self.adopted
+            if slot.key in present and binding.fingerprint != slot.binding.fingerprint
+        ]
+        self.eager = [slot for slot, binding in self.adopted if binding.eager]
+
+    def _check(self, runtime: Runtime[Any]) -> None:
+        app, running = self.wiring.__app__, runtime.wiring_class.__app__
+        if (app, self.wiring.__profile__) != (running, runtime.wiring_class.__profile__):
+            raise LoadError(
+                "app",
+                f"the wiring is of {app}, profile {self.wiring.__profile__}; "
+                f"this runtime is of {running}, profile {runtime.wiring_class.__profile__}",
+            )
+        for binding in self.bindings.values():
+            for need in (*binding.needs, SECRETS) if binding.secrets else binding.needs:
+                if need not in self.bindings:
+                    raise LoadError("shape", f"{binding.key} needs {need}, which the wiring does not have")
+
+    def open_tenants(self, runtime: Runtime[Any]) -> Iterator[tuple[TenantScope, str, Binding | None]]:
+        """What changes for tenants that were asked for, and the new binding; None where they share it."""
+        for tenant, keys in self.tenants.items():
+            scope = runtime.tenant_scope(tenant)
+            if scope is not None:
+                for key in keys:
+                    if scope.shows(key) and key not in runtime.replaced:
+                        yield scope, key, binding_in(self.lines, tenant, key)
+
+
+def prepare(runtime: Runtime[Any], source: Any) -> Prepared:
+    """Load a wiring from its path (a class is taken as it is), and compare. Raises `LoadError`."""
+    wiring: type[Wiring] = source if isinstance(source, type) else load(source)
+    return Prepared(runtime, wiring)
+
+
+def plan(runtime: Runtime[Any], prepared: Prepared) -> Plan:
+    """What the wiring changes in the runtime as it is now."""
+    changed = {slot.key for slot in prepared.changed}
+    added = set(prepared.added)
+    keep: list[Place] = [(None, key) for key in prepared.bindings if key not in changed and key not in added]
+    start: list[Place] = [(None, key) for key in prepared.added]
+    replace: list[Place] = [(None, slot.key) for slot in prepared.changed]
+    stop: list[Place] = [(None, slot.key) for slot in prepared.removed]
+    for scope, key, binding in prepared.open_tenants(runtime):
+        own = scope.own.get(key)
+        if binding is None:
+            if own is not None:
+                stop.append((scope.name, key))
+        elif own is None:
+            start.append((scope.name, key))
+        else:
+            same = own.binding.fingerprint == binding.fingerprint
+            (keep if same else replace).append((scope.name, key))
+    return Plan(tuple(keep), tuple(start), tuple(replace), tuple(stop))
+
+
+def changed_lines(old: Lines, new: Lines) -> dict[str, list[str]]:
+    """The keys by tenant whose lines differ between two sorted files."""
+    found: dict[str, list[str]] = {}
+    if old.digest == new.digest:
+        return found
+    left, right = old.each(), new.each()
+    one, other = next(left, b""), next(right, b"")
+    while one or other:
+        if one == other:
+            one, other = next(left, b""), next(right, b"")
+            continue
+        take_old = bool(one) and (not other or one < other)
+        _add(found, one if take_old else other)
+        if take_old:
+            one = next(left, b"")
+        else:
+            other = next(right, b"")
+    return found
+
+
+def _add(found: dict[str, list[str]], line: bytes) -> None:
+    from json import JSONDecoder
+
+    text = line.decode("ascii", "replace")
+    decode = JSONDecoder().raw_decode
+    start = len('{"tenant": ')
+    try:
+        tenant, end = decode(text, start)
+        key, _ = decode(text, end + len(', "key": '))
+    except ValueError:
+        raise LoadError("shape", "tenants.jsonl has a line the compiler does not write") from None
+    keys = found.setdefault(tenant, [])
+    if key not in keys:
+        keys.append(key)

@@ -1,0 +1,52 @@
+"""The window after a commit in which a component that turns unhealthy brings the previous generation back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from oneiric.health import Health
+from oneiric.runtime import Runtime
+
+_LOOKS = 20
+_MOST = 1.0  # seconds between two looks at most
+
+
+class Watch:
+    """Of one commit. What was unwell before it does not count."""
+
+    def __init__(self, runtime: Runtime[Any]) -> None:
+        self._runtime = runtime
+        self._before: frozenset[tuple[str | None, str]] = frozenset()
+        self._task: asyncio.Task[None] | None = None
+
+    async def look(self) -> list[Health]:
+        """The components that are unwell and were not when the watch began."""
+        answers = await self._runtime.health()
+        return [each for each in answers if not each.ok and (each.tenant, each.key) not in self._before]
+
+    async def remember(self) -> None:
+        """What is unwell now does not count."""
+        self._before |= {(each.tenant, each.key) for each in await self.look()}
+
+    def begin(self, unwell: Callable[[str], Awaitable[None]]) -> None:
+        """Look until the window is over; the first time something turned unhealthy call `unwell` with the reason."""
+        self._task = self._runtime.spawn(self._run(unwell))
+
+    def stop(self) -> None:
+        """Look no more."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+
+    async def _run(self, unwell: Callable[[str], Awaitable[None]]) -> None:
+        loop, window = asyncio.get_running_loop(), self._runtime.provisional
+        until = loop.time() + window
+        while loop.time() < until:
+            await asyncio.sleep(min(_MOST, window / _LOOKS))
+            found = await self.look()
+            if found:
+                self._task = None
+                await unwell("; ".join(f"{each.key} ({each.provider}): {each.reason}" for each in found))
+                return

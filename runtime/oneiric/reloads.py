@@ -1,0 +1,210 @@
+"""Everything that changes the wiring of one runtime: reloads, swaps, rollbacks, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from oneiric.errors import OneiricError, RuntimeClosed
+from oneiric.history import Generation, History
+from oneiric.hooks import Hooks
+from oneiric.outcome import Outcome, Overrides, Rejected
+from oneiric.provisional import Watch
+from oneiric.reloading import Change, Nack, planned, prepared_from, transact
+from oneiric.runtime import Runtime
+from oneiric.tracing import span
+from oneiric.turns import Turns
+
+
+class RolledBack(OneiricError):
+    """A component turned unhealthy soon after a commit, and the previous generation was brought back, or not."""
+
+
+class Reloads:
+    """One runtime's changes. `hurry` ends every wait for leases."""
+
+    def __init__(self, runtime: Runtime[Any]) -> None:
+        self.hooks = Hooks()
+        self.history = History(runtime)
+        self.rejected: Rejected | None = None
+        self._runtime = runtime
+        self._turns = Turns(runtime)
+        self._watch: Watch | None = None
+        self._settling: set[asyncio.Task[Any]] = set()
+        self._hurry: asyncio.Future[None] | None = None
+
+    @property
+    def hurry(self) -> asyncio.Future[None]:
+        """Done when a shutdown waits for leases no longer."""
+        if self._hurry is None:
+            self._hurry = asyncio.get_running_loop().create_future()
+        return self._hurry
+
+    @property
+    def overrides(self) -> Overrides:
+        """The operator's swaps that are part of the current wiring."""
+        return self.history.current.overrides
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits for its turn, is under way or is being drained."""
+        return bool(self._turns.uncommitted() or self._settling)
+
+    async def reload(self, source: Any = None, *, force: bool = False, plan_only: bool = False) -> Outcome:
+        """See `Runtime.reload`."""
+        chosen = source if source is None or isinstance(source, type) else os.fspath(source)
+        work = partial(self._reload, chosen, force, plan_only)
+        return await self._turns.take(("reload", chosen, force, plan_only), partial(self._do, "reload", work))
+
+    async def swap(self, key: str, provider: str | None, *, tenant: str | None = None, force: bool = False) -> Outcome:
+        """See `Runtime.swap`."""
+        self._runtime.base.slot(key)
+        domain, _, name = key.partition(":")
+        about = {"domain": domain, "key": name, "provider": provider, "tenant": tenant}
+        work = partial(self._do, "swap", partial(self._swap, key, provider, tenant, force), **about)
+        return await self._turns.take(("swap", key, provider, tenant, force), work)
+
+    async def rollback(self) -> Outcome:
+        """See `Runtime.rollback`."""
+        return await self._turns.take(object(), partial(self._do, "rollback", self._rollback))
+
+    async def _do(self, name: str, work: Callable[[], Awaitable[Change]], **about: str | None) -> Change:
+        with span(name, **about) as current:
+            try:
+                change = await work()
+            except Nack as error:
+                change = self._reject(error)
+            except OSError as error:
+                change = self._reject(Nack("state", f"the state folder refuses: {error.strerror or error}"))
+            current.set(generation=change.outcome.generation, accepted=change.outcome.accepted)
+        return change
+
+    def _reject(self, error: Nack) -> Change:
+        reason = str(error)
+        self.rejected = Rejected(error.generation, error.source, reason)
+        return Change(Outcome(False, self._runtime.generation, error.code, reason))
+
+    async def _reload(self, source: Any, force: bool, plan_only: bool) -> Change:
+        history, state = self.history, self.history.state
+        chosen = history.source if source is None else source
+        if chosen is None:
+            raise Nack("load", "the runtime's wiring has no file to read again")
+        new = Generation("", chosen)
+        baseline = history.baseline
+        if state is not None:
+            if isinstance(chosen, type):
+                raise Nack("load", "a runtime with a state folder reloads files")
+            baseline = await history.adopt(state, Path(chosen))
+            new = Generation(baseline, state.path(baseline))
+            if source is None and self.overrides.active:
+                new = Generation("", await history.compiled(state, self.overrides), self.overrides)
+        if plan_only:
+            return Change(planned(self._runtime, await prepared_from(self._runtime, new.source)))
+        return await self._go(new, baseline, force=force)
+
+    async def _swap(self, key: str, provider: str | None, tenant: str | None, force: bool) -> Change:
+        history, state = self.history, self.history.state
+        if state is None:
+            raise Nack("no-state", "a swap needs a state folder: Runtime(Wiring, state=DIR)")
+        overrides = self.overrides.having(key, provider, tenant)
+        if overrides.active:
+            source = await history.compiled(state, overrides)
+        else:
+            source = state.path(history.baseline)
+        return await self._go(Generation("", source, overrides), history.baseline, force=force)
+
+    async def _rollback(self) -> Change:
+        if not self.history.previous:
+            raise Nack("no-previous", "there is no generation before this one")
+        back = self.history.previous[0]
+        change = await self._go(back, self.history.baseline, back=True)
+        return change._replace(outcome=change.outcome._replace(rolled_back_to=back.digest))
+
+    async def _go(self, new: Generation, baseline: str, *, force: bool = False, back: bool = False) -> Change:
+        """Go over to a generation, the one before this where `back`, and write it down. Raises `Nack`."""
+        runtime, history = self._runtime, self.history
+        watch = None if back or not runtime.provisional else Watch(runtime)
+        prepared = None
+        try:
+            prepared = await prepared_from(runtime, new.source)
+            if watch is not None:
+                await watch.remember()
+
+            def committed() -> None:
+                if back:
+                    history.go_back()
+                else:
+                    history.advance(new._replace(digest=prepared.digest), baseline)
+                self._stop_watch()
+
+            change = await transact(runtime, self.hooks, prepared, force=force, committed=committed)
+        except Nack as error:
+            error.generation = _digest(new, prepared)
+            error.source = new.source
+            raise
+        if change.settling is not None:
+            self._settling.add(change.settling)
+            change.settling.add_done_callback(self._settling.discard)
+            if watch is not None:
+                self._begin_watch(watch, prepared.digest, new.source)
+        return await self._kept(change)
+
+    async def _kept(self, change: Change) -> Change:
+        """Write down what was committed; cancelling the wait does not cancel the writing."""
+        try:
+            rejected = None if self.rejected is None else self.rejected.generation
+            await asyncio.shield(self._runtime.spawn(self.history.keep(rejected)))
+        except OSError as error:
+            report = f"the state folder refuses, so a restart will not know of this: {error.strerror or error}"
+            return change._replace(outcome=change.outcome._replace(reports=(report,)))
+        return change
+
+    def _begin_watch(self, watch: Watch, digest: str, source: Any) -> None:
+        async def unwell(reason: str) -> None:
+            async def back() -> Change:
+                if self._runtime.generation != digest:
+                    raise Nack("no-previous", "another generation is current by now")
+                return await self._rollback()
+
+            why = f"generation {digest[:12]} turned unhealthy: {reason}"
+            try:
+                outcome = await self._turns.take(object(), partial(self._do, "rollback", back))
+            except RuntimeClosed:
+                return
+            ending = f"rolled back to {outcome.rolled_back_to}" if outcome.accepted else f"kept: {outcome.reason}"
+            if outcome.accepted:
+                self.rejected = Rejected(digest, source, why)
+            self._runtime.report(RolledBack(f"{why}; {ending}"))
+
+        self._watch = watch
+        watch.begin(unwell)
+
+    def _stop_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+
+    async def stop(self, until: float, hurry: asyncio.Future[None]) -> None:
+        """End what is under way: give up what is not committed, and wait for leases until `until` or `hurry`."""
+        self._stop_watch()
+        for task in (waiting := self._turns.uncommitted()):
+            task.cancel()
+        tasks = {*waiting, *self._settling}
+        over = asyncio.ensure_future(asyncio.wait(tasks)) if tasks else None
+        if over is not None:
+            seconds = max(0.0, until - asyncio.get_running_loop().time())
+            await asyncio.wait((over, hurry), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if not self.hurry.done():
+            self.hurry.set_result(None)
+        if over is not None:
+            await over
+
+
+def _digest(new: Generation, prepared: Any) -> str:
+    if prepared is not None:
+        return str(prepared.digest)
+    return new.digest or (new.source.parent.name if isinstance(new.source, Path) else "")

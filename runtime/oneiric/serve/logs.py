@@ -1,0 +1,89 @@
+"""Structured logs on stderr: JSON where it is piped, readable lines on a terminal. No secret and no error text
+of a component gets in: of an error that is not this package's own, the class and the place are told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from traceback import extract_tb
+from typing import Any, cast
+
+import structlog
+
+from oneiric.errors import OneiricError
+from oneiric.tracing import End, Recorder, Span, words
+
+_QUIET = ("aiohttp.access", "asyncio", "watchfiles")
+
+
+def configure() -> Any:
+    """Set structlog and the standard logging up for this process; the logger."""
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    shared: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, stamp]
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    terminal = structlog.dev.ConsoleRenderer(colors=not plain)
+    renderer: Any = terminal if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(processors=[*shared, renderer], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = structlog.stdlib.ProcessorFormatter
+    tail: list[Any] = [formatter.remove_processors_meta, structlog.processors.format_exc_info, renderer]
+    handler.setFormatter(formatter(foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared], processors=tail))
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.captureWarnings(True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return structlog.get_logger()
+
+
+def spans(log: Any, generation: Callable[[], str | None], changed: Callable[[], object]) -> Recorder:
+    """What makes an event of each span that ends, and says that something changed."""
+
+    def begin(span: Span) -> End:
+        event = span.name.removeprefix("oneiric.")
+
+        def end(error: BaseException | None) -> None:
+            told: dict[str, Any] = {name: each for name, each in span.attributes.items() if each is not None}
+            told = {"generation": generation(), **told, "seconds": round(span.seconds, 6)}
+            if error is None:
+                log.info(event, **told)
+            elif isinstance(error, asyncio.CancelledError):
+                log.info(f"{event} cancelled", **told)
+            else:
+                log.warning(f"{event} failed", reason=words(error), **told)
+            changed()
+
+        return end
+
+    return begin
+
+
+def unhandled(log: Any) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """What the event loop calls for errors that nobody waits for."""
+
+    def handle(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            log_error(log, "error", error)
+        else:
+            log.error("error", reason=context.get("message"))
+
+    return handle
+
+
+def log_error(log: Any, event: str, error: BaseException) -> None:
+    """An error's own words and those of what caused it, whose it is, and where it was raised."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            log_error(log, event, each)
+        return
+    facts = {name: getattr(error, name, None) for name in ("domain", "key", "provider", "tenant")}
+    whose = isinstance(error, OneiricError) and facts["domain"] is not None
+    about = {name: value for name, value in facts.items() if whose and value is not None}
+    if error.__cause__ is not None:
+        about["cause"] = words(error.__cause__)
+    frames = extract_tb((error.__cause__ or error).__traceback__)[-3:]
+    at = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    log.error(event, reason=words(error), at=at, **about)

@@ -1,0 +1,234 @@
+"""The process of `oneiric serve`: from its start to the last close."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+import oneiric
+from oneiric.errors import OneiricError
+from oneiric.runtime import Runtime
+from oneiric.serve import control, probes
+from oneiric.serve.changes import Changes
+from oneiric.serve.client import running
+from oneiric.serve.folder import FolderError, StateFolder
+from oneiric.serve.logs import configure, log_error, spans, unhandled
+from oneiric.serve.notes import Notes
+from oneiric.serve.status import Status
+from oneiric.tracing import forget, record
+
+_ANSWERING = 2.0
+"""Seconds for requests that are being answered when everything else is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What to serve, and how.
+
+    `root` is the project's folder, `wiring` the path of a `wiring.py`, `name` the process's (None: the app's), `state`
+    its folder (None: the one of its name in the project), `port` the loopback port (None: none, 0: any), `watch`
+    whether a change of the wiring's files is a reload, `provisional` the seconds after which a change is kept.
+    """
+
+    root: Path
+    wiring: Path
+    name: str | None
+    state: Path | None
+    port: int | None
+    watch: bool
+    provisional: float
+
+
+def serve(serving: Serving) -> int:
+    """Run until SIGTERM or SIGINT; 0 when everything closed well, 1 when something did not start or close.
+
+    Raises `OneiricError` and `OSError` for what keeps it from starting at all: no wiring, a folder in use.
+    """
+    return asyncio.run(_serve(serving))
+
+
+async def _serve(serving: Serving) -> int:
+    wiring = oneiric.load(serving.wiring)
+    name = serving.name or wiring.__app__
+    folder = StateFolder.of(serving.root, name) if serving.state is None else StateFolder(serving.state)
+    socket_path = folder.socket
+    folder.make()
+    if running(folder):
+        raise FolderError(f"a process {name} is running already; choose another --name")
+    runtime = Runtime(wiring, state=folder.path, provisional=serving.provisional)
+    log = configure().bind(process=name)
+    asyncio.get_running_loop().set_exception_handler(unhandled(log))
+    process = Process(serving, runtime, folder, name, log)
+    async with process.answering(socket_path):
+        return await process.run()
+
+
+class Process:
+    """One process, its runtime and what is told about it."""
+
+    def __init__(self, serving: Serving, runtime: Runtime[Any], folder: StateFolder, name: str, log: Any) -> None:
+        self._serving = serving
+        self._runtime = runtime
+        self._log = log
+        self._notes = notes = Notes(folder, runtime)
+        wiring = str(serving.wiring.absolute())
+        self._status = Status(folder, runtime, notes, log, name=name, wiring=wiring)
+        self._changes = Changes(runtime, self._status, log)
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @asynccontextmanager
+    async def answering(self, socket_path: str) -> AsyncGenerator[None]:
+        """Answer on the control socket and the loopback port."""
+        operations = control.Control(self._runtime, self._changes, self._status, self._notes, self._log)
+        async with AsyncExitStack() as stack:
+            listening = _listen(socket_path)
+            stack.callback(_remove, socket_path)
+            await stack.enter_async_context(_site(control.application(operations, self._log), listening))
+            if self._serving.port is not None:
+                port = _bind(self._serving.port)
+                self._status.address = f"http://{probes.LOOPBACK}:{port.getsockname()[1]}"
+                self._log.info("listening", address=self._status.address)
+                await stack.enter_async_context(_site(probes.application(self._status), port))
+            yield
+
+    async def run(self) -> int:
+        """Start, run until told to stop, close; the exit code."""
+        main = asyncio.current_task()
+        assert main is not None
+        with self._signals(main), self._told():
+            try:
+                return await self._live()
+            except asyncio.CancelledError:
+                main.uncancel()
+                self._status.enter("stopped")
+                return 0
+            except (OneiricError, ExceptionGroup) as error:
+                log_error(self._log, "error", error)
+                self._status.enter("failed")
+                return 1
+
+    async def _live(self) -> int:
+        self._status.enter("starting")
+        async with self._runtime:
+            self._status.enter("running")
+            if self._serving.watch:
+                self._spawn(self._watch())
+            await self._stop.wait()
+            self._status.enter("stopping")
+            await self._stop_background()
+        self._status.enter("stopped")
+        return 0
+
+    async def _stop_background(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    @contextmanager
+    def _signals(self, main: asyncio.Task[Any]) -> Generator[None]:
+        """SIGTERM and SIGINT stop, a second one no longer waits for leases; SIGHUP reloads."""
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            if self._stop.is_set() or not self._status.ready:
+                main.cancel()
+            self._stop.set()
+
+        loop.add_signal_handler(signal.SIGTERM, stop)
+        loop.add_signal_handler(signal.SIGINT, stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload("SIGHUP")))
+        try:
+            yield
+        finally:
+            for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(each)
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        """Log every span, and keep the lifecycle snapshot up to date."""
+        recorder = spans(self._log, lambda: self._runtime.generation, self._status.change)
+        record(recorder)
+        writer = asyncio.ensure_future(self._status.keep())
+        try:
+            yield
+        finally:
+            writer.cancel()
+            forget(recorder)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log_error(self._log, "error", error)
+
+    async def _reload(self, trigger: str) -> None:
+        try:
+            await self._changes.reload(trigger)
+        except (OneiricError, OSError) as error:
+            log_error(self._log, "reload failed", error)
+
+    async def _watch(self) -> None:
+        from oneiric.serve.watch import watch
+
+        await watch(self._serving.wiring, self._runtime.generation, partial(self._reload, "watch"))
+
+
+def _listen(path: str) -> socket.socket:
+    """A Unix socket of mode 0600 from its first moment, in the place of one that a killed process left."""
+    _remove(path)
+    listening = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)
+    try:
+        listening.bind(path)
+    except BaseException:
+        listening.close()
+        raise
+    finally:
+        os.umask(before)
+    return listening
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _bind(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((probes.LOOPBACK, port))
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+@asynccontextmanager
+async def _site(app: web.Application, listening: socket.socket) -> AsyncGenerator[None]:
+    """Answer requests of one listening socket, which is closed at the end."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_ANSWERING)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listening).start()
+        yield
+    finally:
+        await runner.cleanup()

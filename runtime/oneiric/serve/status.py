@@ -1,0 +1,120 @@
+"""What a process is doing, as one document: answered by it, and left in its state folder for when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from oneiric.runtime import Runtime
+from oneiric.serve.folder import STATUS_FORMAT, StateFolder, write_json
+from oneiric.serve.notes import Notes
+from oneiric.slot import Slot
+
+_PAUSE = 0.2
+"""Seconds between two snapshots at least."""
+
+
+def now() -> str:
+    """The time, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class Status:
+    """Of one process. `state`: starting, running, stopping, stopped or failed; `last` the last change of the wiring;
+    `address` the loopback port's."""
+
+    def __init__(
+        self, folder: StateFolder, runtime: Runtime[Any], notes: Notes, log: Any, *, name: str, wiring: str
+    ) -> None:
+        self.state = "starting"
+        self.last: Mapping[str, object] | None = None
+        self.address: str | None = None
+        self._folder = folder
+        self._runtime = runtime
+        self._notes = notes
+        self._log = log
+        self._name = name
+        self._wiring = wiring
+        self._since = now()
+        self._changed = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Everything eager is active and nothing is being closed for good."""
+        return self.state == "running"
+
+    def document(self) -> dict[str, Any]:
+        """The whole of it; only the components that are not inactive, or have a note."""
+        runtime = self._runtime
+        rejected = runtime.rejected
+        return {
+            "format": STATUS_FORMAT,
+            "name": self._name,
+            "app": runtime.wiring_class.__app__,
+            "profile": runtime.wiring_class.__profile__,
+            "pid": os.getpid(),
+            "state": self.state,
+            "started_at": self._since,
+            "written_at": now(),
+            "wiring": self._wiring,
+            "address": self.address,
+            "generation": runtime.generation,
+            "overrides": runtime.overrides.document(),
+            "rejected": None if rejected is None else {"generation": rejected.generation, "reason": rejected.reason},
+            "last_change": self.last,
+            "keys": len(runtime.base.slots()),
+            "components": self._components(),
+            "notes": self._notes.keys,
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every key of the base and what tenants have of their own, active or not."""
+        return [_row(slot) for slot in sorted(self._runtime.slots(), key=_order)]
+
+    def _components(self) -> list[dict[str, Any]]:
+        shown = [slot for slot in self._runtime.slots() if slot.state != "inactive"]
+        return [_row(slot) for slot in sorted(shown, key=_order)]
+
+    def enter(self, state: str) -> None:
+        """Go over to a state, log it and write it down."""
+        self.state = state
+        self._log.info(state, generation=self._runtime.generation)
+        self.write()
+
+    def change(self) -> None:
+        """Something changed: the snapshot is written soon."""
+        self._changed.set()
+
+    def write(self) -> None:
+        """Write the snapshot now; a disk that refuses it is logged."""
+        self._changed.clear()
+        try:
+            write_json(self._folder.status, self.document())
+        except OSError as error:
+            self._log.error("the lifecycle snapshot cannot be written", reason=error.strerror)
+
+    async def keep(self) -> None:
+        """Write the snapshot after each change, until cancelled."""
+        while True:
+            await self._changed.wait()
+            self.write()
+            await asyncio.sleep(_PAUSE)
+
+
+def _order(slot: Slot[Any]) -> tuple[str, str]:
+    return slot.tenant or "", slot.key
+
+
+def _row(slot: Slot[Any]) -> dict[str, Any]:
+    domain, _, key = slot.key.partition(":")
+    return {
+        "tenant": slot.tenant,
+        "domain": domain,
+        "key": key,
+        "provider": slot.binding.provider,
+        "state": slot.state,
+        "leases": 0 if slot.held is None else slot.held.leases,
+    }

@@ -1,0 +1,187 @@
+"""A process's state folder: the generations it may return to, and which one is current.
+
+`current.json` alone says what is current; it is replaced last and at once, after what it names was written whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from oneiric.errors import LoadError, StateError
+from oneiric.loading import digest_of_files
+from oneiric.outcome import Overrides
+from oneiric.tenants import Lines
+
+FORMAT = "oneiric.state/1"
+KEPT = 5
+"""How many generations before the current one are kept."""
+_FILES = ("explain.json", "tenants.jsonl", "wiring.py")
+_PART = ".part-"
+
+
+class Record(NamedTuple):
+    """What `current.json` says: digests, and each generation's overrides."""
+
+    baseline: str
+    generation: str
+    previous: tuple[str, ...] = ()
+    overrides: Mapping[str, Overrides] = {}
+
+
+class State:
+    """The folder of one process, locked from `open` to `close`. Everything here blocks: call it in a thread."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder).absolute()
+        self.generations = self.folder / "generations"
+        self._lock: int | None = None
+
+    def open(self) -> Record | None:
+        """Take the folder; what was current when the process before ended, None for nothing that can be used.
+
+        Raises `StateError` where another process has it, `OSError`.
+        """
+        self.generations.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.chmod(0o700)
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            raise StateError(f"another process has the state folder {self.folder}") from None
+        self._lock = descriptor
+        for left in self.generations.glob(f"{_PART}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return self._read()
+
+    def close(self) -> None:
+        """Let the folder go."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def part(self) -> Path:
+        """A new folder for what is being made; gone with the next `open` unless it is removed."""
+        return Path(tempfile.mkdtemp(prefix=_PART, dir=self.generations))
+
+    def path(self, digest: str) -> Path:
+        """The `wiring.py` of a generation."""
+        return self.generations / digest / "wiring.py"
+
+    def has(self, digest: str) -> bool:
+        """Whether a generation is there, whole and as it was."""
+        return _digest(self.path(digest).parent) == digest
+
+    def adopt(self, wiring: Path) -> str:
+        """Copy a `wiring.py` and what belongs to it; the digest.
+
+        Raises `LoadError` where it cannot be read, `OSError` where it cannot be written.
+        """
+        part = self.part()
+        try:
+            for name in _FILES:
+                _copy(wiring.with_name(name), part / name, needed=name == "wiring.py")
+            digest = _digest(part)
+            if digest is None:
+                raise LoadError("load", f"{wiring} cannot be read")
+            if not self.has(digest):
+                _copy_bytecode(wiring, part)
+                self._move(part, digest)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return digest
+
+    def _move(self, part: Path, digest: str) -> None:
+        place = self.generations / digest
+        if place.exists():
+            shutil.rmtree(place)
+        _sync(part)
+        os.rename(part, place)
+        _sync(self.generations)
+
+    def write(self, record: Record, rejected: str | None = None) -> None:
+        """Make a record current, and forget the generations it does not name. Raises `OSError`."""
+        document = {
+            "format": FORMAT,
+            "baseline": record.baseline,
+            "generation": record.generation,
+            "previous": list(record.previous),
+            "overrides": {digest: overrides.document() for digest, overrides in record.overrides.items()},
+        }
+        _write(self.folder / "current.json", document)
+        current = record.overrides.get(record.generation, Overrides())
+        _write(self.folder / "overrides.json", current.document())
+        keep = {record.baseline, record.generation, *record.previous, rejected}
+        for folder in self.generations.iterdir():
+            if folder.name not in keep and not folder.name.startswith(_PART):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _read(self) -> Record | None:
+        try:
+            document = json.loads((self.folder / "current.json").read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise StateError(f"{self.folder / 'current.json'} is damaged") from error
+        if document.get("format") != FORMAT:
+            raise StateError(f"{self.folder / 'current.json'} is no {FORMAT}")
+        overrides = {digest: Overrides.of(each) for digest, each in document["overrides"].items()}
+        return Record(document["baseline"], document["generation"], tuple(document["previous"]), overrides)
+
+
+def _digest(folder: Path) -> str | None:
+    try:
+        return digest_of_files((folder / "wiring.py").read_bytes(), Lines(str(folder / "tenants.jsonl")))
+    except OSError:
+        return None
+
+
+def _copy(source: Path, target: Path, *, needed: bool) -> None:
+    try:
+        shutil.copyfile(source, target)
+    except FileNotFoundError as error:
+        if needed:
+            raise LoadError("load", f"{source} cannot be read: {error.strerror}") from error
+        return
+    with open(target, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _copy_bytecode(wiring: Path, part: Path) -> None:
+    """Bytecode is checked against its source when it is loaded; without it the wiring is compiled once more."""
+    for cached in wiring.parent.glob("__pycache__/wiring.*.pyc"):
+        (part / "__pycache__").mkdir(exist_ok=True)
+        shutil.copyfile(cached, part / "__pycache__" / cached.name)
+
+
+def _write(path: Path, document: Any) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=1, sort_keys=True)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
