@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from oneiric_compiler.annotations import Scalar
+from oneiric_compiler.catalog import BUILTIN
 from oneiric_compiler.diagnostics import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.model import (
@@ -26,7 +27,6 @@ from oneiric_compiler.provider_settings import ProviderSettings
 from oneiric_compiler.resolve import NOTHING, Filtered, Resolution, Scope, tell
 from oneiric_compiler.sources import Sources, Symbol
 
-BUILTIN = "builtin"
 DEFAULT_LEVEL = -10
 WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))
 

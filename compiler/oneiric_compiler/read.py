@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -305,8 +304,3 @@ def _items(value: Value) -> Iterator[tuple[int, Any]]:
 
 def _list(value: Value) -> list[Any]:
     return [item for _, item in _items(value)]
-
-
-def canonical(value: object) -> str:
-    """JSON with sorted keys and no spaces: the form that fingerprints are taken of."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
