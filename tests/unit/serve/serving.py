@@ -70,6 +70,17 @@ class Calm(Plain):
         return "hello..."
 
 
+@component("service", "greeter", provider="slow", eager=True, port="lab.parts:Greeter")
+class Slow(Plain):
+    """Answers once the file `go` is there."""
+
+    async def greet(self) -> str:
+        Path("asked").touch()
+        while not Path("go").exists():
+            await asyncio.sleep(0.01)
+        return "at last"
+
+
 @component("service", "greeter", provider="broken", eager=True, port="lab.parts:Greeter")
 class Broken(Plain):
     def __init__(self) -> None:
