@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from oneiric.outcome import Place
 from oneiric.runtime import Runtime, Scope
 from oneiric.shutdown import users_of
 from oneiric.slot import Held, Slot, empty, fill
@@ -25,7 +24,9 @@ class Switch:
         self._staging = staging
         self._prepared = staging.prepared
         self._tenants = list(self._prepared.open_tenants(runtime))
-        self._staged = {(slot.tenant, slot.key): slot for slot in staging.slots() if slot.held is not None}
+        self._staged = [
+            (slot, slot.held, self._present(slot.tenant, slot.key)) for slot in staging.slots() if slot.held is not None
+        ]
         self.users = users_of(list(dict.fromkeys(self._leaving())))
 
     def _leaving(self) -> Iterator[Held]:
@@ -38,17 +39,14 @@ class Switch:
             own = scope.own.get(key)
             if own is not None and own in active and not _same(own, binding):
                 yield active[own]
-        for place, staged in self._staged.items():
-            present = self._present(place)
-            if present is None or present not in active or staged.held is None:
-                continue
-            twice = present.binding.fingerprint == staged.binding.fingerprint
-            yield staged.held if twice else active[present]
+        for _, held, present in self._staged:
+            if present is not None and present in active:
+                twice = present.binding.fingerprint == held.binding.fingerprint
+                yield held if twice else active[present]
 
-    def _present(self, place: Place) -> Slot[Any] | None:
-        tenant, key = place
+    def _present(self, tenant: str | None, key: str) -> Slot[Any] | None:
         if tenant is None:
-            return self._runtime.base.slots().get(key)
+            return self._prepared.slots.get(key)
         scope = self._runtime.tenant_scope(tenant)
         return None if scope is None else scope.own.get(key)
 
@@ -59,16 +57,16 @@ class Switch:
             for slot in prepared.changed:
                 if slot.attempt is not None:
                     slot.attempt.task.cancel()
-                if slot.binding.port != prepared.bindings[slot.key].port:
-                    slot.handle = None
+            for slot in prepared.ported:
+                slot.handle = None
             for slot, binding in prepared.adopted:
                 slot.binding = binding
             self._change_base(runtime.base)
             runtime.become(prepared.wiring, prepared.digest, prepared.lines)
             scopes = self._change_tenants()
-            for (tenant, key), staged in self._staged.items():
-                if staged.held is not None and staged.held not in self.users:
-                    self._take(runtime.scope(tenant).slot(key), staged, staged.held)
+            for staged, held, present in self._staged:
+                if held not in self.users:
+                    self._take(present or runtime.scope(staged.tenant).slot(staged.key), staged, held)
             for held in self.users:
                 if held.owned and runtime.active.get(held.slot) is held:
                     del runtime.active[held.slot]
@@ -141,7 +139,7 @@ class Switch:
             for slot in part.own.values():
                 if slot.attempt is not None:
                     slot.attempt.task.cancel()
-                empty(slot)
+                slot.held = None
                 slot.scope = becomes
             for handle in part.handles:
                 handle._slot = becomes.slot(handle._slot.key)

@@ -10,8 +10,13 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from oneiric.errors import LoadError
+from oneiric.runtime import stamp_of
 from oneiric.tenants import Lines, lines_of
-from oneiric.wiring import Domain, Wiring, domains_of
+from oneiric.wiring import Wiring, domains_of, file_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from oneiric.runtime import Stamp
 
 _PYC_HEAD = 16  # bytes: magic number, flags, hash of the source
 _CHECKED_HASH = 0b11
@@ -44,8 +49,17 @@ def load(path: str | os.PathLike[str]) -> type[Wiring]:
 def digest_of_files(source: bytes, tenants: Lines) -> str:
     """The name of a generation: see `snapshot.generation`."""
     found = sha256(source + b"\0")
-    tenants.update(found)
+    tenants.feed(found.update)
     return found.hexdigest()
+
+
+def digest_of_imported(wiring: type[Wiring], stamp: Stamp) -> str:
+    """The name of the generation that was imported from a file; by its fingerprints where that has changed since."""
+    path = file_of(wiring)
+    if path is None or stamp is None or stamp_of(path) != stamp:
+        return digest_of(wiring)
+    with open(path, "rb") as file:
+        return digest_of_files(file.read(), lines_of(wiring))
 
 
 def digest_of(wiring: type[Wiring]) -> str:
@@ -56,7 +70,7 @@ def digest_of(wiring: type[Wiring]) -> str:
     for _, _, bindings in domains_of(wiring):
         for name, binding in bindings.items():
             found.update(f"{binding.key} {name} {binding.fingerprint}\n".encode())
-    lines_of(wiring).update(found)
+    lines_of(wiring).feed(found.update)
     return found.hexdigest()
 
 
@@ -80,6 +94,6 @@ def _wiring(module: ModuleType, path: str) -> type[Wiring]:
     if not (isinstance(wiring, type) and issubclass(wiring, Wiring) and wiring is not Wiring):
         raise LoadError("shape", f"{path} is not whole: it defines no Wiring")
     domains = wiring.__domains__
-    if not domains or not all(issubclass(domain, Domain) for domain in domains.values()):
+    if not domains:
         raise LoadError("shape", f"{path} is not whole: its Wiring names no domains")
     return wiring

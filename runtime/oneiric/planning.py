@@ -46,6 +46,7 @@ class Prepared:
             for slot, binding in self.adopted
             if slot.key in present and binding.fingerprint != slot.binding.fingerprint
         ]
+        self.ported = [slot for slot in self.changed if slot.binding.port != self.bindings[slot.key].port]
         self.eager = [slot for slot, binding in self.adopted if binding.eager]
 
     def _check(self, runtime: Runtime[Any]) -> None:

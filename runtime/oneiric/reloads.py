@@ -18,6 +18,7 @@ from oneiric.reloading import Change, Nack, planned, prepared_from, transact
 from oneiric.runtime import Runtime
 from oneiric.tracing import span
 from oneiric.turns import Turns
+from oneiric.wiring import Wiring
 
 
 class RolledBack(OneiricError):
@@ -54,9 +55,15 @@ class Reloads:
         """Whether anything waits for its turn, is under way or is being drained."""
         return bool(self._turns.uncommitted() or self._settling)
 
-    async def reload(self, source: Any = None, *, force: bool = False, plan_only: bool = False) -> Outcome:
+    async def reload(
+        self,
+        source: str | os.PathLike[str] | type[Wiring] | None = None,
+        *,
+        force: bool = False,
+        plan_only: bool = False,
+    ) -> Outcome:
         """See `Runtime.reload`."""
-        chosen = source if source is None or isinstance(source, type) else os.fspath(source)
+        chosen: Any = source if source is None or isinstance(source, type) else os.fspath(source)
         work = partial(self._reload, chosen, force, plan_only)
         return await self._turns.take(("reload", chosen, force, plan_only), partial(self._do, "reload", work))
 
@@ -165,19 +172,19 @@ class Reloads:
 
     def _begin_watch(self, watch: Watch, digest: str, source: Any) -> None:
         async def unwell(reason: str) -> None:
+            why = f"generation {digest[:12]} turned unhealthy: {reason}"
+
             async def back() -> Change:
                 if self._runtime.generation != digest:
                     raise Nack("no-previous", "another generation is current by now")
+                self.rejected = Rejected(digest, source, why)
                 return await self._rollback()
 
-            why = f"generation {digest[:12]} turned unhealthy: {reason}"
             try:
                 outcome = await self._turns.take(object(), partial(self._do, "rollback", back))
             except RuntimeClosed:
                 return
             ending = f"rolled back to {outcome.rolled_back_to}" if outcome.accepted else f"kept: {outcome.reason}"
-            if outcome.accepted:
-                self.rejected = Rejected(digest, source, why)
             self._runtime.report(RolledBack(f"{why}; {ending}"))
 
         self._watch = watch

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     W = TypeVar("W", bound=Wiring)
     AnyScope: TypeAlias = "Scope | TenantScope | Staging | StagedTenant"
+    Stamp: TypeAlias = "tuple[int, int, int] | None"
     Hook: TypeAlias = Literal["pre-swap", "post-swap", "cleanup"]
 
     class _Base(Generic[W]):
@@ -69,6 +70,17 @@ class Deadlines:
         self.drain = drain
         self.hook = hook
         self.compile = compile
+
+
+def stamp_of(path: str | None) -> Stamp:
+    """What tells a file from another that replaced it."""
+    import os
+
+    try:
+        found = os.stat(path) if path is not None else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 class Scope:
@@ -178,6 +190,7 @@ class Runtime(_Base[W]):
         self.lock = allocate_lock()
         self._snapshot: Snapshot | None = None
         self._generation: str | None = wiring.__generation__
+        self._stamp: Stamp = None
         self._reloads: Reloads | None = None
         self._tenants: Tenants | None = None
         self.base = Scope(self, wiring)
@@ -191,6 +204,7 @@ class Runtime(_Base[W]):
             import os
 
             path = file_of(self.wiring_class)
+            self._stamp = stamp_of(path)
             if path is None or not os.path.exists(os.path.join(os.path.dirname(path), "tenants.jsonl")):
                 return
         from oneiric.tenants import Tenants, lines_of
@@ -274,9 +288,9 @@ class Runtime(_Base[W]):
     def generation(self) -> str:
         """The digest of the current wiring."""
         if self._generation is None:
-            from oneiric.loading import digest_of
+            from oneiric.loading import digest_of_imported
 
-            self._generation = digest_of(self.wiring_class)
+            self._generation = digest_of_imported(self.wiring_class, self._stamp)
         return self._generation
 
     @property

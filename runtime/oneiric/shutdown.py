@@ -102,9 +102,11 @@ def users_of(helds: list[Held]) -> dict[Held, list[Held]]:
     by_slot = {held.slot: held for held in helds}
     users: dict[Held, list[Held]] = {held: [] for held in helds}
     for held in users:
-        for need in needed(held.slot) if held.owned else ():
-            if need in by_slot:
-                users[by_slot[need]].append(held)
+        binding = held.slot.binding
+        if held.owned and (binding.needs or binding.secrets):
+            for need in needed(held.slot):
+                if need in by_slot:
+                    users[by_slot[need]].append(held)
     return users
 
 

@@ -192,7 +192,7 @@ def empty(slot: Slot[Any]) -> None:
 
 def shared_slot(key: str, scope: AnyScope) -> SharedSlot[Any]:
     """A tenant's place for a key it shares with the base."""
-    slot: Slot[Any] = Slot.__new__(SharedSlot)
+    slot: SharedSlot[Any] = object.__new__(SharedSlot)
     slot.scope = scope
     slot.attempt = slot.closing = slot.handle = None
     return share(slot, key)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from oneiric.errors import NotActive
-from oneiric.slot import Slot
 from oneiric.wiring import file_of
 
 TYPE_CHECKING = False
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, TypeVar
 
-    from oneiric.slot import Held
+    from oneiric.slot import Held, Slot
     from oneiric.wiring import Wiring
 
     T = TypeVar("T")
@@ -38,7 +37,7 @@ class Snapshot:
         return instance
 
     def __contains__(self, slot: object) -> bool:
-        return isinstance(slot, Slot) and slot.home in self._instances
+        return getattr(slot, "home", slot) in self._instances
 
     def __len__(self) -> int:
         return len(self._instances)

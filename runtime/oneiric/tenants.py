@@ -10,8 +10,7 @@ from oneiric.wiring import Binding, Domain, file_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from hashlib import _Hash as HASH
+    from collections.abc import Callable, Iterator
     from mmap import mmap
     from typing import Any
     from weakref import ReferenceType
@@ -38,9 +37,9 @@ class Lines:
             self._digest = sha256(self._text).digest()
         return self._digest
 
-    def update(self, hash: HASH) -> None:
-        """Hash all of it."""
-        hash.update(self._text)
+    def feed(self, update: Callable[[mmap | bytes], None]) -> None:
+        """Give all of it to a hash."""
+        update(self._text)
 
     def each(self) -> Iterator[bytes]:
         """The lines in their order, without their ends."""

@@ -1,4 +1,6 @@
-"""Kill a process at random points of swaps, reloads and rollbacks, and start it again: `python -m tests.faults.killing N`.
+"""Kill a process at random points of swaps, reloads and rollbacks, and start it again.
+
+`python -m tests.faults.killing N`, for so many trials.
 
 Each trial forks a process that changes its wiring as fast as it can and says what was accepted. After the kill the
 folder must hold the last accepted generation, or the one that was under way, whole; the baseline is never written.

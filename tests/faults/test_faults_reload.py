@@ -265,7 +265,9 @@ def test_a_reload_cancelled_at_any_await_has_happened_or_has_not() -> None:
             number = str(steps + 2)
             live = runtime.wiring.adapters.a.live
             before = await live.ping()
-            over = await cancelled_after(steps, runtime.reload(second(ledger, c=part(number, eager=True), a=part(number))))
+            over = await cancelled_after(
+                steps, runtime.reload(second(ledger, c=part(number, eager=True), a=part(number)))
+            )
             await until(lambda: not runtime.reloads.busy)
             assert await live.ping() in (before, f"a/{number}")
             await until(lambda: not runtime.tasks)

@@ -1,4 +1,4 @@
-"""Swaps that fail, are cancelled, collide; restarts after them. The compiler is a stand-in that misbehaves on demand."""
+"""Swaps that fail, are cancelled, collide; restarts after them. A stand-in for the compiler misbehaves on demand."""
 
 from __future__ import annotations
 
@@ -343,6 +343,11 @@ def test_a_component_that_turns_unhealthy_brings_the_previous_generation_back(pr
 def test_a_process_killed_anywhere_starts_again_with_the_last_good_generation() -> None:
     """A short form of `python -m tests.faults.killing 1000`."""
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.faults.killing", "60"], cwd=ROOT, capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-m", "tests.faults.killing", "60"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 from oneiric.errors import OneiricError
 from oneiric.runtime import Runtime
 from oneiric.serve.changes import Changes
-from oneiric.serve.notes import Kind, Notes, drain, resume
+from oneiric.serve.notes import Kind, Notes
 from oneiric.serve.peer import may_operate, peer_uid
 from oneiric.serve.status import Status
 from oneiric.tracing import words
@@ -71,7 +71,7 @@ class Control:
     async def drain(self, **asked: Any) -> Answer:
         answer = await self._note("drain", **asked)
         if not asked["resume"]:
-            answer["reports"] = [words(error) for error in await drain(self._runtime, asked["key"])]
+            answer["reports"] = [words(error) for error in await self._notes.drain(asked["key"])]
             self._status.change()
         return answer
 
@@ -90,7 +90,7 @@ class Control:
         had = self._notes.remove(kind, key)
         if key in self._notes.keys:
             return []
-        failed = await resume(self._runtime) if had else None
+        failed = await self._notes.resume() if had else None
         return [] if failed is None else [words(failed)]
 
 

@@ -6,9 +6,12 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
+from oneiric.activation import activate_all, eager
+from oneiric.closing import retire
 from oneiric.errors import OneiricError
 from oneiric.runtime import Runtime
 from oneiric.serve.folder import StateFolder, read_json, write_json
+from oneiric.slot import Held
 
 FORMAT = "oneiric.notes/1"
 Kind: TypeAlias = Literal["pause", "drain"]
@@ -22,6 +25,7 @@ class Notes:
         """Reads what was noted before. Raises `FolderError`."""
         self._path = folder.notes
         self._runtime = runtime
+        self.draining: set[asyncio.Task[list[Exception]]] = set()
         document = read_json(self._path, FORMAT) or {"keys": {}}
         self.keys: dict[str, dict[Kind, Note]] = document["keys"]
         for key in self.keys:
@@ -45,6 +49,25 @@ class Notes:
         self._apply(key)
         return had
 
+    async def drain(self, key: str) -> list[Exception]:
+        """Close what is active of a key, in the base and for tenants, each when its last lease ends, or when the
+        drain deadline has passed. The errors on the way."""
+        runtime = self._runtime
+        helds = [held for slot, held in runtime.active.items() if slot.key == key and held.owned]
+        closing = [runtime.spawn(_close(runtime, held)) for held in helds]
+        self.draining.update(closing)
+        for task in closing:
+            task.add_done_callback(self.draining.discard)
+        return [error for errors in await asyncio.gather(*map(asyncio.shield, closing)) for error in errors]
+
+    async def resume(self) -> OneiricError | None:
+        """Activate what is eager and had to wait; what was wrong with that. The rest waits for its next use."""
+        try:
+            await activate_all(eager(self._runtime.base.slots().values()))
+        except OneiricError as error:
+            return error
+        return None
+
     def _save(self, keys: dict[str, dict[Kind, Note]]) -> None:
         write_json(self._path, {"format": FORMAT, "keys": dict(sorted(keys.items()))})
         self.keys = keys
@@ -57,22 +80,13 @@ class Notes:
             self._runtime.paused.pop(key, None)
 
 
-async def drain(runtime: Runtime[Any], key: str) -> list[Exception]:
-    """Close what is active of a key, in the base and for tenants, each when its last lease ends, or when the drain
-    deadline has passed. The errors on the way."""
-    from oneiric.shutdown import close_in_order
-
-    loop = asyncio.get_running_loop()
-    helds = [slot.held for slot in runtime.slots() if slot.key == key and slot.held is not None and slot.held.owned]
-    return await close_in_order(helds, loop.time() + runtime.deadlines.drain, loop.create_future())
-
-
-async def resume(runtime: Runtime[Any]) -> OneiricError | None:
-    """Activate what is eager and had to wait; what was wrong with that. The rest waits for its next use."""
-    from oneiric.activation import activate_all, eager
-
+async def _close(runtime: Runtime[Any], held: Held) -> list[Exception]:
+    slot = held.slot
+    if slot.held is not held:
+        return []  # a reload has replaced it meanwhile, and closes it
+    slot.closing = asyncio.current_task()
     try:
-        await activate_all(eager(runtime.base.slots().values()))
-    except OneiricError as error:
-        return error
-    return None
+        until = asyncio.get_running_loop().time() + runtime.deadlines.drain
+        return await retire(held, until, runtime.reloads.hurry)
+    finally:
+        slot.closing = None

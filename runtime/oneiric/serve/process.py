@@ -127,6 +127,8 @@ class Process:
             await self._stop.wait()
             self._status.enter("stopping")
             await self._stop_background()
+            if self._notes.draining:
+                await asyncio.wait(self._notes.draining)
         self._status.enter("stopped")
         return 0
 

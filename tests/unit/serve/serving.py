@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -10,12 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
 from oneiric.errors import OneiricError
 from oneiric.serve.client import NotRunning, ask
 from oneiric.serve.folder import StateFolder
+from oneiric_compiler.cli import main
 
 from tests.unit.cli.running import DEADLINE, MAIN, environment
 
@@ -64,6 +68,17 @@ class Loud(Plain):
 class Calm(Plain):
     async def greet(self) -> str:
         return "hello..."
+
+
+@component("service", "greeter", provider="slow", eager=True, port="lab.parts:Greeter")
+class Slow(Plain):
+    """Answers once the file `go` is there."""
+
+    async def greet(self) -> str:
+        Path("asked").touch()
+        while not Path("go").exists():
+            await asyncio.sleep(0.01)
+        return "at last"
 
 
 @component("service", "greeter", provider="broken", eager=True, port="lab.parts:Greeter")
@@ -129,8 +144,17 @@ def compile_project(root: Path) -> None:
 
 
 def command(root: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """One run of the command, which ends with `code`."""
-    done = subprocess.run(
+    """One run of the command, which ends with `code`. In this process, but for `serve`, since starting one takes
+    longer than what it does."""
+    run = _in_process if arguments[0] == "serve" else _here
+    done = run(root, list(arguments))
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == code, (arguments, done.stdout, done.stderr)
+    return done
+
+
+def _in_process(root: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-c", MAIN, *arguments],
         cwd=root,
         env=_environment(),
@@ -139,9 +163,22 @@ def command(root: Path, *arguments: str, code: int = 0) -> subprocess.CompletedP
         timeout=DEADLINE,
         check=False,
     )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode == code, (arguments, done.stdout, done.stderr)
-    return done
+
+
+def _here(root: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    before = sys.argv
+    sys.argv = ["oneiric", *arguments]
+    code: object = None
+    try:
+        with chdir(root), redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+    finally:
+        sys.argv = before
+        gc.enable()  # a compile stops it for the rest of its process
+    return subprocess.CompletedProcess(arguments, int(str(code or 0)), out.getvalue(), err.getvalue())
 
 
 def _environment() -> dict[str, str]:
@@ -174,7 +211,7 @@ class Served:
             )
 
     def __enter__(self) -> Served:
-        until(lambda: self.state() == "running" or self.process.poll() is not None)
+        until(lambda: self._runs() or self.process.poll() is not None)
         assert self.process.poll() is None, self.text()
         return self
 
@@ -186,6 +223,13 @@ class Served:
             finally:
                 self.process.kill()
                 self.process.wait()
+
+    def _runs(self) -> bool:
+        """Whether the snapshot says so; cheaper than asking, while it starts."""
+        if not self.folder.status.exists():
+            return False
+        left = json.loads(self.folder.status.read_text())
+        return (left["pid"], left["state"]) == (self.process.pid, "running")
 
     def state(self) -> str | None:
         """What the process says it is doing; None while it does not answer."""

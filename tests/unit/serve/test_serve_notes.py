@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
+from threading import Thread
 
 from tests.unit.serve.serving import Served, until
 
@@ -31,6 +32,40 @@ def test_draining_closes_and_refuses_until_it_is_resumed(project: Path) -> None:
         served.note("drain", "service:greeter", resume=True)
         until(lambda: served.heard() == "hello")
         assert served.ask("status")["notes"] == {}
+
+
+def _drained_while_used(served: Served) -> Thread:
+    """A drain of the slow greeter that has begun, and waits for the call under way."""
+    served.swap("service:greeter", "slow")
+    until((served.root / "asked").exists)
+    draining = Thread(target=served.note, args=("drain", "service:greeter", "soon"))
+    draining.start()
+    until(lambda: served.ask("status")["notes"])
+    return draining
+
+
+def test_draining_waits_for_what_is_under_way(project: Path) -> None:
+    with Served(project) as served:
+        draining = _drained_while_used(served)
+        assert draining.is_alive()
+        assert "Slow" not in (project / "closed").read_text()
+        (project / "go").touch()
+        draining.join(20)
+        assert (project / "closed").read_text().splitlines().count("Slow") == 1
+        until(lambda: "drain: soon" in served.heard())
+        assert (project / "failures").read_text().splitlines()[0].startswith("Paused")
+
+
+def test_a_shutdown_waits_for_a_drain_and_a_second_signal_for_nothing(project: Path) -> None:
+    with Served(project) as served:
+        draining = _drained_while_used(served)
+        served.signal(signal.SIGTERM)
+        until(lambda: served.state() == "stopping")
+        assert "Slow" not in (project / "closed").read_text()
+        served.signal(signal.SIGTERM)
+        assert served.wait() == 0
+        draining.join(20)
+    assert (project / "closed").read_text().splitlines().count("Slow") == 1
 
 
 def test_the_two_notes_of_a_key_do_not_touch_each_other(project: Path) -> None:

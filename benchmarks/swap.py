@@ -1,0 +1,220 @@
+"""Swaps under load, how long they take, how long the loop stands still: `python -m benchmarks.swap [--short]`.
+
+Needs a Redis on 127.0.0.1:6379.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from statistics import quantiles
+from typing import Any, TypeVar
+
+import oneiric
+from oneiric import Runtime, tracing
+from oneiric.commit import Switch
+
+from benchmarks.command import main
+from benchmarks.swapping import InMemory, OverRedis, Stalls, resident, wiring, write_wiring
+from benchmarks.table import Row, Table
+
+T = TypeVar("T")
+ROOT = Path(__file__).parents[1]
+USERS = 50
+SECOND = 1000.0
+
+
+def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    return asyncio.run(work())
+
+
+def under_load(short: bool) -> Table:
+    """Fifty users, each calling as fast as it can, while a component is swapped to and fro."""
+    swaps = 40 if short else 200
+    rows: list[Row] = []
+    for gap in (0.0, 0.002, 0.01):
+        calls, failed, accepted = run(lambda gap=gap: _load(gap, swaps=swaps))
+        rows.append(Row(f"{accepted} swaps, gap {gap * SECOND:g} ms: failed calls", "", [failed], target=0))
+        rows.append(Row(f"{accepted} swaps, gap {gap * SECOND:g} ms: calls", "", [calls]))
+    calls, failed, accepted = run(lambda: _load(0.01, calls=20_000 if short else 1_000_000))
+    rows.append(Row(f"{calls} calls, {accepted} swaps: failed calls", "", [failed], target=0))
+    return Table(f"{USERS} users, Redis on one side, memory on the other", "none", rows)
+
+
+async def _load(gap: float, *, swaps: int | None = None, calls: int | None = None) -> tuple[int, int, int]:
+    sides = [wiring("memory", InMemory), wiring("redis", OverRedis)]
+    made = failed = accepted = 0
+    over = False
+
+    async def user(runtime: Runtime[Any], number: int) -> None:
+        nonlocal made, failed
+        cache = runtime.wiring.adapters.cache.live
+        while not over:
+            try:
+                await cache.set(f"k{number}", b"v")
+                await cache.get(f"k{number}")
+            except Exception:
+                failed += 1
+            made += 2
+
+    async with Runtime(sides[0]) as runtime:
+        users = [asyncio.ensure_future(user(runtime, number)) for number in range(USERS)]
+        await asyncio.sleep(0.05)
+        while (accepted < swaps) if swaps is not None else (made < (calls or 0)):
+            outcome = await runtime.reload(sides[(accepted + 1) % 2])
+            assert outcome.accepted, outcome.reason
+            assert not outcome.reports, outcome.reports
+            accepted += 1
+            await asyncio.sleep(gap)
+        over = True
+        await asyncio.gather(*users)
+    return made, failed, accepted
+
+
+def in_memory(short: bool) -> Table:
+    """A swap between two wirings that are there already, nobody calling: from the request to the last close."""
+    samples = sorted(run(lambda: _swaps(60 if short else 1000)))
+    cut = quantiles(samples, n=100, method="inclusive")
+    rows = [Row("p50", "ms", [cut[49]]), Row("p99", "ms", [cut[98]])]
+    return Table("Swap between two compiled wirings", "none", rows)
+
+
+async def _swaps(count: int) -> list[float]:
+    sides = [wiring("one", InMemory), wiring("two", InMemory)]
+    samples: list[float] = []
+    async with Runtime(sides[0]) as runtime:
+        await runtime.use("adapter", "cache")
+        for number in range(count):
+            begin = time.perf_counter()
+            await runtime.reload(sides[(number + 1) % 2])
+            samples.append((time.perf_counter() - begin) * SECOND)
+    return samples
+
+
+def commit_pause(short: bool) -> Table:
+    """The step of the loop in which every slot goes over, all of them active and replaced."""
+    rows: list[Row] = []
+    for keys in (1, 100, 1000):
+        samples = run(lambda keys=keys: _pauses(keys, 3 if short else 9))
+        locked = Row(f"{keys} slots: switching", "ms", [one for one, _ in samples], target=1)
+        rows += [locked, Row(f"{keys} slots: with its preparation", "ms", [both for _, both in samples])]
+    return Table("Commit", "none", rows)
+
+
+async def _pauses(keys: int, rounds: int) -> list[tuple[float, float]]:
+    sides = [wiring("one", InMemory, keys), wiring("two", InMemory, keys)]
+    samples: list[tuple[float, float]] = []
+    make, switch = Switch.__init__, Switch.run
+
+    def timed_make(self: Any, *arguments: Any) -> None:
+        self.begin = time.perf_counter()
+        make(self, *arguments)
+
+    def timed_switch(self: Any) -> None:
+        begin = time.perf_counter()
+        switch(self)
+        end = time.perf_counter()
+        samples.append(((end - begin) * SECOND, (end - self.begin) * SECOND))
+
+    Switch.__init__, Switch.run = timed_make, timed_switch  # type: ignore[method-assign]
+    try:
+        async with Runtime(sides[0]) as runtime:
+            for slot in runtime.slots():
+                async with slot.lease():
+                    pass
+            for number in range(rounds):
+                outcome = await runtime.reload(sides[(number + 1) % 2])
+                assert len(outcome.plan.replace) == keys
+    finally:
+        Switch.__init__, Switch.run = make, switch  # type: ignore[method-assign]
+    return samples
+
+
+def recompiled(short: bool) -> Table:
+    """A swap of the demo project from the request to the last close, with the compiler's process."""
+    with tempfile.TemporaryDirectory() as name:
+        for part in ("settings", "generated", "shop"):
+            shutil.copytree(ROOT / part, Path(name, part), ignore=shutil.ignore_patterns("__pycache__"))
+        before = Path.cwd()
+        os.chdir(name)
+        try:
+            total, compiler, drain = run(lambda: _recompiles(3 if short else 11))
+        finally:
+            os.chdir(before)
+    rest = [whole - one - other for whole, one, other in zip(total, compiler, drain, strict=True)]
+    rows = [
+        Row("swap", "ms", total),
+        Row("of it: the compiler's process", "ms", compiler),
+        Row("of it: adopt, load, start, commit, record", "ms", rest),
+        Row("of it: drain", "ms", drain),
+    ]
+    return Table("Swap with recompile, demo project", "none", rows)
+
+
+async def _recompiles(rounds: int) -> tuple[list[float], list[float], list[float]]:
+    seconds: dict[str, list[float]] = {"oneiric.recompile": [], "oneiric.drain": []}
+
+    def recorder(span: tracing.Span) -> tracing.End:
+        return lambda _: seconds[span.name].append(span.seconds * SECOND) if span.name in seconds else None
+
+    total: list[float] = []
+    loaded = oneiric.load("generated/wiring.py")
+    async with Runtime(loaded, state=".oneiric/shop", environ={}) as runtime:
+        await runtime.use("adapter", "analytics")
+        tracing.record(recorder)
+        try:
+            for number in range(rounds):
+                begin = time.perf_counter()
+                outcome = await runtime.swap("adapter:analytics", ("columnar", "embedded")[number % 2])
+                total.append((time.perf_counter() - begin) * SECOND)
+                assert outcome.accepted, outcome.reason
+        finally:
+            tracing.forget(recorder)
+    return total, seconds["oneiric.recompile"], seconds["oneiric.drain"]
+
+
+def big(short: bool) -> Table:
+    """One key of many changed; a tenth of the keys active, a hundred tenants open."""
+    keys = tenants = 1000 if short else 10_000
+    with tempfile.TemporaryDirectory() as name:
+        paths = [write_wiring(Path(name, side), keys, tenants, side) for side in ("one", "two")]
+        samples = run(lambda: _big(paths, keys, 3 if short else 7))
+    rows = [
+        Row("reload", "ms", [each[0] for each in samples]),
+        Row("longest loop stall", "ms", [each[1] for each in samples]),
+        Row("memory after, above before", "MiB", [each[2] for each in samples]),
+    ]
+    return Table(f"Reload of {keys} keys and {tenants} tenants, one key changed", "none", rows)
+
+
+async def _big(paths: list[Path], keys: int, rounds: int) -> list[tuple[float, float, float]]:
+    samples: list[tuple[float, float, float]] = []
+    async with Runtime(oneiric.load(paths[0])) as runtime:
+        for number in range(0, keys, 10):
+            await runtime.use("adapter", f"k{number}")
+        for number in range(100):
+            await runtime.use("adapter", f"k{1 + number}", tenant=f"t{number:06}")
+        before = resident()
+        for number in range(rounds):
+            async with Stalls() as stalls:
+                begin = time.perf_counter()
+                outcome = await runtime.reload(paths[(number + 1) % 2])
+                seconds = time.perf_counter() - begin
+            assert outcome.accepted, outcome.reason
+            assert outcome.plan.replace == ((None, "adapter:k0"),)
+            samples.append((seconds * SECOND, stalls.longest, resident() - before))
+    return samples
+
+
+def tables(short: bool) -> Iterator[Table]:
+    for table in (in_memory, commit_pause, recompiled, big, under_load):
+        yield table(short)
+
+
+if __name__ == "__main__":
+    main("swap", tables)
