@@ -39,6 +39,7 @@ FILES = {
 ENTRIES = {
     "oneiric",
     "oneiric_compiler",
+    "oneiric_compiler.__main__",
     "oneiric_compiler.cli",
     "oneiric_compiler.catalogue_page",
     "oneiric_compiler.settings_schema",
