@@ -18,6 +18,8 @@ from oneiric.state import KEPT, Record, State
 from oneiric.steps import in_thread
 from oneiric.wiring import file_of
 
+_KEPT_IN_MEMORY = 1
+
 
 class Generation(NamedTuple):
     """A wiring by its digest: where it can be loaded from again (a path, or the class), and its overrides."""
@@ -43,7 +45,7 @@ class History:
     def advance(self, new: Generation, baseline: str) -> None:
         """Be of a new generation; the one until now can be returned to."""
         if new.digest != self.current.digest:
-            self.previous = [self.current, *self.previous][:KEPT]
+            self.previous = [self.current, *self.previous][: KEPT if self.state is not None else _KEPT_IN_MEMORY]
         self.current, self.baseline = new, baseline
 
     def go_back(self) -> None:

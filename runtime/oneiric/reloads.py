@@ -145,7 +145,8 @@ class Reloads:
                 if back:
                     history.go_back()
                 else:
-                    history.advance(new._replace(digest=prepared.digest), baseline)
+                    source = new.source if history.state is not None else prepared.wiring
+                    history.advance(Generation(prepared.digest, source, new.overrides), baseline)
                 self._stop_watch()
 
             change = await transact(runtime, self.hooks, prepared, force=force, committed=committed)

@@ -192,9 +192,9 @@ def empty(slot: Slot[Any]) -> None:
 
 def shared_slot(key: str, scope: AnyScope) -> SharedSlot[Any]:
     """A tenant's place for a key it shares with the base."""
-    slot: SharedSlot[Any] = object.__new__(SharedSlot)
-    slot.scope = scope
-    slot.attempt = slot.closing = slot.handle = None
+    from oneiric.wiring import Binding
+
+    slot: Slot[Any] = Slot(Binding(key, "", provider=""), scope)
     return share(slot, key)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from oneiric import Outcome, Runtime, RuntimeClosed
+from oneiric import Deadlines, Outcome, Runtime, RuntimeClosed
 from oneiric.outcome import Event
 
 from tests.faults.reloading import (
@@ -27,7 +27,7 @@ from tests.unit.runtime.making import run
 Story = Callable[[Runtime[Any], list[Counted]], Awaitable[None]]
 
 
-def told(story: Story, *, within: float = 10.0, **keys: Any) -> list[dict[str, Any]]:
+def told(story: Story, *, within: float = 10.0, deadlines: Deadlines = SHORT, **keys: Any) -> list[dict[str, Any]]:
     """Run a story on `a`, which `b` needs, both active, then close it all; what the loop was told of."""
     ledger: list[Counted] = []
     reported: list[dict[str, Any]] = []
@@ -35,7 +35,7 @@ def told(story: Story, *, within: float = 10.0, **keys: Any) -> list[dict[str, A
     async def all_of_it() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
         first = app(ledger, **{"a": part("1"), "b": part("1", needs=("adapter:a",)), **keys})
-        async with Runtime(first, deadlines=SHORT) as runtime:
+        async with Runtime(first, deadlines=deadlines) as runtime:
             assert await runtime.wiring.adapters.b.live.ping() == "b/1"
             await story(runtime, ledger)
         closed_once(ledger)
@@ -360,7 +360,7 @@ def test_calls_never_fail_while_everything_is_replaced() -> None:
         assert calls > 100
         settled(runtime, ledger)
 
-    told(story)
+    told(story, within=60, deadlines=Deadlines())  # threads get little of a processor that is this busy
 
 
 def test_threads_never_see_a_mixed_table() -> None:
@@ -393,4 +393,4 @@ def test_threads_never_see_a_mixed_table() -> None:
         assert len(seen) > 1
         settled(runtime, ledger)
 
-    told(story, within=30)
+    told(story, within=60, deadlines=Deadlines())

@@ -215,6 +215,10 @@ def test_twenty_swaps_of_a_key_at_once_are_done_in_turn(project: Project) -> Non
             assert current(project)["overrides"][runtime.generation]["overrides"] == {A: "21"}
             assert len(current(project)["previous"]) == KEPT
             assert len(list((project.state / "generations").iterdir())) <= KEPT + 3
+            for number in range(20, 20 - KEPT, -1):
+                assert (await runtime.rollback()).accepted
+                assert await runtime.wiring.adapters.a.live.ping() == f"a/{number}"
+            assert (await runtime.rollback()).code == "no-previous"
             settled(runtime, LEDGER)
 
     run(story(), within=30)

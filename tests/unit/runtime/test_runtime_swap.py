@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -17,6 +18,10 @@ from oneiric import Runtime
 from oneiric.wiring import file_of
 
 from tests.unit.runtime.making import run
+
+# pytest rewrites these with `ast.parse`, which threads must not do at once before Python 3.12: not from factories
+for _name in ("cache.memory", "database.duckdb", "database.sqlite", "secrets.env", "storage.local"):
+    importlib.import_module(f"oneiric.adapters.{_name}")
 
 ROOT = Path(__file__).parents[3]
 KEY = "adapter:analytics"
