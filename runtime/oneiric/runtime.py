@@ -83,7 +83,39 @@ def stamp_of(path: str | None) -> Stamp:
     return None if found is None else (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
-class Scope:
+class Serving:
+    """What the base and a tenant have in common: what is activated here is for the slots that the application sees."""
+
+    if TYPE_CHECKING:
+        runtime: Runtime[Any]
+
+        def slots(self) -> dict[str, Slot[Any]]:
+            """The slots whose instances belong here, by full key."""
+            ...
+
+    @property
+    def wiring_class(self) -> type[Wiring]:
+        """The wiring whose keys this shows."""
+        return self.runtime.wiring_class
+
+    def fill(self, held: Held) -> bool:
+        """Take what an activation made; False where a reload has made it useless meanwhile."""
+        slot = held.slot
+        known = self.slots().get(slot.key) is slot and held.binding.fingerprint == slot.binding.fingerprint
+        if known and slot.held is None:
+            self.runtime.fill(held)
+        return slot.held is held
+
+    def forgive(self, error: Exception) -> bool:
+        """Whether an instance may be used whose health check came to this."""
+        return False
+
+    def replaces(self, key: str) -> bool:
+        """Whether what is activated here takes the place of an active instance."""
+        return False
+
+
+class Scope(Serving):
     """The base's view of the wiring: where needs and secrets of its components are looked up."""
 
     tenant: str | None = None
@@ -99,11 +131,6 @@ class Scope:
             setattr(self.wiring, attribute, domain)
             for name, binding in bindings.items():
                 setattr(domain, name, InactiveSlot(binding, self))
-
-    @property
-    def wiring_class(self) -> type[Wiring]:
-        """The wiring whose keys this shows."""
-        return self.runtime.wiring_class
 
     def slots(self) -> dict[str, Slot[Any]]:
         """Every slot of the base by full key."""
@@ -130,22 +157,6 @@ class Scope:
             raise RemovedKey(key) if key in self.removed else UnknownKey(key, slots) from None
 
     place = slot
-
-    def fill(self, held: Held) -> bool:
-        """Take what an activation made; False where a reload has made it useless meanwhile."""
-        slot = held.slot
-        known = self.slots().get(slot.key) is slot and held.binding.fingerprint == slot.binding.fingerprint
-        if known and slot.held is None:
-            self.runtime.fill(held)
-        return slot.held is held
-
-    def forgive(self, error: Exception) -> bool:
-        """Whether an instance may be used whose health check came to this."""
-        return False
-
-    def replaces(self, key: str) -> bool:
-        """Whether what is activated here takes the place of an active instance."""
-        return False
 
     def note(self, handle: Any) -> None:
         """A handle was made of one of the slots."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from _weakref import ref
 
 from oneiric.errors import TenantsError
+from oneiric.runtime import Serving
 from oneiric.slot import InactiveSlot, own, share, shared_slot
 from oneiric.wiring import Binding, Domain, file_of
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from weakref import ReferenceType
 
     from oneiric.runtime import AnyScope, Runtime
-    from oneiric.slot import Held, Slot
+    from oneiric.slot import Slot
     from oneiric.wiring import Wiring
 
 
@@ -94,7 +95,7 @@ def lines_of(wiring: type[Wiring]) -> Lines:
     return Lines(None if path is None else os.path.join(os.path.dirname(path), "tenants.jsonl"))
 
 
-class TenantScope:
+class TenantScope(Serving):
     """One tenant's view: slots of its own where it has lines, the base's elsewhere."""
 
     def __init__(self, tenants: Tenants, name: str) -> None:
@@ -108,10 +109,9 @@ class TenantScope:
         self._handles: list[ReferenceType[Any]] = []
         self.wiring = view(self)
 
-    @property
-    def wiring_class(self) -> type[Wiring]:
-        """The wiring whose keys this shows."""
-        return self.runtime.wiring_class
+    def slots(self) -> dict[str, Slot[Any]]:
+        """The tenant's own slots by full key."""
+        return self.own
 
     def slot(self, key: str) -> Slot[Any]:
         """The slot that holds a key's instance. Raises `UnknownKey`, `RemovedKey`, `TenantsError`."""
@@ -140,22 +140,6 @@ class TenantScope:
     def shows(self, key: str) -> bool:
         """Whether somebody has asked for this key."""
         return key in self.own or key in self._shared or key in self.removed
-
-    def fill(self, held: Held) -> bool:
-        """Take what an activation made; False where a reload has made it useless meanwhile."""
-        slot = held.slot
-        known = self.own.get(slot.key) is slot and held.binding.fingerprint == slot.binding.fingerprint
-        if known and slot.held is None:
-            self.runtime.fill(held)
-        return slot.held is held
-
-    def forgive(self, error: Exception) -> bool:
-        """Whether an instance may be used whose health check came to this."""
-        return False
-
-    def replaces(self, key: str) -> bool:
-        """Whether what is activated here takes the place of an active instance."""
-        return False
 
     def note(self, handle: Any) -> None:
         """A handle was made, which has to move with its key between the base and the tenant."""
