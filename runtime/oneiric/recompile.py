@@ -15,25 +15,25 @@ _REASON = 8000
 """The most characters of the compiler's own words that a reason repeats."""
 
 
-async def recompile(folder: Path, overrides: Overrides, profile: str, seconds: float) -> Path:
-    """Compile the project in the working directory with these overrides into `folder`; the new `wiring.py`.
+async def recompile(project: Path, folder: Path, overrides: Overrides, profile: str, seconds: float) -> Path:
+    """Compile a project with these overrides into `folder`; the new `wiring.py`.
 
     Raises `Nack` with what the compiler said, or that it was killed or took too long; `OSError`.
     """
     stated = folder / "overrides.json"
     stated.write_text(json.dumps(overrides.document()), "utf-8")
-    command = [sys.executable, "-P", "-m", "oneiric_compiler", "compile", "--overrides", str(stated)]
-    command += ["--out", str(folder), "--profile", profile]
+    command = [sys.executable, "-P", "-m", "oneiric_compiler.child", "--project", str(project), "compile"]
+    command += ["--overrides", str(stated), "--out", str(folder), "--profile", profile]
     with span("recompile", profile=profile):
         child = await asyncio.create_subprocess_exec(
             *command,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
             async with asyncio.timeout(seconds):
-                said, _ = await child.communicate()
+                said = await _said(child)
         except TimeoutError:
             raise Nack("compile", f"the compiler took longer than {seconds:g} seconds") from None
         finally:
@@ -41,6 +41,14 @@ async def recompile(folder: Path, overrides: Overrides, profile: str, seconds: f
     if child.returncode:
         raise Nack("compile", _why(child.returncode, said.decode(errors="replace").strip()))
     return folder / "wiring.py" if profile == "default" else folder / profile / "wiring.py"
+
+
+async def _said(child: asyncio.subprocess.Process) -> bytes:
+    """What it says until its end. Unlike `communicate` this leaves its input open, which it takes our end from."""
+    assert child.stdout is not None
+    said = await child.stdout.read()
+    await child.wait()
+    return said
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:

@@ -33,7 +33,7 @@ Wiring.domains(adapters=Adapters)
 _CHILD = """\
 import json, os, signal, sys, time
 from pathlib import Path
-arguments = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+arguments = dict(zip(sys.argv, sys.argv[1:]))
 behave = os.environ.get("BEHAVE", "")
 out = Path(arguments["--out"])
 Path(os.environ["NOTED"]).write_text(str(os.getpid()))
@@ -73,7 +73,7 @@ class Project:
         stand_in = folder / "stand-in" / "oneiric_compiler"
         stand_in.mkdir(parents=True)
         (stand_in / "__init__.py").write_text("")
-        (stand_in / "__main__.py").write_text(_CHILD)
+        (stand_in / "child.py").write_text(_CHILD)
         (folder / "template").write_text(_WIRING)
         monkeypatch.setenv("PYTHONPATH", str(stand_in.parent))
         monkeypatch.setenv("TEMPLATE", str(folder / "template"))

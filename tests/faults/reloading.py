@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from oneiric import Deadlines, Runtime
@@ -114,16 +114,3 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not true():
             await asyncio.sleep(0.005)
-
-
-async def cancelled_after(steps: int, work: Awaitable[Any]) -> bool:
-    """Let the loop turn so many times, then cancel the work; whether it had ended by then."""
-    task = asyncio.ensure_future(work)
-    for _ in range(steps):
-        await asyncio.sleep(0)
-    over = task.done()
-    task.cancel()
-    await asyncio.wait((task,))
-    if not task.cancelled():
-        task.result()
-    return over

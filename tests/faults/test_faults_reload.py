@@ -16,7 +16,6 @@ from tests.faults.reloading import (
     SHORT,
     Counted,
     app,
-    cancelled_after,
     closed_once,
     part,
     settled,
@@ -257,42 +256,6 @@ def test_a_file_that_is_no_whole_wiring_is_rejected(tmp_path: Any, text: str | N
         settled(runtime, ledger)
 
     told(story)
-
-
-def test_a_reload_cancelled_at_any_await_has_happened_or_has_not() -> None:
-    async def story(runtime: Runtime[Any], ledger: list[Counted]) -> None:
-        for steps in range(400):
-            number = str(steps + 2)
-            live = runtime.wiring.adapters.a.live
-            before = await live.ping()
-            over = await cancelled_after(
-                steps, runtime.reload(second(ledger, c=part(number, eager=True), a=part(number)))
-            )
-            await until(lambda: not runtime.reloads.busy)
-            assert await live.ping() in (before, f"a/{number}")
-            await until(lambda: not runtime.tasks)
-            settled(runtime, ledger)
-            if over:
-                return
-        raise AssertionError("the reload never ended")
-
-    told(story, within=60)
-
-
-def test_an_activation_cancelled_at_any_await_during_reloads_leaks_nothing() -> None:
-    async def story(runtime: Runtime[Any], ledger: list[Counted]) -> None:
-        for steps in range(25):
-            number = str(steps + 2)
-            lazy = part(number, needs=("adapter:a",))
-            await runtime.reload(second(ledger, a=part(number), lazy=lazy))
-            other = asyncio.ensure_future(runtime.reload(second(ledger, a=part(f"{number}x"), lazy=part(f"{number}x"))))
-            await cancelled_after(steps, runtime.wiring.adapters.lazy.live.ping())
-            assert (await other).accepted
-            assert await runtime.wiring.adapters.lazy.live.ping() == f"lazy/{number}x"
-            await until(lambda: not runtime.tasks)
-            settled(runtime, ledger)
-
-    told(story, within=30)
 
 
 def test_twenty_reloads_at_once_are_done_in_turn() -> None:

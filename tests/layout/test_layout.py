@@ -40,6 +40,7 @@ ENTRIES = {
     "oneiric",
     "oneiric_compiler",
     "oneiric_compiler.__main__",
+    "oneiric_compiler.child",
     "oneiric_compiler.cli",
     "oneiric_compiler.catalogue_page",
     "oneiric_compiler.settings_schema",
