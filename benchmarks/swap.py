@@ -1,13 +1,13 @@
 """Swaps under load, how long they take, how long the loop stands still: `python -m benchmarks.swap [--short]`.
 
-Needs a Redis on 127.0.0.1:6379.
+Swaps under load need a Redis on 127.0.0.1:6379, or a `redis-server` to start there; without, they are skipped.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -20,7 +20,7 @@ from oneiric import Runtime, tracing
 from oneiric.commit import Switch
 
 from benchmarks.command import main
-from benchmarks.swapping import InMemory, OverRedis, Stalls, resident, wiring, write_wiring
+from benchmarks.swapping import InMemory, OverRedis, Stalls, redis, resident, wiring, write_wiring
 from benchmarks.table import Row, Table
 
 T = TypeVar("T")
@@ -35,6 +35,11 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 def under_load(short: bool) -> Table:
     """Fifty users, each calling as fast as it can, while a component is swapped to and fro."""
+    with redis() as there:
+        return _under_load(short) if there else Table("Swaps under load: skipped, there is no Redis", "none", [])
+
+
+def _under_load(short: bool) -> Table:
     swaps = 40 if short else 200
     rows: list[Row] = []
     for gap in (0.0, 0.002, 0.01):
@@ -97,42 +102,52 @@ async def _swaps(count: int) -> list[float]:
 
 
 def commit_pause(short: bool) -> Table:
-    """The step of the loop in which every slot goes over, all of them active and replaced."""
+    """The step of the loop in which every slot goes over, all of them active and replaced; and for how long the loop
+    does not turn at most in all of that reload, which starts and closes as many instances."""
     rows: list[Row] = []
     for keys in (1, 100, 1000):
         samples = run(lambda keys=keys: _pauses(keys, 3 if short else 9))
-        locked = Row(f"{keys} slots: switching", "ms", [one for one, _ in samples], target=1)
-        rows += [locked, Row(f"{keys} slots: with its preparation", "ms", [both for _, both in samples])]
+        switching, preparing, stalled = zip(*samples, strict=True)
+        rows.append(Row(f"{keys} slots: the step that switches", "ms", switching, target=1))
+        rows.append(Row(f"{keys} slots: the step before, that prepares it", "ms", preparing, target=1))
+        rows.append(Row(f"{keys} slots: longest loop stall of the reload", "ms", stalled))
     return Table("Commit", "none", rows)
 
 
-async def _pauses(keys: int, rounds: int) -> list[tuple[float, float]]:
+async def _pauses(keys: int, rounds: int) -> list[tuple[float, float, float]]:
     sides = [wiring("one", InMemory, keys), wiring("two", InMemory, keys)]
-    samples: list[tuple[float, float]] = []
-    make, switch = Switch.__init__, Switch.run
+    pauses: list[tuple[float, float]] = []
+    stalled: list[float] = []
+    make, fits, switch = Switch.__init__, Switch.fits, Switch.run
+    clock = time.perf_counter
 
     def timed_make(self: Any, *arguments: Any) -> None:
-        self.begin = time.perf_counter()
+        begin = clock()
         make(self, *arguments)
+        self.preparing = clock() - begin
+
+    def timed_fits(self: Any) -> bool:
+        self.begin = clock()
+        return fits(self)
 
     def timed_switch(self: Any) -> None:
-        begin = time.perf_counter()
         switch(self)
-        end = time.perf_counter()
-        samples.append(((end - begin) * SECOND, (end - self.begin) * SECOND))
+        pauses.append(((clock() - self.begin) * SECOND, self.preparing * SECOND))
 
-    Switch.__init__, Switch.run = timed_make, timed_switch  # type: ignore[method-assign]
+    Switch.__init__, Switch.fits, Switch.run = timed_make, timed_fits, timed_switch  # type: ignore[method-assign]
     try:
         async with Runtime(sides[0]) as runtime:
             for slot in runtime.slots():
                 async with slot.lease():
                     pass
             for number in range(rounds):
-                outcome = await runtime.reload(sides[(number + 1) % 2])
+                async with Stalls() as stalls:
+                    outcome = await runtime.reload(sides[(number + 1) % 2])
                 assert len(outcome.plan.replace) == keys
+                stalled.append(stalls.longest)
     finally:
-        Switch.__init__, Switch.run = make, switch  # type: ignore[method-assign]
-    return samples
+        Switch.__init__, Switch.fits, Switch.run = make, fits, switch  # type: ignore[method-assign]
+    return [(*pause, stall) for pause, stall in zip(pauses, stalled, strict=True)]
 
 
 def recompiled(short: bool) -> Table:
@@ -140,12 +155,11 @@ def recompiled(short: bool) -> Table:
     with tempfile.TemporaryDirectory() as name:
         for part in ("settings", "generated", "shop"):
             shutil.copytree(ROOT / part, Path(name, part), ignore=shutil.ignore_patterns("__pycache__"))
-        before = Path.cwd()
-        os.chdir(name)
+        sys.path.insert(0, name)
         try:
-            total, compiler, drain = run(lambda: _recompiles(3 if short else 11))
+            total, compiler, drain = run(lambda: _recompiles(Path(name), 3 if short else 11))
         finally:
-            os.chdir(before)
+            sys.path.remove(name)
     rest = [whole - one - other for whole, one, other in zip(total, compiler, drain, strict=True)]
     rows = [
         Row("swap", "ms", total),
@@ -156,15 +170,15 @@ def recompiled(short: bool) -> Table:
     return Table("Swap with recompile, demo project", "none", rows)
 
 
-async def _recompiles(rounds: int) -> tuple[list[float], list[float], list[float]]:
+async def _recompiles(project: Path, rounds: int) -> tuple[list[float], list[float], list[float]]:
     seconds: dict[str, list[float]] = {"oneiric.recompile": [], "oneiric.drain": []}
 
     def recorder(span: tracing.Span) -> tracing.End:
         return lambda _: seconds[span.name].append(span.seconds * SECOND) if span.name in seconds else None
 
     total: list[float] = []
-    loaded = oneiric.load("generated/wiring.py")
-    async with Runtime(loaded, state=".oneiric/shop", environ={}) as runtime:
+    loaded = oneiric.load(project / "generated" / "wiring.py")
+    async with Runtime(loaded, state=project / ".oneiric" / "shop", project=project, environ={}) as runtime:
         await runtime.use("adapter", "analytics")
         tracing.record(recorder)
         try:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import py_compile
-from collections.abc import Callable
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +20,7 @@ from oneiric.wiring import bind
 
 REDIS = ("127.0.0.1", 6379)
 CONNECTIONS = 8
+DEADLINE = 10.0  # seconds for a Redis to start, and to end
 
 
 class Cache(Protocol):
@@ -142,6 +149,34 @@ def write_wiring(folder: Path, keys: int, tenants: int, changed: str) -> Path:
     mode = py_compile.PycInvalidationMode.CHECKED_HASH
     py_compile.compile(str(path), doraise=True, invalidation_mode=mode)
     return path
+
+
+@contextmanager
+def redis() -> Iterator[bool]:
+    """Whether there is a Redis: the one that listens already, or one that is started and ended here."""
+    if _listens() or (server := shutil.which("redis-server")) is None:
+        yield _listens()
+        return
+    host, port = REDIS
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--bind", host, "--port", str(port), "--save", "", "--dir", folder]
+        started = subprocess.Popen([server, *options], stdout=subprocess.DEVNULL)
+        try:
+            until = time.monotonic() + DEADLINE
+            while not _listens() and started.poll() is None and time.monotonic() < until:
+                time.sleep(0.02)
+            yield _listens()
+        finally:
+            started.terminate()
+            started.wait(DEADLINE)
+
+
+def _listens() -> bool:
+    try:
+        socket.create_connection(REDIS, timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 class Stalls:

@@ -69,10 +69,18 @@ def close_unclaimed(instance: Any) -> None:
 async def retire(held: Held, until: float, hurry: asyncio.Future[Any]) -> list[Exception]:
     """Take an instance out of its slot, wait for its leases until `until` (of the loop) or `hurry`, close it.
 
-    The errors on the way, as a list.
+    Nothing where the slot has another by now: whoever replaced it closes it. The errors on the way, as a list.
     """
-    held.slot.scope.runtime.empty(held)
-    return await drain(held, until, hurry)
+    slot = held.slot
+    if slot.held is not held:
+        return []
+    slot.scope.runtime.empty(held)
+    slot.closing = closing = asyncio.current_task()
+    try:
+        return await drain(held, until, hurry)
+    finally:
+        if slot.closing is closing:
+            slot.closing = None
 
 
 async def drain(held: Held, until: float, hurry: asyncio.Future[Any]) -> list[Exception]:

@@ -14,7 +14,7 @@ from oneiric.wiring import Binding
 
 
 class Switch:
-    """One commit, prepared as far as it can be; nothing may be awaited until `run`.
+    """One commit, prepared as far as it can be; where anything is awaited until `run`, it has to fit still.
 
     `users` is what has to be drained after it: each instance with those that have to be closed before it.
     """
@@ -24,31 +24,42 @@ class Switch:
         self._staging = staging
         self._prepared = staging.prepared
         self._tenants = list(self._prepared.open_tenants(runtime))
-        self._staged = [
-            (slot, slot.held, self._present(slot.tenant, slot.key)) for slot in staging.slots() if slot.held is not None
-        ]
+        self._staged = list(self._made())
         self.users = users_of(list(dict.fromkeys(self._leaving())))
+        self._made_for = self._state()
+
+    def fits(self) -> bool:
+        """Whether nothing was activated, closed or asked for since it was prepared."""
+        return self._state() == self._made_for
+
+    def _state(self) -> tuple[object, ...]:
+        shown = sum(scope.size for scope in self._runtime.tenant_scopes())
+        return self._runtime.snapshot(), shown, [slot.held for slot in self._staging.slots()]
 
     def _leaving(self) -> Iterator[Held]:
         """Instances that no slot will have: replaced, removed, or made twice."""
         active = self._runtime.active
         for slot in (*self._prepared.removed, *self._prepared.changed):
-            if slot in active:
-                yield active[slot]
+            if slot.held is not None:
+                yield slot.held
         for scope, key, binding in self._tenants:
             own = scope.own.get(key)
             if own is not None and own in active and not _same(own, binding):
                 yield active[own]
         for _, held, present in self._staged:
-            if present is not None and present in active:
-                twice = present.binding.fingerprint == held.binding.fingerprint
-                yield held if twice else active[present]
+            if present is None or present.held is None:
+                continue
+            if present.binding.fingerprint == held.binding.fingerprint:
+                yield held
 
-    def _present(self, tenant: str | None, key: str) -> Slot[Any] | None:
-        if tenant is None:
-            return self._prepared.slots.get(key)
-        scope = self._runtime.tenant_scope(tenant)
-        return None if scope is None else scope.own.get(key)
+    def _made(self) -> Iterator[tuple[Slot[Any], Held, Slot[Any] | None]]:
+        """Staged slots with their instances, and the slot that the key has in the runtime now."""
+        for part in self._staging.parts():
+            scope = None if part.tenant is None else self._runtime.tenant_scope(part.tenant)
+            present = self._prepared.slots if scope is None else scope.own
+            for key, slot in part.own.items():
+                if slot.held is not None:
+                    yield slot, slot.held, present.get(key)
 
     def run(self) -> None:
         """Do it. Nothing here can fail or wait."""

@@ -36,6 +36,7 @@ class History:
     def __init__(self, runtime: Runtime[Any]) -> None:
         self.source: Any = file_of(runtime.wiring_class)
         self.state = None if runtime.state is None else State(runtime.state)
+        self._project = Path(runtime.project).absolute()
         self.current = Generation(runtime.generation, runtime.wiring_class)
         self.baseline = self.current.digest
         self.previous: list[Generation] = []
@@ -76,7 +77,7 @@ class History:
         runtime, part = self._runtime, state.part()
         try:
             profile = runtime.wiring_class.__profile__
-            wiring = await recompile(part, overrides, profile, runtime.deadlines.compile)
+            wiring = await recompile(self._project, part, overrides, profile, runtime.deadlines.compile)
             return state.path(await self.adopt(state, wiring))
         finally:
             shutil.rmtree(part, ignore_errors=True)

@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
     `generation` is the digest that is current afterwards. `code` is None, or `unchanged`, `planned` and
     `provisional` of an accepted one, else why it was rejected: `load`, `app`, `shape`, `start`, `health`, `hook`,
     `compile`, `state`, `no-state`, `no-previous`. `reports` are things that went wrong after the commit, which
-    undo nothing. `rolled_back_to` is the generation that a rollback returned to.
+    undo nothing. `rolled_back_to` is the generation that a rollback returned to, `previous` the one before the change.
     """
 
     accepted: bool
@@ -44,6 +44,7 @@ class Outcome(NamedTuple):
     plan: Plan = Plan()
     reports: tuple[str, ...] = ()
     rolled_back_to: str | None = None
+    previous: str = ""
 
 
 class Event(NamedTuple):
@@ -84,7 +85,7 @@ class Overrides(NamedTuple):
         return cls(document.get("overrides", {}), document.get("tenants", {}))
 
     def having(self, key: str, provider: str | None, tenant: str | None) -> Overrides:
-        """The same with one more swap, or without it where `provider` is None."""
+        """The same with one more swap, of the base or a tenant, or without it where `provider` is None."""
         if tenant is None:
             return Overrides(_having(self.base, key, provider), self.tenants)
         of_tenant = _having(self.tenants.get(tenant, {}), key, provider)

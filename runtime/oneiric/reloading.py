@@ -10,7 +10,7 @@ from oneiric.closing import drain
 from oneiric.commit import Switch
 from oneiric.errors import ActivationError, LoadError, OneiricError
 from oneiric.hooks import HookFailed, Hooks
-from oneiric.outcome import Event, Outcome, Plan
+from oneiric.outcome import Event, Outcome
 from oneiric.planning import Prepared, plan, prepare
 from oneiric.runtime import Runtime
 from oneiric.shutdown import in_order
@@ -62,7 +62,7 @@ async def transact(
     previous = runtime.generation
     if prepared.digest == previous:
         committed()
-        return Change(Outcome(True, previous, "unchanged", plan=plan(runtime, prepared)))
+        return Change(Outcome(True, previous, "unchanged", plan=plan(runtime, prepared), previous=previous))
     staging = Staging(runtime, prepared, force=force)
     try:
         await staging.warm()
@@ -71,17 +71,22 @@ async def transact(
         failed = await hooks.run(event, runtime.deadlines.hook)
         if failed:
             raise failed[0]
+        await asyncio.sleep(0)
         await staging.warm()
+        switch = Switch(runtime, staging)
+        await asyncio.sleep(0)  # the loop turns between the preparation and the commit
+        if not switch.fits():
+            await staging.warm()
+            switch = Switch(runtime, staging)
     except BaseException as error:
         await asyncio.shield(runtime.spawn(staging.abort()))
         if isinstance(error, OneiricError):
             raise Nack(_code(error), str(error)) from error
         raise
-    switch = Switch(runtime, staging)
     switch.run()
     committed()
     settling = runtime.spawn(_settle(runtime, hooks, switch.users, event, tuple(staging.forgiven)))
-    return Change(Outcome(True, prepared.digest, plan=found), settling)
+    return Change(Outcome(True, prepared.digest, plan=found, previous=previous), settling)
 
 
 def _code(error: OneiricError) -> str:
@@ -123,5 +128,4 @@ async def drain_all(runtime: Runtime[Any], users: dict[Held, list[Held]]) -> lis
 
 def planned(runtime: Runtime[Any], prepared: Prepared) -> Outcome:
     """What a reload would do."""
-    found = Plan() if prepared.digest == runtime.generation else plan(runtime, prepared)
-    return Outcome(True, runtime.generation, "planned", plan=found)
+    return Outcome(True, runtime.generation, "planned", plan=plan(runtime, prepared))

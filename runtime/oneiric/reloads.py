@@ -15,14 +15,23 @@ from oneiric.hooks import Hooks
 from oneiric.outcome import Outcome, Overrides, Rejected
 from oneiric.provisional import Watch
 from oneiric.reloading import Change, Nack, planned, prepared_from, transact
+from oneiric.report import Report, ReportError, read_report
 from oneiric.runtime import Runtime
+from oneiric.steps import in_thread
 from oneiric.tracing import span
 from oneiric.turns import Turns
-from oneiric.wiring import Wiring
+from oneiric.wiring import Wiring, file_of
 
 
 class RolledBack(OneiricError):
-    """A component turned unhealthy soon after a commit, and the previous generation was brought back, or not."""
+    """A component turned unhealthy soon after a commit, and the previous generation was brought back, or not:
+    `outcome` says it, `why` what was unwell."""
+
+    def __init__(self, why: str, outcome: Outcome) -> None:
+        self.why = why
+        self.outcome = outcome
+        ending = f"rolled back to {outcome.rolled_back_to}" if outcome.accepted else f"kept: {outcome.reason}"
+        super().__init__(f"{why}; {ending}")
 
 
 class Reloads:
@@ -67,13 +76,16 @@ class Reloads:
         work = partial(self._reload, chosen, force, plan_only)
         return await self._turns.take(("reload", chosen, force, plan_only), partial(self._do, "reload", work))
 
-    async def swap(self, key: str, provider: str | None, *, tenant: str | None = None, force: bool = False) -> Outcome:
+    async def swap(
+        self, key: str, provider: str | None, *, tenant: str | None, all_tenants: bool, force: bool
+    ) -> Outcome:
         """See `Runtime.swap`."""
         self._runtime.base.slot(key)
         domain, _, name = key.partition(":")
         about = {"domain": domain, "key": name, "provider": provider, "tenant": tenant}
-        work = partial(self._do, "swap", partial(self._swap, key, provider, tenant, force), **about)
-        return await self._turns.take(("swap", key, provider, tenant, force), work)
+        asked = key, provider, tenant, all_tenants, force
+        work = partial(self._do, "swap", partial(self._swap, *asked), **about)
+        return await self._turns.take(("swap", *asked), work)
 
     async def rollback(self) -> Outcome:
         """See `Runtime.rollback`."""
@@ -93,7 +105,8 @@ class Reloads:
     def _reject(self, error: Nack) -> Change:
         reason = str(error)
         self.rejected = Rejected(error.generation, error.source, reason)
-        return Change(Outcome(False, self._runtime.generation, error.code, reason))
+        present = self._runtime.generation
+        return Change(Outcome(False, present, error.code, reason, previous=present))
 
     async def _reload(self, source: Any, force: bool, plan_only: bool) -> Change:
         history, state = self.history, self.history.state
@@ -113,11 +126,14 @@ class Reloads:
             return Change(planned(self._runtime, await prepared_from(self._runtime, new.source)))
         return await self._go(new, baseline, force=force)
 
-    async def _swap(self, key: str, provider: str | None, tenant: str | None, force: bool) -> Change:
+    async def _swap(self, key: str, provider: str | None, tenant: str | None, all_tenants: bool, force: bool) -> Change:
         history, state = self.history, self.history.state
         if state is None:
             raise Nack("no-state", "a swap needs a state folder: Runtime(Wiring, state=DIR)")
         overrides = self.overrides.having(key, provider, tenant)
+        if all_tenants:
+            for each in await deciding_tenants(self._runtime.wiring_class, key):
+                overrides = overrides.having(key, provider, each)
         if overrides.active:
             source = await history.compiled(state, overrides)
         else:
@@ -185,8 +201,7 @@ class Reloads:
                 outcome = await self._turns.take(object(), partial(self._do, "rollback", back))
             except RuntimeClosed:
                 return
-            ending = f"rolled back to {outcome.rolled_back_to}" if outcome.accepted else f"kept: {outcome.reason}"
-            self._runtime.report(RolledBack(f"{why}; {ending}"))
+            self._runtime.report(RolledBack(why, outcome))
 
         self._watch = watch
         watch.begin(unwell)
@@ -210,6 +225,18 @@ class Reloads:
             self.hurry.set_result(None)
         if over is not None:
             await over
+
+
+async def deciding_tenants(wiring: type[Wiring], key: str) -> list[str]:
+    """Tenants whose own selection or override of a key outranks the base's override. Raises `Nack`."""
+    path = file_of(wiring)
+    assert path is not None, "a runtime with a state folder is of a file"
+    try:
+        report: Report = (await in_thread(read_report, Path(path).with_name("explain.json"))).get()
+        tenants = report.bindings[key].tenants
+    except (ReportError, KeyError) as error:
+        raise Nack("load", f"which tenants decide on {key} cannot be told: {error}") from error
+    return sorted(name for name, at in tenants.items() if at.decided_by.startswith("tenant-"))
 
 
 def _digest(new: Generation, prepared: Any) -> str:

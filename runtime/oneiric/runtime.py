@@ -168,9 +168,9 @@ class Runtime(_Base[W]):
     `replace` puts instances of yours in the place of keys, in the base and for every tenant; they are never
     started, checked or closed here. `tenant_idle` is after how many seconds without a call a tenant's own
     instances are closed. `state` is the folder of this process, which swaps need: entering takes the last good
-    generation from there, and raises `StateError` where another process has it. For `provisional` seconds after a
-    change a component that turns unhealthy brings the previous generation back; 0 for never. Raises `UnknownKey` for
-    a key in `replace` that the wiring does not have.
+    generation from there, and raises `StateError` where another process has it. `project` is the folder that swaps
+    compile. For `provisional` seconds after a change a component that turns unhealthy brings the previous generation
+    back; 0 for never. Raises `UnknownKey` for a key in `replace` that the wiring does not have.
     """
 
     def __init__(
@@ -182,10 +182,12 @@ class Runtime(_Base[W]):
         tenant_idle: float = 600.0,
         environ: Mapping[str, str] | None = None,
         state: str | PathLike[str] | None = None,
+        project: str | PathLike[str] = ".",
         provisional: float = 0.0,
     ) -> None:
         self.wiring_class: type[Wiring] = wiring
         self.state = state
+        self.project = project
         self.provisional = provisional
         self.deadlines = deadlines or Deadlines()
         self.tenant_idle = tenant_idle
@@ -279,12 +281,21 @@ class Runtime(_Base[W]):
         """
         return await self.reloads.reload(source, force=force, plan_only=plan_only)
 
-    async def swap(self, key: str, provider: str | None, *, tenant: str | None = None, force: bool = False) -> Outcome:
+    async def swap(
+        self,
+        key: str,
+        provider: str | None,
+        *,
+        tenant: str | None = None,
+        all_tenants: bool = False,
+        force: bool = False,
+    ) -> Outcome:
         """Serve a key by another provider, until `swap(key, None)`: compiled with the override into the state folder.
 
-        Raises `UnknownKey`, `RuntimeNotRunning`, `RuntimeClosed`.
+        For one tenant, or with `all_tenants` for the base and each tenant that decides on the key itself. Raises
+        `UnknownKey`, `RuntimeNotRunning`, `RuntimeClosed`.
         """
-        return await self.reloads.swap(key, provider, tenant=tenant, force=force)
+        return await self.reloads.swap(key, provider, tenant=tenant, all_tenants=all_tenants, force=force)
 
     async def rollback(self) -> Outcome:
         """Return to the generation before this, and to its overrides, with fresh instances of what differs."""

@@ -88,11 +88,7 @@ async def close_in_order(helds: list[Held], until: float, hurry: asyncio.Future[
     """Retire these instances, each after those that need it, otherwise at once; the errors on the way."""
 
     async def close(held: Held) -> list[Exception]:
-        held.slot.closing = asyncio.current_task()
-        try:
-            return await retire(held, until, hurry)
-        finally:
-            held.slot.closing = None
+        return await retire(held, until, hurry)
 
     return await in_order(users_of(helds), close)
 

@@ -190,23 +190,24 @@ def empty(slot: Slot[Any]) -> None:
     _set_current(slot, None)
 
 
-def shared_slot(key: str, scope: AnyScope) -> SharedSlot[Any]:
+def shared_slot(key: str, scope: AnyScope) -> Slot[Any]:
     """A tenant's place for a key it shares with the base."""
     from oneiric.wiring import Binding
 
     slot: Slot[Any] = Slot(Binding(key, "", provider=""), scope)
-    return share(slot, key)
+    slot.__class__ = SharedSlot
+    return slot
 
 
-def share(slot: Slot[Any], key: str) -> SharedSlot[Any]:
+def share(slot: Slot[Any]) -> None:
     """Let a tenant's slot follow the base's."""
     from oneiric.wiring import Binding
 
+    nothing = Binding(slot.key, "", provider="")
     slot.__class__ = SharedSlot
     _set_held(slot, None)
-    _set_binding(slot, Binding(key, "", provider=""))
+    _set_binding(slot, nothing)
     _set_current(slot, None)
-    return slot  # type: ignore[return-value]
 
 
 def own(slot: Slot[Any], binding: Binding) -> None:

@@ -51,6 +51,12 @@ class _Staged:
             fill(held.slot, held)
         return not self.over
 
+    def known(self, key: str) -> Slot[Any] | None:
+        """The slot that a key has already, here or, once the reload is over, in the runtime."""
+        if self.becomes is not None:
+            return self.becomes.slot(key)
+        return None if self.over else self.own.get(key)
+
     def stage(self: Any, key: str, binding: Binding, present: Slot[Any] | None) -> Slot[Any]:
         """A slot for a key: the present one where its instance is kept."""
         if self.over:
@@ -75,11 +81,9 @@ class Staging(_Staged):
 
     def slot(self, key: str) -> Slot[Any]:
         """The slot that holds a key's instance in the new wiring. Raises `UnknownKey`."""
-        if self.becomes is not None:
-            return self.becomes.slot(key)
-        own = self.own.get(key)
-        if own is not None and not self.over:
-            return own
+        known = self.known(key)
+        if known is not None:
+            return known
         binding = self.prepared.bindings.get(key)
         if binding is None:
             raise UnknownKey(key, self.prepared.bindings)
@@ -154,11 +158,9 @@ class StagedTenant(_Staged):
 
     def slot(self, key: str) -> Slot[Any]:
         """The slot that holds a key's instance for the tenant. Raises `UnknownKey`, `TenantsError`."""
-        if self.becomes is not None:
-            return self.becomes.slot(key)
-        own = self.own.get(key)
-        if own is not None and not self.over:
-            return own
+        known = self.known(key)
+        if known is not None:
+            return known
         binding = None if key in self.runtime.replaced else binding_in(self.prepared.lines, self.present.name, key)
         if binding is None:
             return self.staging.slot(key)

@@ -141,6 +141,11 @@ class TenantScope(Serving):
         """Whether somebody has asked for this key."""
         return key in self.own or key in self._shared or key in self.removed
 
+    @property
+    def size(self) -> int:
+        """How many keys somebody has asked for."""
+        return len(self.own) + len(self._shared) + len(self.removed)
+
     def note(self, handle: Any) -> None:
         """A handle was made, which has to move with its key between the base and the tenant."""
         self._handles.append(ref(handle))
@@ -153,7 +158,8 @@ class TenantScope(Serving):
             self.own[key] = slot
         elif slot is not None:
             self.own.pop(key, None)
-            self._shared[key] = share(slot, key)
+            share(slot)
+            self._shared[key] = slot
         elif key in self._shared and binding is not None:
             slot = self.own[key] = self._shared.pop(key)
             own(slot, binding)

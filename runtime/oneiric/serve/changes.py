@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from oneiric.errors import UnknownKey
 from oneiric.outcome import Outcome
-from oneiric.report import Binding, read_report
+from oneiric.reloads import RolledBack
 from oneiric.runtime import Runtime
 from oneiric.serve.status import Status, now
-from oneiric.wiring import file_of
 
 
 class Changes:
@@ -27,39 +23,23 @@ class Changes:
         outcome = await self._runtime.reload(force=force, plan_only=plan_only)
         return told(outcome) if plan_only else self._tell("reload", outcome, trigger=trigger)
 
-    async def swap(self, key: str, provider: str | None, *, tenant: str | None, force: bool) -> dict[str, Any]:
-        """Swap one key, in the base or for a tenant. Raises `UnknownKey`."""
-        outcome = await self._runtime.swap(key, provider, tenant=tenant, force=force)
+    async def swap(
+        self, key: str, provider: str | None, *, tenant: str | None, all_tenants: bool, force: bool
+    ) -> dict[str, Any]:
+        """Swap one key: in the base, for a tenant, or for all that have a say of their own. Raises `UnknownKey`."""
+        outcome = await self._runtime.swap(key, provider, tenant=tenant, all_tenants=all_tenants, force=force)
         return self._tell("swap", outcome, key=key, provider=provider, tenant=tenant)
-
-    async def swap_everywhere(self, key: str, provider: str | None, *, force: bool) -> dict[str, Any]:
-        """Swap a key in the base and for every tenant that has a say of its own in it: for all or, when one is
-        rejected, for none. Raises `UnknownKey`."""
-        before = self._runtime.overrides
-        done: list[str | None] = []
-        answer: dict[str, Any] = {}
-        for tenant in [None, *self._deciding_tenants(key)]:
-            answer = await self.swap(key, provider, tenant=tenant, force=force)
-            if not answer["accepted"]:
-                for each in reversed(done):
-                    earlier = before.tenants.get(each, {}) if each is not None else before.base
-                    await self.swap(key, earlier.get(key), tenant=each, force=True)
-                break
-            done.append(tenant)
-        return answer
 
     async def rollback(self) -> dict[str, Any]:
         """Go back to the generation before."""
         return self._tell("rollback", await self._runtime.rollback())
 
-    def _deciding_tenants(self, key: str) -> list[str]:
-        """Tenants whose own selection or override outranks the base's override."""
-        path = file_of(self._runtime.wiring_class)
-        no_bindings: Mapping[str, Binding] = {}
-        bindings = no_bindings if path is None else read_report(Path(path).with_name("explain.json")).bindings
-        if key not in bindings:
-            raise UnknownKey(key, bindings)
-        return sorted(name for name, at in bindings[key].tenants.items() if at.decided_by.startswith("tenant-"))
+    def undone(self, error: RolledBack) -> None:
+        """A generation on probation turned unhealthy: what was done about it."""
+        self._log.error("unhealthy after a change", reason=str(error))
+        outcome = error.outcome
+        reason = error.why if outcome.accepted else str(error)
+        self._tell("rollback", outcome._replace(reason=reason), trigger="provisional")
 
     def _tell(self, event: str, outcome: Outcome, **about: str | None) -> dict[str, Any]:
         answer = told(outcome)
@@ -71,7 +51,14 @@ class Changes:
             self._log.info(f"{event} accepted", **facts)
         else:
             self._log.error(f"{event} rejected", **facts)
-        self._status.last = {"what": event, "at": now(), "accepted": outcome.accepted, "reason": outcome.reason}
+        self._status.last = {
+            "what": event,
+            "at": now(),
+            "accepted": outcome.accepted,
+            "reason": outcome.reason,
+            "from": outcome.previous,
+            "to": outcome.generation,
+        }
         self._status.change()
         return answer
 

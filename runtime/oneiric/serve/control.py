@@ -55,9 +55,7 @@ class Control:
         return {"ok": ok, "state": self._status.state, "components": components}
 
     async def swap(self, key: str, provider: str | None, tenant: str | None, force: bool, all_tenants: bool) -> Answer:
-        if all_tenants:
-            return await self._changes.swap_everywhere(key, provider, force=force)
-        return await self._changes.swap(key, provider, tenant=tenant, force=force)
+        return await self._changes.swap(key, provider, tenant=tenant, all_tenants=all_tenants, force=force)
 
     async def reload(self, plan: bool, force: bool) -> Answer:
         return await self._changes.reload("the control socket", force=force, plan_only=plan)

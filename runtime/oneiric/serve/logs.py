@@ -60,19 +60,6 @@ def spans(log: Any, generation: Callable[[], str | None], changed: Callable[[], 
     return begin
 
 
-def unhandled(log: Any) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
-    """What the event loop calls for errors that nobody waits for."""
-
-    def handle(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if isinstance(error, BaseException):
-            log_error(log, "error", error)
-        else:
-            log.error("error", reason=context.get("message"))
-
-    return handle
-
-
 def log_error(log: Any, event: str, error: BaseException) -> None:
     """An error's own words and those of what caused it, whose it is, and where it was raised."""
     if isinstance(error, BaseExceptionGroup):

@@ -81,12 +81,5 @@ class Notes:
 
 
 async def _close(runtime: Runtime[Any], held: Held) -> list[Exception]:
-    slot = held.slot
-    if slot.held is not held:
-        return []  # a reload has replaced it meanwhile, and closes it
-    slot.closing = asyncio.current_task()
-    try:
-        until = asyncio.get_running_loop().time() + runtime.deadlines.drain
-        return await retire(held, until, runtime.reloads.hurry)
-    finally:
-        slot.closing = None
+    until = asyncio.get_running_loop().time() + runtime.deadlines.drain
+    return await retire(held, until, runtime.reloads.hurry)

@@ -8,7 +8,11 @@ import struct
 import sys
 from asyncio.trsock import TransportSocket
 
-_LOCAL_PEERCRED = 1  # macOS: option of level 0, a struct xucred: version, uid, groups
+# macOS, sys/un.h and sys/ucred.h: an option of level 0 (SOL_LOCAL), a struct xucred
+_LOCAL_PEERCRED = 1
+_XUCRED = struct.Struct("=II")  # version, uid; then a count of groups and 16 of them
+_XUCRED_BYTES = 76
+_XUCRED_VERSION = 0
 
 
 def peer_uid(connection: socket.socket | TransportSocket) -> int:
@@ -17,7 +21,17 @@ def peer_uid(connection: socket.socket | TransportSocket) -> int:
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII"))
         _, uid, _ = struct.unpack("iII", credentials)
     else:
-        _, uid = struct.unpack("II", connection.getsockopt(0, _LOCAL_PEERCRED, 128)[:8])
+        uid = uid_of_xucred(connection.getsockopt(0, _LOCAL_PEERCRED, _XUCRED_BYTES))
+    return int(uid)
+
+
+def uid_of_xucred(credentials: bytes) -> int:
+    """The user id in a `struct xucred` of macOS. Raises `OSError` for another version of it, or none."""
+    if len(credentials) < _XUCRED.size:
+        raise OSError("the system tells no user of this connection")
+    version, uid = _XUCRED.unpack_from(credentials)
+    if version != _XUCRED_VERSION:
+        raise OSError(f"the system tells the user of this connection in version {version} of struct xucred")
     return int(uid)
 
 

@@ -17,12 +17,13 @@ from aiohttp import web
 
 import oneiric
 from oneiric.errors import OneiricError
+from oneiric.reloads import RolledBack
 from oneiric.runtime import Runtime
 from oneiric.serve import control, probes
 from oneiric.serve.changes import Changes
 from oneiric.serve.client import running
 from oneiric.serve.folder import FolderError, StateFolder
-from oneiric.serve.logs import configure, log_error, spans, unhandled
+from oneiric.serve.logs import configure, log_error, spans
 from oneiric.serve.notes import Notes
 from oneiric.serve.status import Status
 from oneiric.tracing import forget, record
@@ -65,9 +66,8 @@ async def _serve(serving: Serving) -> int:
     folder.make()
     if running(folder):
         raise FolderError(f"a process {name} is running already; choose another --name")
-    runtime = Runtime(wiring, state=folder.path, provisional=serving.provisional)
+    runtime = Runtime(wiring, state=folder.path, project=serving.root, provisional=serving.provisional)
     log = configure().bind(process=name)
-    asyncio.get_running_loop().set_exception_handler(unhandled(log))
     process = Process(serving, runtime, folder, name, log)
     async with process.answering(socket_path):
         return await process.run()
@@ -85,6 +85,7 @@ class Process:
         self._status = Status(folder, runtime, notes, log, name=name, wiring=wiring)
         self._changes = Changes(runtime, self._status, log)
         self._stop = asyncio.Event()
+        asyncio.get_running_loop().set_exception_handler(self._unhandled)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
@@ -180,6 +181,16 @@ class Process:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log_error(self._log, "error", error)
+
+    def _unhandled(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the event loop calls for errors that nobody waits for."""
+        error = context.get("exception")
+        if isinstance(error, RolledBack):
+            self._changes.undone(error)
+        elif isinstance(error, BaseException):
+            log_error(self._log, "error", error)
+        else:
+            self._log.error("error", reason=context.get("message"))
 
     async def _reload(self, trigger: str) -> None:
         try:

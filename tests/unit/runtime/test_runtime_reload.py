@@ -11,7 +11,9 @@ from typing import Any
 import oneiric
 import pytest
 from oneiric import RemovedKey, Runtime
+from oneiric.commit import Switch
 from oneiric.outcome import Event, Overrides
+from oneiric.slot import Held
 
 from tests.faults.compiler import LEDGER, text_of
 from tests.faults.reloading import SHORT, Counted, app, closed_once, part, settled, until
@@ -60,6 +62,30 @@ def test_what_is_inactive_takes_its_new_binding_and_waits_for_a_call() -> None:
         assert await runtime.wiring.adapters.a.live.ping() == "a/2"
 
     told(story, a=part("1"), b=part("1"))
+
+
+def test_what_is_activated_between_the_preparation_and_the_commit_is_replaced_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepare = Switch.__init__
+    prepared: list[Switch] = []
+
+    async def story(runtime: Runtime[Any], ledger: list[Counted]) -> None:
+        slot = runtime.wiring.adapters.a
+
+        def prepare_and_let_one_in(self: Switch, *arguments: Any) -> None:
+            prepare(self, *arguments)
+            if not prepared:
+                asyncio.get_running_loop().call_soon(runtime.fill, Held(slot, Counted(ledger, "late")))
+            prepared.append(self)
+
+        monkeypatch.setattr(Switch, "__init__", prepare_and_let_one_in)
+        assert (await runtime.reload(app(ledger, a=part("2")))).accepted
+        assert slot.current.name == "a/2"
+        assert [(each.name, each.closes) for each in ledger] == [("late", 1), ("a/2", 0)]
+        assert len(prepared) == 2
+
+    told(story, a=part("1"))
 
 
 def test_the_new_block_of_a_kept_binding_is_used_from_then_on() -> None:

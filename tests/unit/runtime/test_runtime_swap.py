@@ -33,9 +33,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     paths = os.pathsep.join(str(ROOT / name) for name in ("runtime", "compiler"))
     monkeypatch.setenv("PYTHONPATH", paths)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
-    check = [sys.executable, "-P", "-m", "oneiric_compiler", "compile", "--check"]
+    check = [sys.executable, "-P", "-m", "oneiric_compiler", "--project", str(tmp_path), "compile", "--check"]
     ran = subprocess.run(check, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
@@ -51,7 +51,7 @@ def explained(runtime: Runtime[Any]) -> dict[str, Any]:
 def test_a_swap_is_explained_as_an_override_of_the_base_or_of_a_tenant(project: Path) -> None:
     async def story() -> None:
         loaded = oneiric.load(project / "generated" / "wiring.py")
-        async with Runtime(loaded, state=project / ".oneiric" / "shop", environ={}) as runtime:
+        async with Runtime(loaded, state=project / ".oneiric" / "shop", project=project, environ={}) as runtime:
             base = runtime.wiring.adapters.analytics  # type: ignore[attr-defined]
             await base.live.fetch("select 1")
             assert (await runtime.swap(KEY, "columnar")).accepted

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from oneiric import Runtime, Secret
+from oneiric.closing import drain
 from oneiric.expressions import evaluate
+from oneiric.shutdown import close_in_order
+from oneiric.slot import Held
 from oneiric.tenants import Lines
 
-from tests.unit.runtime.making import run
+from tests.unit.runtime.making import Part, key, run, wiring_of
 from tests.unit.runtime.shop.parts import Color, Sqlite, Store, Tracked
 from tests.unit.runtime.shop.wiring import Wiring
 
@@ -71,6 +74,29 @@ def test_an_idle_tenant_is_closed_and_comes_back_when_called() -> None:
             await runtime.wiring.adapters.database.live.fetch("q")
             await asyncio.sleep(0.2)
             assert runtime.wiring.adapters.database.state == "active"
+
+    run(day())
+
+
+def test_an_idle_tenants_instance_that_a_reload_replaced_meanwhile_is_closed_once() -> None:
+    async def day() -> None:
+        made: list[Part] = []
+        wiring = wiring_of(one=key(lambda _: Part(made)), two=key(lambda _: Part(made), needs=("adapter:one",)))
+        async with Runtime(wiring) as runtime:
+            one, two = runtime.wiring.adapters.one, runtime.wiring.adapters.two
+            async with two.lease():
+                old = one.held
+                assert old is not None
+                loop = asyncio.get_running_loop()
+                until, hurry = loop.time() + 5, loop.create_future()
+                idle = asyncio.ensure_future(close_in_order([two.held, old], until, hurry))
+                await asyncio.sleep(0)
+                replacement = Held(one, Part(made))
+                runtime.fill(replacement)  # as a commit does, which drains what it replaced
+                assert await drain(old, until, hurry) == []
+            assert await idle == []
+            assert one.held is replacement
+        assert [part.closes for part in made] == [1, 1, 1]
 
     run(day())
 
