@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from oneiric_compiler.documents import Value
 from oneiric_compiler.link import differs
-from oneiric_compiler.model import FORMAT, Binding, Catalog, Decision, Judgement, Linked, Setting, Settings
+from oneiric_compiler.model import FORMAT, App, Binding, Catalog, Decision, Judgement, Linked, Setting, Settings
 
 Report: TypeAlias = dict[str, Any]
 
@@ -36,6 +36,8 @@ def report(settings: Settings, catalog: Catalog, linked: Linked, profile: str | 
         "plugins": dict(sorted(catalog.plugins.items())),
         "manifests": {},
     }
+    if settings.app.source_roots != App().source_roots:
+        inputs["source_roots"] = list(settings.app.source_roots)
     if overrides := _overrides(settings):
         inputs["overrides"] = overrides
     return {

@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SUPPORTED = ("3.11", "3.12", "3.13")
 TESTS = ("tests/unit", "tests/faults", "tests/property", "--ignore=tests/unit/runtime/test_runtime_typing.py")
 """Type checkers are not in these environments, and say the same of every version."""
-PACKAGES = ("-e", f"{CHECKOUT}[compiler,database-duckdb]", "pytest", "hypothesis")
+PACKAGES = ("-e", f"{CHECKOUT}[compiler,database-duckdb]", "pytest", "hypothesis", "opentelemetry-sdk")
 
 
 def cache() -> Path:
@@ -76,15 +76,7 @@ def main() -> int:
             print(f"Python {version}: not on this machine")
         elif "test" in sys.argv[1:]:
             print(f"Python {version}: unit tests", flush=True)
-            tests = [
-                str(cache() / version / "bin/python"),
-                "-m",
-                "pytest",
-                "-q",
-                "tests/unit",
-                "tests/faults",
-                "tests/property",
-            ]
+            tests = [str(cache() / version / "bin/python"), "-m", "pytest", "-q", *TESTS]
             failed |= subprocess.run(tests, cwd=CHECKOUT, check=False).returncode != 0
         else:
             print(f"Python {version}: {cache() / version}")

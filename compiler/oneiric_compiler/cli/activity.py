@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -18,32 +19,27 @@ Note = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; shown by st
 Resume = Annotated[bool, typer.Option("--resume", help="Take the note away again.")]
 
 
-def pause(
-    context: typer.Context,
-    key: Key,
-    note: Note = None,
-    resume: Resume = False,
-    domain: Domain = None,
-    name: Name = None,
-    state: State = None,
-    json: Json = False,
-) -> None:
-    """Let nothing new of a key be activated; what is active goes on. Kept across restarts."""
-    _note(context.obj, "pause", processes.full_key(key, domain), note, resume, name, state, json)
+def _command(kind: str, does: str) -> Callable[..., None]:
+    def note(
+        context: typer.Context,
+        key: Key,
+        note: Note = None,
+        resume: Resume = False,
+        domain: Domain = None,
+        name: Name = None,
+        state: State = None,
+        json: Json = False,
+    ) -> None:
+        _note(context.obj, kind, processes.full_key(key, domain), note, resume, name, state, json)
+
+    note.__doc__ = does
+    return note
 
 
-def drain(
-    context: typer.Context,
-    key: Key,
-    note: Note = None,
-    resume: Resume = False,
-    domain: Domain = None,
-    name: Name = None,
-    state: State = None,
-    json: Json = False,
-) -> None:
-    """As pause, and close what is active of the key when its last use ends. 1 when that did not go well."""
-    _note(context.obj, "drain", processes.full_key(key, domain), note, resume, name, state, json)
+pause = _command("pause", "Let nothing new of a key be activated; what is active goes on. Kept across restarts.")
+drain = _command(
+    "drain", "As pause, and close what is active of the key when its last use ends. 1 when that did not go well."
+)
 
 
 def _note(

@@ -98,8 +98,11 @@ def _show(answer: dict[str, Any], done: str, process: str | None = None) -> None
     prefix = f"{process}: " if process else ""
     if not answer["accepted"]:
         code = f"[{answer['code']}]" if answer["code"] else ""
-        reason = visible(str(answer["reason"])).rstrip()
-        log([[(f"{prefix}rejected{code}", "red"), (f": {reason}", "plain")]])
+        first, *rest = str(answer["reason"]).rstrip().splitlines()
+        told: list[Line] = [[(f"{prefix}rejected{code}", "red"), (f": {visible(first)}", "plain")]]
+        for line in rest:
+            told.append([(visible(line), "plain")])
+        log(told)
         return
     lines: list[Line] = [[(f"{prefix}{done}", "green"), (f": generation {str(answer['generation'])[:12]}", "plain")]]
     for each in ("start", "replace", "stop"):

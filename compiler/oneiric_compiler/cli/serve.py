@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from oneiric.report import ReportError, read_report
 
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 
@@ -54,8 +56,8 @@ def serve(
         watch=watch,
         provisional=provisional,
     )
-    os.chdir(root)  # a swap compiles the project of the working directory
-    sys.path[:0] = [str(serving.root), str(serving.root / "src")]
+    os.chdir(root)  # relative paths in settings are the project's
+    sys.path[:0] = [str(serving.root / each) for each in source_roots(path)]
     try:
         code = run(serving)
     except OneiricError as error:
@@ -68,6 +70,16 @@ def committed_wiring(root: Path, profile: str | None) -> Path:
     from oneiric_compiler.cli.reports import committed_folder
 
     return committed_folder(root, profile) / "wiring.py"
+
+
+def source_roots(wiring: Path) -> list[str]:
+    """The folders that the project's packages lie in, as the report beside a wiring has them."""
+    try:
+        inputs = read_report(wiring.with_name("explain.json")).raw.get("inputs")
+    except ReportError:
+        inputs = None
+    stated = inputs.get("source_roots") if isinstance(inputs, Mapping) else None
+    return [str(each) for each in stated] if isinstance(stated, list) else [".", "src"]
 
 
 def compile_first(root: Path) -> None:

@@ -94,7 +94,8 @@ def _told(document: Mapping[str, Any]) -> list[Line]:
     head: Line = [(str(document["name"]), "bold"), (f" {_state(document)}", "green" if running else "red")]
     lines: list[Line] = [head]
     for name, text in facts:
-        lines.append([(f"  {name:<12}", "dim"), (visible(str(text)), "plain")])
+        for number, line in enumerate(str(text).strip().splitlines()):
+            lines.append([(f"  {'' if number else name:<12}", "dim"), (visible(line), "plain")])
     active = f"{len(document['components'])} active; {document['keys']} keys" + ("" if running else ", when last seen")
     lines.append([("  components  ", "dim"), (active, "plain")])
     return [*lines, *_rows(document["components"], document["notes"])]
@@ -109,7 +110,10 @@ def _state(document: Mapping[str, Any]) -> str:
 
 
 def _change(change: Mapping[str, Any]) -> str:
-    return f"{change['what']} {'accepted' if change['accepted'] else 'rejected'} at {change['at']}"
+    told = f"{change['what']} {'accepted' if change['accepted'] else 'rejected'} at {change['at']}"
+    if change["from"] != change["to"]:
+        told += f", {change['from'][:12]} -> {change['to'][:12]}"
+    return f"{told}: {change['reason']}" if change["accepted"] and change["reason"] else told
 
 
 def _health(each: Mapping[str, Any]) -> Line:

@@ -16,6 +16,12 @@ def _json(project: Path, *arguments: str, code: int = 0) -> Any:
     return json.loads(command(project, *arguments, "--json", code=code).stdout)
 
 
+def _change_of(served: Served, what: str) -> Any:
+    """The last change, if it is that."""
+    change = served.ask("status")["last_change"]
+    return change if change is not None and change["what"] == what else None
+
+
 def test_without_a_process_every_command_says_so(project: Path) -> None:
     assert "not running" in command(project, "status", code=1).stdout
     assert _json(project, "health", code=1)["ok"] is False
@@ -51,12 +57,26 @@ def test_swap_rollback_and_clear(project: Path) -> None:
     assert command(project, "compile", "--check").stderr == ""
 
 
+def test_components_are_imported_from_the_source_roots_that_the_project_states(project: Path) -> None:
+    (project / "lib").mkdir()
+    (project / "lab").rename(project / "lib" / "lab")
+    app = project / "settings" / "app.yml"
+    app.write_text(app.read_text() + "source_roots: [lib]\n")
+    command(project, "compile")
+    with Served(project) as served:
+        until(lambda: served.heard() == "hello")
+        assert _json(project, "swap", "service:greeter", "loud")["accepted"] is True
+        until(lambda: served.heard() == "HELLO")
+
+
 def test_a_rejected_swap_is_a_finding_and_changes_nothing(project: Path) -> None:
     with Served(project) as served:
         before = served.ask("status")["generation"]
         unknown = command(project, "swap", "service:greeter", "lowd", code=1)
         assert unknown.stdout == ""
         assert "did you mean" in unknown.stderr
+        assert "\nerror[ONE301]: " in unknown.stderr, "the compiler's words keep their lines"
+        assert "error[ONE301]: " in command(project, "status").stdout
         broken = _json(project, "swap", "service:greeter", "broken", code=1)
         assert (broken["accepted"], broken["code"], broken["generation"]) == (False, "start", before)
         status = served.ask("status")
@@ -89,6 +109,9 @@ def test_health_asks_only_when_told_to(project: Path) -> None:
 def test_reload_plans_compiles_and_takes_over(project: Path) -> None:
     with Served(project) as served:
         assert _json(project, "reload")["code"] == "unchanged"
+        nothing = _json(project, "reload", "--plan")["plan"]
+        assert nothing["keep"]
+        assert not nothing["start"] + nothing["replace"] + nothing["stop"]
         settings = project / "settings" / "services.yml"
         settings.write_text(settings.read_text().replace("plain", "loud"))
         told = command(project, "reload", "--recompile").stdout
@@ -109,6 +132,7 @@ def test_tenants_are_swapped_by_name_or_all_together(project: Path) -> None:
         assert _json(project, "swap", "service:greeter", "loud", "--tenant", "acme")["accepted"]
         assert served.ask("status")["overrides"]["tenants"] == {"acme": {"service:greeter": "loud"}}
         assert _json(project, "swap", "service:greeter", "plain", "--all-tenants")["accepted"]
+        assert len(served.events("recompile")) == 2, "one swap compiles once, for however many tenants"
         swapped = {"overrides": {"service:greeter": "plain"}, "tenants": {"acme": {"service:greeter": "plain"}}}
         assert served.ask("status")["overrides"] == swapped
         assert not _json(project, "swap", "service:greeter", "broken", "--all-tenants", code=1)["accepted"]
@@ -189,5 +213,10 @@ def test_an_unhealthy_component_brings_the_previous_generation_back(project: Pat
         until(lambda: served.heard() == "hello")
         before = served.ask("status")["generation"]
         assert served.swap("service:greeter", "loud")["accepted"]
+        sick = served.ask("status")["generation"]
         (project / "Loud.sick").touch()
         until(lambda: served.ask("status")["generation"] == before)
+        change = until(lambda: _change_of(served, "rollback"))
+        assert (change["accepted"], change["from"], change["to"]) == (True, sick, before)
+        assert "turned unhealthy: service:greeter (loud)" in change["reason"]
+        assert "turned unhealthy" in command(project, "status").stdout
