@@ -158,9 +158,10 @@ def _settings(settings: Mapping[str, Setting], locate: Locate) -> list[tuple[str
 def _value(name: str, setting: Setting) -> str:
     if setting.masked:
         return "****"
-    if setting.reference is not None:
+    if isinstance(setting.reference, str):
         return mask_urls(setting.reference)
-    shown = json.dumps(_redacted(name, setting.value), ensure_ascii=False)
+    stated = setting.value if setting.reference is None else setting.reference
+    shown = json.dumps(_redacted(name, stated), ensure_ascii=False)
     shown = shown if len(shown) <= _LONGEST_VALUE else shown[: _LONGEST_VALUE - 1] + "…"
     return shown + (" (unchecked)" if setting.unchecked else "")
 

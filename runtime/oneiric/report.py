@@ -46,7 +46,7 @@ class Setting:
     """One argument of a factory: a literal `value`, else the `reference` it is read from, else `masked`."""
 
     value: Json
-    reference: str | None
+    reference: Json
     masked: bool
     stated_at: str
     unchecked: bool
@@ -239,7 +239,7 @@ def _candidate(facts: _Facts) -> Candidate:
 def _setting(facts: _Facts) -> Setting:
     return Setting(
         value=facts.values.get("value"),
-        reference=facts.text_or_none("ref"),
+        reference=facts.values.get("ref"),
         masked="masked" in facts.values,
         stated_at=facts.of(str, "from"),
         unchecked=facts.of(bool, "unchecked", False),

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from oneiric.report import ReportError, parse_report, read_report
+from oneiric_compiler.explain import tell
 
 from tests.unit.cli.reports import binding, candidate, report, shop
+
+GOLDEN = Path(__file__).parent.parent.parent / "golden"
 
 
 def read(document: Any) -> Any:
@@ -92,3 +95,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{}")
     with pytest.raises(ReportError, match=r"bad\.json: the report has no 'format'"):
         read_report(tmp_path / "bad.json")
+
+
+def test_every_compiled_report_is_read_and_told() -> None:
+    """Of every golden case, such as one with references within lists and mappings."""
+    for path in sorted(GOLDEN.glob("*/want/**/explain.json")):
+        report = read_report(path)
+        for key in report.bindings:
+            assert tell(report, key, str)
