@@ -33,9 +33,9 @@ schemas:
 bench *arguments:
     python -m benchmarks {{arguments}}
 
-# a compile killed at random moments, many times
+# a compile and a sync killed at random moments, many times
 crash rounds="1000":
-    ONEIRIC_CRASH_ROUNDS={{rounds}} pytest -s tests/write/test_write_crash.py
+    ONEIRIC_CRASH_ROUNDS={{rounds}} pytest -s tests/write/test_write_crash.py tests/remote/test_remote_disk.py
 
 demo:
     oneiric demo

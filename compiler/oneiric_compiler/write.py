@@ -16,20 +16,28 @@ from dataclasses import replace
 from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
+from oneiric.trust import NAME as SIGNATURE
+
 from oneiric_compiler.diagnostics import Diagnostics, Source, Span
 from oneiric_compiler.emit import emit
 from oneiric_compiler.model import FORMAT
 from oneiric_compiler.pipeline import Outputs, compile_project
-from oneiric_compiler.read import Project, read
+from oneiric_compiler.read import RECORDED, Project, read
 from oneiric_compiler.report import render_report
+from oneiric_compiler.sign_wiring import signed
 
-_ORDER = ("__init__.py", "explain.json", "tenants.jsonl", "wiring.py")
+_ORDER = ("__init__.py", "explain.json", "tenants.jsonl", SIGNATURE, "wiring.py")
+_OPTIONAL = ("tenants.jsonl", SIGNATURE)
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What a report that somebody edited may lead to."""
 
 
-def write(outputs: Outputs, diagnostics: Diagnostics) -> bool:
-    """Writes what is not there yet, and bytecode for this interpreter; False when that failed, and nothing changed."""
+def write(outputs: Outputs, diagnostics: Diagnostics, seed: bytes | None = None) -> bool:
+    """Writes what is not there yet, and bytecode for this interpreter; False when that failed, and nothing changed.
+
+    `seed` is the private key that signs the wirings; signatures of what they were before are removed.
+    """
+    outputs = signed(outputs, seed)
     wanted = {
         Path(folder, name): data
         for folder, files in outputs.profiles.values()
@@ -47,11 +55,11 @@ def write(outputs: Outputs, diagnostics: Diagnostics) -> bool:
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if not _holds(path, data):
-                staged[place] = _stage(path, data)
+                staged[place] = stage(path, data)
         for place in sorted(staged, key=_position):
             os.replace(staged[place], outputs.root / place)
             del staged[place]
-        for place in [Path(folder, "tenants.jsonl") for folder, _ in outputs.profiles.values()]:
+        for place in [Path(folder, name) for folder, _ in outputs.profiles.values() for name in _OPTIONAL]:
             if place not in wanted:
                 (outputs.root / place).unlink(missing_ok=True)
     except OSError as error:
@@ -68,11 +76,12 @@ def write(outputs: Outputs, diagnostics: Diagnostics) -> bool:
 def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = None) -> bool | None:
     """Whether the committed outputs are what the inputs say; None when the inputs have errors.
 
-    What is not fresh is told as ONE502 (stale) or ONE503 (edited by hand). The stack order is the recorded one.
+    What is not fresh is told as ONE502 (stale) or ONE503 (edited by hand). The environment is the recorded one.
     """
     outputs = compile_project(_recorded(project), diagnostics, profile=profile)
     if outputs is None:
         return None
+    outputs = signed(outputs)
     fresh = profile is not None or not _leftovers(outputs, diagnostics)
     for folder, files in outputs.profiles.values():
         found = {name: _read(outputs.root / folder / name) for name in _ORDER[1:]}
@@ -101,6 +110,9 @@ def _tell(path: str, missing: bool, edited: bool, diagnostics: Diagnostics) -> N
     span, help = Span(Source(path, "")), "run `oneiric compile` and commit what it writes"
     if missing:
         diagnostics.add("ONE502", f"{path} is missing", span, help=help)
+    elif path.endswith(SIGNATURE):
+        help = "sign it with `oneiric compile --sign KEY`; `oneiric compile` removes the signature"
+        diagnostics.add("ONE502", f"{path} is not a signature of what a compile writes", span, help=help)
     elif edited:
         message = f"{path} disagrees with what lies beside it: edited by hand, or half written"
         diagnostics.add("ONE503", message, span, help=help)
@@ -117,19 +129,19 @@ def _agree(found: Mapping[str, bytes | None]) -> bool:
         files = {name: text.encode() for name, text in emit(report).items()}
     except _UNREADABLE:
         return False
-    return all(files.get(name) == found[name] for name in _ORDER[2:])
+    return all(files.get(name) == found[name] for name in ("tenants.jsonl", "wiring.py"))
 
 
 def _recorded(project: Project) -> Project:
-    """The project with the stack order of the committed report in place of the environment's."""
+    """The project with what the committed report recorded of the environment in place of what that says now."""
     settings = read(project, Diagnostics())
     output = settings.app.output if settings else "generated"
-    environ = {name: text for name, text in project.environ.items() if name != "ONEIRIC_STACK_ORDER"}
+    environ = {name: text for name, text in project.environ.items() if name not in RECORDED}
     try:
         report = json.loads(_read(project.root / output / "explain.json") or b"{}")
         environ.update({str(name): str(text) for name, text in report["inputs"]["environment"].items()})
     except _UNREADABLE:
-        return replace(project, environ=environ)
+        return project
     return replace(project, environ=environ)
 
 
@@ -149,7 +161,7 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _stage(path: Path, data: bytes) -> str:
+def stage(path: Path, data: bytes) -> str:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:

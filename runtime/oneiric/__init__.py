@@ -10,6 +10,7 @@ from oneiric.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from oneiric.artifacts import ArtifactError
     from oneiric.errors import (
         ActivationError,
         CloseError,
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
     from oneiric.runtime import Deadlines, Runtime
     from oneiric.slot import Slot
     from oneiric.snapshot import Snapshot
+    from oneiric.trust import Trust, TrustError
     from oneiric.wiring import Domain, Wiring
 
 _MODULES = {
+    "ArtifactError": "artifacts",
     "Deadlines": "runtime",
     "Domain": "wiring",
     "Event": "outcome",
@@ -50,6 +53,8 @@ _MODULES = {
     "Runtime": "runtime",
     "Slot": "slot",
     "Snapshot": "snapshot",
+    "Trust": "trust",
+    "TrustError": "trust",
     "Wiring": "wiring",
     "load": "loading",
 }
@@ -66,6 +71,7 @@ if not TYPE_CHECKING:
 
 __all__ = [
     "ActivationError",
+    "ArtifactError",
     "CloseError",
     "Deadlines",
     "Domain",
@@ -92,6 +98,8 @@ __all__ = [
     "Snapshot",
     "StateError",
     "TenantsError",
+    "Trust",
+    "TrustError",
     "UnknownKey",
     "VariableError",
     "Wiring",

@@ -53,7 +53,8 @@ class RemovedKey(OneiricError, LookupError):
 
 
 class LoadError(OneiricError):
-    """A wiring cannot be loaded; `code` is `load` (unreadable, does not import), `shape` (not whole) or `app`."""
+    """A wiring cannot be loaded; `code` is `load` (unreadable, does not import), `shape` (not whole), `app`, or
+    `restart-needed` where another version of an artifact is loaded; subclasses have codes of their own."""
 
     def __init__(self, code: str, what: str) -> None:
         self.code = code

@@ -35,9 +35,13 @@ def load(name: str) -> Any:
 
 def block_of(entry: dict[str, Any]) -> Callable[[Any], Any]:
     """A function of an activation's domain that builds what the line says; `async def` where it says so."""
-    factory, arguments = entry["factory"], entry["arguments"]
+    factory, arguments, artifact = entry["factory"], entry["arguments"], entry.get("artifact")
 
     def build(domain: Any) -> Any:
+        if artifact is not None:
+            from oneiric.artifact_path import require
+
+            require(artifact)
         make = load(factory)
         return make(**{name: evaluate(value, domain) for name, value in arguments.items()})
 

@@ -16,7 +16,7 @@ from oneiric.runtime import Runtime
 from oneiric.staging import Staging
 from oneiric.state import KEPT, Record, State
 from oneiric.steps import in_thread
-from oneiric.wiring import file_of
+from oneiric.wiring import artifacts_beside, file_of
 
 _KEPT_IN_MEMORY = 1
 
@@ -31,10 +31,12 @@ class Generation(NamedTuple):
 
 class History:
     """Of one runtime. `baseline` is the digest of what the current generation was built from, `source` where a
-    reload finds the baseline; without a state folder nothing outlives the process."""
+    reload finds the baseline, `artifacts` where its artifacts are pinned; without a state folder nothing outlives the
+    process."""
 
     def __init__(self, runtime: Runtime[Any]) -> None:
         self.source: Any = file_of(runtime.wiring_class)
+        self.artifacts = artifacts_beside(runtime.wiring_class)
         self.state = None if runtime.state is None else State(runtime.state)
         self._project = Path(runtime.project).absolute()
         self.current = Generation(runtime.generation, runtime.wiring_class)
@@ -74,6 +76,8 @@ class History:
 
     async def compiled(self, state: State, overrides: Overrides) -> Path:
         """The project compiled with overrides, in the state folder. Raises `Nack`, `OSError`."""
+        if self._runtime.wiring_class.__trust__ is not None:
+            raise Nack("trust", "only signed wirings are trusted, and nobody signs what a swap compiles")
         runtime, part = self._runtime, state.part()
         try:
             profile = runtime.wiring_class.__profile__
@@ -121,6 +125,7 @@ class History:
 
     async def _be(self, generation: Generation) -> None:
         prepared = await prepared_from(self._runtime, generation.source)
+        prepared.enter()
         Switch(self._runtime, Staging(self._runtime, prepared, force=False)).run()
         self.current = generation
 

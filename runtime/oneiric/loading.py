@@ -17,32 +17,40 @@ from oneiric.wiring import Wiring, domains_of, file_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from oneiric.runtime import Stamp
+    from oneiric.trust import Trust
 
 _PYC_HEAD = 16  # bytes: magic number, flags, hash of the source
 _CHECKED_HASH = 0b11
 
 
-def load(path: str | os.PathLike[str]) -> type[Wiring]:
+def load(path: str | os.PathLike[str], *, trust: Trust | None = None) -> type[Wiring]:
     """Execute a generated `wiring.py` under the digest of it and its `tenants.jsonl`; its `Wiring` class.
 
-    Raises `LoadError` for one that cannot be read, does not import or is not whole.
+    With `trust` the two are verified first, and exactly what was verified is executed and looked up. A runtime of it
+    reloads only what is signed as well. Raises `LoadError` for one that cannot be read, does not import or is not
+    whole, `TrustError` for one that is not signed as it has to be.
     """
     path = os.path.abspath(path)
     try:
         with open(path, "rb") as file:
             source = file.read()
-        tenants = Lines(os.path.join(os.path.dirname(path), "tenants.jsonl"))
+        tenants = Lines(os.path.join(os.path.dirname(path), "tenants.jsonl"), copied=trust is not None)
     except OSError as error:
         raise LoadError("load", f"{path} cannot be read: {error.strerror or error}") from error
     digest = digest_of_files(source, tenants)
+    if trust is not None:
+        from oneiric.trust import verify
+
+        verify(trust, path, digest)
     module = ModuleType(f"oneiric.generations.{digest}")
     module.__file__ = path
     try:
-        exec(_code(path, source), module.__dict__)
+        exec(_code(path, source) if trust is None else _compiled(path, source), module.__dict__)
     except Exception as error:
         raise LoadError("load", f"{path} does not import: {type(error).__name__}: {error}") from error
     wiring = _wiring(module, path)
     wiring.__file__, wiring.__generation__, wiring.__tenants__ = path, digest, tenants
+    wiring.__trust__ = trust
     return wiring
 
 
@@ -86,7 +94,12 @@ def _code(path: str, source: bytes) -> CodeType:
         code = marshal.loads(memoryview(cached)[_PYC_HEAD:])
         if isinstance(code, CodeType):
             return code
-    return compile(source, path, "exec", dont_inherit=True)
+    return _compiled(path, source)
+
+
+def _compiled(path: str, source: bytes) -> CodeType:
+    code: CodeType = compile(source, path, "exec", dont_inherit=True)
+    return code
 
 
 def _wiring(module: ModuleType, path: str) -> type[Wiring]:

@@ -33,8 +33,10 @@ class Outcome(NamedTuple):
 
     `generation` is the digest that is current afterwards. `code` is None, or `unchanged`, `planned` and
     `provisional` of an accepted one, else why it was rejected: `load`, `app`, `shape`, `start`, `health`, `hook`,
-    `compile`, `state`, `no-state`, `no-previous`. `reports` are things that went wrong after the commit, which
-    undo nothing. `rolled_back_to` is the generation that a rollback returned to, `previous` the one before the change.
+    `compile`, `state`, `no-state`, `no-previous`, `trust` (not signed as it has to be), `artifact` (not what was
+    pinned, or not to be used), `restart-needed` (another version of a loaded artifact). `reports` are things that
+    went wrong after the commit, which undo nothing. `rolled_back_to` is the generation that a rollback returned to,
+    `previous` the one before the change.
     """
 
     accepted: bool

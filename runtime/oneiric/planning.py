@@ -12,7 +12,11 @@ from oneiric.outcome import Place, Plan
 from oneiric.runtime import Runtime, Scope
 from oneiric.slot import InactiveSlot
 from oneiric.tenants import Lines, TenantScope, binding_in, lines_of
-from oneiric.wiring import Binding, Wiring, domains_of
+from oneiric.wiring import Binding, Wiring, artifacts_beside, domains_of, may_bind_artifacts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from oneiric.artifact_path import Ready
 
 
 class Prepared:
@@ -29,6 +33,7 @@ class Prepared:
                 self.bindings[binding.key] = binding
                 self.attributes[binding.key] = attribute, name
         self._check(runtime)
+        self.artifacts = self._artifacts(runtime)
         self._compare(runtime.base)
         self.tenants = changed_lines(runtime.lines, self.lines)
 
@@ -62,6 +67,22 @@ class Prepared:
                 if need not in self.bindings:
                     raise LoadError("shape", f"{binding.key} needs {need}, which the wiring does not have")
 
+    def _artifacts(self, runtime: Runtime[Any]) -> tuple[Ready, ...]:
+        """What has to be on the path before anything of this wiring is activated."""
+        places = artifacts_beside(self.wiring), runtime.reloads.history.artifacts
+        if not may_bind_artifacts(self.wiring, self.lines, *places):
+            return ()
+        from oneiric.artifact_path import named_by, prepare
+
+        return prepare(named_by(self.wiring, self.lines), places)
+
+    def enter(self) -> None:
+        """Put its artifacts on the path."""
+        if self.artifacts:
+            from oneiric.artifact_path import enter
+
+            enter(self.artifacts)
+
     def open_tenants(self, runtime: Runtime[Any]) -> Iterator[tuple[TenantScope, str, Binding | None]]:
         """What changes for tenants that were asked for, and the new binding; None where they share it."""
         for tenant, keys in self.tenants.items():
@@ -74,7 +95,12 @@ class Prepared:
 
 def prepare(runtime: Runtime[Any], source: Any) -> Prepared:
     """Load a wiring from its path (a class is taken as it is), and compare. Raises `LoadError`."""
-    wiring: type[Wiring] = source if isinstance(source, type) else load(source)
+    trust = runtime.wiring_class.__trust__
+    wiring: type[Wiring] = source if isinstance(source, type) else load(source, trust=trust)
+    if trust is not None and wiring.__trust__ != trust:
+        from oneiric.trust import TrustError
+
+        raise TrustError("the wiring was not loaded with the trust of this runtime")
     return Prepared(runtime, wiring)
 
 

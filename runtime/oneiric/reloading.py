@@ -63,6 +63,7 @@ async def transact(
     if prepared.digest == previous:
         committed()
         return Change(Outcome(True, previous, "unchanged", plan=plan(runtime, prepared), previous=previous))
+    prepared.enter()
     staging = Staging(runtime, prepared, force=force)
     try:
         await staging.warm()

@@ -23,8 +23,22 @@ class ReportError(OneiricError):
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """The manifest that a candidate is from: its bytes' SHA-256, its version if it has one, the keys that signed it."""
+
+    source: str
+    version: int | None
+    digest: str
+    keys: tuple[str, ...]
+    expires_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """One implementation that could serve a key, and how it fared."""
+    """One implementation that could serve a key, and how it fared.
+
+    One of a manifest has its `trust`, and in `held` what it stated above its source's ceiling.
+    """
 
     provider: str
     factory: str
@@ -39,6 +53,8 @@ class Candidate:
     lost_by: str | None
     excluded_by: str | None
     compared: tuple[Json, Json] | None
+    trust: Trust | None
+    held: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +249,18 @@ def _candidate(facts: _Facts) -> Candidate:
         lost_by=facts.text_or_none("lost_by"),
         excluded_by=facts.text_or_none("excluded_by"),
         compared=(compared[0], compared[1]) if len(compared) == 2 else None,
+        trust=_trust(facts.facts("trust")) if "trust" in facts.values else None,
+        held=facts.facts("held", {}).values,
+    )
+
+
+def _trust(facts: _Facts) -> Trust:
+    return Trust(
+        source=facts.of(str, "source"),
+        version=facts.of(int, "version") if "version" in facts.values else None,
+        digest=facts.of(str, "digest"),
+        keys=facts.texts("keys"),
+        expires_at=facts.text_or_none("expires_at"),
     )
 
 

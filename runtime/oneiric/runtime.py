@@ -9,7 +9,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from oneiric.slot import Held, InactiveSlot, empty, fill
-from oneiric.wiring import domains_of, file_of
+from oneiric.wiring import artifacts_beside, domains_of, file_of, may_bind_artifacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,7 +170,8 @@ class Runtime(_Base[W]):
     instances are closed. `state` is the folder of this process, which swaps need: entering takes the last good
     generation from there, and raises `StateError` where another process has it. `project` is the folder that swaps
     compile. For `provisional` seconds after a change a component that turns unhealthy brings the previous generation
-    back; 0 for never. Raises `UnknownKey` for a key in `replace` that the wiring does not have.
+    back; 0 for never. Raises `UnknownKey` for a key in `replace` that the wiring does not have, `LoadError` for an
+    artifact that is not what was pinned.
     """
 
     def __init__(
@@ -211,6 +212,7 @@ class Runtime(_Base[W]):
         for key, instance in (replace or {}).items():
             self.fill(Held(self.base.slot(key), instance, owned=False))
         self._open_tenants()
+        self._open_artifacts()
 
     def _open_tenants(self) -> None:
         if self.wiring_class.__tenants__ is None:
@@ -225,6 +227,15 @@ class Runtime(_Base[W]):
         lines = lines_of(self.wiring_class)
         if lines:
             self._tenants = Tenants(self, lines)
+
+    def _open_artifacts(self) -> None:
+        """Put the pinned artifacts of this wiring on the path. Raises `LoadError`."""
+        lines = None if self._tenants is None else self._tenants.lines
+        place = None if lines is None else artifacts_beside(self.wiring_class)
+        if may_bind_artifacts(self.wiring_class, lines, place):
+            from oneiric.artifact_path import enter, named_by, prepare
+
+            enter(prepare(named_by(self.wiring_class, self.lines), [artifacts_beside(self.wiring_class)]))
 
     async def __aenter__(self) -> Self:
         """Start everything that is eager, or nothing: `ActivationError` closes what was started."""

@@ -23,7 +23,8 @@ from oneiric.tenants import Lines
 FORMAT = "oneiric.state/1"
 KEPT = 5
 """How many generations before the current one are kept."""
-_FILES = ("explain.json", "tenants.jsonl", "wiring.py")
+_SIGNATURE = "wiring.sig"
+_FILES = ("explain.json", "tenants.jsonl", _SIGNATURE, "wiring.py")
 _PART = ".part-"
 
 
@@ -97,6 +98,8 @@ class State:
             if not self.has(digest):
                 _copy_bytecode(wiring, part)
                 self._move(part, digest)
+            elif (part / _SIGNATURE).exists():
+                os.replace(part / _SIGNATURE, self.path(digest).with_name(_SIGNATURE))
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return digest

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from mmap import mmap
+    from re import Pattern
     from typing import Any
     from weakref import ReferenceType
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
 class Lines:
     """A sorted file of lines, mapped into memory and searched by the bytes a line starts with. Without a path, or
-    where there is no such file: none."""
+    where there is no such file: none. `copied`: as it is now, whatever is written into the file later."""
 
-    def __init__(self, path: str | None) -> None:
-        self._text = b"" if path is None else _mapped(path)
+    def __init__(self, path: str | None, *, copied: bool = False) -> None:
+        text = b"" if path is None else _mapped(path)
+        self._text = text[:] if copied else text
         self._digest: bytes | None = None
 
     @property
@@ -41,6 +43,10 @@ class Lines:
     def feed(self, update: Callable[[mmap | bytes], None]) -> None:
         """Give all of it to a hash."""
         update(self._text)
+
+    def matches(self, pattern: Pattern[bytes]) -> Iterator[bytes]:
+        """What the first group of a pattern finds in all of it."""
+        return (match[1] for match in pattern.finditer(self._text))
 
     def each(self) -> Iterator[bytes]:
         """The lines in their order, without their ends."""
@@ -237,6 +243,7 @@ def _binding(line: bytes, key: str) -> Binding:
             secrets=tuple(entry.get("secrets", ())),
             python=entry.get("python"),
             os=tuple(entry.get("os", ())),
+            artifact=entry.get("artifact"),
         )
         return binding(block_of(entry))
     except (ValueError, KeyError, TypeError) as error:

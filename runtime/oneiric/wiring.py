@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from oneiric.secret import Secret
     from oneiric.slot import Slot
     from oneiric.tenants import Lines
+    from oneiric.trust import Trust
 
     T = TypeVar("T")
     T_co = TypeVar("T_co", covariant=True)
@@ -36,7 +37,7 @@ class Binding:
     """One key's binding: what the compiler decided, and the block that builds the instance."""
 
     __slots__ = (
-        "block", "eager", "fingerprint", "key", "needs", "os", "port", "provider", "python", "secrets"
+        "artifact", "block", "eager", "fingerprint", "key", "needs", "os", "port", "provider", "python", "secrets"
     )  # fmt: skip
 
     block: Callable[[Domain], object]
@@ -53,6 +54,7 @@ class Binding:
         eager: bool = False,
         python: str | None = None,
         os: tuple[str, ...] = (),
+        artifact: str | None = None,
     ) -> None:
         self.key = key
         self.fingerprint = fingerprint
@@ -63,6 +65,7 @@ class Binding:
         self.eager = eager
         self.python = python
         self.os = os
+        self.artifact = artifact
 
     def __call__(self, block: Callable[[Domain], object]) -> Binding:
         self.block = block
@@ -85,8 +88,11 @@ if TYPE_CHECKING:
         eager: bool = False,
         python: str | None = None,
         os: tuple[str, ...] = (),
+        artifact: str | None = None,
     ) -> _Bound:
-        """Make the block below the binding of `key` (`domain:key`), so that its domain has a `Slot` there."""
+        """Make the block below the binding of `key` (`domain:key`), so that its domain has a `Slot` there.
+
+        `artifact` is what the factory is imported from: `SHA256 NAME` of a pinned one."""
         ...
 else:
     bind = Binding
@@ -133,6 +139,7 @@ class Wiring:
     __file__: ClassVar[str | None] = None
     __generation__: ClassVar[str | None] = None
     __tenants__: ClassVar[Lines | None] = None
+    __trust__: ClassVar[Trust | None] = None
 
     def __init_subclass__(cls, *, app: str, profile: str = "default") -> None:
         cls.__app__ = app
@@ -152,6 +159,30 @@ def file_of(wiring: type[Wiring]) -> str | None:
 
     path: str | None = getattr(sys.modules.get(wiring.__module__), "__file__", None)
     return path
+
+
+def artifacts_beside(wiring: type[Wiring]) -> str | None:
+    """The folder that the wiring's artifacts are pinned in; None where it has no file."""
+    path = file_of(wiring)
+    if path is None:
+        return None
+    import os
+
+    folder = os.path.dirname(os.path.abspath(path))
+    return os.path.join(folder if wiring.__profile__ == "default" else os.path.dirname(folder), "manifests/artifacts")
+
+
+def may_bind_artifacts(wiring: type[Wiring], lines: Lines | None, *places: str | None) -> bool:
+    """Whether it is worth looking for artifacts: a binding has one, or a tenant may have one of those pinned."""
+    for _, _, bindings in domains_of(wiring):
+        for binding in bindings.values():
+            if binding.artifact is not None:
+                return True
+    if not lines:
+        return False
+    import os
+
+    return any(place is not None and os.path.isdir(place) for place in places)
 
 
 def domains_of(wiring: type[Wiring]) -> Iterator[tuple[str, type[Domain], dict[str, Binding]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
+from oneiric_compiler.cli.manifest import seed_of
 from oneiric_compiler.cli.output import result, result_text
 
 if TYPE_CHECKING:
@@ -35,27 +37,46 @@ def compile(
     format: Annotated[Format, typer.Option(help="How diagnostics are written.")] = Format.text,
     overrides: Annotated[Path | None, typer.Option(metavar="FILE", help="An operator's swaps; with --out.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; with --overrides.")] = None,
+    sign: Annotated[Path | None, typer.Option(metavar="KEY", help="Sign the wirings with this private key.")] = None,
+    evaluated_at: Annotated[
+        str | None, typer.Option("--evaluated-at", metavar="TIME", help="Hold manifests against this time, not now.")
+    ] = None,
+    valid_until: Annotated[
+        str | None,
+        typer.Option("--valid-until", metavar="TIME", help="Warn of manifests that expire before (default: 14 days)."),
+    ] = None,
 ) -> None:
     """Compile the settings of every profile into a wiring and a report."""
     if (overrides is None) != (out is None):
         raise CommandError("--overrides and --out go together")
     if overrides is not None and check:
         raise CommandError("--check compares the committed outputs, which no overrides take part in")
+    if sign is not None and check:
+        raise CommandError("--check writes nothing, so --sign has nothing to sign")
     with compiler_extra("compile"):
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics import Diagnostics
 
     gc.disable()  # it takes half the time of a large compile, and the process ends with it
     diagnostics = Diagnostics(strict=strict)
-    project = projects.project_at(context.obj, overrides)
-    files = _check(project, diagnostics, profile=profile) if check else _compile(project, diagnostics, profile, out)
+    project = replace(
+        projects.project_at(context.obj, overrides),
+        evaluated_at=projects.time_of("--evaluated-at", evaluated_at),
+        valid_until=projects.time_of("--valid-until", valid_until),
+    )
+    if check:
+        files = _check(project, diagnostics, profile=profile)
+    else:
+        files = _compile(project, diagnostics, profile, out, None if sign is None else seed_of(sign))
     code = projects.exit_code(diagnostics)
     status = ("fresh" if check else "compiled", "differs", "failed")[code]
     _show(diagnostics, format, project, files, status)
     raise typer.Exit(code)
 
 
-def _compile(project: Project, diagnostics: Diagnostics, profile: str | None, out: Path | None) -> list[Path]:
+def _compile(
+    project: Project, diagnostics: Diagnostics, profile: str | None, out: Path | None, seed: bytes | None
+) -> list[Path]:
     """Compiles and writes; the reports and wirings written."""
     with compiler_extra("compile"):
         from oneiric_compiler.pipeline import compile_project
@@ -66,7 +87,7 @@ def _compile(project: Project, diagnostics: Diagnostics, profile: str | None, ou
         return []
     if out is not None:
         outputs = outputs.moved(out)
-    write(outputs, diagnostics)
+    write(outputs, diagnostics, seed)
     return [outputs.root / folder / file for folder, files in outputs.profiles.values() for file in sorted(files)]
 
 

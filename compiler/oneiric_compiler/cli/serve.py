@@ -33,17 +33,28 @@ def serve(
         float, typer.Option(min=0, metavar="SECONDS", help="Roll back when health fails this soon after a change.")
     ] = 0.0,
     recompile: Annotated[bool, typer.Option("--recompile", help="Compile the settings first.")] = False,
+    trust: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Public keys, one a line: refuse wirings they did not sign.")
+    ] = None,
+    threshold: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the keys; with --trust.")] = 1,
 ) -> None:
     """Run a wiring until SIGTERM: SIGHUP reloads, the other commands operate it. Logs go to stderr."""
     from oneiric.errors import OneiricError
     from oneiric.serve.process import Serving
     from oneiric.serve.process import serve as run
+    from oneiric.trust import Trust, TrustError
 
     root: Path = context.obj
     if wiring is not None and (profile is not None or recompile):
         raise CommandError("--wiring names the file itself: leave out --profile and --recompile")
+    if trust is None and threshold > 1:
+        raise CommandError("--threshold counts the keys of --trust")
     if recompile:
         compile_first(root)
+    try:
+        trusted = None if trust is None else Trust.read(trust, threshold)
+    except TrustError as error:
+        raise CommandError(str(error)) from error
     path = wiring or committed_wiring(root, profile)
     if not path.is_file():
         raise CommandError(f"there is no wiring: {path} does not exist", help="run `oneiric compile` first")
@@ -55,6 +66,7 @@ def serve(
         port=port,
         watch=watch,
         provisional=provisional,
+        trust=trusted,
     )
     os.chdir(root)  # relative paths in settings are the project's
     sys.path[:0] = [str(serving.root / each) for each in source_roots(path)]

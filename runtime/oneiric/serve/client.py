@@ -35,10 +35,11 @@ def ask(folder: StateFolder, operation: str, **arguments: object) -> dict[str, A
     """What the process answers to an operation. Raises `NotRunning`, `Refused`."""
     import asyncio
 
-    return asyncio.run(_ask(folder, operation, arguments))
+    return asyncio.run(answer(folder, operation, **arguments))
 
 
-async def _ask(folder: StateFolder, operation: str, arguments: dict[str, object]) -> dict[str, Any]:
+async def answer(folder: StateFolder, operation: str, **arguments: object) -> dict[str, Any]:
+    """As `ask`, where a loop is running already."""
     import aiohttp
 
     try:
@@ -46,9 +47,9 @@ async def _ask(folder: StateFolder, operation: str, arguments: dict[str, object]
             aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(path=folder.socket), timeout=aiohttp.ClientTimeout(total=DEADLINE)
             ) as session,
-            session.post(f"http://process/{operation}", json=arguments) as answer,
+            session.post(f"http://process/{operation}", json=arguments) as response,
         ):
-            document: dict[str, Any] = await answer.json()
+            document: dict[str, Any] = await response.json()
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, PermissionError):
             raise Refused(f"the control socket of {folder.name} belongs to another user") from error
@@ -57,6 +58,6 @@ async def _ask(folder: StateFolder, operation: str, arguments: dict[str, object]
         raise Refused(f"the process {folder.name} went away before it answered") from error
     except TimeoutError as error:
         raise Refused(f"the process {folder.name} did not answer within {DEADLINE:g} seconds") from error
-    if answer.status != 200:
+    if response.status != 200:
         raise Refused(str(document.get("error")))
     return document

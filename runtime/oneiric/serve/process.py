@@ -27,6 +27,7 @@ from oneiric.serve.logs import configure, log_error, spans
 from oneiric.serve.notes import Notes
 from oneiric.serve.status import Status
 from oneiric.tracing import forget, record
+from oneiric.trust import Trust
 
 _ANSWERING = 2.0
 """Seconds for requests that are being answered when everything else is over."""
@@ -38,7 +39,8 @@ class Serving:
 
     `root` is the project's folder, `wiring` the path of a `wiring.py`, `name` the process's (None: the app's), `state`
     its folder (None: the one of its name in the project), `port` the loopback port (None: none, 0: any), `watch`
-    whether a change of the wiring's files is a reload, `provisional` the seconds after which a change is kept.
+    whether a change of the wiring's files is a reload, `provisional` the seconds after which a change is kept, `trust`
+    who has to have signed the wiring (None: nobody).
     """
 
     root: Path
@@ -48,6 +50,7 @@ class Serving:
     port: int | None
     watch: bool
     provisional: float
+    trust: Trust | None = None
 
 
 def serve(serving: Serving) -> int:
@@ -59,7 +62,7 @@ def serve(serving: Serving) -> int:
 
 
 async def _serve(serving: Serving) -> int:
-    wiring = oneiric.load(serving.wiring)
+    wiring = oneiric.load(serving.wiring, trust=serving.trust)
     name = serving.name or wiring.__app__
     folder = StateFolder.of(serving.root, name) if serving.state is None else StateFolder(serving.state)
     socket_path = folder.socket
