@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.command import options, write
 from benchmarks.table import machine
 
-NAMES = ("access", "live", "start", "tenants", "compiling", "swap")
+NAMES = ("access", "live", "start", "tenants", "compiling", "manifests", "remote", "syncing", "swap")
 
 
 def main() -> None:

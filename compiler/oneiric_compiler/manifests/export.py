@@ -1,0 +1,61 @@
+"""This project's own components as a manifest, for others to compile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from oneiric_compiler.model import Candidate, Catalog, Key
+
+
+def export(name: str, candidates: Catalog) -> dict[str, Any]:
+    """The unsigned manifest of the source `name`: what its packages and settings declare for the base, by key.
+
+    A priority that was inferred is left out: whoever compiles the manifest infers, or holds it, anew.
+    """
+    return {"source": name, "entries": [_entry(each) for each in _own(candidates.base)]}
+
+
+def render(manifest: Mapping[str, Any], *, as_json: bool) -> str:
+    """Its text, in the order of its fields."""
+    if as_json:
+        return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    text: str = yaml.safe_dump(dict(manifest), sort_keys=False, width=120)
+    return text
+
+
+def _own(candidates: Mapping[Key, tuple[Candidate, ...]]) -> Iterator[Candidate]:
+    """One candidate for each key and provider, since a manifest has a provider once: the one that would win."""
+    for _, found in sorted(candidates.items()):
+        own: dict[str, Candidate] = {}
+        for each in found:
+            if each.source == "settings" or each.source.startswith("package:"):
+                before = own.get(each.provider)
+                if before is None or _rank(each) >= _rank(before):
+                    own[each.provider] = each
+        yield from (each for _, each in sorted(own.items()))
+
+
+def _rank(candidate: Candidate) -> tuple[int, int]:
+    return candidate.priority, candidate.stack_level
+
+
+def _entry(candidate: Candidate) -> dict[str, Any]:
+    stated = {
+        "domain": candidate.key.domain,
+        "key": candidate.key.name,
+        "provider": candidate.provider,
+        "factory": candidate.factory,
+        "stack_level": candidate.stack_level,
+        "priority": candidate.priority if candidate.priority_from == "declared" else None,
+        "capabilities": list(candidate.capabilities) or None,
+        "needs": {name: need.value for name, need in candidate.needs.items()} or None,
+        "port": candidate.port.value if candidate.port else None,
+        "python_version": candidate.python_version,
+        "os_platform": list(candidate.os_platform) or None,
+        "eager": candidate.eager or None,
+    }
+    return {name: value for name, value in stated.items() if value is not None}
