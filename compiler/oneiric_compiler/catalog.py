@@ -1,15 +1,16 @@
 """Stage 2: everything that could serve a key, in registration order.
 
-Registration order: built-ins, plugins as listed, packages by module path and line, settings in file order.
+Registration order: built-ins, plugins as listed, packages by module path and line, settings in file order, manifests
+by source and entry.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import oneiric
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -21,6 +22,10 @@ from oneiric_compiler.model import App, Candidate, Catalog, Declaration, Key, La
 from oneiric_compiler.plugins import find_plugins
 from oneiric_compiler.read import Project
 from oneiric_compiler.sources import Module, Root, Sources, Symbol, is_generator
+
+if TYPE_CHECKING:
+    from oneiric_compiler.manifests.offers import Offer
+    from oneiric_compiler.model import Trust
 
 BUILTIN = "builtin"
 PATH_HINTS = {"vendor": 90, "adapters": 80, "services": 70, "tasks": 60, "events": 60, "workflows": 60}
@@ -45,9 +50,10 @@ def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> t
         builder.add_settings(section.components, builder.base)
     profiles = {name: builder.layer(layer, builder.base) for name, layer in settings.profiles.items()}
     tenants = {name: builder.layer(layer, builder.base) for name, layer in settings.tenants.items()}
-    incomplete = builder.incomplete or sources.broken or len(plugins) < len(settings.app.plugins)
     versions = {plugin.name: plugin.version for plugin in plugins}
-    return Catalog(builder.base, profiles, tenants, versions, incomplete), sources
+    manifests = builder.add_manifests(project, versions) if settings.remote.sources else ()
+    incomplete = builder.incomplete or sources.broken or len(plugins) < len(settings.app.plugins)
+    return Catalog(builder.base, profiles, tenants, versions, manifests, incomplete), sources
 
 
 def infer_priority(
@@ -113,6 +119,18 @@ class _Builder:
             else:
                 self.incomplete = True
 
+    def add_manifests(self, project: Project, plugins: Mapping[str, str]) -> tuple[Trust, ...]:
+        """Adds what the pinned manifests offer; the trust in each."""
+        from oneiric_compiler.manifests.offers import Offers
+        from oneiric_compiler.manifests.pinned import read_pinned
+
+        manifests = list(read_pinned(project, self.settings, self.diagnostics))
+        offers = Offers(self.sources, self.settings.app.sections, plugins, self.diagnostics)
+        for offer in offers.of(manifests):
+            self._add(offer.declaration, f"manifest:{offer.source.name}", self.base, offer)
+        self.incomplete = self.incomplete or offers.incomplete or len(manifests) < len(self.settings.remote.sources)
+        return tuple(manifest.trust for manifest in manifests)
+
     def _add_declared(self, module: Module, source: str) -> None:
         for declaration in declarations(self.sources, module, self.settings.app.sections, self.diagnostics):
             if declaration:
@@ -129,7 +147,9 @@ class _Builder:
         self.diagnostics.add("ONE205", message, declaration.places["factory"], help=help)
         return False
 
-    def _add(self, declared: Declaration, source: str, into: dict[Key, tuple[Candidate, ...]]) -> None:
+    def _add(
+        self, declared: Declaration, source: str, into: dict[Key, tuple[Candidate, ...]], offer: Offer | None = None
+    ) -> None:
         known = into.get(declared.key, ())
         first = next((c for c in known if c.source == source and c.provider == declared.provider), None)
         if first is not None:
@@ -137,13 +157,14 @@ class _Builder:
             help, related = "name one of them differently, or remove it", [("first here", first.place)]
             self.diagnostics.add("ONE204", message, declared.places["provider"], help=help, related=related)
             return
-        if candidate := self._candidate(declared, source):
+        if candidate := self._candidate(declared, source, offer):
             into[declared.key] = (*known, candidate)
         else:
             self.incomplete = True
 
-    def _candidate(self, declared: Declaration, source: str) -> Candidate | None:
-        found = self._signature(declared)
+    def _candidate(self, declared: Declaration, source: str, offer: Offer | None) -> Candidate | None:
+        barred = offer is not None and offer.barred is not None
+        found = Signature(declared.place, None) if barred else self._signature(declared)
         fields = cast("Mapping[str, Any]", declared.fields)
         python = fields.get("python_version")
         if found is None or not self._is_specifier(python, declared):
@@ -152,8 +173,9 @@ class _Builder:
         top = declared.factory.partition(".")[0].partition(":")[0]
         stacked = self.settings.app.stack_order.get(top)
         from_stack = inferred_from == "stack-order" and stacked is not None
-        port = fields.get("port")
-        return Candidate(
+        port = None if barred else fields.get("port")
+        needs: dict[str, str] = {} if barred else fields.get("needs", {})
+        candidate = Candidate(
             key=declared.key,
             provider=declared.provider,
             factory=declared.factory,
@@ -167,14 +189,13 @@ class _Builder:
             else _of(declared, "priority"),
             stack_level=fields.get("stack_level", 0),
             capabilities=tuple(sorted(fields.get("capabilities", ()))),
-            needs={
-                name: Stated(need, _of(declared, "needs")) for name, need in sorted(fields.get("needs", {}).items())
-            },
+            needs={name: Stated(need, _of(declared, "needs")) for name, need in sorted(needs.items())},
             port=Stated(port, declared.places["port"]) if port else None,
             python_version=python,
             os_platform=tuple(sorted(fields.get("os_platform", ()))),
             eager=fields.get("eager", False),
         )
+        return _held(candidate, offer, fields) if offer else candidate
 
     def _signature(self, declared: Declaration) -> Signature | None:
         if declared.factory not in self._signatures:
@@ -217,6 +238,27 @@ class _Builder:
             self.diagnostics.add("ONE111", message, declared.places["python_version"], help=help)
             return False
         return True
+
+
+def _held(candidate: Candidate, offer: Offer, stated: Mapping[str, Any]) -> Candidate:
+    """The candidate of a manifest under its source's ceiling; a stack level that nobody stated is not told as held."""
+    ceiling = offer.source
+    held: dict[str, int] = {}
+    if candidate.priority > ceiling.priority_ceiling:
+        held["priority"] = candidate.priority
+    if "stack_level" in stated and candidate.stack_level > ceiling.stack_level_ceiling:
+        held["stack_level"] = candidate.stack_level
+    return replace(
+        candidate,
+        priority=min(candidate.priority, ceiling.priority_ceiling),
+        priority_from="ceiling" if "priority" in held else candidate.priority_from,
+        priority_place=ceiling.place if "priority" in held else candidate.priority_place,
+        stack_level=min(candidate.stack_level, ceiling.stack_level_ceiling),
+        artifact=offer.artifact,
+        trust=offer.trust,
+        held=held,
+        barred=offer.barred,
+    )
 
 
 def _of(declared: Declaration, name: str) -> Place:

@@ -58,7 +58,8 @@ CODES: dict[str, Code] = {
     ),
     "ONE115": Code(
         "a settings file nobody reads",
-        "A file of the settings folder is neither app.yml, nor a domain's, nor a listed custom domain's.",
+        "A file of the settings folder is neither app.yml nor remote.yml, nor a domain's, nor that of a listed custom "
+        "domain.",
     ),
     "ONE116": Code(
         "a profile that is not there",
@@ -67,7 +68,8 @@ CODES: dict[str, Code] = {
     "ONE117": Code("a profile that is not listed", "The file is not compiled: app.yml does not list it.", "note"),
     "ONE118": Code(
         "a malformed environment variable",
-        "ONEIRIC_STACK_ORDER is `name:priority` pairs separated by commas, such as `shop:50,vendor:20`.",
+        "ONEIRIC_STACK_ORDER is `name:priority` pairs separated by commas, such as `shop:50,vendor:20`; "
+        "ONEIRIC_TRUSTED_PUBLIC_KEYS is public keys separated by commas, each the base64 of 32 bytes.",
     ),
     # 2xx: candidates
     "ONE201": Code(
@@ -174,4 +176,80 @@ CODES: dict[str, Code] = {
         "wiring.py and explain.json disagree: one was edited, or a compile was interrupted. Run `oneiric compile`.",
     ),
     "ONE504": Code("the report is not readable", "The file is no explain report of a format this release reads."),
+    # 6xx: manifests
+    "ONE601": Code(
+        "an address that manifests cannot come from",
+        "Manifests come over https, or from a file in one of the `roots` of settings/remote.yml, which are folders in "
+        "the project. An address holds no name and no password: `auth` is for these.",
+    ),
+    "ONE602": Code(
+        "keys that nobody can be trusted by",
+        "A source states its trusted public keys as `keys` or in a `key_file`, else ONEIRIC_TRUSTED_PUBLIC_KEYS does; "
+        "there are at least as many as its threshold. A key is the base64 of 32 bytes.",
+    ),
+    "ONE603": Code("two manifest sources of one name", "What is pinned of a source is found by its name."),
+    "ONE604": Code(
+        "a manifest source that is not pinned",
+        "A compile needs no network: it reads what `oneiric remote-sync` fetched, verified and pinned.",
+    ),
+    "ONE605": Code(
+        "an optional manifest source that is not pinned",
+        "Nothing was ever pinned of the source, which says `required: false`; it takes no part.",
+        "note",
+    ),
+    "ONE606": Code(
+        "pinned manifests and their lock disagree",
+        "The lock says what was accepted of each source. The pinned files, or the lock, were changed since, or a sync "
+        "was interrupted, or settings/remote.yml names another address now. Run `oneiric remote-sync`.",
+    ),
+    "ONE607": Code(
+        "a pinned manifest that is rejected",
+        "A compile verifies every pinned manifest again, by the keys and limits that settings/remote.yml states now.",
+    ),
+    "ONE608": Code(
+        "a pinned manifest that has expired",
+        "What its author says of it is over: nobody knows whether it is still the newest. Sync a new one. "
+        "`--evaluated-at TIME` holds manifests against another time than now.",
+    ),
+    "ONE609": Code(
+        "a pinned manifest that expires soon",
+        "It expires before the time that `--valid-until TIME` names, else within 14 days.",
+        "warning",
+    ),
+    "ONE610": Code(
+        "a manifest with an entry that cannot be used",
+        "Entries are as schemas/manifest.schema.json says, their domains are the project's, and an artifact has a "
+        "digest. With one entry that is not so, nothing of the manifest is used.",
+    ),
+    "ONE611": Code(
+        "an artifact that cannot be used",
+        "The pinned bytes of an artifact are not there, are not those of its digest, or are neither a pure-Python "
+        "wheel nor a single module.",
+    ),
+    "ONE612": Code(
+        "a module in two places",
+        "Only one module of a name, and one version of a distribution, can be on a path. An artifact holds another one "
+        "than another artifact, a source root or a plugin.",
+    ),
+    "ONE620": Code(
+        "a manifest source that cannot be fetched",
+        "Its server does not answer, breaks off, is too slow or answers with an error; or the file is not there. No "
+        "failure of trust: what is pinned stays, and nothing else is pinned meanwhile. `required: false` lets the "
+        "others go on without it.",
+    ),
+    "ONE621": Code(
+        "an optional manifest source that cannot be fetched",
+        "It says `required: false`, so what is pinned of it stays, and the others go on.",
+        "warning",
+    ),
+    "ONE622": Code(
+        "a manifest that is rejected",
+        "What a source holds breaks the rule that is named: of what may be fetched (`size`, `redirect`, `scheme`, "
+        "`certificate`, `encoding`, `roots`), of a manifest (`signature`, `threshold`, `version`, `expired`, "
+        "`source`, ...), of its entries, or of an artifact (`digest`, `artifact`). Nothing of any source is pinned.",
+    ),
+    "ONE623": Code(
+        "a secret that a sync needs is missing",
+        "The auth header of a source refers to an environment variable that is not set, or holds what no header can.",
+    ),
 }

@@ -17,6 +17,7 @@ _GROUPS = {
     "3": "Decisions",
     "4": "Links: needs, ports and settings",
     "5": "Outputs",
+    "6": "Manifests",
 }
 
 

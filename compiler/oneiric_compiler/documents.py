@@ -9,13 +9,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import yaml
 from yaml.reader import ReaderError
 
 from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span
 
+if TYPE_CHECKING:
+    import zipfile
+
+Folder: TypeAlias = "Path | zipfile.Path"
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 Path_: TypeAlias = tuple[str | int, ...]
 
@@ -68,7 +72,7 @@ def read_document(path: Path, shown: str, diagnostics: Diagnostics) -> Document 
     return parse_document(Source(shown, text), diagnostics)
 
 
-def read_text(path: Path, shown: str, diagnostics: Diagnostics, *, limit: int | None = None) -> str | None:
+def read_text(path: Folder, shown: str, diagnostics: Diagnostics, *, limit: int | None = None) -> str | None:
     """The UTF-8 text of a regular file within `limit` bytes, else None and a diagnostic."""
     nowhere = Span(Source(shown, ""))
     try:

@@ -68,7 +68,7 @@ def _class_names(sections: Mapping[str, str]) -> dict[str, str]:
 
 
 def _domain(sections: Mapping[str, str], name: str, class_name: str, bindings: Mapping[str, Report]) -> DomainCode:
-    promised = {key: found for key, binding in bindings.items() if (found := _promised(binding))}
+    promised = {key: found for key, binding in bindings.items() if (found := _annotated(binding))}
     names = Counter(reference.rpartition(":")[2] for reference in set(promised.values()))
     taken = WIRING_NAMES | {attribute_name(key.partition(":")[2]) for key in bindings} | {class_name}
     blocks: list[str] = []
@@ -85,27 +85,49 @@ def _promised(binding: Report) -> str | None:
     return binding.get("port") or binding.get("result")
 
 
+def _annotated(binding: Report) -> str | None:
+    """What type checkers are told: nothing that is in an artifact, whose modules they do not see."""
+    promised = _promised(binding)
+    return None if promised and _in_artifact(binding, promised) else promised
+
+
+def _in_artifact(binding: Report, reference: str) -> bool:
+    """Whether `module:name` is in the artifact that the binding's factory is in."""
+    return "artifact" in binding and _top(reference) == _top(binding["factory"])
+
+
+def _top(reference: str) -> str:
+    return reference.partition(":")[0].partition(".")[0]
+
+
 def _block(sections: Mapping[str, str], key: str, binding: Report, promised: str | None, local: str) -> Iterator[str]:
+    module, _, name = (promised or "builtins:object").partition(":")
+    typed = ["if TYPE_CHECKING:", f"    from {module} import {name}" + (f" as {local}" if local != name else "")]
     if promised or local != "object":
-        module, _, name = (promised or "builtins:object").partition(":")
-        yield "if TYPE_CHECKING:"
-        yield f"    from {module} import {name}" + (f" as {local}" if local != name else "")
-        yield ""
-    yield from _bind(key, binding, promised)
+        yield from (*typed, "")
+    yield from _bind(key, binding)
     awaited = "async " if binding.get("async") else ""
     yield f"{awaited}def {attribute_name(key.partition(':')[2])}(self) -> {local}:"
     yield f'    """{_docstring(binding)}"""'
-    body = _Body(sections)
-    made = body.imported(binding["factory"])
+    body = _Body(sections, binding)
+    made = f"{'await ' if awaited else ''}{body.imported(binding['factory'])}"
     arguments = [f"{name}={body.expression(expr)}," for name, expr in _arguments(binding).items()]
     yield from (f"    from {module} import {names}" for module, names in body.imports())
-    call = f"    return {'await ' if awaited else ''}{made}("
-    yield from (call, *(f"        {argument}" for argument in arguments), "    )") if arguments else (f"{call})",)
+    if "artifact" in binding and promised:
+        yield from (*(f"    {line}" for line in typed), *_call(f"made: {local} = {made}", arguments), "    return made")
+    else:
+        yield from _call(f"return {made}", arguments)
 
 
-def _bind(key: str, binding: Report, promised: str | None) -> Iterator[str]:
+def _call(head: str, arguments: list[str]) -> Iterator[str]:
+    yield from (
+        (f"    {head}(", *(f"        {each}" for each in arguments), "    )") if arguments else (f"    {head}()",)
+    )
+
+
+def _bind(key: str, binding: Report) -> Iterator[str]:
     options = [f"provider={quoted(binding['provider'])}"]
-    if promised:
+    if promised := _promised(binding):
         options.append(f"port={quoted(promised)}")
     options.extend(f"{name}={value}" for name, value in _options(binding))
     head = f"@bind({quoted(key)}, {quoted(binding['fingerprint'])},"
@@ -120,6 +142,8 @@ def _options(binding: Report) -> Iterator[tuple[str, str]]:
         yield "needs", _tuple(sorted(set(binding["needs"].values())))
     if binding.get("secrets"):
         yield "secrets", _tuple(binding["secrets"])
+    if binding.get("artifact"):
+        yield "artifact", quoted(binding["artifact"])
     if binding.get("eager"):
         yield "eager", "True"
     if binding.get("python"):
@@ -159,19 +183,23 @@ def _tenant_lines(report: Report) -> Iterator[str]:
                     line["port"] = promised
                 line["arguments"] = _arguments(own)
                 line["needs"] = sorted(set(own["needs"].values()))
-                optional = ("async", "secrets", "eager", "python", "os")
+                optional = ("async", "secrets", "artifact", "eager", "python", "os")
                 yield json.dumps({**line, **{name: own[name] for name in optional if name in own}})
 
 
 @dataclass(slots=True)
 class _Body:
-    """Writes expressions as Python and remembers what they import."""
+    """Writes a binding's expressions as Python and remembers what they import."""
 
     sections: Mapping[str, str]
+    binding: Report
     _names: dict[str, str] = field(default_factory=dict[str, str])
 
     def imported(self, reference: str) -> str:
-        """The local name of `module:name` in the block."""
+        """The local name of `module:name` in the block, or how it is reached in an artifact."""
+        if _in_artifact(self.binding, reference):
+            module, _, name = reference.partition(":")
+            return f"{self.imported('importlib:import_module')}({quoted(module)}).{name}"
         if reference not in self._names:
             name = reference.rpartition(":")[2]
             while name in self._names.values():

@@ -116,8 +116,21 @@ def _winner(binding: Binding, locate: Locate) -> list[tuple[str, str, str]]:
 
 def _origin(each: Candidate, locate: Locate) -> str:
     inferred = "" if each.priority_from in ("declared", "default") else f" from {each.priority_from}"
-    ranks = f"priority {each.priority}{inferred}, stack level {each.stack_level}"
-    return f"{locate(each.declared_at)} ({each.source}; {ranks})"
+    held = {name: f" (held, stated {_text(value)})" for name, value in each.held.items()}
+    ranks = f"priority {each.priority}{inferred}{held.get('priority', '')}"
+    ranks += f", stack level {each.stack_level}{held.get('stack_level', '')}"
+    return f"{locate(each.declared_at)} ({each.source}; {ranks}{_trust(each)})"
+
+
+def _trust(each: Candidate) -> str:
+    """Why a manifest's candidate is believed."""
+    trust = each.trust
+    if trust is None:
+        return ""
+    version = "unversioned" if trust.version is None else f"version {trust.version}"
+    expires = f", expires {trust.expires_at}" if trust.expires_at else ", never expires"
+    keys = ", ".join(f"{key[:12]}…" for key in trust.keys)
+    return f"; {version}, SHA-256 {trust.digest[:12]}…, signed by {keys}{expires}"
 
 
 def _lost(each: Candidate) -> str:
@@ -141,6 +154,9 @@ def _excluded(each: Candidate) -> str:
         "capability": f"has {own or 'none'}, required: {wanted}",
         "python-version": f"runs on Python {own}, the target is {wanted}",
         "os-platform": f"runs on {own}, the target is {wanted}",
+        "allowlist": f"{own} is outside what its source may bring: {wanted or 'nothing'}",
+        "requires": f"needs {own}, and {wanted if each.compared[1] else 'nothing of it'} is there",
+        "conflicts": f"cannot be with {own}, and {wanted} is there",
     }
     return f"by {rule}: " + told.get(rule, f"{own}, wanted: {wanted}")
 

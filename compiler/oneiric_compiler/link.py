@@ -71,12 +71,17 @@ def differs(one: Binding, other: Binding) -> bool:
 
 
 def _roots(resolution: Resolution) -> Iterator[Key]:
-    """Keys that are bound of themselves: declared outside the built-ins, with an embedded default, or selected."""
+    """Keys that are bound of themselves: declared outside the built-ins, with an embedded default, or selected.
+
+    What a manifest may not offer declares nothing.
+    """
     selecting = (resolution.scope, *(scope for scope, _ in resolution.tenants.values()))
     for key, decision in sorted(resolution.decisions.items()):
         candidates = [judgement.candidate for judgement in decision.judgements]
         if (
-            any(each.source != BUILTIN or each.stack_level == DEFAULT_LEVEL for each in candidates)
+            any(
+                (each.source != BUILTIN or each.stack_level == DEFAULT_LEVEL) and not each.barred for each in candidates
+            )
             or any(scope.explicit(key) for scope in selecting)
             or any(
                 key.name in section.requires for layer in resolution.scope.layers if (section := layer.get(key.domain))

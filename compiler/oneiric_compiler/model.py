@@ -33,7 +33,7 @@ Rule: TypeAlias = Literal[
     "stack-level",
     "registration-order",
 ]
-Filter: TypeAlias = Literal["capability", "python-version", "os-platform"]
+Filter: TypeAlias = Literal["capability", "python-version", "os-platform", "allowlist", "requires", "conflicts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,55 @@ class App:
         return {**DOMAINS, **{domain: domain for domain in self.domains}}
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteSource:
+    """A source of manifests, as settings/remote.yml states it.
+
+    `keys` are the trusted public keys (base64 of 32 bytes), wherever they are stated: here, in the key file or in
+    ONEIRIC_TRUSTED_PUBLIC_KEYS. `refresh`, `connect` and `total` are seconds, `minimum_rate` is bytes a second, the
+    `max_` of bytes are bytes; `auth_value` holds a secret reference, never a secret.
+    """
+
+    name: str
+    address: str
+    keys: tuple[str, ...]
+    place: Place
+    threshold: int = 1
+    allow: tuple[str, ...] = ()
+    required: bool = True
+    unversioned: bool = False
+    priority_ceiling: int = 0
+    stack_level_ceiling: int = -5
+    refresh: int = 300
+    max_bytes: int = 1048576
+    max_entries: int = 10000
+    max_depth: int = 32
+    max_artifact_bytes: int = 33554432
+    connect: float = 5
+    total: float = 30
+    minimum_rate: int = 1024
+    redirects: tuple[str, ...] = ()
+    auth_header: str | None = None
+    auth_value: str | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the address is a path in the project."""
+        return "://" not in self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """settings/remote.yml: the folders that files may lie in, and the sources in registration order.
+
+    `environment_keys` are those of ONEIRIC_TRUSTED_PUBLIC_KEYS where a source uses them.
+    """
+
+    roots: tuple[str, ...] = ()
+    sources: tuple[RemoteSource, ...] = ()
+    environment_keys: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Settings:
     """All settings files, read and shaped.
@@ -129,13 +178,32 @@ class Settings:
     overrides: Overrides
     files: dict[str, tuple[str, ...]]
     environment: dict[str, str]
+    remote: Remote = Remote()
     incomplete: bool = False
     unsettled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Why what a source's manifest says may be believed: the pinned document, and whose signatures held.
+
+    `digest` is the SHA-256 of its bytes; `version` is None where the source is unversioned; `expires_at` is ISO 8601.
+    """
+
+    source: str
+    version: int | None
+    digest: str
+    keys: tuple[str, ...]
+    expires_at: str | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """One implementation that could serve a key, with all that precedence asks of it."""
+    """One implementation that could serve a key, with all that precedence asks of it.
+
+    One of a manifest has its `trust`; what was `held` under the source's ceiling, as stated; the `artifact` its factory
+    is in (`SHA256 NAME`); what it is `barred` by, with the values compared: it then takes no part anywhere.
+    """
 
     key: Key
     provider: str
@@ -153,6 +221,10 @@ class Candidate:
     python_version: str | None
     os_platform: tuple[str, ...]
     eager: bool
+    artifact: str | None = None
+    trust: Trust | None = None
+    held: Mapping[str, int] = field(default_factory=dict[str, int])
+    barred: tuple[Filter, tuple[Value, Value]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +235,7 @@ class Catalog:
     profiles: Mapping[str, Mapping[Key, tuple[Candidate, ...]]]
     tenants: Mapping[str, Mapping[Key, tuple[Candidate, ...]]]
     plugins: Mapping[str, str]
+    manifests: tuple[Trust, ...] = ()
     incomplete: bool = False
 
 

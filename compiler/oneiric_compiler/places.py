@@ -30,7 +30,7 @@ class Locator:
         path = self._path(file) if mark else None
         if path is None:
             return place
-        if not file.endswith((".yml", ".yaml")):
+        if not file.endswith((".yml", ".yaml", ".json")):
             found = self._lines(path).get(pointer)
         elif pointer.startswith("/") and (document := self._document(path)):
             found = _pointed(document, pointer)

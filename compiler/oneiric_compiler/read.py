@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span, did_you_mean, nearest
 from oneiric_compiler.documents import Document, Value, read_document
-from oneiric_compiler.model import App, Declaration, Key, Layer, Overrides, Section, Settings, Stated
+from oneiric_compiler.model import App, Declaration, Key, Layer, Overrides, Remote, Section, Settings, Stated
 from oneiric_compiler.schema import conform
 
 T = TypeVar("T")
+RECORDED = ("ONEIRIC_STACK_ORDER", "ONEIRIC_TRUSTED_PUBLIC_KEYS")
+"""The variables whose values a report records, for `--check` to use."""
 _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
 _NO_CANDIDATES = frozenset(("selections", "requires", "ports", "provider_settings"))
 _HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output"))
@@ -23,12 +26,17 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a compile reads: the project's root, its settings folder, the environment, an operator's overrides."""
+    """What a compile reads: the project's root, its settings folder, the environment, an operator's overrides.
+
+    Manifests are held against `evaluated_at` (None: now), and those that expire before `valid_until` are told of.
+    """
 
     root: Path
     settings: Path
     environ: Mapping[str, str]
     overrides: Path | None = None
+    evaluated_at: datetime | None = None
+    valid_until: datetime | None = None
 
     @classmethod
     def at(cls, root: Path, environ: Mapping[str, str], overrides: Path | None = None) -> Project:
@@ -55,6 +63,7 @@ def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
         for domain, section in app.sections.items()
         if f"{section}.yml" in present and (found := reader.document(f"{section}.yml", "domain"))
     }
+    remote = reader.remote() if "remote.yml" in present else Remote()
     common = tuple(reader.files)
     profiles = {name: reader.overlay(f"profiles/{name}.yml", app) for name in reader.listed_profiles(app, document)}
     tenants = {name: reader.overlay(f"tenants/{name}.yml", app) for name in reader.tenant_names()}
@@ -63,10 +72,12 @@ def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
     for name in profiles:
         files[name] = (*common, f"settings/profiles/{name}.yml", *tenant_files)
     overrides = reader.overrides() if project.overrides else Overrides()
-    environment = reader.environment()
+    environment = reader.environment(remote)
     if document.value is None or not {path[0] for path in document.unread} <= _HARMLESS:
         return None
-    return Settings(app, base, profiles, tenants, overrides, files, environment, reader.incomplete, reader.unsettled)
+    return Settings(
+        app, base, profiles, tenants, overrides, files, environment, remote, reader.incomplete, reader.unsettled
+    )
 
 
 def parse_stack_order(text: str) -> dict[str, int] | None:
@@ -142,10 +153,24 @@ class _Reader:
             self.unsettled = True
         return {name: Stated(rank, place) for name, rank in (order or {}).items()}
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, remote: Remote) -> dict[str, str]:
         text = self.project.environ.get("ONEIRIC_STACK_ORDER", "")
         order = parse_stack_order(text) if text.strip() else None
-        return {"ONEIRIC_STACK_ORDER": ",".join(f"{k}:{v}" for k, v in sorted(order.items()))} if order else {}
+        found = {"ONEIRIC_STACK_ORDER": ",".join(f"{k}:{v}" for k, v in sorted(order.items()))} if order else {}
+        if remote.environment_keys:
+            found["ONEIRIC_TRUSTED_PUBLIC_KEYS"] = ",".join(remote.environment_keys)
+        return found
+
+    def remote(self) -> Remote:
+        document = self.document("remote.yml", "remote")
+        if document is None:
+            return Remote()
+        from oneiric_compiler.remote_settings import read_remote
+
+        remote = read_remote(document, self.project.root, self.project.environ, self.diagnostics)
+        if len(remote.sources) < len(_mapping(document.value).get("sources") or ()):
+            self.incomplete = self.unsettled = True
+        return remote
 
     def section(self, document: Document, domain: str, *path: str) -> Section:
         value: Any = document.value
@@ -223,7 +248,7 @@ class _Reader:
 
     def present(self, app: App, *, told: bool) -> set[str]:
         """The names of the files in the settings folder; those that nothing reads are told of."""
-        known = {"app.yml", *(f"{section}.yml" for section in app.sections.values())}
+        known = {"app.yml", "remote.yml", *(f"{section}.yml" for section in app.sections.values())}
         files = self._files("")
         for file in files if told else ():
             self._expected(file, "", file.name in known, known)
@@ -235,8 +260,6 @@ class _Reader:
         stems = (name.removesuffix(".yml") for name in known)
         near = file.stem if file.suffix == ".yaml" else nearest(file.stem, stems)
         help = f"did you mean `{near}.yml`?" if near else f"list `{file.stem}` under `domains` in settings/app.yml"
-        if file.name == "remote.yml":
-            help = "this release reads no manifest sources: declare the components in settings or packages"
         span = Span(Source(f"settings/{folder}{file.name}", ""))
         self.diagnostics.add("ONE115", f"settings/{folder}{file.name} is not read", span, help=help)
         return False

@@ -12,7 +12,18 @@ from typing import Any, TypeAlias
 
 from oneiric_compiler.documents import Value
 from oneiric_compiler.link import differs
-from oneiric_compiler.model import FORMAT, App, Binding, Catalog, Decision, Judgement, Linked, Setting, Settings
+from oneiric_compiler.model import (
+    FORMAT,
+    App,
+    Binding,
+    Catalog,
+    Decision,
+    Judgement,
+    Linked,
+    Setting,
+    Settings,
+    Trust,
+)
 
 Report: TypeAlias = dict[str, Any]
 
@@ -34,20 +45,22 @@ def report(settings: Settings, catalog: Catalog, linked: Linked, profile: str | 
         "settings": sorted(settings.files[name]),
         "environment": settings.environment,
         "plugins": dict(sorted(catalog.plugins.items())),
-        "manifests": {},
+        "manifests": {trust.source: _trust(trust) for trust in sorted(catalog.manifests, key=lambda each: each.source)},
     }
     if settings.app.source_roots != App().source_roots:
         inputs["source_roots"] = list(settings.app.source_roots)
     if overrides := _overrides(settings):
         inputs["overrides"] = overrides
-    return {
+    facts: Report = {
         "format": FORMAT,
         "app": settings.app.name,
         "profile": name,
         "domains": dict(sorted(settings.app.sections.items())),
         "inputs": inputs,
-        "bindings": bindings,
     }
+    if barred := _barred(catalog):
+        facts["barred"] = barred
+    return {**facts, "bindings": bindings}
 
 
 def render_report(report: Report) -> str:
@@ -83,6 +96,8 @@ def _binding(binding: Binding, settings: Settings) -> Report:
         facts["result"] = made.result
     if binding.port:
         facts["port"] = binding.port
+    if winner.artifact:
+        facts["artifact"] = winner.artifact
     if winner.eager:
         facts["eager"] = True
     if winner.python_version and not settings.app.python:
@@ -135,6 +150,12 @@ def _candidate(judgement: Judgement) -> Report:
         facts["python_version"] = candidate.python_version
     if candidate.os_platform:
         facts["os_platform"] = list(candidate.os_platform)
+    if candidate.held:
+        facts["held"] = dict(candidate.held)
+    if candidate.artifact:
+        facts["artifact"] = candidate.artifact
+    if candidate.trust:
+        facts["trust"] = _trust(candidate.trust)
     facts["won"] = judgement.won
     for name, code in (("lost_by", judgement.lost_by), ("excluded_by", judgement.excluded_by)):
         if code:
@@ -142,6 +163,24 @@ def _candidate(judgement: Judgement) -> Report:
     if judgement.compared:
         facts["compared"] = list(judgement.compared)
     return facts
+
+
+def _trust(trust: Trust) -> Report:
+    facts: Report = {"source": trust.source, "digest": trust.digest, "keys": list(trust.keys)}
+    facts.update({"unversioned": True} if trust.version is None else {"version": trust.version})
+    return facts if trust.expires_at is None else {**facts, "expires_at": trust.expires_at}
+
+
+def _barred(catalog: Catalog) -> dict[str, Report]:
+    """By source and entry, what manifests offer that may not take part, whether or not its key is bound."""
+    found: dict[str, Report] = {}
+    for key, candidates in sorted(catalog.base.items()) if catalog.manifests else ():
+        for each in candidates:
+            if each.barred and each.trust:
+                rule, compared = each.barred
+                facts = {"factory": each.factory, "excluded_by": rule, "compared": list(compared)}
+                found.setdefault(each.trust.source, {})[f"{key}/{each.provider}"] = facts
+    return dict(sorted(found.items()))
 
 
 def _setting(setting: Setting) -> Report:

@@ -235,6 +235,8 @@ def _unknown_key(key: Key, stated: Stated[Any], scope: Scope, diagnostics: Diagn
 
 
 def _excluded(candidate: Candidate, question: Question) -> tuple[Filter, tuple[Value, Value]] | None:
+    if candidate.barred:
+        return candidate.barred
     if not set(question.requires) <= set(candidate.capabilities):
         return "capability", (list(candidate.capabilities), list(question.requires))
     if candidate.python_version and question.python:
@@ -294,6 +296,11 @@ def _filter_text(judgement: Judgement) -> str:
     if judgement.excluded_by == "capability" and isinstance(has, list) and isinstance(wanted, list):
         missing = ", ".join(str(each) for each in wanted if each not in has)
         return f"lacks the capability {missing}"
+    if judgement.excluded_by == "allowlist":
+        return f"is outside the allowlist of {judgement.candidate.source}"
+    if judgement.excluded_by in ("requires", "conflicts"):
+        verb = "requires" if judgement.excluded_by == "requires" else "conflicts with"
+        return f"{verb} {has}, and {wanted or 'nothing of it'} is there"
     runs_on = ", ".join(map(str, has)) if isinstance(has, list) else has
     word = "Python" if judgement.excluded_by == "python-version" else "the platform"
     return f"runs on {runs_on}, and the target is {word} {wanted}"

@@ -21,6 +21,7 @@ KINDS = {
     "array": "a list",
     "string": "text",
     "integer": "an integer",
+    "number": "a number",
     "boolean": "true or false",
     "null": "nothing",
 }
@@ -31,7 +32,9 @@ def validator(name: str, definition: str | None = None) -> Validator:
     """The validator of a schema file, or of one of its definitions."""
     text = (schemas() / f"{name}.schema.json").read_text("utf-8")
     schema = json.loads(text, object_hook=_strict)
-    return Draft202012Validator(schema if definition is None else schema["$defs"][definition], format_checker=_FORMATS)
+    if definition is not None:
+        schema = {**schema["$defs"][definition], "$defs": schema["$defs"]}
+    return Draft202012Validator(schema, format_checker=_FORMATS)
 
 
 def _strict(schema: dict[str, Any]) -> dict[str, Any]:
@@ -146,7 +149,8 @@ def _reshaped(error: ValidationError) -> str | None:
         return f"write a list: `[{_shortened(error.instance)}]`"
     schema = cast("dict[str, Any]", error.schema)
     if "minimum" in schema:
-        return f"a whole number from {schema['minimum']} to {schema['maximum']}"
+        kind = "whole number" if wanted == "integer" else "number"
+        return f"a {kind} from {schema['minimum']} to {schema['maximum']}"
     return _described(schema) or "write `name: value` pairs"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span
-from oneiric_compiler.documents import read_text
+from oneiric_compiler.documents import Folder, read_text
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 Definition: TypeAlias = "ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr"
@@ -25,12 +25,12 @@ _HARMLESS_BASES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A folder that packages lie in: all of them, or `only` the named top-level ones.
+    """A folder, of a disk or an archive, that packages lie in: all of them, or `only` the named top-level ones.
 
     `shown` stands before the paths of what is found in it.
     """
 
-    path: Path
+    path: Folder
     shown: str = ""
     only: frozenset[str] = frozenset()
 
@@ -113,8 +113,10 @@ class Sources:
         self._members: dict[str, Members] = {}
 
     def add(self, root: Root) -> None:
+        """One more root; what was not found before may be in it."""
         if root not in self.roots:
             self.roots = (*self.roots, root)
+            self._modules = {name: module for name, module in self._modules.items() if module is not None}
 
     def exists(self, name: str) -> bool:
         return any(True for _ in self._locate(name))
@@ -204,7 +206,7 @@ class Sources:
         self._members[symbol.qualified] = Members(found, complete)
         return self._members[symbol.qualified]
 
-    def _locate(self, name: str) -> Iterator[tuple[Path, str]]:
+    def _locate(self, name: str) -> Iterator[tuple[Folder, str]]:
         parts = name.split(".")
         for root in self.roots if not any(map(keyword.iskeyword, parts)) else ():
             if root.only and parts[0] not in root.only:
@@ -213,16 +215,15 @@ class Sources:
             folder = root.path.joinpath(*parts)
             if (folder / "__init__.py").is_file():
                 yield folder / "__init__.py", f"{shown}/__init__.py"
-            elif (file := folder.with_name(f"{parts[-1]}.py")).is_file():
+            elif (file := root.path.joinpath(*parts[:-1], f"{parts[-1]}.py")).is_file():
                 yield file, f"{shown}.py"
             elif folder.is_dir():
                 yield folder, shown
 
     def _names(self, package: str) -> Iterator[str]:
-        found = next(self._locate(package), None)
-        if found is None:
+        path = next((path for path, _ in self._locate(package)), None)
+        if not isinstance(path, Path):
             return
-        path = found[0]
         if path.is_file():
             yield package
             if path.name != "__init__.py":
@@ -235,7 +236,7 @@ class Sources:
             if parts and all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
                 yield ".".join((package, *parts))
 
-    def _parse(self, name: str, path: Path, shown: str) -> Module | None:
+    def _parse(self, name: str, path: Folder, shown: str) -> Module | None:
         text = read_text(path, shown, self._diagnostics)
         if text is None:
             self.broken = True

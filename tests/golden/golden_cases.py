@@ -6,7 +6,8 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from oneiric_compiler.render import as_text
 from pytest import MonkeyPatch
 
 HERE = Path(__file__).parent
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def compile_case(root: Path) -> tuple[Outputs | None, Diagnostics]:
     environ = dict(line.split("=", 1) for line in lines if line)
     overrides = root / "overrides.json"
     with surroundings(root):
-        project = Project.at(root, environ, overrides if overrides.exists() else None)
+        project = replace(Project.at(root, environ, overrides if overrides.exists() else None), evaluated_at=NOW)
         return compile_project(project, diagnostics, profile=options.get("profile")), diagnostics
 
 

@@ -166,7 +166,7 @@ def test_so_do_those_of_every_kind_of_container(kind: str, item: str) -> None:
 
 def run(expr: dict[str, Any]) -> Any:
     """The value of the code that a wiring would hold."""
-    body = _Body({})
+    body = _Body({}, {})
     code = body.expression(expr)
     names: dict[str, Any] = {"self": Scope()}
     for module, imported in body.imports():

@@ -29,6 +29,7 @@ class Part:
     capabilities: frozenset[str]
     python: str | None
     os: tuple[str, ...]
+    barred: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Case:
 
 
 def excluded_by(part: Part, required: frozenset[str], python: str | None, os: str | None) -> str | None:
+    if part.barred:
+        return "allowlist"
     if required - part.capabilities:
         return "capability"
     if python is not None and python not in RUNS_ON[part.python].split():
@@ -122,6 +125,7 @@ def candidate(part: Part, key: Key = KEY) -> Candidate:
         python_version=part.python,
         os_platform=part.os,
         eager=False,
+        barred=("allowlist", ("shop.parts", [])) if part.barred else None,
     )
 
 
@@ -180,12 +184,13 @@ CAPABILITIES = st.frozensets(st.sampled_from(("ttl", "kv")))
 parts = st.builds(
     Part,
     PROVIDERS,
-    st.sampled_from(("builtin", "plugin:acme", "package:shop", "settings")),
+    st.sampled_from(("builtin", "plugin:acme", "package:shop", "settings", "manifest:acme")),
     st.sampled_from((-1000, 0, 0, 0, 1, 50, 1000)),
     st.sampled_from((-100, -10, 0, 0, 0, 5, 100)),
     CAPABILITIES,
     st.sampled_from((None, None, *RUNS_ON)),
     st.sampled_from(((), (), ("linux",), ("darwin", "linux"), ("windows",))),
+    st.sampled_from((False, False, False, True)),
 )
 
 
@@ -248,7 +253,7 @@ def test_only_the_last_tier_looks_at_registration_order(case: Case, data: st.Dat
 def test_what_is_excluded_never_decides(case: Case) -> None:
     """Without the candidates that the filters exclude, the winner and the rule are the same."""
     base = answers(case, profile=False)[0]
-    filters = ("capability", "python-version", "os-platform")
+    filters = ("capability", "python-version", "os-platform", "allowlist")
     kept = [i for i in range(len(case.added["base"])) if base.fates.get(i) not in filters]
     if kept:
         fewer = replace(case, added={**case.added, "base": tuple(case.added["base"][i] for i in kept)})
