@@ -16,7 +16,10 @@ from oneiric_compiler.cli import (
     explain_code,
     init,
     list,
+    manifest,
     operate,
+    remote,
+    remote_status,
     serve,
     status,
 )
@@ -76,5 +79,8 @@ app.command("reload")(operate.reload)
 app.command("rollback")(operate.rollback)
 app.command("pause")(activity.pause)
 app.command("drain")(activity.drain)
+app.command("remote-sync")(remote.remote_sync)
+app.command("remote-status")(remote_status.remote_status)
+app.add_typer(manifest.app, name="manifest")
 app.command("explain-code")(explain_code.explain_code)
 app.command("demo")(demo.demo)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import log_text, source_width, styled
 from oneiric_compiler.diagnostics import Diagnostic, Diagnostics, Source, Span
 from oneiric_compiler.read import Project
@@ -19,6 +21,17 @@ FINDINGS = frozenset(("ONE502", "ONE503"))
 def project_at(root: Path, overrides: Path | None = None) -> Project:
     """The project of a folder, with this process's environment."""
     return Project.at(root, os.environ, overrides)
+
+
+def time_of(option: str, text: str | None) -> datetime | None:
+    """The time that an option states in ISO 8601; without an offset it is in UTC."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise CommandError(f"{option} is no time: `{text}`; write 2027-01-31T12:00:00Z") from error
 
 
 def show(diagnostics: Iterable[Diagnostic]) -> None:

@@ -1,0 +1,198 @@
+"""`oneiric remote-sync`: manifests of others, pinned and looked after."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oneiric_compiler.cli.errors import CommandError, compiler_extra
+from oneiric_compiler.cli.output import result, result_text
+from oneiric_compiler.cli.processes import Json
+from oneiric_compiler.paint import Line, Style
+from oneiric_compiler.redact import visible
+
+if TYPE_CHECKING:
+    from oneiric_compiler.diagnostics import Diagnostic, Diagnostics
+    from oneiric_compiler.manifests.lock import Pin
+    from oneiric_compiler.model import Settings
+    from oneiric_compiler.read import Project
+    from oneiric_compiler.remote.fetch import Progress
+    from oneiric_compiler.remote.sync import Result, Synced
+    from oneiric_compiler.render import Json as Facts
+
+FINDINGS = frozenset(("ONE604", "ONE606", "ONE607", "ONE608", "ONE610", "ONE611", "ONE620", "ONE622"))
+"""Codes of what a sync may find; any other error is one of the input."""
+_STYLES: dict[str, Style] = {"rejected": "red", "unreachable": "red", "kept": "yellow", "never": "yellow"}
+
+
+def remote_sync(
+    context: typer.Context,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: pin, compile and reload what is new, until SIGTERM. Logs on stderr.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fetch and write nothing: 0 the lock matches what is pinned, 1 it does not.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Fetch, verify and pin the manifests of every source, or none. 1 when one is rejected or cannot be fetched."""
+    if watch and (check or json):
+        raise CommandError("--watch goes on, and logs: leave out --check and --json")
+    with compiler_extra("remote-sync"):
+        import_module("cryptography")  # else it would be missed at the first signature
+        from oneiric_compiler.cli import projects
+        from oneiric_compiler.diagnostics import Diagnostics
+    if watch:
+        _watch(context.obj)
+        raise typer.Exit
+    diagnostics = Diagnostics()
+    project = projects.project_at(context.obj)
+    settings = valid_settings(project, diagnostics)
+    synced = None
+    if settings is not None and check:
+        _check(project, settings, diagnostics)
+    elif settings is not None:
+        synced = _sync(project, settings, diagnostics)
+    code = _exit_code(diagnostics)
+    _show(projects.as_seen(diagnostics, context.obj), synced, code, check, json)
+    raise typer.Exit(code)
+
+
+def valid_settings(project: Project, diagnostics: Diagnostics) -> Settings | None:
+    """The settings, None when `diagnostics` tells why they cannot be used."""
+    from oneiric_compiler.read import read
+
+    settings = read(project, diagnostics)
+    return None if diagnostics.failed else settings
+
+
+def _check(project: Project, settings: Settings, diagnostics: Diagnostics) -> None:
+    from oneiric_compiler.remote.check import check
+
+    check(project, settings, diagnostics)
+
+
+def _sync(project: Project, settings: Settings, diagnostics: Diagnostics) -> Synced:
+    import asyncio
+
+    with compiler_extra("remote-sync"):
+        from oneiric_compiler.remote.fetch import Fetcher
+        from oneiric_compiler.remote.pins import Pins
+        from oneiric_compiler.remote.status import Busy, Memory
+        from oneiric_compiler.remote.sync import sync, tell_disk
+
+    async def run(progress: Progress | None) -> Synced:
+        memory, pins = Memory(project.root), Pins(project.root, settings.app.output)
+        async with memory.held(), Fetcher(progress) as fetcher:
+            remembered = memory.read()
+            synced = await sync(project, settings, fetcher, remembered, diagnostics)
+            shown = memory.shown
+            try:
+                memory.write(remembered)
+                shown = pins.shown
+                if synced.ok:
+                    pins.remove_unnamed(synced.lock)
+            except OSError as error:
+                tell_disk(error, shown, diagnostics)
+            return synced
+
+    try:
+        with _progress() as progress:
+            return asyncio.run(run(progress))
+    except Busy as error:
+        raise CommandError(str(error), help="wait for it to end, and try again") from error
+
+
+@contextmanager
+def _progress() -> Generator[Progress | None]:
+    """Bars on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+
+    tasks: dict[str, TaskID] = {}
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def told(name: str, received: int, expected: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(visible(name), total=expected)
+            bars.update(tasks[name], completed=received, total=expected)
+
+        yield told
+
+
+def _watch(root: Path) -> None:
+    import asyncio
+    import logging
+    import os
+    import signal
+
+    with compiler_extra("remote-sync"):
+        from oneiric.serve.logs import configure
+
+        from oneiric_compiler.remote.status import Busy
+        from oneiric_compiler.remote.watch import Watch
+
+    log = configure()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every address in full
+
+    async def run() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(each, task.cancel)
+        log.info("watching", project=str(root))
+        try:
+            await Watch(root, os.environ, log).run()
+        except asyncio.CancelledError:
+            task.uncancel()
+            log.info("stopped")
+
+    try:
+        asyncio.run(run())
+    except Busy as error:
+        raise CommandError(str(error)) from error
+
+
+def _exit_code(diagnostics: Iterable[Diagnostic]) -> int:
+    codes = {each.code for each in diagnostics if each.severity == "error"}
+    if codes - FINDINGS:
+        return 2
+    return 1 if codes else 0
+
+
+def _show(found: list[Diagnostic], synced: Synced | None, code: int, check: bool, json: bool) -> None:
+    from oneiric_compiler.cli import projects
+    from oneiric_compiler.render import as_json
+
+    status = ("match" if check else "synced", "differs" if check else "failed", "failed")[code]
+    results: Mapping[str, Result] = synced.results if synced else {}
+    if json:
+        sources: Facts = {name: _facts(each.outcome, each.pin) for name, each in results.items()}
+        result_text(as_json(found, status=status, sources=sources))
+        return
+    projects.show(found)
+    if check:
+        result([[("match", "green")]] if code == 0 else [])
+        return
+    lines: list[Line] = []
+    for name, each in results.items():
+        style = _STYLES.get(each.outcome, "green")
+        about = f"version {each.pin.version}, {each.pin.digest[:12]}" if each.pin else "nothing pinned"
+        lines.append([(f"{each.outcome:<11} ", style), (f"{visible(name)} ({about})", "plain")])
+    if synced and synced.changed:
+        lines.append([("what is pinned changed: run `oneiric compile`", "dim")])
+    result(lines)
+
+
+def _facts(outcome: str, pin: Pin | None) -> Facts:
+    return {"outcome": outcome, "version": pin.version if pin else None, "digest": pin.digest if pin else None}

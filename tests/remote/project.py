@@ -1,0 +1,134 @@
+"""A project with manifest sources, and the signers of their manifests."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.manifests.document import canonical
+from oneiric_compiler.manifests.keys import new_seed, public_of, signature_of
+from oneiric_compiler.manifests.lock import Lock
+from oneiric_compiler.read import Project, read
+from oneiric_compiler.remote.check import check
+from oneiric_compiler.remote.fetch import Fetcher
+from oneiric_compiler.remote.pins import Pins
+from oneiric_compiler.remote.status import Memory, Remembered
+from oneiric_compiler.remote.sync import Synced, sync
+
+MAIN = "from oneiric_compiler.cli import main; main()"
+DEADLINE = 60
+MODULE = b"class Cache:\n    def ping(self) -> str:\n        return 'acme'\n"
+
+
+class Signer:
+    def __init__(self) -> None:
+        self._seed = new_seed()
+        self.public = base64.b64encode(public_of(self._seed)).decode()
+
+    def signature(self, document: Mapping[str, Any]) -> str:
+        return base64.b64encode(signature_of(self._seed, canonical(document))).decode()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def entry(key: str = "cache", **fields: Any) -> dict[str, Any]:
+    return {"domain": "adapter", "key": key, "provider": "acme", "factory": "acme_parts:Cache", **fields}
+
+
+def with_module(data: bytes = MODULE, uri: str = "acme_parts.py", **fields: Any) -> dict[str, Any]:
+    """An entry whose factory is in a module at an address."""
+    return entry(uri=uri, sha256=sha256(data), **fields)
+
+
+def signed(*signers: Signer, source: str = "acme", version: int | None = 1, **fields: Any) -> bytes:
+    """A manifest's bytes, good for an hour unless they say otherwise."""
+    expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
+    document: dict[str, Any] = {"source": source, "version": version, "entries": [entry()], "expires_at": expires}
+    document = {name: value for name, value in (document | fields).items() if value is not None}
+    signatures = [{"signature": each.signature(document), "algorithm": "ed25519"} for each in signers]
+    return json.dumps({**document, "signatures": signatures}).encode()
+
+
+class Site:
+    """The project in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.environ = {**os.environ}
+        (root / "settings").mkdir(parents=True)
+        (root / "settings/app.yml").write_text("name: shop\n")
+        self.memory = Memory(root)
+        self.pins = Pins(root, "generated")
+
+    def state(self, *sources: Mapping[str, Any], **more: Any) -> None:
+        """Write settings/remote.yml; JSON is YAML."""
+        (self.root / "settings/remote.yml").write_text(json.dumps({**more, "sources": list(sources)}))
+
+    def sync(self) -> Synced:
+        """A sync in this process; what it told is in `told`."""
+        return asyncio.run(self._sync())
+
+    async def _sync(self) -> Synced:
+        diagnostics = Diagnostics()
+        project = Project.at(self.root, self.environ)
+        settings = read(project, diagnostics)
+        assert settings is not None and not diagnostics.failed, [each.message for each in diagnostics]
+        async with self.memory.held(), Fetcher() as fetcher:
+            remembered = self.memory.read()
+            synced = await sync(project, settings, fetcher, remembered, diagnostics)
+            self.memory.write(remembered)
+            if synced.ok:
+                self.pins.remove_unnamed(synced.lock)
+        self.told = list(diagnostics)
+        assert not [each for each in self.told if not each.help]
+        return synced
+
+    @property
+    def codes(self) -> list[str]:
+        return sorted(each.code for each in self.told)
+
+    def check(self) -> list[str]:
+        """The codes of what does not match, told without a server."""
+        diagnostics = Diagnostics()
+        project = Project.at(self.root, self.environ)
+        settings = read(project, diagnostics)
+        assert settings is not None
+        check(project, settings, diagnostics)
+        return sorted(each.code for each in diagnostics if each.severity == "error")
+
+    def lock(self) -> Lock:
+        return self.pins.lock()
+
+    def remembered(self) -> Remembered:
+        return self.memory.read()
+
+    def pinned(self) -> dict[str, bytes]:
+        """Every file that is pinned, staged ones too."""
+        folder = self.root / "generated/manifests"
+        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """The command, as its users run it. It never shows a traceback."""
+        done = subprocess.run(
+            [sys.executable, "-c", MAIN, *arguments],
+            cwd=self.root,
+            env={**self.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            **options,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done

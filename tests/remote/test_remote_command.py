@@ -1,0 +1,207 @@
+"""`remote-sync` and `remote-status` as their users see them: exit codes, what is told where, in text and in JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.remote.codes import SYNC_CODES
+from tests.remote.mirror import Mirror, status
+from tests.remote.project import DEADLINE, MAIN, Signer, Site, signed
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "project")
+
+
+@pytest.fixture
+def signer() -> Signer:
+    return Signer()
+
+
+def stated(mirror: Mirror, signer: Signer, name: str = "acme", **more: Any) -> dict[str, Any]:
+    return {"name": name, "address": mirror.url(f"/{name}.json"), "keys": [signer.public], "allow": ["parts"], **more}
+
+
+def test_a_project_without_sources(site: Site) -> None:
+    done = site.run("remote-sync")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (site.root / "generated").exists()
+    assert site.run("remote-status").returncode == 0
+    assert site.run("remote-sync", "--check").stdout == "match\n"
+
+
+def test_a_sync_says_what_it_pinned_and_nothing_else_when_piped(site: Site, mirror: Mirror, signer: Signer) -> None:
+    mirror.put("/acme.json", signed(signer, version=3))
+    site.state(stated(mirror, signer))
+    done = site.run("remote-sync")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.match(r"pinned +acme \(version 3, [0-9a-f]{12}\)\n", done.stdout)
+    assert re.match(r"unchanged +acme \(version 3", site.run("remote-sync").stdout)
+
+
+def test_json_is_one_document(site: Site, mirror: Mirror, signer: Signer) -> None:
+    mirror.put("/acme.json", signed(signer))
+    mirror.put("/beta.json", signed(Signer(), source="beta"))
+    site.state(stated(mirror, signer), stated(mirror, signer, "beta"))
+    done = site.run("remote-sync", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["status"], done.stderr) == (1, "failed", "")
+    assert {name: each["outcome"] for name, each in told["sources"].items()} == {"acme": "accepted", "beta": "rejected"}
+    assert [each["code"] for each in told["diagnostics"]] == ["ONE622"]
+    status = json.loads(site.run("remote-status", "--json").stdout)
+    assert [(each["name"], each["ok"]) for each in status["sources"]] == [("acme", False), ("beta", False)]
+
+
+@pytest.mark.parametrize("code", sorted(SYNC_CODES))
+def test_every_code_of_a_sync_has_its_place_and_a_help(site: Site, mirror: Mirror, signer: Signer, code: str) -> None:
+    stated_as: dict[str, Any] = {}
+    if code == "ONE622":
+        mirror.put("/acme.json", b"{}")
+    elif code == "ONE623":
+        stated_as["auth"] = {"header": "X-Token", "value": "${ONEIRIC_SECRET_NOWHERE}"}
+    else:
+        mirror.behave("/acme.json", status(503))
+        stated_as["required"] = code == "ONE620"
+    site.state(stated(mirror, signer, **stated_as))
+    done = site.run("remote-sync")
+    assert done.returncode == {"ONE620": 1, "ONE621": 0, "ONE622": 1, "ONE623": 2}[code]
+    assert re.search(rf"(error|warning)\[{code}\]: ", done.stderr)
+    assert "settings/remote.yml:1:" in done.stderr
+    assert "= help: " in done.stderr
+
+
+def test_settings_with_errors_are_told_and_nothing_is_asked(site: Site, mirror: Mirror, signer: Signer) -> None:
+    site.state({**stated(mirror, signer), "keys": ["nothing"], "sorce": 1})
+    for command in (["remote-sync"], ["remote-sync", "--check"], ["remote-status"]):
+        done = site.run(*command)
+        assert done.returncode == 2
+        assert "ONE602" in done.stderr or "ONE110" in done.stderr
+    assert mirror.requests == []
+
+
+@pytest.mark.parametrize("command", ["remote-sync", "remote-status"])
+@pytest.mark.parametrize("missing", ["httpx", "purgatory", "tenacity", "cryptography", "yaml"])
+def test_what_the_base_install_lacks_is_named(
+    site: Site, mirror: Mirror, signer: Signer, command: str, missing: str
+) -> None:
+    site.state(stated(mirror, signer))
+    code = f"import sys; sys.modules[{missing!r}] = None; {MAIN}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, command],
+        cwd=site.root,
+        env=site.environ,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    needed = command == "remote-sync" or missing == "yaml"
+    assert not needed or (done.returncode == 2 and "needs the extra `compiler`" in done.stderr)
+
+
+@pytest.mark.parametrize("command", [["remote-sync"], ["remote-sync", "--check"], ["compile"]])
+def test_a_key_under_which_anyone_can_sign_is_an_error_of_the_settings(
+    site: Site, mirror: Mirror, signer: Signer, command: list[str]
+) -> None:
+    site.state({**stated(mirror, signer), "keys": ["A" * 43 + "="]})
+    done = site.run(*command)
+    assert (done.returncode, "ONE602" in done.stderr) == (2, True)
+
+
+def test_check_needs_no_server_and_writes_nothing(site: Site, mirror: Mirror, signer: Signer) -> None:
+    mirror.put("/acme.json", signed(signer))
+    site.state(stated(mirror, signer))
+    assert site.run("remote-sync").returncode == 0
+    asked, before = len(mirror.requests), site.pinned()
+    done = site.run("remote-sync", "--check")
+    assert (done.returncode, done.stdout) == (0, "match\n")
+    site.state(stated(mirror, Signer()))
+    done = site.run("remote-sync", "--check", "--json")
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (1, "differs")
+    assert (len(mirror.requests), site.pinned()) == (asked, before)
+
+
+def test_watch_goes_with_nothing_else(site: Site) -> None:
+    for other in ("--check", "--json"):
+        assert site.run("remote-sync", "--watch", other).returncode == 2
+
+
+def test_status_tells_what_is_pinned_and_until_when(site: Site, mirror: Mirror, signer: Signer) -> None:
+    site.state(stated(mirror, signer))
+    never = site.run("remote-status")
+    assert (never.returncode, "nothing" in never.stdout, "never" in never.stdout) == (1, True, True)
+    expires = datetime.now(UTC) + timedelta(days=9, hours=1)
+    mirror.put("/acme.json", signed(signer, version=3, expires_at=expires.isoformat()))
+    site.run("remote-sync")
+    mirror.answers["/acme.json"] = status(404)
+    fine = site.run("remote-status")
+    assert fine.returncode == 0
+    for words in ("version 3", signer.public, "in 9 days", "pinned at", "not running"):
+        assert words in fine.stdout
+    site.run("remote-sync")
+    failing = site.run("remote-status")
+    assert (failing.returncode, "the server answered 404" in failing.stdout) == (1, True)
+
+
+def test_status_tells_of_what_has_expired(site: Site, mirror: Mirror, signer: Signer) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    mirror.put("/acme.json", signed(signer, expires_at=soon.isoformat()))
+    site.state(stated(mirror, signer))
+    assert site.run("remote-sync").returncode == 0
+    while datetime.now(UTC) <= soon:
+        pass
+    done = site.run("remote-status", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["sources"][0]["expires_in"] <= 0) == (1, True)
+
+
+def test_a_terminal_shows_progress(site: Site, mirror: Mirror, signer: Signer) -> None:
+    mirror.put("/acme.json", signed(signer))
+    site.state(stated(mirror, signer))
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN, "remote-sync"],
+        cwd=site.root,
+        env={**site.environ, "TERM": "xterm-256color"},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    written = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            written += chunk
+    except OSError:
+        pass  # the terminal's other end was closed: the command is over
+    finally:
+        os.close(ours)
+    assert process.wait(DEADLINE) == 0
+    assert b"acme" in written
+
+
+def test_a_process_called_remote_does_not_get_in_the_way(site: Site, mirror: Mirror, signer: Signer) -> None:
+    mirror.put("/acme.json", signed(signer))
+    site.state(stated(mirror, signer))
+    assert site.run("remote-sync").returncode == 0
+    assert "no process has left anything here" in site.run("status").stdout
+
+
+def test_the_lock_fits_its_schema(site: Site, mirror: Mirror, signer: Signer) -> None:
+    mirror.put("/acme.json", signed(signer, signed_at=datetime.now(UTC).isoformat()))
+    site.state(stated(mirror, signer))
+    site.run("remote-sync")
+    schema = json.loads((Path(__file__).parents[2] / "schemas/lock.schema.json").read_text())
+    Draft202012Validator(schema).validate(json.loads(site.pinned()["lock.json"]))
