@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from oneiric import Deadlines, Runtime
 from oneiric.wiring import Domain, Wiring, bind
 
+PATIENT = Deadlines(drain=0.3)
 SHORT = Deadlines(secrets=0.2, factory=0.2, start=0.2, health=0.2, close=0.2, drain=0.3, hook=0.2, compile=10)
 
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ class Site:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.environ = {**os.environ}
+        self.evaluated_at: datetime | None = None
         (root / "settings").mkdir(parents=True)
         (root / "settings/app.yml").write_text("name: shop\n")
         self.memory = Memory(root)
@@ -82,7 +84,7 @@ class Site:
 
     async def _sync(self) -> Synced:
         diagnostics = Diagnostics()
-        project = Project.at(self.root, self.environ)
+        project = replace(Project.at(self.root, self.environ), evaluated_at=self.evaluated_at)
         settings = read(project, diagnostics)
         assert settings is not None and not diagnostics.failed, [each.message for each in diagnostics]
         async with self.memory.held(), Fetcher() as fetcher:
@@ -102,7 +104,7 @@ class Site:
     def check(self) -> list[str]:
         """The codes of what does not match, told without a server."""
         diagnostics = Diagnostics()
-        project = Project.at(self.root, self.environ)
+        project = replace(Project.at(self.root, self.environ), evaluated_at=self.evaluated_at)
         settings = read(project, diagnostics)
         assert settings is not None
         check(project, settings, diagnostics)

@@ -16,7 +16,7 @@ from oneiric.outcome import Event, Overrides
 from oneiric.slot import Held
 
 from tests.faults.compiler import LEDGER, text_of
-from tests.faults.reloading import SHORT, Counted, app, closed_once, part, settled, until
+from tests.faults.reloading import PATIENT, Counted, app, closed_once, part, settled, until
 from tests.unit.runtime.making import run
 
 Story = Callable[[Runtime[Any], list[Counted]], Awaitable[None]]
@@ -27,7 +27,7 @@ def told(story: Story, **keys: Any) -> None:
     ledger: list[Counted] = []
 
     async def all_of_it() -> None:
-        async with Runtime(app(ledger, **keys), deadlines=SHORT) as runtime:
+        async with Runtime(app(ledger, **keys), deadlines=PATIENT) as runtime:
             await story(runtime, ledger)
             settled(runtime, ledger)
 
@@ -175,7 +175,7 @@ def test_replacements_of_tests_stay() -> None:
 
     async def story() -> None:
         wirings = [app(ledger, a=part(str(n)), b=part("1", needs=("adapter:a",))) for n in range(2)]
-        async with Runtime(wirings[0], replace={"adapter:a": fake}, deadlines=SHORT) as runtime:
+        async with Runtime(wirings[0], replace={"adapter:a": fake}, deadlines=PATIENT) as runtime:
             await runtime.wiring.adapters.b.live.ping()
             assert (await runtime.reload(wirings[1])).accepted
             assert runtime.wiring.adapters.a.current is fake
@@ -232,7 +232,7 @@ def test_a_rollback_makes_fresh_instances_and_ends_where_the_history_does() -> N
 def test_a_rollback_returns_to_what_a_file_was(deployed: Callable[..., Path]) -> None:
     async def story() -> None:
         path = deployed()
-        async with Runtime(oneiric.load(path), deadlines=SHORT) as runtime:
+        async with Runtime(oneiric.load(path), deadlines=PATIENT) as runtime:
             live = runtime.wiring.adapters.a.live
             for provider in "23":
                 deployed(provider)
@@ -312,7 +312,7 @@ class OfTenant(Counted):
 def test_tenants_move_between_the_base_and_their_own_and_so_do_kept_handles(deployed: Callable[..., Path]) -> None:
     async def story() -> None:
         path = deployed(acme_b="1")
-        async with Runtime(oneiric.load(path), deadlines=SHORT) as runtime:
+        async with Runtime(oneiric.load(path), deadlines=PATIENT) as runtime:
             acme = runtime.tenant("acme")
             place, live = acme.adapters.a, acme.adapters.a.live
             assert await acme.adapters.b.live.ping() == "acme.b/1"
@@ -352,7 +352,7 @@ def test_tenants_move_between_the_base_and_their_own_and_so_do_kept_handles(depl
 
 def test_an_unhealthy_instance_of_a_tenant_rejects_the_wiring_for_all(deployed: Callable[..., Path]) -> None:
     async def story() -> None:
-        async with Runtime(oneiric.load(deployed(acme_b="1")), deadlines=SHORT) as runtime:
+        async with Runtime(oneiric.load(deployed(acme_b="1")), deadlines=PATIENT) as runtime:
             acme = runtime.tenant("acme")
             assert await acme.adapters.b.live.ping() == "acme.b/1"
             await runtime.wiring.adapters.a.live.ping()
@@ -367,7 +367,7 @@ def test_an_unhealthy_instance_of_a_tenant_rejects_the_wiring_for_all(deployed: 
 
 def test_tenants_that_nobody_asked_for_are_not_started(deployed: Callable[..., Path]) -> None:
     async def story() -> None:
-        async with Runtime(oneiric.load(deployed()), deadlines=SHORT) as runtime:
+        async with Runtime(oneiric.load(deployed()), deadlines=PATIENT) as runtime:
             assert runtime.tenant("zoo") is runtime.wiring
             assert (await runtime.reload(deployed(zoo_a="sick"))).accepted
             assert runtime.tenant("zoo") is not runtime.wiring
@@ -381,7 +381,7 @@ def test_tenants_that_nobody_asked_for_are_not_started(deployed: Callable[..., P
 
 def test_a_reload_lets_a_tenant_that_is_idle_drop(deployed: Callable[..., Path]) -> None:
     async def story() -> None:
-        async with Runtime(oneiric.load(deployed(acme_a="1")), deadlines=SHORT, tenant_idle=0.05) as runtime:
+        async with Runtime(oneiric.load(deployed(acme_a="1")), deadlines=PATIENT, tenant_idle=0.05) as runtime:
             live = runtime.tenant("acme").adapters.a.live
             assert await live.ping() == "acme.a/1"
             await until(lambda: runtime.tenant("acme").adapters.a.state == "inactive")
