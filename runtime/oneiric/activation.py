@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from oneiric.closing import close_late, close_unclaimed, discard
-from oneiric.errors import ActivationError, MissingExtra, OneiricError, Paused, RuntimeNotRunning
+from oneiric.errors import ActivationError, AdapterError, MissingExtra, OneiricError, Paused, RuntimeNotRunning
 from oneiric.inputs import Inputs
 from oneiric.secret import Secret
 from oneiric.slot import Held, Slot
@@ -269,6 +269,8 @@ async def _step(
         fail(slot, step, f"{step} {error}", error)
     except ModuleNotFoundError as error:
         _fail_module(slot, step, error)
+    except AdapterError as error:
+        fail(slot, step, f"{step} failed: {error.what}", error)
     except OneiricError as error:
         fail(slot, step, f"{step} failed: {error}", error)
     except Exception as error:

@@ -122,3 +122,20 @@ class DrainExpired(_ComponentError):
 
 class ShutdownError(OneiricError, ExceptionGroup[Exception]):
     """Everything that went wrong while a runtime closed; all else was closed all the same."""
+
+
+class AdapterError(OneiricError):
+    """Anything a component raises by its port: the base of `CacheError`, `DatabaseError` and the like.
+
+    `domain` and `key` are the port's, `provider` and `setting` (the one to blame or to look at) where known. The
+    text names all of them and holds no secret; `what` is the text without them.
+    """
+
+    domain = "adapter"
+    key = ""
+
+    def __init__(self, what: str, *, provider: str | None = None, setting: str | None = None) -> None:
+        self.what = what if setting is None else f"{what} (setting {setting})"
+        self.provider = provider
+        self.setting = setting
+        super().__init__(self.what if provider is None else f"{self.domain}:{self.key} ({provider}): {self.what}")

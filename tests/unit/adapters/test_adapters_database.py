@@ -287,6 +287,21 @@ def test_duckdb_opened_read_only_refuses_to_write(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("text", ["", "\N{SNOWMAN} "])
+def test_duckdb_returns_a_column_that_is_named_as_its_own_count(text: str) -> None:
+    async def main() -> None:
+        async with started(DuckDBDatabase()) as database:
+            await database.execute("CREATE TABLE items (id INTEGER, body VARCHAR)")
+            insert = f"/* {text} */ INSERT INTO items VALUES (7, '{text}returning'), (8, 'b')"
+            assert await database.execute(insert) == 2
+            assert await database.fetch(insert) == []
+            insert += ' rEturning id AS "Count"'
+            assert await database.fetch(insert) == [{"Count": 7}, {"Count": 8}]
+            assert await database.execute(insert) == 2
+
+    asyncio.run(main())
+
+
 def test_duckdb_takes_threads_and_options() -> None:
     async def main() -> None:
         async with started(DuckDBDatabase(threads=2, config={"memory_limit": "200MB"})) as database:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import Protocol
 
+from oneiric.errors import AdapterError
+
 MAX_KEY = 512
 """Bytes of a key in UTF-8, at most."""
 MAX_VALUE = 16 * 1024 * 1024
@@ -15,8 +17,10 @@ MAX_TTL = 10 * 365 * 24 * 3600
 """Seconds an entry lives, at most, unless it is for ever (`math.inf`)."""
 
 
-class CacheError(Exception):
+class CacheError(AdapterError):
     """Anything a cache raises."""
+
+    key = "cache"
 
 
 class CacheClosed(CacheError):
@@ -24,7 +28,18 @@ class CacheClosed(CacheError):
 
 
 class CacheUnavailable(CacheError):
-    """The store behind the cache does not answer; trying again later may help."""
+    """The store behind the cache does not answer, or not in time; trying again later may help.
+
+    A change that was under way may have happened or not.
+    """
+
+
+class CacheRefused(CacheError):
+    """The store turns this component away: its credentials, its certificate or what it may do."""
+
+
+class CacheMisconfigured(CacheError, ValueError):
+    """Settings that are malformed or contradict each other; `setting` is one of them."""
 
 
 class InvalidEntry(CacheError):
@@ -116,6 +131,7 @@ def within_64_bits(number: int) -> int:
 
 
 def check_amount(amount: int) -> None:
-    """Raise `InvalidEntry` unless `amount` is an integer."""
+    """Raise `InvalidEntry` unless `amount` is an integer, `NotAnInteger` outside the signed 64-bit range."""
     if isinstance(amount, bool) or not isinstance(amount, int):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidEntry(f"an amount is an integer, not {type(amount).__name__}")
+    within_64_bits(amount)

@@ -9,19 +9,32 @@ Every case gets a component of its own from `fresh`, in a loop of its own, under
 
 import pytest
 
-pytest.register_assert_rewrite(
-    *(f"{__name__}.{module}" for module in ("cache", "database", "running", "secrets", "storage"))
-)
+_CASES = ("cache", "database", "http", "monitoring", "networked", "queue", "running", "secrets", "storage")
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _CASES))
 
-from oneiric.testing.contracts.cache import CacheContract  # noqa: E402
-from oneiric.testing.contracts.database import DatabaseContract  # noqa: E402
+from oneiric.testing.contracts.cache import CacheContract, NetworkedCacheContract  # noqa: E402
+from oneiric.testing.contracts.database import DatabaseContract, NetworkedDatabaseContract  # noqa: E402
+from oneiric.testing.contracts.http import HttpContract, NetworkedHttpContract  # noqa: E402
+from oneiric.testing.contracts.monitoring import MonitoringContract, NetworkedMonitoringContract  # noqa: E402
+from oneiric.testing.contracts.networked import NetworkedContract  # noqa: E402
+from oneiric.testing.contracts.queue import NetworkedQueueContract, QueueContract  # noqa: E402
 from oneiric.testing.contracts.running import close, started  # noqa: E402
 from oneiric.testing.contracts.secrets import SecretsContract  # noqa: E402
-from oneiric.testing.contracts.storage import StorageContract  # noqa: E402
+from oneiric.testing.contracts.storage import NetworkedStorageContract, StorageContract  # noqa: E402
 
 __all__ = [
     "CacheContract",
     "DatabaseContract",
+    "HttpContract",
+    "MonitoringContract",
+    "NetworkedCacheContract",
+    "NetworkedContract",
+    "NetworkedDatabaseContract",
+    "NetworkedHttpContract",
+    "NetworkedMonitoringContract",
+    "NetworkedQueueContract",
+    "NetworkedStorageContract",
+    "QueueContract",
     "SecretsContract",
     "StorageContract",
     "close",

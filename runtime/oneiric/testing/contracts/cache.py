@@ -15,9 +15,13 @@ from oneiric.adapters.cache import (
     MIN_TTL,
     Cache,
     CacheError,
+    CacheMisconfigured,
+    CacheRefused,
+    CacheUnavailable,
     InvalidEntry,
     NotAnInteger,
 )
+from oneiric.testing.contracts.networked import NetworkedContract
 from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, close, health
 
 LONG = 3600.0
@@ -284,3 +288,17 @@ class CacheContract(Contract[Cache]):
                     await attempt
 
         self.check(case)
+
+
+class NetworkedCacheContract(NetworkedContract[Cache]):
+    """Cases for a cache behind a network, besides those of `CacheContract`."""
+
+    base = CacheError
+    unavailable = CacheUnavailable
+    refusal = CacheRefused
+    misconfigured = CacheMisconfigured
+
+    async def use(self, component: Cache, number: int = 0) -> None:
+        value = f"value {number} ".encode() * 50
+        await component.set(f"key {number}", value)
+        assert await component.get(f"key {number}") == value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -10,11 +11,16 @@ import pytest
 from oneiric.adapters.database import (
     Database,
     DatabaseError,
+    DatabaseMisconfigured,
+    DatabaseRefused,
+    DatabaseUnavailable,
     IntegrityError,
     QueryError,
+    TransactionConflict,
     TransactionError,
 )
-from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, close, health
+from oneiric.testing.contracts.networked import NetworkedContract
+from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, capabilities, close, health
 
 INSERT = "INSERT INTO items (id, body) VALUES (?, ?)"
 IDS = "SELECT id FROM items ORDER BY id"
@@ -36,9 +42,15 @@ async def ids(database: Database) -> list[int]:
 
 
 class DatabaseContract(Contract[Database]):
-    """Cases for an empty database: subclass it and override `fresh`, and `blob` where bytes have another type."""
+    """Cases for an empty database: subclass it and override `fresh`, and `blob` or `timestamp` (of
+    microseconds, without time zone) where those types have other names.
+
+    A database with the capability `serial` never raises `TransactionConflict`; one without `transactional-ddl`
+    refuses CREATE and the like in a transaction.
+    """
 
     blob = "BLOB"
+    timestamp = "TIMESTAMP"
 
     def test_a_fresh_database_is_healthy(self) -> None:
         async def case(database: Database) -> None:
@@ -295,11 +307,66 @@ class DatabaseContract(Contract[Database]):
                 [row] = await transaction.fetch("SELECT total FROM sums WHERE id = 1")
                 await transaction.execute("UPDATE sums SET total = ? WHERE id = 1", (row["total"] + 1,))
 
+        async def add_in_the_end(database: Database) -> None:
+            while True:
+                try:
+                    return await add(database)
+                except TransactionConflict:
+                    assert "serial" not in capabilities(database)
+
         async def case(database: Database) -> None:
             await database.execute("CREATE TABLE sums (id INTEGER PRIMARY KEY, total INTEGER)")
             await database.execute("INSERT INTO sums (id, total) VALUES (1, 0)")
-            await asyncio.gather(*(add(database) for _ in range(50)))
+            await asyncio.gather(*(add_in_the_end(database) for _ in range(50)))
             assert await database.fetch("SELECT total FROM sums") == [{"total": 50}]
+
+        self.check(case)
+
+    def test_what_a_transaction_has_read_does_not_change(self) -> None:
+        async def case(database: Database) -> None:
+            await make(database, 1)
+            begun = asyncio.Event()
+
+            async def read() -> list[list[int]]:
+                async with database.transaction() as transaction:
+                    before = [row["id"] for row in await transaction.fetch(IDS)]
+                    begun.set()
+                    await asyncio.wait({writing}, timeout=0.05)
+                    return [before, [row["id"] for row in await transaction.fetch(IDS)]]
+
+            async def write() -> None:
+                await begun.wait()
+                await database.execute(INSERT, (2, "b"))
+
+            writing = asyncio.ensure_future(write())
+            assert await read() == [[1], [1]]
+            await writing
+            assert await ids(database) == [1, 2]
+
+        self.check(case)
+
+    def test_a_table_made_in_a_transaction_goes_with_it_or_is_refused(self) -> None:
+        async def work(database: Database) -> None:
+            async with database.transaction() as transaction:
+                await transaction.execute("CREATE TABLE items (id INTEGER PRIMARY KEY)")
+                raise Mishap
+
+        async def case(database: Database) -> None:
+            with pytest.raises(Mishap if "transactional-ddl" in capabilities(database) else TransactionError):
+                await work(database)
+            with pytest.raises(QueryError):
+                await ids(database)
+
+        self.check(case)
+
+    @pytest.mark.parametrize("text", ["2024-02-29 12:30:45", "1999-12-31 23:59:59.123456"])
+    def test_a_time_is_given_as_text(self, text: str) -> None:
+        async def case(database: Database) -> None:
+            await database.execute(f"CREATE TABLE times (id INTEGER PRIMARY KEY, moment {self.timestamp})")
+            await database.execute("INSERT INTO times (id, moment) VALUES (?, ?), (?, ?)", (1, text, 2, None))
+            for _ in range(2):
+                [row] = await database.fetch("SELECT moment FROM times WHERE moment = ?", (text,))
+                assert str(row["moment"]) == text
 
         self.check(case)
 
@@ -494,3 +561,39 @@ class DatabaseContract(Contract[Database]):
             await ids(database)
 
         self.check(case)
+
+    @pytest.mark.parametrize("turns", [0, 1, 2, 5, 10, 30])
+    def test_closing_while_others_are_cancelled_waits_for_their_ends(self, turns: int) -> None:
+        async def case(database: Database) -> None:
+            await make(database)
+            tasks = [asyncio.ensure_future(database.execute(INSERT, (one, "x"))) for one in range(20)]
+            await asyncio.sleep(0.002)
+            for task in tasks[::2]:
+                task.cancel()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await asyncio.gather(close(database), close(database))
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                assert result == 1 or isinstance(result, DatabaseError | asyncio.CancelledError), repr(result)
+
+        self.check(case)
+
+
+USES = "CREATE TABLE uses (id INTEGER PRIMARY KEY, body VARCHAR(100))"
+"""What every database of a `NetworkedDatabaseContract` needs."""
+
+
+class NetworkedDatabaseContract(NetworkedContract[Database]):
+    """Cases for a database behind a network that has the table `USES`, besides those of `DatabaseContract`."""
+
+    base = DatabaseError
+    unavailable = DatabaseUnavailable
+    refusal = DatabaseRefused
+    misconfigured = DatabaseMisconfigured
+
+    async def use(self, component: Database, number: int = 0) -> None:
+        body = f"body {number} {token_hex(20)}"
+        await component.execute("DELETE FROM uses WHERE id = ?", (number,))
+        await component.execute("INSERT INTO uses (id, body) VALUES (?, ?)", (number, body))
+        async with component.transaction() as transaction:
+            assert await transaction.fetch("SELECT body FROM uses WHERE id = ?", (number,)) == [{"body": body}]

@@ -62,6 +62,15 @@ async def health(component: object) -> bool:
     return bool(await _call(component, "health")) if hasattr(component, "health") else True
 
 
+def capabilities(component: object) -> frozenset[str]:
+    """What the declaration of a component says it can do."""
+    return frozenset(
+        capability
+        for declaration in getattr(type(component), "__oneiric__", ())
+        for capability in declaration.arguments["capabilities"]
+    )
+
+
 async def cancelled_at_every_step(work: Callable[[], Coroutine[Any, Any, object]]) -> AsyncGenerator[int, None]:
     """Run `work()` again and again, cancelled after ever more turns of the loop, until one run is not cancelled.
 

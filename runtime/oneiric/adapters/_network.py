@@ -1,0 +1,70 @@
+"""What providers behind a network have in common: their errors by kind, and texts without secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from oneiric.errors import AdapterError
+from oneiric.secret import Secret
+
+
+class Faults(NamedTuple):
+    """The errors of one port, as one provider raises them."""
+
+    provider: str
+    unavailable: type[AdapterError]
+    refused: type[AdapterError]
+    misconfigured: type[AdapterError]
+
+    def no_answer(self, what: str, setting: str) -> AdapterError:
+        return self.unavailable(what, provider=self.provider, setting=setting)
+
+    def no_entry(self, what: str, setting: str) -> AdapterError:
+        return self.refused(what, provider=self.provider, setting=setting)
+
+    def no_sense(self, what: str, setting: str) -> AdapterError:
+        return self.misconfigured(what, provider=self.provider, setting=setting)
+
+    def check_above_zero(self, **settings: float) -> None:
+        """Raise the port's error for the first of these seconds or amounts that is not above 0."""
+        for setting, value in settings.items():
+            if not value > 0:
+                raise self.no_sense(f"{value!r} is not above 0", setting)
+
+
+def revealed(secret: Secret | None) -> str | None:
+    """The text itself, for an SDK."""
+    return None if secret is None else secret.reveal()
+
+
+def told(error: BaseException, *secrets: Secret | None) -> str:
+    """What an SDK's error says, in one line and without the secrets: servers may repeat what they were sent."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    for secret in secrets:
+        if secret is not None and secret.reveal():
+            text = text.replace(secret.reveal(), "****")
+    return text
+
+
+def cancellations() -> int:
+    """How often the running task was asked to end.
+
+    `asyncio.wait_for` of Python 3.11 forgets a cancellation that meets its result, and SDKs use it: who finds more
+    after a call than before raises `CancelledError`.
+    """
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+def is_about_certificates(error: BaseException) -> bool:
+    """Whether TLS failed at the root of this error: a certificate that is not trusted, or no TLS at all."""
+    return any(isinstance(cause, ssl.SSLError) for cause in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

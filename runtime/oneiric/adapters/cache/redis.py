@@ -1,0 +1,160 @@
+"""Cache provider `redis`: entries in a Redis server, shared by all that use it."""
+
+from __future__ import annotations
+
+import re
+from math import ceil, inf
+from pathlib import Path
+
+from redis.exceptions import ResponseError
+
+from oneiric import Secret, component
+from oneiric.adapters._network import Faults
+from oneiric.adapters._redis import RedisAddress, RedisServer, address_of
+from oneiric.adapters.cache import (
+    CacheClosed,
+    CacheError,
+    CacheMisconfigured,
+    CacheRefused,
+    CacheUnavailable,
+    NotAnInteger,
+    check_amount,
+    check_key,
+    check_ttl,
+    check_value,
+)
+
+_FAULTS = Faults("redis", CacheUnavailable, CacheRefused, CacheMisconfigured)
+_AT_ONCE = 1000  # keys looked at, and at most removed, in one command
+_NO_INTEGER = ".*(not an integer|overflow)"
+
+
+@component(
+    "adapter",
+    "cache",
+    provider="redis",
+    priority=0,
+    stack_level=-20,
+    capabilities=("kv", "ttl", "distributed"),
+    port="oneiric.adapters.cache:Cache",
+)
+class RedisCache:
+    """Keeps entries in one database of a Redis server (6.2 or later, or Valkey), over a pool of connections.
+
+    `url`: `redis://HOST:PORT/DB`, `rediss://…` for TLS, `unix:///PATH`; or else
+    `host`, `port`, `db`, `ssl`: the same in parts.
+    `username`, `password`: who asks; a server may want one, both or neither.
+    `ssl_ca_certs`: a file of certificates to trust (None: those the system trusts).
+    `socket_timeout`: seconds to connect, and to wait for a reply or a free connection.
+    `healthcheck_timeout`: seconds for all of a health check, and of the first connection.
+    `max_connections`: how many are open at most; they are opened when needed and kept.
+    `client_name`: shown by `CLIENT LIST`.
+    `key_prefix`: put before every key. With an empty one `clear` empties the whole database of the server.
+    `default_ttl`: seconds an entry lives when its writer does not say (None: for ever).
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        host: str = "localhost",
+        port: int = 6379,
+        db: int = 0,
+        ssl: bool = False,
+        username: str | None = None,
+        password: Secret | None = None,
+        ssl_ca_certs: Path | None = None,
+        socket_timeout: float = 5.0,
+        healthcheck_timeout: float = 2.0,
+        max_connections: int = 50,
+        client_name: str = "oneiric",
+        key_prefix: str = "cache:",
+        default_ttl: float | None = None,
+    ) -> None:
+        if default_ttl is not None:
+            check_ttl(default_ttl)
+        if url is None:
+            address = RedisAddress("host", host, port, None, db, ssl, username, password)
+        elif (host, port, db, ssl) == ("localhost", 6379, 0, False):
+            address = address_of(url, username, password, _FAULTS)
+        else:
+            raise _FAULTS.no_sense("is given, and host, port, db or ssl too: say it once", "url")
+        self._default_ttl = inf if default_ttl is None else default_ttl
+        self._key_prefix = key_prefix
+        self._server = RedisServer(
+            address,
+            _FAULTS,
+            CacheClosed,
+            _NO_INTEGER,
+            ssl_ca_certs=ssl_ca_certs,
+            timeout=socket_timeout,
+            healthcheck_timeout=healthcheck_timeout,
+            max_connections=max_connections,
+            client_name=client_name,
+        )
+
+    async def start(self) -> None:
+        await self._server.open()
+
+    async def health(self) -> bool:
+        try:
+            await self._server.ping()
+        except CacheError:
+            return False
+        return True
+
+    async def aclose(self) -> None:
+        await self._server.close()
+
+    async def get(self, key: str) -> bytes | None:
+        check_key(key)
+        value: bytes | None = await self._server.run("GET", self._key_prefix + key)
+        return value
+
+    async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
+        check_key(key)
+        check_value(value)
+        await self._server.run("SET", self._key_prefix + key, value, *self._life(ttl))
+
+    async def delete(self, key: str) -> bool:
+        check_key(key)
+        return bool(await self._server.run("UNLINK", self._key_prefix + key))
+
+    async def exists(self, key: str) -> bool:
+        check_key(key)
+        return bool(await self._server.run("EXISTS", self._key_prefix + key))
+
+    async def increment(self, key: str, amount: int = 1, *, ttl: float | None = None) -> int:
+        check_key(key)
+        check_amount(amount)
+        life = self._life(ttl)
+        name = self._key_prefix + key
+        try:
+            if not life:
+                total: int = await self._server.run("INCRBY", name, amount)
+            else:
+                _, total = await self._server.run_together(("SET", name, 0, *life, "NX"), ("INCRBY", name, amount))
+        except ResponseError:
+            raise NotAnInteger("the value is not an integer, or would leave 64 bits", provider="redis") from None
+        return total
+
+    async def clear(self) -> None:
+        if not self._key_prefix:
+            await self._server.run("FLUSHDB", "ASYNC")
+            return
+        pattern = re.sub(r"([*?\[\]\\])", r"\\\1", self._key_prefix) + "*"
+        cursor = b"0"
+        while True:
+            cursor, keys = await self._server.run("SCAN", cursor, "MATCH", pattern, "COUNT", _AT_ONCE)
+            if keys:
+                await self._server.run("UNLINK", *keys)
+            if cursor == b"0":
+                return
+
+    def _life(self, ttl: float | None) -> tuple[str, int] | tuple[()]:
+        """The arguments of SET that let an entry live so long: milliseconds, rounded up."""
+        if ttl is None:
+            ttl = self._default_ttl
+        else:
+            check_ttl(ttl)
+        return () if ttl == inf else ("PX", ceil(ttl * 1000))
