@@ -10,7 +10,8 @@ import duckdb
 
 from oneiric import component
 from oneiric.adapters.database import DatabaseError, DatabaseUnavailable, IntegrityError, QueryError, Value
-from oneiric.adapters.database._embedded import EmbeddedDatabase, Outcome, rows
+from oneiric.adapters.database._embedded import EmbeddedDatabase
+from oneiric.adapters.database._transactions import Outcome, rows
 
 
 @component(
@@ -19,7 +20,7 @@ from oneiric.adapters.database._embedded import EmbeddedDatabase, Outcome, rows
     provider="duckdb",
     priority=0,
     stack_level=-15,
-    capabilities=("sql", "transactions", "analytics", "columnar"),
+    capabilities=("sql", "transactions", "transactional-ddl", "serial", "analytics", "columnar"),
     port="oneiric.adapters.database:Database",
 )
 class DuckDBDatabase(EmbeddedDatabase):
@@ -51,7 +52,7 @@ class DuckDBDatabase(EmbeddedDatabase):
         try:
             return duckdb.connect(self._path, read_only=self._read_only, config=dict(self._config))
         except duckdb.Error as error:
-            raise DatabaseUnavailable(str(error)) from error
+            raise DatabaseUnavailable(str(error), provider="duckdb", setting="path") from error
 
 
 class _Connection:
@@ -81,7 +82,7 @@ class _Connection:
             values = self._connection.fetchall()
         if statements[0].type not in _CHANGES:
             return Outcome(rows(columns, values), 0)
-        if columns == ["Count"]:  # no RETURNING: DuckDB gives the number of rows as a row
+        if columns == ["Count"] and not _has_returning(sql):  # DuckDB gives the number of rows as a row
             return Outcome([], int(values[0][0]))
         return Outcome(rows(columns, values), len(values))
 
@@ -95,6 +96,14 @@ _UNAVAILABLE = (
 )
 
 
+def _has_returning(sql: str) -> bool:
+    encoded = sql.encode()  # tokens are counted in bytes
+    return any(
+        kind == duckdb.token_type.keyword and encoded[start : start + 9].lower() == b"returning"
+        for start, kind in duckdb.tokenize(sql)
+    )
+
+
 @contextmanager
 def _port_errors() -> Generator[None, None, None]:
     try:
@@ -105,5 +114,5 @@ def _port_errors() -> Generator[None, None, None]:
 
 def _port_error(error: duckdb.Error) -> DatabaseError:
     if isinstance(error, duckdb.ConstraintException):
-        return IntegrityError(str(error))
-    return (DatabaseUnavailable if isinstance(error, _UNAVAILABLE) else QueryError)(str(error))
+        return IntegrityError(str(error), provider="duckdb")
+    return (DatabaseUnavailable if isinstance(error, _UNAVAILABLE) else QueryError)(str(error), provider="duckdb")

@@ -11,8 +11,16 @@ from contextlib import ExitStack, contextmanager
 import aiosqlite
 
 from oneiric import component
-from oneiric.adapters.database import DatabaseError, DatabaseUnavailable, IntegrityError, QueryError, Value
-from oneiric.adapters.database._embedded import EmbeddedDatabase, Outcome, rows
+from oneiric.adapters.database import (
+    DatabaseError,
+    DatabaseMisconfigured,
+    DatabaseUnavailable,
+    IntegrityError,
+    QueryError,
+    Value,
+)
+from oneiric.adapters.database._embedded import EmbeddedDatabase
+from oneiric.adapters.database._transactions import Outcome, rows
 
 
 @component(
@@ -21,7 +29,7 @@ from oneiric.adapters.database._embedded import EmbeddedDatabase, Outcome, rows
     provider="sqlite",
     priority=0,
     stack_level=-10,
-    capabilities=("sql", "transactions"),
+    capabilities=("sql", "transactions", "transactional-ddl", "serial"),
     port="oneiric.adapters.database:Database",
 )
 class SQLiteDatabase(EmbeddedDatabase):
@@ -45,7 +53,8 @@ class SQLiteDatabase(EmbeddedDatabase):
         self._timeout = timeout
         for name, value in self._pragmas.items():
             if not re.fullmatch(r"\w+", name) or not re.fullmatch(r"-?\w+", str(value)):
-                raise ValueError(f"pragma {name!r}: a name and a word or number are expected")
+                what = f"pragma {name!r}: a name and a word or number are expected"
+                raise DatabaseMisconfigured(what, provider="sqlite", setting="pragmas")
 
     async def _connect(self) -> _Connection:
         sdk = await asyncio.to_thread(self._connect_now)
@@ -107,6 +116,6 @@ def _port_errors() -> Generator[None, None, None]:
 
 def _port_error(error: Exception) -> DatabaseError:
     if isinstance(error, sqlite3.IntegrityError):
-        return IntegrityError(str(error))
+        return IntegrityError(str(error), provider="sqlite")
     code: int = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return DatabaseUnavailable(str(error)) if code in _UNAVAILABLE else QueryError(str(error))
+    return (DatabaseUnavailable if code in _UNAVAILABLE else QueryError)(str(error), provider="sqlite")

@@ -1,0 +1,498 @@
+"""The database of a PostgreSQL server: the contracts, and what is its own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from oneiric import Secret
+from oneiric.adapters.database import (
+    Database,
+    DatabaseClosed,
+    DatabaseMisconfigured,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    QueryError,
+    TransactionConflict,
+)
+from oneiric.adapters.database.postgres import PostgresDatabase
+from oneiric.testing.contracts import DatabaseContract, NetworkedDatabaseContract, started
+from oneiric.testing.contracts.database import USES
+from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
+from oneiric.testing.contracts.running import run
+
+from tests.backends.harness.certificates import Authority
+from tests.backends.harness.servers import POSTGRES, Address, Server, private
+
+SLEEPING = "SELECT count(*) AS c FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
+
+
+@dataclass(frozen=True)
+class Place(Address):
+    """A database of its own on a server."""
+
+    name: str
+
+
+def admin(address: Address | Server, *statements: str, database: str = "postgres") -> None:
+    """Run statements as the superuser, past the component, as soon as the server is ready."""
+
+    async def connected() -> asyncpg.Connection:
+        while True:
+            with suppress(asyncpg.CannotConnectNowError):
+                return await asyncpg.connect(
+                    host=address.host, port=address.port, user="postgres", password="", database=database
+                )
+            await asyncio.sleep(0.02)
+
+    async def main() -> None:
+        async with asyncio.timeout(30):
+            connection = await connected()
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(main())
+
+
+@pytest.fixture(scope="module", name="place")
+def a_database_of_its_own(postgres: Address) -> Iterator[Place]:
+    place = Place(postgres.host, postgres.port, f"oneiric_test_{uuid4().hex}")
+    admin(place, f"CREATE DATABASE {place.name}")
+    try:
+        yield place
+    finally:
+        admin(place, f"DROP DATABASE {place.name} WITH (FORCE)")
+
+
+@pytest.fixture(autouse=True)
+def an_empty_one(request: pytest.FixtureRequest, place: Place) -> None:
+    admin(place, "DROP SCHEMA public CASCADE; CREATE SCHEMA public", USES, database=place.name)
+    if request.instance is not None:
+        request.instance.place = place
+
+
+def database(place: Place, **settings: object) -> PostgresDatabase:
+    return PostgresDatabase(host=place.host, port=place.port, database=place.name, **settings)  # type: ignore[arg-type]
+
+
+class TestPostgres(DatabaseContract):
+    place: Place
+    blob = "BYTEA"
+
+    def fresh(self) -> AbstractAsyncContextManager[Database]:
+        return started(database(self.place))
+
+
+class TestPostgresOfOneConnection(DatabaseContract):
+    place: Place
+    blob = "BYTEA"
+
+    def fresh(self) -> AbstractAsyncContextManager[Database]:
+        dsn = f"postgresql://postgres@{self.place.host}:{self.place.port}/{self.place.name}"
+        return started(PostgresDatabase(dsn=dsn, min_size=0, max_size=1))
+
+
+class TestPostgresFaults(NetworkedDatabaseContract):
+    place: Place
+
+    def shared(self) -> AbstractContextManager[Address]:
+        return nullcontext(self.place)
+
+    @contextmanager
+    def private(self) -> Generator[Server, None, None]:
+        with private(POSTGRES) as server:
+            admin(server, f"CREATE DATABASE {self.place.name}")
+            admin(server, USES, database=self.place.name)
+            yield server
+
+    def component(
+        self, host: str, port: int, user: str = "postgres", password: Secret | None = None
+    ) -> PostgresDatabase:
+        return PostgresDatabase(
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            database=self.place.name,
+            min_size=1,
+            max_size=CONNECTIONS,
+            connect_timeout=TIMEOUT,
+            statement_timeout=TIMEOUT,
+            healthcheck_timeout=TIMEOUT,
+        )
+
+    @contextmanager
+    def refused(self) -> Generator[PostgresDatabase, None, None]:
+        with with_password("another") as server:
+            yield self.component(server.host, server.port, "somebody", Secret(SECRET))
+
+    def senseless(self) -> Sequence[tuple[str, Callable[[], PostgresDatabase]]]:
+        return [
+            ("dsn", lambda: PostgresDatabase(dsn=f"mysql://u:{SECRET}@localhost")),
+            ("dsn", lambda: PostgresDatabase(dsn="postgresql://localhost:99999/x")),
+            ("dsn", lambda: PostgresDatabase(dsn="postgresql:///x")),
+            ("dsn", lambda: PostgresDatabase(dsn="postgresql://localhost/x/y")),
+            ("dsn", lambda: PostgresDatabase(dsn="postgresql://localhost/x?sslmode=disable")),
+            ("dsn", lambda: PostgresDatabase(dsn="host=localhost dbname=x")),
+            ("dsn", lambda: PostgresDatabase(dsn="postgresql://localhost/x", database="y")),
+            ("dsn", lambda: PostgresDatabase(dsn=f"postgresql://u:{SECRET}@localhost/x", password=Secret("b"))),
+            ("host", lambda: PostgresDatabase(host="")),
+            ("user", lambda: PostgresDatabase(user="")),
+            ("database", lambda: PostgresDatabase(database="a\0b")),
+            ("port", lambda: PostgresDatabase(port=0)),
+            ("ssl_ca_certs", lambda: PostgresDatabase(ssl_ca_certs=Path("ca.pem"))),
+            ("ssl_ca_certs", lambda: PostgresDatabase(ssl=True, ssl_ca_certs=Path("/no/such/ca.pem"))),
+            ("ssl_ca_certs", lambda: PostgresDatabase(ssl=True, ssl_ca_certs=Path(__file__))),
+            ("min_size", lambda: PostgresDatabase(min_size=-1)),
+            ("min_size", lambda: PostgresDatabase(min_size=2, max_size=1)),
+            ("max_size", lambda: PostgresDatabase(max_size=0)),
+            ("connect_timeout", lambda: PostgresDatabase(connect_timeout=0)),
+            ("statement_timeout", lambda: PostgresDatabase(statement_timeout=float("nan"))),
+            ("healthcheck_timeout", lambda: PostgresDatabase(healthcheck_timeout=-1)),
+        ]
+
+
+@contextmanager
+def with_password(password: str) -> Generator[Server, None, None]:
+    """A server that asks `somebody` for a password."""
+    with private(POSTGRES) as server:
+        admin(server, f"CREATE ROLE somebody LOGIN PASSWORD '{password}'")
+        rules = server.folder / "data/pg_hba.conf"
+        rules.write_text("host all postgres all trust\nhost all all all scram-sha-256\n")
+        admin(server, "SELECT pg_reload_conf()")
+        yield server
+
+
+def test_a_password_that_has_expired_is_refused() -> None:
+    async def main() -> None:
+        ok = PostgresDatabase(host=server.host, port=server.port, user="somebody", password=Secret(SECRET))
+        async with started(ok):
+            pass
+        await asyncio.to_thread(admin, server, "ALTER ROLE somebody VALID UNTIL '2001-01-01'")
+        with pytest.raises(DatabaseRefused, match="setting password"):
+            async with started(ok):
+                pass
+
+    with with_password(SECRET) as server:
+        run(main())
+
+
+def test_the_environment_of_the_process_says_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in {"HOST": "no-such-host.invalid", "USER": "nobody", "SSLMODE": "require", "PASSWORD": "x"}.items():
+        monkeypatch.setenv(f"PG{name}", text)
+
+    async def main() -> None:
+        async with started(database(place)) as postgres:
+            assert await postgres.health()
+
+    run(main())
+
+
+def test_a_database_that_is_missing_is_unavailable(place: Place) -> None:
+    async def main() -> None:
+        with pytest.raises(DatabaseUnavailable, match="setting database"):
+            async with started(PostgresDatabase(host=place.host, port=place.port, database="no_such_database")):
+                pass
+
+    run(main())
+
+
+def test_what_the_role_may_not_do_is_refused(place: Place) -> None:
+    role = f"role_{uuid4().hex}"
+
+    async def main() -> None:
+        async with started(database(place, user=role)) as postgres:
+            with pytest.raises(DatabaseRefused):
+                await postgres.fetch("SELECT * FROM uses")
+
+    admin(place, f"CREATE ROLE {role} LOGIN", f"GRANT USAGE ON SCHEMA public TO {role}", database=place.name)
+    try:
+        run(main())
+    finally:
+        admin(place, f"DROP OWNED BY {role}", f"DROP ROLE {role}", database=place.name)
+
+
+class TestEncryption:
+    @contextmanager
+    def server(self, authority: Authority, host: str = "127.0.0.1") -> Generator[Server, None, None]:
+        def prepare(program: str, folder: Path) -> None:
+            POSTGRES.prepare(program, folder)
+            authority.write_for(host, folder / "server.crt", folder / "server.key")
+            shutil.chown(folder / "server.key", folder.owner())
+
+        def program(program: str, folder: Path, port: int) -> Sequence[str]:
+            options = ("ssl=on", f"ssl_cert_file={folder}/server.crt", f"ssl_key_file={folder}/server.key")
+            return [*POSTGRES.program(program, folder, port), *(part for each in options for part in ("-c", each))]
+
+        with private(replace(POSTGRES, prepare=prepare, program=program)) as server:
+            admin(server)
+            yield server
+
+    def test_a_server_with_the_right_certificate_is_trusted(self, tmp_path: Path) -> None:
+        async def main() -> None:
+            sure = PostgresDatabase(host=server.host, port=server.port, ssl=True, ssl_ca_certs=ca)
+            async with started(sure) as postgres:
+                assert await postgres.fetch("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == [
+                    {"ssl": True}
+                ]
+            for unsure in (
+                PostgresDatabase(host=server.host, port=server.port, ssl=True),
+                PostgresDatabase(host=server.host, port=server.port, ssl=True, ssl_ca_certs=other),
+                PostgresDatabase(host="localhost", port=server.port, ssl=True, ssl_ca_certs=ca),
+            ):
+                with pytest.raises(DatabaseRefused, match="setting ssl_ca_certs"):
+                    async with started(unsure):
+                        pass
+
+        authority = Authority()
+        ca, other = authority.write(tmp_path / "ca.pem"), Authority().write(tmp_path / "other.pem")
+        with self.server(authority) as server:
+            run(main())
+
+    def test_a_server_that_does_not_encrypt_is_refused(self, place: Place, tmp_path: Path) -> None:
+        async def main() -> None:
+            with pytest.raises(DatabaseRefused, match="setting ssl"):
+                async with started(database(place, ssl=True, ssl_ca_certs=Authority().write(tmp_path / "ca.pem"))):
+                    pass
+
+        run(main())
+
+
+def test_when_all_connections_are_taken_one_waits_and_then_is_told(place: Place) -> None:
+    async def main() -> None:
+        async with started(database(place, max_size=2, connect_timeout=0.2)) as postgres:
+            left = asyncio.Event()
+
+            async def occupy(taken: asyncio.Event) -> None:
+                async with postgres.transaction() as transaction:
+                    await transaction.execute("SELECT 1")
+                    taken.set()
+                    await left.wait()
+
+            events = [asyncio.Event(), asyncio.Event()]
+            async with asyncio.TaskGroup() as group:
+                for event in events:
+                    group.create_task(occupy(event))
+                for event in events:
+                    await event.wait()
+                with pytest.raises(DatabaseUnavailable, match=r"all 2 connections were busy .*setting max_size"):
+                    await postgres.fetch("SELECT 1 AS one")
+                assert not await postgres.health()
+                left.set()
+            assert await postgres.health()
+
+    run(main())
+
+
+class TestAnEndlessStatement:
+    @asynccontextmanager
+    async def pair(self, place: Place, **settings: object) -> AsyncGenerator[tuple[PostgresDatabase, Database], None]:
+        async with started(database(place, **settings)) as one, started(database(place)) as other:
+            yield one, other
+
+    async def nobody_sleeps(self, other: Database) -> None:
+        assert await other.fetch(SLEEPING) == [{"c": 0}]
+
+    def test_is_ended_on_the_server_by_the_statement_timeout(self, place: Place) -> None:
+        async def main() -> None:
+            async with self.pair(place, statement_timeout=0.2) as (postgres, other):
+                with pytest.raises(DatabaseUnavailable, match="setting statement_timeout"):
+                    await postgres.fetch("SELECT pg_sleep(100)")
+                await self.nobody_sleeps(other)
+                assert await postgres.health()
+
+        run(main())
+
+    def test_is_ended_on_the_server_by_a_cancellation(self, place: Place) -> None:
+        async def main() -> None:
+            async with self.pair(place, max_size=1) as (postgres, other):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1), postgres.transaction() as transaction:
+                        await transaction.execute("INSERT INTO uses VALUES (1, 'x')")
+                        await transaction.fetch("SELECT pg_sleep(100)")
+                await self.nobody_sleeps(other)
+                assert await postgres.fetch("SELECT * FROM uses") == []
+
+        run(main())
+
+    def test_is_ended_on_the_server_by_closing(self, place: Place) -> None:
+        async def main() -> None:
+            async with self.pair(place) as (postgres, other):
+                task = asyncio.ensure_future(postgres.fetch("SELECT pg_sleep(100)"))
+                while await other.fetch(SLEEPING) == [{"c": 0}]:
+                    await asyncio.sleep(0.005)
+                await postgres.aclose()
+                with pytest.raises(DatabaseClosed):
+                    await task
+                await self.nobody_sleeps(other)
+
+        run(main())
+
+    def test_is_ended_once_when_it_is_cancelled_and_closed_at_the_same_time(self, place: Place) -> None:
+        async def main() -> None:
+            async with started(database(place)) as other:
+                for turns in range(0, 20, 4):
+                    async with started(database(place)) as postgres:
+                        task = asyncio.ensure_future(postgres.fetch("SELECT pg_sleep(100)"))
+                        while await other.fetch(SLEEPING) == [{"c": 0}]:
+                            await asyncio.sleep(0.005)
+                        task.cancel()
+                        for _ in range(turns):
+                            await asyncio.sleep(0)
+                        await postgres.aclose()
+                        await asyncio.wait({task})
+                        assert task.cancelled()
+                    await self.nobody_sleeps(other)
+
+        run(main())
+
+
+def test_closing_rolls_open_transactions_back(place: Place) -> None:
+    async def main() -> None:
+        async with started(database(place)) as postgres, started(database(place)) as other:
+            with pytest.raises(DatabaseClosed):
+                async with postgres.transaction() as transaction:
+                    await transaction.execute("INSERT INTO uses VALUES (1, 'x')")
+                    await postgres.aclose()
+            assert await other.fetch("SELECT * FROM uses") == []
+
+    run(main())
+
+
+def test_who_changes_what_changed_meanwhile_is_told_to_do_it_again(place: Place) -> None:
+    async def main() -> None:
+        async with started(database(place)) as postgres, started(database(place)) as other:
+            await postgres.execute("INSERT INTO uses VALUES (1, 'a')")
+            with pytest.raises(TransactionConflict):
+                async with postgres.transaction() as transaction:
+                    await transaction.fetch("SELECT * FROM uses")
+                    await other.execute("UPDATE uses SET body = 'b'")
+                    await transaction.execute("UPDATE uses SET body = 'c'")
+            assert await postgres.fetch("SELECT body FROM uses") == [{"body": "b"}]
+
+    run(main())
+
+
+def test_what_a_statement_sets_does_not_last(place: Place) -> None:
+    async def main() -> None:
+        async with started(database(place, max_size=1)) as postgres:
+            await postgres.execute("SET search_path TO nowhere")
+            await postgres.execute("CREATE TEMPORARY TABLE uses (id INTEGER)")
+            async with postgres.transaction() as transaction:
+                await transaction.execute("SET search_path TO nowhere")
+            assert await postgres.fetch("SELECT id, body FROM uses") == []
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters", "rows"),
+    [
+        ('SELECT \'a?b\' AS a, "?".n AS b, ? AS c FROM (SELECT 1 AS n) AS "?"', ("x",), [("a?b", 1, "x")]),
+        ("SELECT E'it\\'s ?' AS a, ?::int AS b", (1,), [("it's ?", 1)]),
+        ("SELECT date'2024-01-01' AS a, '\\' AS b, ? AS c, '' AS d", ("x",), [(date(2024, 1, 1), "\\", "x", "")]),
+        ("SELECT $$ ? $$ AS a, $tag$ $$ ? $tag$ AS b, ? AS c", ("x",), [(" ? ", " $$ ? ", "x")]),
+        ("/* /* ? */ ? */ SELECT ? AS a -- ?", ("x",), [("x",)]),
+        ("SELECT 'it''s ?' AS a, ?/**/ AS b", ("x",), [("it's ?", "x")]),
+        (
+            "SELECT ? AS a, ?::numeric AS b, ?::int AS c, ?::text AS d",
+            (1, 0.5, "7", True),
+            [("1", Decimal("0.5"), 7, "true")],
+        ),
+        ("SELECT ?::jsonb AS a, ?::int[] AS b", ('{"a": 1}', "{1,2}"), [('{"a": 1}', [1, 2])]),
+        (
+            "SELECT ?::timestamptz = '2024-01-01 00:00:00+00' AS a, ?::interval IS NULL AS b",
+            ("2024-01-01T01:00+01:00", None),
+            [(True, True)],
+        ),
+        ("SELECT ?::bytea AS a, ?::date AS b", (b"x", "2024-01-01"), [(b"x", date(2024, 1, 1))]),
+    ],
+)
+def test_parameters(place: Place, sql: str, parameters: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    async def main() -> None:
+        async with started(database(place, max_size=1)) as postgres:
+            for _ in range(2):
+                got = await postgres.fetch(sql, parameters)
+                assert [tuple(row.values()) for row in got] == rows
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters"),
+    [
+        ("SELECT ?::int AS a", ("x",)),
+        ("SELECT ?::int AS a", (2**40,)),
+        ("SELECT ?::bytea AS a", ("x",)),
+        ("SELECT ?::int AS a", (b"x",)),
+        ("SELECT ?::timestamp AS a", ("yesterdayish",)),
+    ],
+)
+def test_a_parameter_that_cannot_be_converted_is_a_query_error(
+    place: Place, sql: str, parameters: tuple[str, ...]
+) -> None:
+    async def main() -> None:
+        async with started(database(place, max_size=1)) as postgres:
+            for _ in range(2):
+                with pytest.raises(QueryError):
+                    await postgres.fetch(sql, parameters)
+            assert await postgres.fetch("SELECT ?::int AS a", (7,)) == [{"a": 7}]
+
+    run(main())
+
+
+def test_a_table_that_changes_its_shape_is_seen(place: Place) -> None:
+    async def main() -> None:
+        async with started(database(place)) as postgres, started(database(place)) as other:
+            await postgres.execute("INSERT INTO uses VALUES (1, 'a')")
+            assert await postgres.fetch("SELECT * FROM uses") == [{"id": 1, "body": "a"}]
+            await other.execute("ALTER TABLE uses ADD size INTEGER DEFAULT 7")
+            assert await postgres.fetch("SELECT * FROM uses") == [{"id": 1, "body": "a", "size": 7}]
+
+    run(main())
+
+
+def test_a_returning_clause_gives_rows_and_their_number(place: Place) -> None:
+    async def main() -> None:
+        async with started(database(place)) as postgres:
+            insert = "INSERT INTO uses VALUES (?, 'a'), (?, 'b') RETURNING id"
+            assert await postgres.execute(insert, (1, 2)) == 2
+            assert await postgres.fetch(insert, (3, 4)) == [{"id": 3}, {"id": 4}]
+
+    run(main())
+
+
+def test_a_copy_is_no_statement_of_the_port_and_hangs_nothing(place: Place) -> None:
+    async def main() -> None:
+        async with started(database(place, max_size=1, statement_timeout=0.2, healthcheck_timeout=0.5)) as postgres:
+            for sql in ("COPY uses TO STDOUT", "COPY uses FROM STDIN"):
+                with suppress(QueryError, DatabaseUnavailable):
+                    await postgres.execute(sql)
+                assert await postgres.health()
+
+    run(main())
+
+
+def test_settings_are_checked_with_errors_that_are_value_errors() -> None:
+    with pytest.raises(ValueError, match=r"adapter:database \(postgres\): .*setting port"):
+        PostgresDatabase(port=70000)
+    assert issubclass(DatabaseMisconfigured, ValueError)
