@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from oneiric.errors import AdapterError
+
 MAX_NAME = 1024
 """Bytes of a name in UTF-8, at most."""
 MAX_METADATA = 2048
 """Bytes of all keys and values of an object's metadata in UTF-8, at most."""
+STABLE = 1024 * 1024
+"""Bytes at the start of an object that every storage streams of one version, whatever happens to it."""
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 
-class StorageError(Exception):
+class StorageError(AdapterError):
     """Anything a storage raises."""
+
+    key = "storage"
 
 
 class StorageClosed(StorageError):
@@ -24,15 +30,26 @@ class StorageClosed(StorageError):
 
 
 class StorageUnavailable(StorageError):
-    """The place the objects are kept cannot be read or written, or is full."""
+    """The place the objects are kept does not answer, or not in time, cannot be read or written, or is full.
+
+    A change that was under way may have happened or not.
+    """
+
+
+class StorageRefused(StorageError):
+    """The server turns this component away: its credentials, its certificate or what it may do."""
+
+
+class StorageMisconfigured(StorageError, ValueError):
+    """Settings that are malformed or contradict each other; `setting` is one of them."""
 
 
 class ObjectNotFound(StorageError):
     """There is no object of this `name`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, provider: str | None = None) -> None:
         self.name = name
-        super().__init__(f"there is no object {name!r}")
+        super().__init__(f"there is no object {name!r}", provider=provider)
 
 
 class ObjectDamaged(StorageError):
@@ -41,6 +58,14 @@ class ObjectDamaged(StorageError):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(f"the object {name!r} is damaged")
+
+
+class ObjectReplaced(StorageError):
+    """The object of this `name` was replaced or deleted while it was read; what came so far is of one version."""
+
+    def __init__(self, name: str, *, provider: str | None = None) -> None:
+        self.name = name
+        super().__init__(f"the object {name!r} was replaced or deleted while it was read", provider=provider)
 
 
 class PreconditionFailed(StorageError):
@@ -91,13 +116,15 @@ class Storage(Protocol):
         ...
 
     async def get(self, name: str) -> bytes:
-        """The data. Raises `ObjectNotFound`."""
+        """The data. Raises `ObjectNotFound`, and `ObjectReplaced` if a large object never stays as it is."""
         ...
 
     def stream(self, name: str, *, chunk_size: int = 65536) -> AsyncIterator[bytes]:
-        """The data in pieces of at most `chunk_size` bytes, all of one version even if replaced meanwhile.
+        """The data in pieces of at most `chunk_size` bytes, all of one version.
 
-        The first piece raises what `get` raises.
+        The first piece raises what `get` raises. If the object is replaced or deleted meanwhile, the old version
+        goes on where the storage has the capability `stable-stream`; elsewhere that is so for the first
+        `STABLE` bytes, and a piece after them raises `ObjectReplaced`.
         """
         ...
 
@@ -112,8 +139,8 @@ class Storage(Protocol):
     def list(self, prefix: str = "") -> AsyncIterator[Entry]:
         """The objects whose names start with `prefix`, in the order of their names.
 
-        A prefix is any text: `a/b` finds `a/bc`.         Objects put or deleted meanwhile may be missing or
-        not; all others are there, once.
+        A prefix is any text: `a/b` finds `a/bc`. Objects put or deleted meanwhile may be missing or not; all
+        others are there, once.
         """
         ...
 

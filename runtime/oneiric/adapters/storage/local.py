@@ -31,7 +31,7 @@ Result = TypeVar("Result")
     provider="local",
     priority=0,
     stack_level=-10,
-    capabilities=("blob", "stream", "delete"),
+    capabilities=("blob", "stream", "delete", "stable-stream"),
     port="oneiric.adapters.storage:Storage",
 )
 class LocalStorage:

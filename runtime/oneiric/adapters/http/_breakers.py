@@ -1,0 +1,41 @@
+"""Which origins are left alone for a while, since they failed too often in a row."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import circuitbreaker  # pyright: ignore[reportMissingTypeStubs]
+
+
+class _Failed(Exception):
+    """An attempt failed; the breaker wants an exception."""
+
+
+class Breakers:
+    """A circuit breaker for each origin that failed since it last answered.
+
+    It opens after `failures` in a row, and lets attempts through again `seconds` later: one more failure opens it
+    anew, an answer closes it.
+    """
+
+    def __init__(self, failures: int, seconds: float) -> None:
+        self._failures = failures
+        self._seconds = seconds
+        self._breakers: dict[str, Any] = {}  # of a library without types
+
+    def is_open(self, origin: str) -> bool:
+        breaker = self._breakers.get(origin)
+        return breaker is not None and breaker.opened
+
+    def failed(self, origin: str) -> None:
+        breaker = self._breakers.get(origin)
+        if breaker is None:
+            breaker = circuitbreaker.CircuitBreaker(self._failures, self._seconds, _Failed)
+            self._breakers[origin] = breaker
+        with suppress(_Failed), breaker:
+            raise _Failed
+
+    def answered(self, origin: str) -> None:
+        if origin in self._breakers:
+            self._breakers.pop(origin).reset()
