@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.command import options, write
 from benchmarks.table import machine
 
-NAMES = ("access", "live", "start", "tenants", "compiling", "manifests", "remote", "syncing", "swap")
+NAMES = ("access", "live", "start", "tenants", "compiling", "manifests", "remote", "syncing", "swap", "backends")
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ class Adapters(Domain):
           provider="memory",
           port="oneiric.adapters.cache:Cache")
     def cache(self) -> Cache:
-        """memory: the only candidate"""
+        """memory: stack level -10 beats -20 of redis"""
         from oneiric.adapters.cache.memory import MemoryCache
         return MemoryCache(
             default_ttl=self._env_as(float, "SHOP_CACHE_TTL", "300"),
@@ -51,6 +51,28 @@ class Adapters(Domain):
         )
 
     if TYPE_CHECKING:
+        from oneiric.adapters.http import HttpClient
+
+    @bind("adapter:http", "b2e6f778",
+          provider="aiohttp",
+          port="oneiric.adapters.http:HttpClient")
+    def http(self) -> HttpClient:
+        """aiohttp: stack level -10 beats -15 of httpx"""
+        from oneiric.adapters.http.aiohttp import AioHTTPClient
+        return AioHTTPClient()
+
+    if TYPE_CHECKING:
+        from oneiric.adapters.queue import Queue
+
+    @bind("adapter:queue", "1dd2b687",
+          provider="memory",
+          port="oneiric.adapters.queue:Queue")
+    def queue(self) -> Queue:
+        """memory: stack level -10 beats -20 of redis-streams"""
+        from oneiric.adapters.queue.memory import MemoryQueue
+        return MemoryQueue()
+
+    if TYPE_CHECKING:
         from oneiric.adapters.secrets import Secrets
 
     @bind("adapter:secrets", "41fc0ca7",
@@ -68,7 +90,7 @@ class Adapters(Domain):
           provider="local",
           port="oneiric.adapters.storage:Storage")
     def storage(self) -> Storage:
-        """local: the only candidate"""
+        """local: stack level -10 beats -20 of azure-blob"""
         from oneiric.adapters.storage.local import LocalStorage
         from pathlib import Path
         return LocalStorage(
@@ -203,9 +225,30 @@ class Services(Domain):
         )
 
 
+class Tasks(Domain):
+    _wiring: Wiring
+
+    if TYPE_CHECKING:
+        from shop.intake import QueueIntake
+
+    @bind("task:intake", "0a020e3b",
+          provider="queue",
+          port="shop.intake:QueueIntake",
+          needs=("adapter:queue", "service:orders"),
+          eager=True)
+    def intake(self) -> QueueIntake:
+        """queue: the only candidate"""
+        from shop.intake import QueueIntake
+        return QueueIntake(
+            orders=self._wiring.services.orders.live,
+            queue=self._wiring.adapters.queue.live,
+        )
+
+
 class Wiring(BaseWiring, app="shop", profile="default"):
     adapters: Adapters
     services: Services
+    tasks: Tasks
 
 
-Wiring.domains(adapters=Adapters, services=Services)
+Wiring.domains(adapters=Adapters, services=Services, tasks=Tasks)

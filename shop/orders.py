@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from random import SystemRandom
 
 from oneiric import component
 from oneiric.adapters.cache import Cache
 from oneiric.adapters.database import Database
 
 from shop.ports import Notifier, Payments, Pricing, Receipts, Shipping, Tax, Warehouse
+
+NUMBERS = 2**53
+"""Orders have numbers below this at random: databases that take turns in a swap never give the same one."""
 
 
 @component(
@@ -49,16 +54,16 @@ class ShopOrders:
         self._warehouse, self._currency = warehouse, currency
 
     async def start(self) -> None:
-        await self._database.execute(
-            "CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, customer TEXT, cents INTEGER, payment TEXT)"
-        )
+        await self._database.execute(Path(__file__).with_name("schema.sql").read_text("utf-8"))
 
     async def place(self, customer: str, articles: Mapping[str, int]) -> int:
         goods = sum([await self._pricing.price(name) * pieces for name, pieces in articles.items()])
         total = goods + await self._shipping.quote(sum(articles.values()))
+        order = SystemRandom().randrange(NUMBERS)
         async with self._database.transaction() as transaction:
-            await transaction.execute("INSERT INTO orders (customer, cents) VALUES (?, ?)", (customer, total))
-            order: int = (await transaction.fetch("SELECT MAX(id) AS id FROM orders"))[0]["id"]
+            await transaction.execute(
+                "INSERT INTO orders (id, customer, cents) VALUES (?, ?, ?)", (order, customer, total)
+            )
             payment = await self._payments.charge(order, total)
             await transaction.execute("UPDATE orders SET payment = ? WHERE id = ?", (payment, order))
         for article, pieces in articles.items():

@@ -20,7 +20,7 @@ from oneiric.wiring import file_of
 from tests.unit.runtime.making import run
 
 # pytest rewrites these with `ast.parse`, which threads must not do at once before Python 3.12: not from factories
-for _name in ("cache.memory", "database.duckdb", "database.sqlite", "secrets.env", "storage.local"):
+for _name in ("cache.memory", "database.duckdb", "database.sqlite", "queue.memory", "secrets.env", "storage.local"):
     importlib.import_module(f"oneiric.adapters.{_name}")
 
 ROOT = Path(__file__).parents[3]

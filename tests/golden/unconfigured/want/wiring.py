@@ -18,7 +18,7 @@ class Adapters(Domain):
           provider="memory",
           port="oneiric.adapters.cache:Cache")
     def cache(self) -> Cache:
-        """memory: the only candidate"""
+        """memory: stack level -10 beats -20 of redis"""
         from oneiric.adapters.cache.memory import MemoryCache
         return MemoryCache()
 
@@ -32,6 +32,28 @@ class Adapters(Domain):
         """sqlite: stack level -10 beats -15 of duckdb"""
         from oneiric.adapters.database.sqlite import SQLiteDatabase
         return SQLiteDatabase()
+
+    if TYPE_CHECKING:
+        from oneiric.adapters.http import HttpClient
+
+    @bind("adapter:http", "b2e6f778",
+          provider="aiohttp",
+          port="oneiric.adapters.http:HttpClient")
+    def http(self) -> HttpClient:
+        """aiohttp: stack level -10 beats -15 of httpx"""
+        from oneiric.adapters.http.aiohttp import AioHTTPClient
+        return AioHTTPClient()
+
+    if TYPE_CHECKING:
+        from oneiric.adapters.queue import Queue
+
+    @bind("adapter:queue", "1dd2b687",
+          provider="memory",
+          port="oneiric.adapters.queue:Queue")
+    def queue(self) -> Queue:
+        """memory: stack level -10 beats -20 of redis-streams"""
+        from oneiric.adapters.queue.memory import MemoryQueue
+        return MemoryQueue()
 
     if TYPE_CHECKING:
         from oneiric.adapters.secrets import Secrets
@@ -51,7 +73,7 @@ class Adapters(Domain):
           provider="local",
           port="oneiric.adapters.storage:Storage")
     def storage(self) -> Storage:
-        """local: the only candidate"""
+        """local: stack level -10 beats -20 of azure-blob"""
         from oneiric.adapters.storage.local import LocalStorage
         return LocalStorage()
 

@@ -1,0 +1,55 @@
+"""The demo's production profile on real servers: compiled, served, and swapped while orders come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.production import SWAPS, Seen, Shop, shop, story
+
+ORDERS = 60
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Shop]:
+    with shop() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def seen(made: Shop) -> Seen:
+    return asyncio.run(story(made, ORDERS))
+
+
+def test_orders_came_during_every_swap(seen: Seen) -> None:
+    assert len(seen.swaps) == len(SWAPS)
+    assert [what for what, _, sent in seen.swaps if not sent] == []
+
+
+def test_no_order_failed(seen: Seen) -> None:
+    assert seen.dead == 0
+    assert seen.logged == []
+
+
+def test_every_order_is_in_one_database_once(seen: Seen) -> None:
+    assert seen.lost == 0
+    assert not seen.kept["postgres"] & seen.kept["sqlite"]
+
+
+def test_both_databases_and_the_server_of_the_cache_were_used(seen: Seen) -> None:
+    assert len(seen.kept["postgres"]) > 2 * ORDERS
+    assert len(seen.kept["sqlite"]) >= ORDERS
+    assert seen.cached > 0
+
+
+def test_the_process_ended_well(seen: Seen) -> None:
+    assert seen.code == 0
+
+
+def test_nothing_is_left(made: Shop, seen: Seen) -> None:
+    async def look() -> None:
+        assert not await made.on_postgres("postgres", f"SELECT 1 FROM pg_database WHERE datname = '{made.name}'")
+
+    asyncio.run(look())
