@@ -1,0 +1,152 @@
+"""The wiring beside a report, held against it: every block, and every line of the tenants."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import keyword
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from oneiric_compiler.verify.decisions import Facts
+from oneiric_compiler.verify.source import Block, Expression, Source, read_source
+
+_FINGERPRINTED = ("provider", "factory", "async", "result", "port", "eager", "python", "os", "artifact")
+"""The facts a fingerprint is made of, besides the settings' expressions and the needs."""
+_TAKEN = ("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING")
+_OPTIONS = ("secrets", "eager", "python", "os", "artifact")
+
+
+def wiring(report: Facts, text: str) -> Iterator[str]:
+    """Where wiring.py says something else than the report."""
+    try:
+        source = read_source(text)
+    except (ValueError, SyntaxError) as error:
+        yield f"wiring.py: {error}"
+        return
+    if (source.app, source.profile) != (report["app"], report["profile"]):
+        yield f"wiring.py is profile `{source.profile}` of `{source.app}`"
+    blocks = {block.key: block for block in source.blocks}
+    if [block.key for block in source.blocks] != sorted(report["bindings"]):
+        unlike = sorted(blocks.keys() ^ report["bindings"].keys())
+        yield f"wiring.py and the report bind different keys: {', '.join(unlike) or 'in another order'}"
+    for key, block in blocks.items():
+        if binding := report["bindings"].get(key):
+            yield from (f"{key}: wiring.py {finding}" for finding in _block(report, source, block, binding))
+
+
+def _block(report: Facts, source: Source, block: Block, binding: Facts) -> Iterator[str]:
+    promised = binding.get("port") or binding.get("result")
+    options = {name: binding[name] for name in _OPTIONS if name in binding}
+    needs = sorted(set(binding["needs"].values()))
+    because = binding["because"].replace(f" selects {binding['provider']}", " selects it")
+    fingerprint = _fingerprint(binding)
+    domain, _, name = block.key.partition(":")
+    said: dict[str, tuple[object, object]] = {
+        "domain": (source.domains.get(report["domains"][domain]), block.domain),
+        "attribute": (_attribute(name), block.attribute),
+        "factory": (binding["factory"], block.factory),
+        "promise": (_annotated(binding, promised), block.returns),
+        "async": (binding.get("async", False), block.awaited),
+        "fingerprint": (fingerprint, block.fingerprint),
+        "fingerprint of the report": (fingerprint, binding["fingerprint"]),
+        "words": (f"{binding['provider']}: {because}".encode("ascii", "backslashreplace").decode(), block.told),
+        "options": (
+            _plain({"provider": binding["provider"], **options} | ({"port": promised} if promised else {})),
+            _plain({name: each for name, each in block.options.items() if name != "needs"}),
+        ),
+        "needs": (needs, [*block.options.get("needs", ())]),
+        "secrets": (sorted(binding.get("secrets", ())), sorted(set(_secrets(_expressions(binding))))),
+        "arguments": (_plain(_arguments(report, binding)), _plain(block.arguments)),
+    }
+    for what, (expected, found) in said.items():
+        if expected != found:
+            yield f"has another {what}: {found}, and the report's facts say {expected}"
+    for need in needs:
+        if need not in report["bindings"]:
+            yield f"needs {need}, which is not bound"
+
+
+def _annotated(binding: Facts, promised: str | None) -> str:
+    """What type checkers are told: nothing that is in the factory's own artifact, which they do not see."""
+    if promised is None or ("artifact" in binding and _top(promised) == _top(binding["factory"])):
+        return "object"
+    return str(promised)
+
+
+def _top(reference: str) -> str:
+    return reference.partition(":")[0].partition(".")[0]
+
+
+def tenant_lines(report: Facts, text: str) -> Iterator[str]:
+    """Where tenants.jsonl says something else than the report."""
+    expected = sorted(json.dumps(line) for line in _own_instances(report))
+    found = text.splitlines()
+    for line in sorted(set(expected) - set(found)):
+        facts = json.loads(line)
+        yield f"{facts['key']} of tenant {facts['tenant']}: tenants.jsonl lacks its line"
+    for number, line in enumerate(found, 1):
+        if line not in expected:
+            yield f"tenants.jsonl: line {number} is not what the report says"
+    if not set(expected) ^ set(found) and found != expected:
+        yield "tenants.jsonl: its lines are not in order"
+
+
+def _own_instances(report: Facts) -> Iterator[Facts]:
+    for key, binding in report["bindings"].items():
+        for tenant, own in binding["tenants"].items():
+            if own.get("shared"):
+                continue
+            promised = binding.get("port") or binding.get("result")
+            needs = {name: {"need": need} for name, need in own["needs"].items()}
+            yield {
+                "tenant": tenant,
+                "key": key,
+                "provider": own["provider"],
+                "fingerprint": _fingerprint(own),
+                "factory": own["factory"],
+                **({"port": promised} if promised else {}),
+                "arguments": {**_expressions(own), **needs},
+                "needs": sorted(set(own["needs"].values())),
+                **{name: own[name] for name in ("async", *_OPTIONS) if name in own},
+            }
+
+
+def _fingerprint(binding: Facts) -> str:
+    facts = {name: binding[name] for name in _FINGERPRINTED if name in binding}
+    parts = {**facts, "settings": _expressions(binding), "needs": binding["needs"]}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _expressions(binding: Facts) -> dict[str, Expression]:
+    return {name: each.get("expr") or {"value": each["value"]} for name, each in binding["settings"].items()}
+
+
+def _arguments(report: Facts, binding: Facts) -> dict[str, Any]:
+    """The arguments as they read in a source, whose needs are attributes."""
+    needs: dict[str, Expression] = {}
+    for name, key in binding["needs"].items():
+        domain, _, need = key.partition(":")
+        needs[name] = {"need": [report["domains"][domain], _attribute(need)]}
+    return {**_expressions(binding), **needs}
+
+
+def _attribute(name: str) -> str:
+    changed = "".join(char if char.isalnum() or char == "_" else "_" for char in name)
+    changed = f"_{changed}" if changed[0].isdigit() else changed
+    return f"{changed}_" if keyword.iskeyword(changed) or changed in _TAKEN else changed
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    """The names of the secrets in expressions."""
+    for name, each in cast("Mapping[str, Any]", value).items() if isinstance(value, Mapping) else ():
+        if name == "secret":
+            yield each
+        elif name != "value":
+            yield from _secrets(each)
+    for item in cast("Iterable[Any]", value) if isinstance(value, list) else ():
+        yield from _secrets(item)
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
