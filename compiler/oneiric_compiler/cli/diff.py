@@ -1,0 +1,145 @@
+"""`oneiric diff`: what a change means for what the application runs on."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+from oneiric.report import Report, ReportError, parse_report
+
+from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.output import result, result_json, result_text, warn
+from oneiric_compiler.diagnostics import did_you_mean
+
+_GIT_SECONDS = 60
+
+Reports: TypeAlias = dict[str, Report]
+"""By profile."""
+
+
+class Format(StrEnum):
+    text = "text"
+    markdown = "markdown"
+    json = "json"
+
+
+def diff(
+    context: typer.Context,
+    old: Annotated[Path | None, typer.Argument(metavar="[OLD]", help="A report, or a compiled folder.")] = None,
+    new: Annotated[Path | None, typer.Argument(metavar="[NEW]", help="Another.")] = None,
+    base: Annotated[
+        str | None, typer.Option(metavar="REF", help="What HEAD changes since it left REF, both read from git.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How changes are written.")] = Format.text,
+    fail_on: Annotated[
+        str | None, typer.Option(metavar="CLASS,…", help="1 only for changes of these classes, such as winner,trust.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="CLASS[:KEY]", help="Leave these out; KEY may hold *. Repeatable.")
+    ] = None,
+) -> None:
+    """Show what changed between two explain reports, by meaning: 1 when they differ.
+
+    Classes, by what a reviewer must care about: winner, trust, port, need, setting, rule, candidate, provenance.
+    """
+    from oneiric_compiler.diff import tell
+    from oneiric_compiler.diff.compare import CLASSES, compare, without
+
+    gc.disable()  # it takes a third of the time of large ones, and the process ends with it
+    failing = _classes((fail_on or ",".join(CLASSES)).split(","), CLASSES)
+    _classes([each.partition(":")[0] for each in ignore or ()], (*CLASSES, "*"))
+    before, after = _sides(context.obj, old, new, base)
+    empty = Report("", "", {}, {})
+    changes = {
+        profile: without(compare(before.get(profile, empty), after.get(profile, empty)), ignore or ())
+        for profile in sorted({*before, *after}, key=lambda each: (each != "default", each))
+    }
+    if format is Format.json:
+        result_json(tell.document(changes))
+    elif format is Format.markdown:
+        result_text(tell.markdown(changes))
+    else:
+        result(tell.lines(changes))
+    raise typer.Exit(1 if any(each.kind in failing for found in changes.values() for each in found) else 0)
+
+
+def _classes(names: Iterable[str], known: tuple[str, ...]) -> set[str]:
+    for name in names:
+        if name not in known:
+            raise CommandError(f"`{name}` is no class of change", help=did_you_mean(name, known))
+    return set(names)
+
+
+def _sides(root: Path, old: Path | None, new: Path | None, base: str | None) -> tuple[Reports, Reports]:
+    if base is not None and old is None:
+        return _of_git(root, base)
+    if base is not None or old is None or new is None:
+        raise CommandError("name two reports, or one place in git: `oneiric diff OLD NEW` or `oneiric diff --base REF`")
+    if old.is_dir() != new.is_dir():
+        raise CommandError("name two reports, or two compiled folders", help="a folder stands for all its profiles")
+    if old.is_dir():
+        return _of_folder(old), _of_folder(new)
+    one, other = _read(old), _read(new)
+    return {other.profile: one}, {other.profile: other}
+
+
+def _of_folder(folder: Path) -> Reports:
+    reports = [_read(path) for path in sorted([*folder.glob("explain.json"), *folder.glob("*/explain.json")])]
+    if not reports:
+        raise CommandError(f"there is no report in {folder}", help="run `oneiric compile` first")
+    return {report.profile: report for report in reports}
+
+
+def _read(path: Path) -> Report:
+    try:
+        return _parse(path.read_bytes(), str(path))
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}", code="ONE504") from error
+
+
+def _parse(data: bytes, shown: str) -> Report:
+    try:
+        return parse_report(data)
+    except ReportError as error:
+        raise CommandError(f"{shown}: {error}", code="ONE504") from error
+
+
+def _of_git(root: Path, base: str) -> tuple[Reports, Reports]:
+    """The committed reports where HEAD left `base`, and at HEAD."""
+    from oneiric_compiler.cli.reports import committed_folder
+
+    folder = committed_folder(root, None).relative_to(root).as_posix()
+    if base.startswith("-"):
+        raise CommandError(f"`{base}` is no place in git")
+    _git(root, "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}", otherwise=f"git knows no commit `{base}`")
+    left = _git(root, "merge-base", base, "HEAD", otherwise=f"HEAD and `{base}` have no commit in common").strip()
+    if _git(root, "status", "--porcelain", "--", folder).strip():
+        warn(f"{folder}/ has changes that are not committed: they are not compared")
+    return _at(root, left.decode(), folder), _at(root, "HEAD", folder)
+
+
+def _at(root: Path, commit: str, folder: str) -> Reports:
+    names = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", f"{folder}/").decode().split("\0")
+    found = [name for name in names if Path(name).name == "explain.json"]
+    reports = [_parse(_git(root, "show", f"{commit}:./{name}"), f"{commit[:12]}:{name}") for name in found]
+    return {report.profile: report for report in reports}
+
+
+def _git(root: Path, *arguments: str, otherwise: str = "") -> bytes:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, timeout=_GIT_SECONDS, stdin=subprocess.DEVNULL
+        )
+    except FileNotFoundError as error:
+        raise CommandError("git is not installed", help="`oneiric diff OLD NEW` compares two reports") from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"git {arguments[0]} took longer than {_GIT_SECONDS} seconds") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+        raise CommandError(otherwise or f"git {arguments[0]}: {said}", help=said if otherwise else None)
+    return done.stdout

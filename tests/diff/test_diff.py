@@ -1,0 +1,315 @@
+"""What a change of the settings is told as: its class, its words, and what makes no difference."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from oneiric.report import Report, parse_report
+from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diff import tell
+from oneiric_compiler.diff.compare import CLASSES, Change, compare, without
+from oneiric_compiler.pipeline import compile_project
+from oneiric_compiler.read import Project
+from oneiric_compiler.write import write
+
+from tests.unit.cli.running import COMPILER_EXTRA, run
+
+ROOT = Path(__file__).parent.parent.parent
+FILES = {
+    "settings/app.yml": "name: shop\npackages: [shop]\nprofiles: [busy]\n",
+    "settings/services.yml": "selections: {payments: card}\nprovider_settings:\n  card: {fee: 1, password: abc}\n",
+    "settings/profiles/busy.yml": "{}\n",
+    "settings/tenants/acme.yml": "services:\n  provider_settings:\n    card: {fee: 7}\n",
+    "shop/__init__.py": "",
+    "shop/parts.py": """\
+from typing import Protocol
+from oneiric import component
+
+class Payments(Protocol):
+    def pay(self) -> int: ...
+
+@component("service", "payments", provider="card", port="shop.parts:Payments")
+class Card:
+    def __init__(self, *, fee: int = 0, password: str = "") -> None: ...
+    def pay(self) -> int: ...
+
+@component("service", "payments", provider="cash", priority=3)
+class Cash:
+    def pay(self) -> int: ...
+
+@component("service", "mail", provider="smtp", needs={"payments": "service:payments"})
+class Smtp:
+    def __init__(self, *, payments: Payments) -> None: ...
+
+@component("service", "mail", provider="test", stack_level=-1)
+class Test: ...
+""",
+}
+EDITS: dict[str, tuple[dict[str, tuple[str, str]], list[tuple[str, str, str | None]]]] = {
+    "another winner": (
+        {"settings/services.yml": ("payments: card", "payments: cash")},
+        [("winner", "service:payments", None)],
+    ),
+    "another winner of a tenant": (
+        {"settings/tenants/acme.yml": ("services:\n", "services:\n  selections: {payments: cash}\n")},
+        [("winner", "service:payments", "acme")],
+    ),
+    "the winner is selected": (
+        {"settings/services.yml": ("{payments: card}", "{payments: card, mail: smtp}")},
+        [("rule", "service:mail", None)],
+    ),
+    "a setting": ({"settings/services.yml": ("fee: 1", "fee: 2")}, [("setting", "service:payments", None)]),
+    "a setting of a tenant": (
+        {"settings/tenants/acme.yml": ("fee: 7", "fee: 8")},
+        [("setting", "service:payments", "acme")],
+    ),
+    "a setting is stated elsewhere": (
+        {
+            "settings/services.yml": (
+                "  card: {fee: 1, password: abc}",
+                "  card: {password: abc}\n  payments/card: {fee: 1}",
+            ),
+            "settings/tenants/acme.yml": ("card: {fee: 7}", "payments/card: {fee: 7}"),
+        },
+        [("provenance", "service:payments", None), ("provenance", "service:payments", "acme")],
+    ),
+    "a candidate more": (
+        {
+            "shop/parts.py": (
+                "class Test: ...\n",
+                'class Test: ...\n@component("service", "mail", provider="x", stack_level=-2)\nclass X: ...\n',
+            )
+        },
+        [("candidate", "service:mail", None)],
+    ),
+    "a loser's rank": (
+        {"shop/parts.py": ("priority=3", "priority=4")},
+        [("candidate", "service:payments", None)],
+    ),
+    "a key more": (
+        {
+            "shop/parts.py": (
+                "class Test: ...\n",
+                'class Test: ...\n@component("service", "new", provider="x")\nclass X: ...\n',
+            )
+        },
+        [("winner", "service:new", None)],
+    ),
+    "a port": (
+        {"shop/parts.py": (', port="shop.parts:Payments"', "")},
+        [("port", "service:payments", None)],
+    ),
+    "a need": (
+        {"shop/parts.py": (', needs={"payments": "service:payments"}', ""), "x": ("", "")},
+        [("need", "service:mail", None)],
+    ),
+    "lines move": ({"shop/parts.py": ("class Test: ...", "\n\n\nclass Test: ...")}, []),
+    "files are written in another order": (
+        {
+            "settings/services.yml": (
+                "selections: {payments: card}\nprovider_settings:\n  card: {fee: 1, password: abc}",
+                "provider_settings:\n  card: {password: abc, fee: 1}\nselections: {payments: card}",
+            )
+        },
+        [],
+    ),
+}
+
+
+def compiled(root: Path, files: Mapping[str, str] = FILES) -> dict[str, Report]:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    diagnostics = Diagnostics()
+    outputs = compile_project(Project.at(root, {}), diagnostics)
+    assert outputs is not None, [each.message for each in diagnostics]
+    write(outputs, diagnostics)
+    reports = [parse_report(files["explain.json"]) for _, files in outputs.profiles.values()]
+    return {report.profile: report for report in reports}
+
+
+def edited(edits: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    files = dict(FILES)
+    for name, (old, new) in edits.items():
+        if name in files:
+            assert old in files[name]
+            files[name] = files[name].replace(old, new)
+    if "x" in edits:
+        files["shop/parts.py"] = files["shop/parts.py"].replace(
+            "def __init__(self, *, payments: Payments) -> None: ...", "pass"
+        )
+    return files
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_what_an_edit_is_told_as(name: str, tmp_path: Path) -> None:
+    edits, expected = EDITS[name]
+    before, after = compiled(tmp_path / "before"), compiled(tmp_path / "after", edited(edits))
+    changes = compare(before["default"], after["default"])
+    assert [(each.kind, each.key, each.tenant) for each in changes] == expected
+    back = compare(after["default"], before["default"])
+    assert [(each.kind, each.key, each.tenant, each.old, each.new) for each in back] == [
+        (each.kind, each.key, each.tenant, each.new, each.old) for each in changes
+    ]
+
+
+def test_a_report_does_not_differ_from_itself() -> None:
+    for path in ROOT.glob("tests/golden/*/want/**/explain.json"):
+        report = parse_report(path.read_bytes())
+        assert compare(report, report) == []
+
+
+def test_every_pair_of_reports_can_be_compared_and_told() -> None:
+    """Reports that have nothing to do with each other: told in every form, the comment within its limit."""
+    reports = [parse_report(path.read_bytes()) for path in sorted(ROOT.glob("tests/golden/*/want/**/explain.json"))]
+    choose = random.Random(0)
+    schema = json.loads((ROOT / "schemas/diff.schema.json").read_text())
+    for _ in range(200):
+        old, new = choose.choice(reports), choose.choice(reports)
+        changes = {"default": compare(old, new)}
+        Draft202012Validator(schema).validate(json.loads(json.dumps(tell.document(changes))))
+        assert len(tell.markdown(changes)) <= tell.LONGEST_COMMENT
+        assert len(tell.lines(changes)) == 1 + len(changes["default"])
+
+
+def test_a_comment_stays_within_its_limit_and_says_what_it_leaves_out() -> None:
+    changes = {
+        f"p{number}": [
+            Change(kind, f"adapter:{'k' * 40}-{i}", None, "url", "a" * 70, "b" * 70)
+            for kind in CLASSES
+            for i in range(400)
+        ]
+        for number in range(3)
+    }
+    text = tell.markdown(changes)
+    assert len(text) <= tell.LONGEST_COMMENT
+    assert "more: `oneiric diff` shows them" in text
+    assert text.count("<details") == text.count("</details>")
+    assert "| winner: another component serves | 1200 |" in text
+
+
+def test_no_secret_is_told(tmp_path: Path) -> None:
+    before = compiled(tmp_path / "before")
+    after = compiled(tmp_path / "after", edited({"settings/services.yml": ("abc", "hunter2")}))
+    changes = {"default": compare(before["default"], after["default"])}
+    assert [each.what for each in changes["default"]] == ["password"]
+    told = json.dumps([tell.lines(changes), tell.markdown(changes), tell.document(changes)])
+    assert "hunter2" not in told
+    assert "abc" not in told
+
+
+def test_text_of_others_cannot_write_markdown() -> None:
+    change = Change("setting", "service:mail", None, "a`b", "`</details>|", "<img src=x>", because="[x](y) </details>")
+    text = tell.markdown({"default": [change]})
+    assert text.count("</details>") == 2  # one in code, one that closes ours
+    assert "(\\[x\\](y) \\</details\\>)" in text
+
+
+@pytest.mark.parametrize(
+    ("ignored", "left"),
+    [
+        (["setting"], 0),
+        (["*:service:*"], 0),
+        (["setting:adapter:*"], 1),
+        (["winner"], 1),
+        (["setting:service:mail"], 0),
+    ],
+)
+def test_what_is_ignored(ignored: list[str], left: int) -> None:
+    change = Change("setting", "service:mail", None, "url", "a", "b")
+    assert len(without([change], ignored)) == left
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True, timeout=60)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A project with a commit, and on a branch another that selects another provider in one profile."""
+    root = tmp_path / "shop"
+    compiled(root)
+    git(root, "init")
+    git(root, "add", "-A")
+    git(root, "commit", "-m", "one")
+    git(root, "checkout", "-b", "change")
+    files = edited({"settings/profiles/busy.yml": ("{}", "services: {selections: {payments: cash}}")})
+    compiled(root, files)
+    git(root, "commit", "-am", "two")
+    return root
+
+
+def test_what_a_branch_changes(repository: Path) -> None:
+    done = run("diff", "--base", "main", cwd=repository, blocked=COMPILER_EXTRA)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines()[0] == "default: no change"
+    assert "winner     service:payments" in done.stdout
+    assert "card -> cash  (settings/profiles/busy.yml selects cash)" in done.stdout
+
+
+def test_commits_of_the_base_since_then_are_not_the_branch_s(repository: Path) -> None:
+    git(repository, "checkout", "main")
+    compiled(repository, edited({"settings/services.yml": ("fee: 1", "fee: 2")}))
+    git(repository, "commit", "-am", "three")
+    git(repository, "checkout", "change")
+    changes = json.loads(run("diff", "--base", "main", "--format", "json", cwd=repository).stdout)
+    assert {each["class"] for found in changes["profiles"].values() for each in found} == {"winner"}
+
+
+def test_what_is_not_committed_is_told_of(repository: Path) -> None:
+    compiled(repository, edited({"settings/services.yml": ("fee: 1", "fee: 2")}))
+    done = run("diff", "--base", "main", cwd=repository)
+    assert "not committed" in done.stderr
+    assert "fee" not in done.stdout
+
+
+def test_exit_codes_and_gates(repository: Path) -> None:
+    assert run("diff", "--base", "HEAD", cwd=repository).returncode == 0
+    assert run("diff", "--base", "main", "--fail-on", "trust,setting", cwd=repository).returncode == 0
+    assert run("diff", "--base", "main", "--fail-on", "winner", cwd=repository).returncode == 1
+    assert run("diff", "--base", "main", "--ignore", "winner:service:payments", cwd=repository).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--base", "nowhere"], "git knows no commit `nowhere`"),
+        (["--base", "--output=x"], "is no place in git"),
+        ([], "name two reports"),
+        (["generated"], "name two reports"),
+        (["generated", "generated/explain.json"], "two compiled folders"),
+        (["settings", "settings"], "there is no report in settings"),
+        (["settings/app.yml", "settings/app.yml"], "ONE504"),
+        (["gone.json", "gone.json"], "cannot be read"),
+        (["--base", "main", "--fail-on", "winer"], "did you mean `winner`?"),
+        (["--base", "main", "--ignore", "provenence:x"], "did you mean `provenance`?"),
+    ],
+)
+def test_mistakes(arguments: list[str], told: str, repository: Path) -> None:
+    done = run("diff", *arguments, cwd=repository)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+
+
+def test_outside_of_git(tmp_path: Path) -> None:
+    compiled(tmp_path / "shop")
+    done = run("diff", "--base", "main", cwd=tmp_path / "shop")
+    assert done.returncode == 2
+    assert "git" in done.stderr
+
+
+def test_two_folders_are_compared_by_profile(tmp_path: Path) -> None:
+    compiled(tmp_path / "one")
+    compiled(tmp_path / "two", edited({"settings/services.yml": ("fee: 1", "fee: 2")}))
+    done = run("diff", "one/generated", "two/generated", cwd=tmp_path)
+    told: list[Any] = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert [line for line in told if not line.startswith(" ")] == ["default: 1 change", "busy: 1 change"]
