@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from oneiric.report import Report
 
+from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
 
 
@@ -23,23 +27,82 @@ def explain(
     from_report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Read this report: no settings, no imports.")
     ] = None,
+    why_not: Annotated[
+        str | None,
+        typer.Option("--why-not", metavar="PROVIDER", help="Why PROVIDER does not serve KEY, and what would."),
+    ] = None,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--what-if",
+            metavar="WHAT=VALUE",
+            help="What would change with provider=NAME, or priority=[PROVIDER:]N or stack_level=[PROVIDER:]N "
+            "(default: the winner's). Repeatable.",
+        ),
+    ] = None,
+    uses: Annotated[bool, typer.Option("--uses", help="What needs KEY, and breaks if it goes.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Tell why a key is served by what serves it; without KEY, one line per key."""
     from oneiric_compiler import explain as telling
     from oneiric_compiler.cli import reports
 
-    report, locate = reports.load(context.obj, profile, from_report)
-    report = reports.of_tenant(report, tenant)
-    if key is None:
-        keys = reports.of_domain(report, domain)
-        if json:
-            result_json(telling.report_document(report, keys, tenant=tenant))
-        else:
-            result(telling.summary(keys))
+    asked = [name for name, given in (("--why-not", why_not), ("--what-if", what_if), ("--uses", uses)) if given]
+    if len(asked) > 1:
+        raise CommandError(f"{' and '.join(asked)} are questions of their own: ask one at a time")
+    if asked and key is None:
+        raise CommandError(f"{asked[0]} is about one key: name it")
+    gc.disable()  # it takes a third of the time of a large report, and the process ends with it
+    if key is not None and what_if:
+        if from_report is not None:
+            raise CommandError("--what-if resolves the settings anew: leave out --from-report")
+        from oneiric_compiler.cli import supposing
+
+        supposing.suppose(context.obj, key, domain, what_if, profile, tenant, json)
         return
-    full = reports.full_key(report, key, domain)
-    if json:
-        result_json(telling.key_document(report, full, tenant=tenant))
+    report, locate = reports.load(context.obj, profile, from_report)
+    gc.freeze()  # nor look through it all at the exit
+    everything = reports.of_tenant(report, tenant)
+    if key is None:
+        keys = reports.of_domain(everything, domain)
+        if json:
+            result_json(telling.report_document(everything, keys, tenant=tenant))
+        else:
+            result(telling.summary(everything, keys))
+        return
+    full = reports.full_key(everything, key, domain)
+    if uses:
+        _tell_uses(context.obj, report, full, profile is None and from_report is None, tenant, json)
+    elif why_not is not None:
+        reports.check_provider(everything, full, why_not)
+        if json:
+            result_json(telling.why_not_document(everything, full, why_not))
+        else:
+            result(telling.why_not(everything, full, why_not, locate))
     else:
-        result(telling.tell(report, full, locate, tenant=tenant))
+        others = _others(context.obj, report, tenant) if from_report is None else None
+        if json:
+            result_json(telling.key_document(everything, full, tenant=tenant, profiles=others))
+        else:
+            result(telling.tell(everything, full, locate, tenant=tenant, profiles=others))
+
+
+def _others(root: Path, report: Report, tenant: str | None) -> Mapping[str, Report]:
+    """The project's other reports, as the tenant gets them."""
+    from oneiric_compiler.cli import reports
+
+    found = {name: each for name, each in reports.committed(root).items() if name != report.profile}
+    return {name: each.for_tenant(tenant) if tenant else each for name, each in found.items()}
+
+
+def _tell_uses(root: Path, report: Report, key: str, everywhere: bool, tenant: str | None, json: bool) -> None:
+    from oneiric_compiler import uses
+    from oneiric_compiler.cli import reports
+
+    found = reports.committed(root) if everywhere else {report.profile: report}
+    if tenant is not None:
+        found = {name: each.for_tenant(tenant) for name, each in found.items()}
+    if json:
+        result_json(uses.document(found, key))
+    else:
+        result(uses.tell(found, key))

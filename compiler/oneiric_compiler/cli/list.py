@@ -21,9 +21,17 @@ def list_keys(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="What this running process has, not a report.")
     ] = None,
+    unused: Annotated[
+        bool, typer.Option("--unused", help="Components and settings that decide nothing, in any profile or tenant.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """List each key with its provider, the rule that decided, and the candidates that did not win."""
+    if unused:
+        if any(each is not None for each in (domain, profile, from_report, name)):
+            raise CommandError("--unused is about the whole project: only --json goes with it")
+        _list_unused(context.obj, json)
+        return
     if name is not None:
         if profile is not None or from_report is not None:
             raise CommandError("--name is about a running process: leave out --profile and --from-report")
@@ -40,3 +48,29 @@ def list_keys(
         result_json(telling.listing_document(report, keys))
     else:
         result(telling.listing(keys))
+
+
+def _list_unused(root: Path, json: bool) -> None:
+    from oneiric_compiler.cli.errors import compiler_extra
+
+    with compiler_extra("list --unused"):
+        from oneiric_compiler.cli import projects
+        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.explain import section
+        from oneiric_compiler.places import Locator
+        from oneiric_compiler.unused import unused
+
+    diagnostics = Diagnostics()
+    project = projects.project_at(root)
+    found = unused(project, diagnostics)
+    if found is None:
+        projects.show(projects.as_seen(diagnostics, root))
+        raise typer.Exit(2)
+    if json:
+        result_json({"unused": [{"kind": each.kind, "what": each.what, "at": each.at} for each in found]})
+        return
+    locate = Locator(project.root, project.settings)
+    rows = [(each.kind, (each.what, locate(each.at), "")) for each in found]
+    kinds = dict.fromkeys(kind for kind, _ in rows)
+    sections = [section(kind, [row for own, row in rows if own == kind]) for kind in kinds]
+    result([line for lines in sections for line in lines][1:] or [[("everything is used", "green")]])

@@ -10,7 +10,7 @@ from oneiric.report import Binding, Report, ReportError, read_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
-from oneiric_compiler.diagnostics import nearest
+from oneiric_compiler.diagnostics import did_you_mean, nearest
 from oneiric_compiler.explain import Locate
 
 
@@ -38,6 +38,22 @@ def load(root: Path, profile: str | None, from_report: Path | None) -> tuple[Rep
     from oneiric_compiler.places import Locator
 
     return report, Locator(root, settings)
+
+
+def committed(root: Path) -> dict[str, Report]:
+    """Every report of the project by profile, the base's first. Raises CommandError where there is none."""
+    folder = committed_folder(root, None)
+    _committed(root, None)
+    found = [_read(path) for path in (folder / "explain.json", *sorted(folder.glob("*/explain.json")))]
+    return {report.profile: report for report in found}
+
+
+def check_provider(report: Report, key: str, provider: str) -> None:
+    """Raises CommandError for a provider that is no candidate of the key, with the nearest names."""
+    known = {each.provider for each in report.bindings[key].candidates}
+    if provider not in known:
+        help = did_you_mean(provider, known, f"candidates: {', '.join(sorted(known))}")
+        raise CommandError(f"{key} has no candidate `{provider}`", help=help, code="ONE301")
 
 
 def committed_folder(root: Path, profile: str | None) -> Path:

@@ -1,0 +1,153 @@
+"""What it would take for a loser to win: for each the smallest edits of the project's own files that make it. Pure.
+
+An edit is `{"at": PLACE, "set": VALUE}`; without `set` the value is the reader's to state: a parameter that the loser
+requires and nobody has set. A place of a decorator names the argument: `shop/parts.py#Redis/priority`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from oneiric_compiler.documents import json_pointer
+from oneiric_compiler.model import Candidate, Catalog, Decision, Key, Layer
+from oneiric_compiler.resolve import NOTHING, Scope, decide
+
+Edit: TypeAlias = dict[str, Any]
+Alternatives: TypeAlias = list[list[Edit]]
+
+HIGHEST = {"priority": 1000, "stack_level": 100}
+_OWN_SOURCES = ("package:", "settings")
+
+
+def wins_if(scope: Scope, catalog: Catalog, decision: Decision) -> dict[int, Alternatives]:
+    """By order, for every loser of a decision the alternatives to make it win; none where only others' files can.
+
+    They hold in the profile that was decided, with all its tenants. What else a compile of the edited files may tell: a
+    need that nothing serves, a cycle of needs, another profile that asks for more.
+    """
+    ranked = [each.candidate for each in decision.judgements if not each.excluded_by]
+    losers = {each.order: each.candidate for each in decision.judgements if each.lost_by}
+    if not losers:
+        return {}
+    asked = _Asked(scope, catalog, decision.key, ranked)
+    return {order: asked.alternatives(loser, ranked.index(loser)) for order, loser in losers.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A decided key: its candidates left by the filters, the winner first."""
+
+    scope: Scope
+    catalog: Catalog
+    key: Key
+    ranked: Sequence[Candidate]
+
+    def alternatives(self, loser: Candidate, rank: int) -> Alternatives:
+        ahead = self.ranked[:rank]
+        rivals = [each for each in ahead if each.provider == loser.provider]
+        chosen = next((each.provider for each in self.scope.explicit(self.key)), None)
+        selection = self._selection(loser) if chosen != loser.provider else []
+        found: Alternatives = []
+        if selection and not rivals:
+            found.append([*selection, *self._required(loser, self.scope.layers)])
+        ranks = _raised(loser, ahead[0]) if chosen in (None, loser.provider) else []
+        if not ranks and rivals and (selection or chosen == loser.provider):
+            above = _raised(loser, rivals[0]) or _lowered(rivals, loser)
+            ranks = [*selection, *above] if above else []
+        if ranks:
+            below = {"base": 1, "profile": 2, "tenant": 3}[self._origin(loser)]
+            found.append([*ranks, *self._required(loser, self.scope.layers[:below])])
+        return found
+
+    def _selection(self, loser: Candidate) -> list[Edit]:
+        """The edits that select the loser where it is asked about, and keep what they would break elsewhere.
+
+        None for a tenant where one profile alone declares the loser: a tenant's file holds in every profile.
+        """
+        scope = self.scope
+        top = next(iter(scope.explicit(self.key)), None)
+        if top is not None and top.rule == ("override" if scope.tenant is None else "tenant-override"):
+            return [_set(str(top.place), loser.provider), *self._kept(loser.provider)]
+        if scope.tenant is not None:
+            one_profile = self._origin(loser) == "profile"
+            return [] if one_profile else [self._select(f"tenants/{scope.tenant}", loser.provider)]
+        overlay = None if scope.profile is None else f"profiles/{scope.profile}"
+        return [self._select(overlay, loser.provider), *self._kept(loser.provider)]
+
+    def _kept(self, provider: str) -> Iterator[Edit]:
+        """What tenants that require more than the provider has are served by now, and would otherwise not inherit."""
+        tenants = self.scope.settings.tenants if self.scope.tenant is None else {}
+        for name, layer in tenants.items():
+            if self.key.name not in layer.get(self.key.domain, NOTHING).requires:
+                continue
+            scope = self.scope.of_tenant(name, self.catalog)
+            decision = decide(scope.question(self.key))
+            named = [each for each in decision.judgements if each.candidate.provider == provider]
+            chooses = any(each.rule.startswith("tenant-") for each in scope.explicit(self.key))
+            if isinstance(decision, Decision) and not chooses and all(each.excluded_by for each in named):
+                yield self._select(f"tenants/{name}", decision.winner.provider)
+
+    def _select(self, overlay: str | None, provider: str) -> Edit:
+        return _set(self._place(overlay, "selections", self.key.name), provider)
+
+    def _required(self, loser: Candidate, layers: Iterable[Layer]) -> Iterator[Edit]:
+        """The parameters without a default that the layers do not set for the loser."""
+        parameters = (loser.signature.parameters or {}).values()
+        required = [each.name for each in parameters if each.required and each.name not in loser.needs]
+        entry = f"{self.key.name}/{loser.provider}"
+        stated = [layer.get(self.key.domain, NOTHING).provider_settings for layer in layers if required]
+        given = {name for each in stated for named in (loser.provider, entry) for name in each.get(named, ())}
+        overlays = {"profile": f"profiles/{self.scope.profile}", "tenant": f"tenants/{self.scope.tenant}"}
+        overlay = overlays.get(self._origin(loser))
+        for name in required:
+            if name not in given:
+                yield {"at": self._place(overlay, "provider_settings", entry, name)}
+
+    def _origin(self, candidate: Candidate) -> str:
+        """Which layer the candidate belongs to."""
+        if candidate in self.scope.base.get(self.key, ()):
+            return "base"
+        return "profile" if candidate in self.scope.profile_candidates.get(self.key, ()) else "tenant"
+
+    def _place(self, overlay: str | None, *path: str) -> str:
+        """A place in the domain's file, or in its section of an overlay's."""
+        section = self.scope.settings.app.sections[self.key.domain]
+        if overlay is None:
+            return f"settings/{section}.yml#{json_pointer(*path)}"
+        return f"settings/{overlay}.yml#{json_pointer(section, *path)}"
+
+
+def _raised(loser: Candidate, rival: Candidate) -> list[Edit]:
+    """Edits of the loser's declaration after which it outranks the rival; none where it cannot be edited."""
+    priority, stack_level = HIGHEST["priority"], HIGHEST["stack_level"]
+    if not loser.source.startswith(_OWN_SOURCES):
+        return []
+    if loser.priority == rival.priority and rival.stack_level < stack_level:
+        return [_set(f"{loser.place}/stack_level", rival.stack_level + 1)]
+    if rival.priority < priority:
+        return [_set(f"{loser.place}/priority", rival.priority + 1)]
+    equal = _set(f"{loser.place}/priority", priority)
+    if loser.stack_level > rival.stack_level:
+        return [equal]
+    return [equal, _set(f"{loser.place}/stack_level", rival.stack_level + 1)] if rival.stack_level < stack_level else []
+
+
+def _lowered(rivals: Sequence[Candidate], loser: Candidate) -> list[Edit]:
+    """Edits of the rivals' declarations after which the loser outranks them; none where one cannot be edited."""
+    edits: list[Edit] = []
+    for rival in rivals:
+        if not rival.source.startswith(_OWN_SOURCES):
+            return []
+        if loser.priority == rival.priority and loser.stack_level > -HIGHEST["stack_level"]:
+            edits.append(_set(f"{rival.place}/stack_level", loser.stack_level - 1))
+        elif loser.priority > -HIGHEST["priority"]:
+            edits.append(_set(f"{rival.place}/priority", loser.priority - 1))
+        else:
+            return []
+    return edits
+
+
+def _set(at: str, value: Any) -> Edit:
+    return {"at": at, "set": value}
