@@ -12,7 +12,19 @@ from pathlib import Path
 from benchmarks.command import options, write
 from benchmarks.table import machine
 
-NAMES = ("access", "live", "start", "tenants", "compiling", "manifests", "remote", "syncing", "swap", "backends")
+NAMES = (
+    "access",
+    "live",
+    "start",
+    "tenants",
+    "compiling",
+    "review",
+    "manifests",
+    "remote",
+    "syncing",
+    "swap",
+    "backends",
+)
 
 
 def main() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 
 from oneiric_compiler.catalogue import CODES
+from oneiric_compiler.examples import examples
 
 _HEAD = """# Diagnostics
 
-Made from the table in `oneiric_compiler/catalogue.py`; `oneiric explain-code ONE110` tells the same.
-Errors fail a compile; warnings do with `--strict`; notes never do.
+Made from the table in `oneiric_compiler/catalogue.py`, with an example each of what the tests make the compiler say;
+`oneiric explain-code ONE110` tells the same. Errors fail a compile; warnings do with `--strict`; notes never do.
 """
 _GROUPS = {
     "1": "Settings files",
@@ -24,12 +25,13 @@ _GROUPS = {
 def page() -> str:
     """The page, in Markdown."""
     parts = [_HEAD]
-    group = ""
+    group, shown = "", examples()
     for code, known in CODES.items():
         if code[3] != group:
             group = code[3]
             parts.append(f"## {_GROUPS[group]}\n")
         parts.append(f"### {code}: {known.title}\n\n{known.severity.capitalize()}. {known.explanation}\n")
+        parts.append(f"```text\n{shown[code]}\n```\n")
     return "\n".join(parts)
 
 

@@ -53,15 +53,16 @@ class Document:
     def place(self, *path: str | int, named: str | None = None, of_key: bool = False) -> Place:
         """The place of `path`; `named` replaces its last part in the pointer (lists are named by content)."""
         shown = path if named is None else (*path[:-1], named)
-        pointer = f"{self.source.path}#" + "".join(f"/{_escape(str(part))}" for part in shown)
+        pointer = f"{self.source.path}#{json_pointer(*shown)}"
         while path and path not in self.spans:
             path = path[:-1]
         key, value = self.spans.get(path, (Span(self.source), Span(self.source)))
         return Place(pointer, key if of_key else value)
 
 
-def _escape(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
+def json_pointer(*path: str | int) -> str:
+    """The path by RFC 6901."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def read_document(path: Path, shown: str, diagnostics: Diagnostics) -> Document | None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, cast
 
-from oneiric.report import Binding, Candidate, Json, Report, Setting
+from oneiric.report import Binding, Candidate, Edit, Json, Report, Setting
 
 from oneiric_compiler.paint import Line
 from oneiric_compiler.redact import mask, mask_urls, secret_name, visible
@@ -25,12 +25,21 @@ _RULES = {
     "registration-order": "all else is equal, so the last declaration wins",
 }
 _LONGEST_VALUE = 80
+_MARKS = {
+    "o": "registration order alone decided",
+    "1": "won by a margin of one",
+    "s": "sole candidate",
+    "r": "depends on a remote manifest, itself or by what it needs",
+}
 
 
-def tell(report: Report, key: str, locate: Locate, *, tenant: str | None = None) -> list[Line]:
+def tell(
+    report: Report, key: str, locate: Locate, *, tenant: str | None = None, profiles: Mapping[str, Report] | None = None
+) -> list[Line]:
     """Everything about one key: winner, rule, losers, what is filtered out, settings, needs, tenants.
 
-    With `tenant`, the report is that tenant's. `locate` shows a place of the report as it is today.
+    With `tenant`, the report is that tenant's. `locate` shows a place of the report as it is today. `profiles` are the
+    reports of the others.
     """
     binding = report.bindings[key]
     lost, excluded = binding.judged()
@@ -43,20 +52,92 @@ def tell(report: Report, key: str, locate: Locate, *, tenant: str | None = None)
         ]
     ]
     lines += _rows(_winner(binding, locate))
-    lines += _section("lost", [(each.provider, _lost(each), _origin(each, locate)) for each in lost])
+    lines += section("lost", [(each.provider, _lost(each), _origin(each, locate)) for each in lost])
     filtered = [(each.provider, _excluded(each), _origin(each, locate)) for each in excluded]
-    lines += _section("filtered out", filtered)
-    lines += _section("settings", _settings(binding.settings, locate))
+    lines += section("filtered out", filtered)
+    lines += section("settings", _settings(binding.settings, locate))
     lines += _tree_section("needs", key, report.needs, report)
-    lines += _tree_section("needed by", key, report.needed_by, report)
-    differing = [(name, *_tenant(binding, each, locate)) for name, each in binding.tenants.items()]
-    lines += _section("tenants that differ", [row for row in differing if row[1]])
+    users = report.users()
+    lines += _tree_section("needed by", key, lambda each: users.get(each, {}), report)
+    differing = [(name, *_difference(binding, each, locate)) for name, each in binding.tenants.items()]
+    lines += section("tenants that differ", [row for row in differing if row[1]])
+    others = {name: other.bindings.get(key) for name, other in (profiles or {}).items()}
+    rows = [
+        (name, *(_difference(binding, each, locate) if each else ("not bound", ""))) for name, each in others.items()
+    ]
+    return lines + section("profiles that differ", [row for row in rows if row[1]])
+
+
+def why_not(report: Report, key: str, provider: str, locate: Locate) -> list[Line]:
+    """Why a provider's candidates do not serve a key, and the edits that would let each."""
+    binding = report.bindings[key]
+    lines: list[Line] = []
+    for each in (each for each in binding.candidates if each.provider == provider):
+        subject = f"{visible(provider)} ({visible(each.source)})"
+        if each.won:
+            lines.append([(subject, "green"), (f" serves {visible(key)}: {visible(binding.because)}", "plain")])
+            continue
+        told = f"lost {_lost(each)}" if each.lost_by else f"filtered out {_excluded(each)}"
+        lines.append([(subject, "red"), (f" does not serve {visible(key)}, {visible(binding.provider)} does", "plain")])
+        facts = [("because", told, ""), ("decided at", locate(binding.decided_at), "")]
+        lines += _rows([*facts, ("declared", _origin(each, locate), "")])
+        for number, edits in enumerate(each.wins_if or ()):
+            rows = [_edit(edit, locate) for edit in edits]
+            lines += section("or it wins if" if number else "it wins if", rows)
+        if each.wins_if == ():
+            lines += section("it wins if", [("nothing", "no edit of this project's own files is enough", "")])
     return lines
 
 
-def summary(keys: Mapping[str, Binding]) -> list[Line]:
-    """One line per key, grouped by domain: what serves it, and why."""
-    return _by_domain(keys, _why)
+def why_not_document(report: Report, key: str, provider: str) -> dict[str, Json]:
+    """The facts of a provider's candidates for a key, as the report has them, and what decided."""
+    raw = report.bindings[key].raw
+    candidates = cast("list[Mapping[str, Json]]", raw.get("candidates", ()))
+    decided = {name: raw.get(name) for name in ("provider", "decided_by", "decided_at", "because")}
+    found: list[Json] = [each for each in candidates if each.get("provider") == provider]
+    scope: dict[str, Json] = {"app": report.app, "profile": report.profile, "tenant": report.tenant}
+    return {**scope, "key": key, **decided, "candidates": found}
+
+
+def _edit(edit: Edit, locate: Locate) -> tuple[str, str, str]:
+    declaration = edit.at.rpartition("/")[0]
+    today = next((found for place in (edit.at, declaration) if (found := locate(place)) != place), "")
+    return edit.at, f"is {_text(edit.value)}" if edit.given else "is set, to a value of yours", today
+
+
+def summary(report: Report, keys: Mapping[str, Binding]) -> list[Line]:
+    """One line per key, grouped by domain: what serves it, and why; marked where the decision is fragile."""
+    marks = fragile(report, keys)
+    used: list[Line] = [
+        [(f"  {mark}  {meaning}", "dim")] for mark, meaning in _MARKS.items() if mark in "".join(marks.values())
+    ]
+    legend: list[Line] = [[], *used] if used else []
+    return _by_domain(keys, _why, marks) + legend
+
+
+def fragile(report: Report, keys: Mapping[str, Binding]) -> dict[str, str]:
+    """For each key the marks of what makes its decision fragile: none, one, or several."""
+    remote = {key for key, binding in report.bindings.items() if _is_remote(binding)}
+    users, waiting = report.users() if remote else {}, list(remote)
+    while waiting:
+        above = users.get(waiting.pop(), {}).keys() - remote
+        remote |= above
+        waiting += above
+    return {key: _mark(binding) + ("r" if key in remote else "") for key, binding in keys.items()}
+
+
+def _is_remote(binding: Binding) -> bool:
+    return any(each.won and each.source.startswith("manifest:") for each in binding.candidates)
+
+
+def _mark(binding: Binding) -> str:
+    if binding.decided_by in ("registration-order", "only-candidate"):
+        return "o" if binding.decided_by == "registration-order" else "s"
+    compared = next((each.compared for each in binding.candidates if each.lost_by), None)
+    if binding.decided_by not in ("priority", "stack-level") or compared is None:
+        return ""
+    own, winning = compared
+    return "1" if isinstance(own, int) and isinstance(winning, int) and winning - own == 1 else ""
 
 
 def listing(keys: Mapping[str, Binding]) -> list[Line]:
@@ -64,11 +145,20 @@ def listing(keys: Mapping[str, Binding]) -> list[Line]:
     return _by_domain(keys, _shadow)
 
 
-def key_document(report: Report, key: str, *, tenant: str | None = None) -> dict[str, Json]:
-    """The facts of one key, as the report has them, and who needs it."""
+def key_document(
+    report: Report, key: str, *, tenant: str | None = None, profiles: Mapping[str, Report] | None = None
+) -> dict[str, Json]:
+    """The facts of one key, as the report has them, who needs it, and how other profiles that differ serve it."""
     of_tenant: dict[str, Json] = {"tenant": tenant} if tenant else {}
     facts: dict[str, Json] = {"app": report.app, "profile": report.profile, **of_tenant, "key": key}
-    return {**facts, "binding": _public(report.bindings[key].raw), "needed_by": report.needed_by(key)}
+    binding = report.bindings[key]
+    others: dict[str, Json] = {}
+    for name, other in (profiles or {}).items():
+        own = other.bindings.get(key)
+        if own is None or _difference(binding, own, str)[0]:
+            others[name] = _public(own.raw) if own else None
+    of_profiles: dict[str, Json] = {"profiles": others} if profiles is not None else {}
+    return {**facts, "binding": _public(binding.raw), "needed_by": report.users().get(key, {}), **of_profiles}
 
 
 def report_document(report: Report, keys: Mapping[str, Binding], *, tenant: str | None = None) -> dict[str, Json]:
@@ -227,8 +317,8 @@ def _tree_section(title: str, key: str, below: Callable[[str], Mapping[str, list
     return [[], [(f"  {title}", "bold")], *lines] if lines else []
 
 
-def _tenant(base: Binding, own: Binding, locate: Locate) -> tuple[str, str]:
-    """How a tenant's binding differs from the base's, and where that is stated; nothing when it does not."""
+def _difference(base: Binding, own: Binding, locate: Locate) -> tuple[str, str]:
+    """How a tenant's or profile's binding differs, and where that is stated; nothing when it does not."""
     if own.provider != base.provider or own.decided_at != base.decided_at:
         return f"{own.provider} by {own.decided_by}", locate(own.decided_at)
     changed = [name for name, setting in own.settings.items() if setting != base.settings.get(name)]
@@ -241,7 +331,7 @@ def _tenant(base: Binding, own: Binding, locate: Locate) -> tuple[str, str]:
 
 
 def _why(_: str, binding: Binding) -> str:
-    differ = [name for name, own in binding.tenants.items() if _tenant(binding, own, str)[0]]
+    differ = [name for name, own in binding.tenants.items() if _difference(binding, own, str)[0]]
     more = f" (tenants that differ: {len(differ)})" if differ else ""
     if binding.shared:
         more = " (shared)"
@@ -257,7 +347,10 @@ def _shadow(_: str, binding: Binding) -> str:
     return f"{binding.decided_by:<18}" + (f" before {', '.join(shadowed)}" if shadowed else "")
 
 
-def _by_domain(keys: Mapping[str, Binding], told: Callable[[str, Binding], str]) -> list[Line]:
+def _by_domain(
+    keys: Mapping[str, Binding], told: Callable[[str, Binding], str], marks: Mapping[str, str] | None = None
+) -> list[Line]:
+    wide = max(map(len, marks.values()), default=0) if marks else 0
     names = max((len(key.partition(":")[2]) for key in keys), default=0)
     providers = max((len(binding.provider) for binding in keys.values()), default=0)
     lines: list[Line] = []
@@ -268,12 +361,14 @@ def _by_domain(keys: Mapping[str, Binding], told: Callable[[str, Binding], str])
             lines.extend([[]] if lines else [])
             lines.append([(visible(own_domain), "bold")])
             domain = own_domain
-        cells = (f"  {visible(name):<{names}}  ", f"{visible(binding.provider):<{providers}}  ")
+        mark = f"  {marks.get(key, ''):<{wide}}" if marks and wide else ""
+        cells = (f"{mark}  {visible(name):<{names}}  ", f"{visible(binding.provider):<{providers}}  ")
         lines.append([(cells[0], "plain"), (cells[1], "green"), (visible(told(key, binding)), "plain")])
     return lines
 
 
-def _section(title: str, rows: list[tuple[str, str, str]]) -> list[Line]:
+def section(title: str, rows: list[tuple[str, str, str]]) -> list[Line]:
+    """A heading and rows of a name, a text and what more there is; nothing without rows."""
     return [[], [(f"  {title}", "bold")], *_rows(rows)] if rows else []
 
 

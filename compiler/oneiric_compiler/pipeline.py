@@ -38,7 +38,7 @@ def compile_project(project: Project, diagnostics: Diagnostics, *, profile: str 
     candidates, sources = catalog(project, settings, diagnostics)
     incomplete = settings.incomplete or candidates.incomplete
     profiles: dict[str, tuple[str, dict[str, bytes]]] = {}
-    for name in _profiles(settings.profiles, profile, diagnostics):
+    for name in profile_names(settings.profiles, profile, diagnostics):
         overlay = None if name == "default" else name
         resolution = resolve(settings, candidates, overlay, diagnostics)
         linked = link(resolution, sources, incomplete, diagnostics)
@@ -51,7 +51,8 @@ def compile_project(project: Project, diagnostics: Diagnostics, *, profile: str 
     return None if diagnostics.failed else Outputs(project.root, profiles)
 
 
-def _profiles(known: Iterable[str], wanted: str | None, diagnostics: Diagnostics) -> list[str]:
+def profile_names(known: Iterable[str], wanted: str | None, diagnostics: Diagnostics) -> list[str]:
+    """The profiles to compile, the base first: all, or the one wanted, which is reported when it is none."""
     names = ["default", *known]
     if wanted is None:
         return names

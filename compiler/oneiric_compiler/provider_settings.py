@@ -77,7 +77,7 @@ class ProviderSettings:
                 yield candidate
 
     def _check_field(self, served: list[Candidate], name: str, parameter: str, stated: Stated[Value]) -> None:
-        lacking = [each for each in served if not _takes(each, parameter)]
+        lacking = [each for each in served if not takes(each, parameter)]
         if not lacking:
             for candidate in served:
                 self._setting(candidate, parameter, stated)
@@ -104,7 +104,7 @@ class ProviderSettings:
         self.diagnostics.add("ONE301", message, section.setting_places[name], help=help)
 
     def _setting(self, candidate: Candidate, name: str, stated: Stated[Value]) -> Setting | None:
-        if not _takes(candidate, name):
+        if not takes(candidate, name):
             return None
         type = _type_of(candidate, name)
         converted = self._convert(candidate, name, stated, type)
@@ -159,7 +159,7 @@ def _type_of(candidate: Candidate, name: str) -> Type:
     return parameters[name].type if parameters is not None and name in parameters else _ANYTHING
 
 
-def _takes(candidate: Candidate, name: str) -> bool:
+def takes(candidate: Candidate, name: str) -> bool:
     parameters = candidate.signature.parameters
     if parameters is not None and name in parameters:
         return parameters[name].by_name

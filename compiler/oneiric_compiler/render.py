@@ -8,7 +8,7 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 from oneiric_compiler.catalogue import CODES
-from oneiric_compiler.diagnostics import Diagnostic, Severity, Span
+from oneiric_compiler.diagnostics import Diagnostic, Severity, Source, Span
 from oneiric_compiler.paint import Line, Style, paint
 from oneiric_compiler.redact import mask_urls, visible
 from oneiric_compiler.snippet import snippet
@@ -48,15 +48,19 @@ def as_json(diagnostics: Iterable[Diagnostic], **more: Json) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def as_sarif(diagnostics: Iterable[Diagnostic], *, version: str) -> str:
-    """One SARIF 2.1.0 log with one run; `version` is the compiler's."""
+def as_sarif(diagnostics: Iterable[Diagnostic], *, version: str, nowhere: str = "settings/app.yml") -> str:
+    """One SARIF 2.1.0 log with one run; `version` is the compiler's.
+
+    What has no place is told at the file `nowhere`, and what has no line at the first: GitHub's code scanning refuses
+    a log with a result that has none.
+    """
     found = list(diagnostics)
     codes = sorted({each.code for each in found})
     driver: Json = {"name": "oneiric", "version": version, "rules": [_sarif_rule(code) for code in codes]}
     run: Json = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_sarif_result(each, codes.index(each.code)) for each in found],
+        "results": [_sarif_result(each, codes.index(each.code), nowhere) for each in found],
     }
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
@@ -134,16 +138,16 @@ def _sarif_rule(code: str) -> Json:
     }
 
 
-def _sarif_result(each: Diagnostic, index: int) -> Json:
+def _sarif_result(each: Diagnostic, index: int, nowhere: str) -> Json:
     message = each.message if each.help is None else f"{each.message}\n{each.help}"
+    place = _sarif_place(each.span or Span(Source(nowhere, "")))
     result: dict[str, Json] = {
         "ruleId": each.code,
         "ruleIndex": index,
         "level": each.severity,
         "message": {"text": _clean(message)},
+        "locations": [{"physicalLocation": {"region": {"startLine": 1}, **place}}],
     }
-    if each.span:
-        result["locations"] = [{"physicalLocation": _sarif_place(each.span)}]
     if each.related:
         result["relatedLocations"] = [
             {"id": number, "message": {"text": label}, "physicalLocation": _sarif_place(span)}
@@ -152,7 +156,7 @@ def _sarif_result(each: Diagnostic, index: int) -> Json:
     return result
 
 
-def _sarif_place(span: Span) -> Json:
+def _sarif_place(span: Span) -> dict[str, Json]:
     place: dict[str, Json] = {"artifactLocation": {"uri": quote(span.source.path)}}
     if span.source.text:
         place["region"] = {

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from oneiric_compiler.counterfactuals import Alternatives, wins_if
 from oneiric_compiler.documents import Value
 from oneiric_compiler.link import differs
 from oneiric_compiler.model import (
@@ -24,6 +25,7 @@ from oneiric_compiler.model import (
     Settings,
     Trust,
 )
+from oneiric_compiler.resolve import Scope
 
 Report: TypeAlias = dict[str, Any]
 
@@ -33,13 +35,18 @@ _encode = json.JSONEncoder().encode
 
 def report(settings: Settings, catalog: Catalog, linked: Linked, profile: str | None) -> Report:
     """The report of one profile; None is the base, called `default`."""
+    scope = Scope(settings, catalog.base, profile, catalog.profiles.get(profile or "", {}))
     tenants: dict[str, dict[str, Report]] = {}
     for tenant, own in linked.tenants.items():
+        inner = scope.of_tenant(tenant, catalog)
         for key, binding in own.items():
-            tenants.setdefault(str(key), {})[tenant] = _tenant(binding, linked.bindings[key], settings)
+            base = linked.bindings[key]
+            candidates = [] if binding.decision is base.decision else _candidates(inner, catalog, binding.decision)
+            tenants.setdefault(str(key), {})[tenant] = _tenant(binding, base, settings, candidates)
     bindings: dict[str, Report] = {}
     for key, binding in linked.bindings.items():
-        bindings[str(key)] = {**_binding(binding, settings), "tenants": tenants.get(str(key), {})}
+        served = _binding(binding, settings, _candidates(scope, catalog, binding.decision))
+        bindings[str(key)] = {**served, "tenants": tenants.get(str(key), {})}
     name = profile or "default"
     inputs: Report = {
         "settings": sorted(settings.files[name]),
@@ -86,7 +93,7 @@ def _lines(value: Value, depth: int) -> Iterator[str]:
         yield f"\n{' ' * depth}]"
 
 
-def _binding(binding: Binding, settings: Settings) -> Report:
+def _binding(binding: Binding, settings: Settings, candidates: list[Report]) -> Report:
     decision, winner = binding.decision, binding.decision.winner
     made = winner.signature
     facts: Report = {"provider": winner.provider, "factory": winner.factory}
@@ -110,7 +117,8 @@ def _binding(binding: Binding, settings: Settings) -> Report:
     parts = {**facts, "settings": expressions, "needs": needs}
     facts["fingerprint"] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
     facts.update(_decided(decision))
-    facts["candidates"] = [_candidate(each) for each in decision.judgements]
+    if candidates:
+        facts["candidates"] = candidates
     facts["settings"] = given
     facts["needs"] = needs
     if binding.secrets:
@@ -118,10 +126,8 @@ def _binding(binding: Binding, settings: Settings) -> Report:
     return facts
 
 
-def _tenant(binding: Binding, base: Binding, settings: Settings) -> Report:
-    facts = _binding(binding, settings)
-    if binding.decision is base.decision:
-        del facts["candidates"]
+def _tenant(binding: Binding, base: Binding, settings: Settings, candidates: list[Report]) -> Report:
+    facts = _binding(binding, settings, candidates)
     if binding.rebuilt_for:
         facts["rebuilt_for"] = [str(key) for key in binding.rebuilt_for]
     elif not differs(binding, base):
@@ -133,7 +139,12 @@ def _decided(decision: Decision) -> Report:
     return {"decided_by": decision.decided_by, "decided_at": str(decision.decided_at), "because": decision.because}
 
 
-def _candidate(judgement: Judgement) -> Report:
+def _candidates(scope: Scope, catalog: Catalog, decision: Decision) -> list[Report]:
+    alternatives = wins_if(scope, catalog, decision)
+    return [_candidate(each, alternatives.get(each.order)) for each in decision.judgements]
+
+
+def _candidate(judgement: Judgement, alternatives: Alternatives | None) -> Report:
     candidate = judgement.candidate
     facts: Report = {
         "provider": candidate.provider,
@@ -162,6 +173,8 @@ def _candidate(judgement: Judgement) -> Report:
             facts[name] = code
     if judgement.compared:
         facts["compared"] = list(judgement.compared)
+    if alternatives is not None:
+        facts["wins_if"] = alternatives
     return facts
 
 

@@ -6,20 +6,16 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from oneiric_compiler.resources import schemas, templates
-
-SCHEMAS = ("app.schema.json", "domain.schema.json", "overlay.schema.json")
+from oneiric_compiler.resources import templates
 
 
 def project_files(name: str) -> dict[str, bytes]:
-    """Path and content of every file of a new project: the example shop, its settings, their schemas."""
+    """Path and content of every file of a new project: the example shop and its settings."""
     source = templates() / "init"
     paths = sorted(path for path in source.rglob("*") if path.is_file() and path.suffix in (".py", ".yml"))
-    files = {
+    return {
         path.relative_to(source).as_posix(): path.read_bytes().replace(b"{{ name }}", name.encode()) for path in paths
     }
-    files |= {f"settings/.schemas/{schema}": (schemas() / schema).read_bytes() for schema in SCHEMAS}
-    return files
 
 
 def project_name(folder: Path) -> str:

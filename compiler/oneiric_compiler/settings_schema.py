@@ -21,7 +21,7 @@ from oneiric_compiler.read import Project
 
 Schema: TypeAlias = dict[str, Any]
 
-_REFERENCE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
+REFERENCE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
 _SCALARS: Mapping[str, Schema] = {
     "str": {"type": "string"},
     "int": {"anyOf": [{"type": "integer"}, {"$ref": "#/$defs/reference"}]},
@@ -56,7 +56,7 @@ def settings_schema(candidate: Candidate) -> Schema:
         "type": ["object", "null"],
         "additionalProperties": candidate.signature.open,
         "properties": settings,
-        "$defs": {"reference": _REFERENCE},
+        "$defs": {"reference": REFERENCE},
     }
 
 

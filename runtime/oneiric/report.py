@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias, TypeVar, cast
@@ -20,6 +20,15 @@ _MISSING = object()
 
 class ReportError(OneiricError):
     """The file is no explain report of a format this release reads; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change to a project's files: at a place, to a value; without `given` the value is the reader's to state."""
+
+    at: str
+    given: bool
+    value: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class Candidate:
     lost_by: str | None
     excluded_by: str | None
     compared: tuple[Json, Json] | None
+    wins_if: tuple[tuple[Edit, ...], ...] | None
     trust: Trust | None
     held: Mapping[str, Json]
 
@@ -95,31 +105,48 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One profile's report; `bindings` by full key (`adapter:cache`), in the file's order."""
+    """One profile's report; `bindings` by full key (`adapter:cache`), in the file's order, as `tenant` gets them.
+
+    Each binding is read when it is asked for, which raises ReportError where the file has another shape.
+    """
 
     app: str
     profile: str
     bindings: Mapping[str, Binding]
     raw: Mapping[str, Json] = field(repr=False)
+    tenant: str | None = None
 
     def needs(self, key: str) -> dict[str, list[str]]:
         """The keys that `key` needs, each with what for: parameters, and secrets of the secrets component."""
+        facts = self._facts(key)
         needed: dict[str, list[str]] = {}
-        if binding := self.bindings.get(key):
-            for parameter, need in binding.needs.items():
-                needed.setdefault(need, []).append(parameter)
-            for secret in binding.secrets:
-                needed.setdefault(SECRETS, []).append(f"the secret {secret}")
+        if not facts.values.get("needs") and not facts.values.get("secrets"):
+            return needed
+        for parameter, need in facts.text_map("needs").items():
+            needed.setdefault(need, []).append(parameter)
+        for secret in facts.texts("secrets"):
+            needed.setdefault(SECRETS, []).append(f"the secret {secret}")
         return needed
 
-    def needed_by(self, key: str) -> dict[str, list[str]]:
-        """The keys that need `key`, each with what for, as in `needs`."""
-        return {user: told for user in self.bindings if (told := self.needs(user).get(key))}
+    def users(self) -> dict[str, dict[str, list[str]]]:
+        """For each key that is needed the keys that need it, each with what for, as in `needs`."""
+        users: dict[str, dict[str, list[str]]] = {}
+        for user in self.bindings:
+            for need, told in self.needs(user).items():
+                users.setdefault(need, {})[user] = told
+        return users
 
     def for_tenant(self, tenant: str) -> Report:
         """The report as a tenant gets it: its own bindings, and those of the base that it shares."""
-        bindings = {key: _as_tenant(binding, tenant) for key, binding in self.bindings.items()}
-        return replace(self, bindings=bindings)
+        bindings = _Bindings(self.bindings, lambda key: _as_tenant(self.bindings[key], tenant))
+        return replace(self, bindings=bindings, tenant=tenant)
+
+    def _facts(self, key: str) -> _Facts:
+        """What the report says of a key, to this tenant; nothing of a key that it does not have."""
+        named = f"{key} of the report"
+        facts = _Facts(_Facts(self.raw.get("bindings", {}), "bindings").values.get(key, {}), named)
+        tenants = facts.facts("tenants", {}) if self.tenant else None
+        return tenants.facts(self.tenant) if tenants and self.tenant in tenants.values else facts
 
 
 def read_report(path: Path) -> Report:
@@ -128,36 +155,56 @@ def read_report(path: Path) -> Report:
         data = path.read_bytes()
     except OSError as error:
         raise ReportError(f"{path} cannot be read: {error.strerror}") from error
-    try:
-        return parse_report(data)
-    except ReportError as error:
-        raise ReportError(f"{path}: {error}") from error
+    return parse_report(data, str(path))
 
 
-def parse_report(data: bytes) -> Report:
-    """The report in a text; fields this release does not know are ignored. Raises ReportError."""
+def parse_report(data: bytes, named: str = "the report") -> Report:
+    """The report in a text, `named` in errors; fields this release does not know are ignored. Raises ReportError."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ReportError("not JSON") from error
-    facts = _Facts(document, "the report")
-    _check_format(facts.of(str, "format"))
+        raise ReportError(f"{named} is not JSON") from error
+    facts = _Facts(document, named)
+    _check_format(facts.of(str, "format"), named)
     bindings = facts.facts("bindings")
     return Report(
         app=facts.of(str, "app"),
         profile=facts.of(str, "profile"),
-        bindings={key: _binding(bindings.facts(key)) for key in bindings.values},
+        bindings=_Bindings(bindings.values, lambda key: _binding(bindings.facts(key))),
         raw=facts.values,
     )
 
 
-def _check_format(text: str) -> None:
+def _check_format(text: str, named: str) -> None:
     family, _, version = text.partition("/")
     major = version.partition(".")[0]
     if family != FAMILY or not major.isdecimal():
-        raise ReportError(f"format {text!r} is no explain report")
+        raise ReportError(f"{named}: format {text!r} is no explain report")
     if int(major) != MAJOR:
-        raise ReportError(f"format {text!r} is of another release; this one reads {FAMILY}/{MAJOR}")
+        raise ReportError(f"{named}: format {text!r} is of another release; this one reads {FAMILY}/{MAJOR}")
+
+
+class _Bindings(Mapping[str, Binding]):
+    """Bindings by key, each read on first use: a question about one of thousands waits for that one."""
+
+    def __init__(self, keys: Iterable[str], read: Callable[[str], Binding]) -> None:
+        self._known: dict[str, Binding | None] = dict.fromkeys(keys)
+        self._read = read
+
+    def __getitem__(self, key: str) -> Binding:
+        binding = self._known[key]
+        if binding is None:
+            binding = self._known[key] = self._read(key)
+        return binding
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 class _Facts:
@@ -249,6 +296,7 @@ def _candidate(facts: _Facts) -> Candidate:
         lost_by=facts.text_or_none("lost_by"),
         excluded_by=facts.text_or_none("excluded_by"),
         compared=(compared[0], compared[1]) if len(compared) == 2 else None,
+        wins_if=_alternatives(facts) if "wins_if" in facts.values else None,
         trust=_trust(facts.facts("trust")) if "trust" in facts.values else None,
         held=facts.facts("held", {}).values,
     )
@@ -262,6 +310,16 @@ def _trust(facts: _Facts) -> Trust:
         keys=facts.texts("keys"),
         expires_at=facts.text_or_none("expires_at"),
     )
+
+
+def _alternatives(facts: _Facts) -> tuple[tuple[Edit, ...], ...]:
+    found: list[tuple[Edit, ...]] = []
+    for alternative in facts.items("wins_if"):
+        if not isinstance(alternative, list):
+            raise ReportError(f"{facts.name}: an alternative of 'wins_if' is not a list")
+        edits = [_Facts(each, f"an edit of {facts.name}") for each in cast("list[object]", alternative)]
+        found.append(tuple(Edit(each.of(str, "at"), "set" in each.values, each.values.get("set")) for each in edits))
+    return tuple(found)
 
 
 def _setting(facts: _Facts) -> Setting:

@@ -35,6 +35,7 @@ FILES = {
     "constraints.txt",
     ".gitignore",
     ".gitattributes",
+    ".pre-commit-hooks.yaml",
 }
 ENTRIES = {
     "oneiric",

@@ -47,7 +47,7 @@ def test_the_wheel_holds_every_module_of_both_packages_and_nothing_else(names: s
         path.relative_to(CHECKOUT / root).as_posix()
         for root in ("compiler", "runtime")
         for path in (CHECKOUT / root).rglob("*")
-        if path.is_file() and path.suffix in (".py", ".typed")
+        if path.is_file() and path.suffix in (".py", ".typed", ".txt")
     }
     data = {
         f"oneiric_compiler/{path.relative_to(CHECKOUT).as_posix()}"
@@ -129,7 +129,8 @@ EXTRA = "yaml jsonschema jinja2 cryptography httpx"
 
 def test_reading_a_report_needs_the_base_dependencies_only(installed: Path, tmp_path: Path) -> None:
     assert oneiric(installed, "init", ".", cwd=tmp_path).returncode == 0
-    for command in (("--version",), ("list",), ("explain", "cache", "--from-report", "generated/explain.json")):
+    report = ("--from-report", "generated/explain.json")
+    for command in (("--version",), ("list",), ("explain", "cache", *report), ("explain-code", "ONE110")):
         done = oneiric(installed, *command, cwd=tmp_path, without=EXTRA)
         assert done.returncode == 0, done.stderr
 

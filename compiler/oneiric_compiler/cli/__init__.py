@@ -8,6 +8,8 @@ import sys
 
 def main() -> None:
     """Runs the command line and exits: 0 fine, 1 a finding, 2 invalid input or usage."""
+    from oneiric.report import ReportError
+
     from oneiric_compiler.cli.errors import CommandError
     from oneiric_compiler.cli.output import log
 
@@ -20,6 +22,8 @@ def main() -> None:
         app(prog_name="oneiric")
     except CommandError as error:
         log(error.lines())
+    except ReportError as error:
+        log(CommandError(str(error), code="ONE504").lines())
     except OSError as error:
         log(CommandError.of_system(error).lines())
     except KeyboardInterrupt:

@@ -12,16 +12,20 @@ from oneiric_compiler.cli import (
     activity,
     compile,
     demo,
+    diff,
     explain,
     explain_code,
     init,
     list,
     manifest,
+    matrix,
     operate,
     remote,
     remote_status,
+    schema,
     serve,
     status,
+    verify,
 )
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result_text, styled
@@ -69,7 +73,9 @@ def oneiric(
 app.command("init")(init.init)
 app.command("compile")(compile.compile)
 app.command("explain")(explain.explain)
+app.command("diff")(diff.diff)
 app.command("list")(list.list_keys)
+app.command("matrix")(matrix.matrix)
 app.command("serve")(serve.serve)
 app.command("orchestrate", hidden=True)(serve.serve)
 app.command("status")(status.status)
@@ -81,6 +87,8 @@ app.command("pause")(activity.pause)
 app.command("drain")(activity.drain)
 app.command("remote-sync")(remote.remote_sync)
 app.command("remote-status")(remote_status.remote_status)
+app.command("verify")(verify.verify)
+app.command("schema")(schema.schema)
 app.add_typer(manifest.app, name="manifest")
 app.command("explain-code")(explain_code.explain_code)
 app.command("demo")(demo.demo)

@@ -109,7 +109,8 @@ def _show(diagnostics: Diagnostics, format: Format, project: Project, files: lis
     elif format is Format.sarif:
         from oneiric_compiler.cli.app import version
 
-        result_text(render.as_sarif(found, version=version()))
+        nowhere = Path(os.path.relpath(project.settings / "app.yml")).as_posix()
+        result_text(render.as_sarif(found, version=version(), nowhere=nowhere))
     elif format is Format.github:
         result_text(render.as_github(found))
     else:

@@ -17,6 +17,7 @@ def explain_code(
 ) -> None:
     """Tell what a diagnostic's code means and what to do; without CODE, list them all."""
     from oneiric_compiler.catalogue import CODES
+    from oneiric_compiler.examples import examples
 
     if code is None:
         lines: list[Line] = [
@@ -32,4 +33,6 @@ def explain_code(
         help = f"did you mean `{near}`? " if near else ""
         raise CommandError(f"there is no code `{code}`", help=f"{help}`oneiric explain-code` lists them all")
     body: list[Line] = [[(line, "plain")] for line in textwrap.wrap(known.explanation, 80)]
+    body.extend(([], [("for example:", "dim")], []))
+    body.extend([(f"  {line}".rstrip(), "plain")] for line in examples()[code.upper()].split("\n"))
     result([[(f"{known.severity}[{code.upper()}]", "bold"), (f": {known.title}", "plain")], [], *body])

@@ -32,6 +32,7 @@ def init(
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics import Diagnostics
         from oneiric_compiler.pipeline import compile_project
+        from oneiric_compiler.project_schemas import FOLDER, project_schemas
         from oneiric_compiler.write import write
     from oneiric_compiler import scaffold
 
@@ -41,9 +42,12 @@ def init(
             help="`oneiric compile` compiles it",
         )
     written, left = scaffold.write_new(root, scaffold.project_files(scaffold.project_name(root.resolve())))
-    log(_told("written", written) + (_told("left as it is", left) if left else []))
     diagnostics = Diagnostics()
-    outputs = compile_project(projects.project_at(root), diagnostics)
+    project = projects.project_at(root)
+    files = project_schemas(project, diagnostics) or {}
+    made = scaffold.write_new(root, {f"settings/{FOLDER}/{name}": text.encode() for name, text in files.items()})
+    log(_told("written", written + made[0]) + _told("left as it is", left + made[1]))
+    outputs = compile_project(project, diagnostics)
     if outputs is not None:
         write(outputs, diagnostics)
     projects.show(projects.as_seen(diagnostics, root))

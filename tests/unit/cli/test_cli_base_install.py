@@ -28,6 +28,7 @@ def project(tmp_path: Path) -> Path:
     [
         (("--version",), "oneiric "),
         (("explain-code", "ONE110"), "an unknown key"),
+        (("explain-code", "ONE301"), "  = help: did you mean `smtp`?"),
         (("explain-code",), "ONE503"),
         (("explain", "cache", "--from-report", "generated/explain.json"), "is served by redis"),
         (("explain", "--from-report", "generated/explain.json", "--json"), '"oneiric.explain/1"'),

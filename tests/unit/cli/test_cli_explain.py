@@ -110,18 +110,21 @@ def test_a_tenant_is_told_what_it_gets() -> None:
 
 def test_one_line_a_key() -> None:
     assert (
-        paint(summary(known().bindings), styled=False)
+        paint(summary(known(), known().bindings), styled=False)
         == """\
 adapter
-  cache    redis  settings/adapters.yml selects redis (tenants that differ: 1)
-  secrets  env    priority 10 beats 5 of vault
+     cache    redis  settings/adapters.yml selects redis (tenants that differ: 1)
+     secrets  env    priority 10 beats 5 of vault
 
 service
-  orders   local  the only candidate (tenants that differ: 1)
-  stock    shelf  the only candidate
+  s  orders   local  the only candidate (tenants that differ: 1)
+  s  stock    shelf  the only candidate
+
+  s  sole candidate
 """
     )
-    tenant = paint(summary(known().for_tenant("acme").bindings), styled=False)
+    theirs = known().for_tenant("acme")
+    tenant = paint(summary(theirs, theirs.bindings), styled=False)
     assert "secrets  env     priority 10 beats 5 of vault (shared)" in tenant
 
 

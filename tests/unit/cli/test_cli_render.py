@@ -183,7 +183,8 @@ def test_sarif_names_rules_levels_and_regions() -> None:
     )
     assert [rules[each["ruleIndex"]]["id"] for each in run["results"]] == ["ONE304", "ONE301", "ONE117"]
     assert [each["level"] for each in run["results"]] == ["warning", "error", "note"]
-    assert "locations" not in run["results"][2]
+    nowhere = {"artifactLocation": {"uri": "settings/app.yml"}, "region": {"startLine": 1}}
+    assert run["results"][2]["locations"] == [{"physicalLocation": nowhere}]
     place = run["results"][1]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "my%20settings/%C3%A4.yml"
     assert place["region"] == {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 4}

@@ -1,0 +1,54 @@
+"""`oneiric schema`: what editors complete settings by."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oneiric_compiler.cli.errors import compiler_extra
+from oneiric_compiler.cli.output import log, result
+from oneiric_compiler.paint import Line
+
+
+def schema(
+    context: typer.Context,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where (default: .schemas in the settings folder).")
+    ] = None,
+) -> None:
+    """Write JSON Schemas of this project's settings: editors complete to the candidates and fields that exist."""
+    with compiler_extra("schema"):
+        from oneiric_compiler.cli import projects
+        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.project_schemas import FOLDER, project_schemas, write_schemas
+
+    gc.disable()  # as in `compile`
+    diagnostics = Diagnostics()
+    project = projects.project_at(context.obj)
+    files = project_schemas(project, diagnostics)
+    projects.show(projects.as_seen(diagnostics, project.root))
+    if files is None:
+        raise typer.Exit(2)
+    folder = out or project.settings / FOLDER
+    written = write_schemas(folder, files)
+    shown = Path(os.path.relpath(folder)).as_posix()
+    lines: list[Line] = [[("written ", "green"), (f"{shown}/{name}", "plain")] for name in written]
+    result(lines or [[("unchanged ", "green"), (shown, "plain")]])
+    log(_unled(project.settings, folder, files))
+
+
+def _unled(settings: Path, folder: Path, files: Iterable[str]) -> Iterator[Line]:
+    """The settings files that do not lead an editor to their schema, and the line that does."""
+    from oneiric_compiler.project_schemas import schema_of
+
+    for file in sorted([*settings.glob("*.yml"), *settings.glob("profiles/*.yml"), *settings.glob("tenants/*.yml")]):
+        name = schema_of(file.relative_to(settings).as_posix())
+        line = f"# yaml-language-server: $schema={Path(os.path.relpath(folder / name, file.parent)).as_posix()}"
+        if name in files and line.encode() not in file.read_bytes():
+            shown = Path(os.path.relpath(file)).as_posix()
+            yield [("note", "cyan"), (f": {shown} should start with `{line}`", "plain")]

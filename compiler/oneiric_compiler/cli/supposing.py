@@ -1,0 +1,69 @@
+"""`oneiric explain --what-if`: what would change, without a file being touched."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import typer
+from oneiric.report import Binding
+
+from oneiric_compiler.cli import reports
+from oneiric_compiler.cli.errors import CommandError, compiler_extra
+from oneiric_compiler.cli.output import result, result_json, result_text
+from oneiric_compiler.diagnostics import Diagnostics, did_you_mean
+
+with compiler_extra("explain --what-if"):
+    from oneiric_compiler import what_if
+    from oneiric_compiler.cli import projects
+    from oneiric_compiler.diff import tell
+    from oneiric_compiler.model import Key
+    from oneiric_compiler.render import as_json
+
+_RANK = re.compile(r"(?:(?P<provider>.+):)?(?P<rank>[-+]?[0-9]{1,4})")
+
+
+def suppose(
+    root: Path, key: str, domain: str | None, stated: list[str], profile: str | None, tenant: str | None, json: bool
+) -> None:
+    """Shows what would change in every profile, or the one named. Exits 1 if it would not
+    compile, 2 if it does not now."""
+    diagnostics = Diagnostics()
+    now = what_if.compiled(projects.project_at(root), profile, diagnostics)
+    if now is None:
+        projects.show(projects.as_seen(diagnostics, root))
+        raise typer.Exit(2)
+    report = reports.of_tenant(next(iter(now.reports.values())), tenant)
+    full = reports.full_key(report, key, domain)
+    suppositions = [_supposition(each, report.bindings[full]) for each in stated]
+    for each in suppositions:
+        reports.check_provider(report, full, each.provider)
+    found = Diagnostics()
+    changes = what_if.suppose(now, Key(*full.split(":", 1)), suppositions, found, profile=profile, tenant=tenant)
+    if changes is None:
+        seen = projects.as_seen(found, root)
+        if json:
+            result_text(as_json(seen, status="failed", files=[]))
+        else:
+            projects.show(seen)
+            result([[("this would not compile", "red")]])
+        raise typer.Exit(1)
+    if json:
+        result_json(tell.document(changes))
+    else:
+        result(tell.lines(changes))
+
+
+def _supposition(text: str, binding: Binding) -> what_if.Supposition:
+    """What `provider=NAME`, `priority=[PROVIDER:]N` or `stack_level=[PROVIDER:]N` says."""
+    what, _, value = text.partition("=")
+    if what == "provider":
+        return what_if.Supposition("provider", value)
+    name: what_if.What | None = next((each for each in what_if.BOUNDS if each == what), None)
+    if name is None:
+        raise CommandError(f"`{text}` supposes nothing known", help=did_you_mean(what, ("provider", *what_if.BOUNDS)))
+    bound, match = what_if.BOUNDS[name], _RANK.fullmatch(value)
+    if match is None or abs(int(match["rank"])) > bound:
+        help = f"write `{name}=N` for {binding.provider}, or `{name}=PROVIDER:N`"
+        raise CommandError(f"`{value}` is no {name.replace('_', ' ')} from -{bound} to {bound}", help=help)
+    return what_if.Supposition(name, match["provider"] or binding.provider, int(match["rank"]))

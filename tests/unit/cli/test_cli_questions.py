@@ -1,0 +1,272 @@
+"""What may be asked of decisions: why not, what if, who needs it, what is unused, what runs where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oneiric.report import Report, parse_report
+from oneiric_compiler import matrix, uses
+from oneiric_compiler.explain import fragile, why_not
+from oneiric_compiler.paint import paint
+
+from tests.unit.cli.reports import binding, candidate, report, shop
+from tests.unit.cli.running import COMPILER_EXTRA, run
+
+PARTS = """\
+from oneiric import component
+
+@component("adapter", "store", provider="table", stack_level=2)
+class Table:
+    def __init__(self, *, size: int = 1) -> None: ...
+
+@component("adapter", "store", provider="tree", stack_level=1)
+class Tree:
+    def __init__(self, *, depth: int) -> None: ...
+
+@component("service", "desk", provider="plain", needs={"store": "adapter:store"})
+class Plain:
+    def __init__(self, *, store: object) -> None: ...
+
+@component("service", "desk", provider="bare", priority=-1)
+class Bare: ...
+"""
+FILES = {
+    "shop/__init__.py": "",
+    "shop/parts.py": PARTS,
+    "settings/app.yml": "name: shop\npackages: [shop]\nprofiles: [busy]\nstack_order: {nobody: 3}\n",
+    "settings/adapters.yml": "provider_settings:\n  table: {size: 2}\n  tree: {depth: 3}\n",
+    "settings/profiles/busy.yml": "adapters:\n  selections: {store: tree}\nservices:\n  selections: {desk: bare}\n",
+    "settings/tenants/acme.yml": "services:\n  selections: {desk: plain}\n",
+    "settings/tenants/bolt.yml": "services:\n  selections: {desk: bare}\n",
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two profiles and two tenants, compiled."""
+    root = tmp_path_factory.mktemp("questions")
+    for name, text in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    done = run("compile", cwd=root)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def asked(project: Path, *arguments: str) -> str:
+    """What the command answers; nothing is wrong, and no file is touched."""
+    before = {path: path.stat().st_mtime_ns for path in project.rglob("*") if path.is_file()}
+    done = run(*arguments, cwd=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert before == {path: path.stat().st_mtime_ns for path in project.rglob("*") if path.is_file()}
+    return done.stdout
+
+
+def known(document: dict[str, Any]) -> Report:
+    return parse_report(json.dumps(document).encode())
+
+
+def test_why_not_tells_the_rule_the_places_and_the_edits(project: Path) -> None:
+    assert asked(project, "explain", "--why-not", "tree", "store") == (
+        "tree (package:shop) does not serve adapter:store, table does\n"
+        "    because     lost by stack-level: 1 is less than 2\n"
+        "    decided at  shop/parts.py:4:1\n"
+        "    declared    shop/parts.py:8:1 (package:shop; priority 0, stack level 1)\n"
+        "\n"
+        "  it wins if\n"
+        "    settings/adapters.yml#/selections/store  is tree\n"
+        "\n"
+        "  or it wins if\n"
+        "    shop/parts.py#Tree/stack_level  is 3  shop/parts.py:8:1\n"
+    )
+    facts = json.loads(asked(project, "explain", "--why-not", "tree", "store", "--json"))
+    assert [each["lost_by"] for each in facts["candidates"]] == ["stack-level"]
+    assert asked(project, "explain", "--why-not", "table", "store").startswith(
+        "table (package:shop) serves adapter:store"
+    )
+
+
+def test_why_not_tells_what_is_filtered_out_and_what_no_edit_helps() -> None:
+    helpless = candidate("far", source="plugin:acme", lost_by="priority", compared=[0, 1000], wins_if=[])
+    asking = candidate("near", lost_by="priority", compared=[0, 1], wins_if=[[{"at": "settings/x.yml#/a/b"}]])
+    of = known(report(adapter__x=binding("red", helpless, asking)))
+    assert "no edit of this project's own files is enough" in paint(why_not(of, "adapter:x", "far", str), styled=False)
+    assert "settings/x.yml#/a/b  is set, to a value of yours" in paint(
+        why_not(of, "adapter:x", "near", str), styled=False
+    )
+    plain = paint(why_not(known(shop()), "adapter:cache", "plain", str), styled=False)
+    assert "filtered out by capability: has kv, required: kv, ttl" in plain
+
+
+def test_why_not_of_what_is_no_candidate_names_those_there_are(project: Path) -> None:
+    done = run("explain", "--why-not", "tre", "store", cwd=project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error[ONE301]" in done.stderr
+    assert "did you mean `tree`?" in done.stderr
+
+
+def test_what_if_shows_what_would_change_in_every_profile(project: Path) -> None:
+    told = asked(project, "explain", "--what-if", "priority=bare:1", "service:desk")
+    default, _, busy = told.partition("busy: ")
+    assert "plain -> bare" in default
+    assert "plain -> bare" not in busy
+    changes = json.loads(asked(project, "explain", "--what-if", "provider=tree", "store", "--json"))
+    first = changes["profiles"]["default"][0]
+    assert (first["class"], first["old"], first["new"]) == ("winner", "table", "tree")
+    assert changes["profiles"]["busy"] == []
+
+
+def test_what_if_of_a_tenant_or_a_profile_is_about_that_alone(project: Path) -> None:
+    tenant = json.loads(
+        asked(project, "explain", "--what-if", "provider=bare", "service:desk", "--tenant", "acme", "--json")
+    )
+    assert {each["tenant"] for each in tenant["profiles"]["default"] if each["class"] == "winner"} == {"acme"}
+    profile = json.loads(
+        asked(project, "explain", "--what-if", "provider=table", "store", "--profile", "busy", "--json")
+    )
+    assert list(profile["profiles"]) == ["busy"]
+    assert [each["new"] for each in profile["profiles"]["busy"] if each["class"] == "winner"] == ["table"]
+
+
+def test_what_would_not_compile_is_a_finding(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "asking"
+    for name, text in {**FILES, "settings/adapters.yml": ""}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text.replace("adapters:\n  selections: {store: tree}\n", ""))
+    done = run("explain", "--what-if", "provider=tree", "store", cwd=root)
+    assert (done.returncode, done.stdout) == (1, "this would not compile\n")
+    assert "error[ONE409]" in done.stderr
+    document = run("explain", "--what-if", "provider=tree", "store", "--json", cwd=root)
+    assert document.returncode == 1
+    assert {each["code"] for each in json.loads(document.stdout)["diagnostics"]} == {"ONE409"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--what-if", "priority=much", "store"), "is no priority from -1000 to 1000"),
+        (("--what-if", "stack_level=101", "store"), "is no stack level from -100 to 100"),
+        (("--what-if", "providr=tree", "store"), "did you mean `provider`?"),
+        (("--what-if", "provider=none", "store"), "has no candidate `none`"),
+        (("--what-if", "provider=tree", "stor"), "did you mean `adapter:store` or"),
+        (("--what-if", "provider=tree", "store", "--profile", "bussy"), "`bussy` is no profile"),
+        (("--what-if", "provider=tree", "store", "--tenant", "acm"), "did you mean `acme`?"),
+        (("--what-if", "provider=tree", "store", "--from-report", "generated/explain.json"), "leave out --from-report"),
+        (("--what-if", "provider=tree"), "is about one key"),
+        (("--uses", "--why-not", "tree", "store"), "one at a time"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_says_why(project: Path, arguments: tuple[str, ...], told: str) -> None:
+    done = run("explain", *arguments, cwd=project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+
+
+def test_uses_tells_everything_that_breaks_in_each_profile_and_for_each_tenant(project: Path) -> None:
+    told = asked(project, "explain", "--uses", "store")
+    assert told.startswith("adapter:store is needed by 1 key\n")
+    assert "  default\n    service:desk  plain  for store\n" in told
+    assert "  busy of tenant acme\n    service:desk  plain  for store\n" in told
+    assert "  busy\n" not in told
+    document = json.loads(asked(project, "explain", "--uses", "store", "--json"))
+    chain = {"service:desk": ["service:desk", "adapter:store"]}
+    assert document["profiles"] == {"default": {"base": chain}, "busy": {"base": {}, "tenant:acme": chain}}
+
+
+def test_uses_go_by_way_of_others_and_end_in_a_circle() -> None:
+    circle = known(
+        report(
+            service__a=binding("x", needs={"b": "service:b"}),
+            service__b=binding("y", needs={"c": "service:c", "a": "service:a"}),
+            service__c=binding("z"),
+        )
+    )
+    text = paint(uses.tell({"default": circle}, "service:c"), styled=False)
+    assert "service:a  x  by way of service:b" in text
+    assert "service:a is needed by 1 key\n" in paint(uses.tell({"default": circle}, "service:a"), styled=False)
+
+
+def test_the_matrix_shows_where_winners_differ(project: Path) -> None:
+    assert asked(project, "matrix") == (
+        "               default  busy\n"
+        "adapter:store  table    tree\n"
+        "service:desk   plain    bare\n"
+        "  acme         plain    plain\n"
+        "  bolt         bare     bare\n"
+    )
+    document = json.loads(asked(project, "matrix", "--json"))
+    assert document["profiles"] == ["default", "busy"]
+    assert document["keys"]["service:desk"]["tenants"]["bolt"] == {"default": "bare", "busy": "bare"}
+
+
+def test_tenants_that_are_served_alike_share_a_row() -> None:
+    own = {f"t{n}": binding("memory") for n in range(5)}
+    of = {"default": known(report(adapter__cache=binding("redis", tenants=own), adapter__same=binding("x")))}
+    rows = matrix.matrix(of)
+    assert paint(matrix.tell(of, rows), styled=False).splitlines()[2] == "  t0, t1, t2 and 2 more  memory"
+    assert [row.key for row in rows] == ["adapter:cache"]
+
+
+def test_what_decides_nothing_is_unused(project: Path) -> None:
+    found = {
+        (each["kind"], each["what"]): each["at"]
+        for each in json.loads(asked(project, "list", "--unused", "--json"))["unused"]
+    }
+    assert found == {("stack order", "nobody"): "settings/app.yml#/stack_order/nobody"}
+    assert "settings/app.yml:4:23" in asked(project, "list", "--unused")
+
+
+def test_losers_everywhere_and_what_is_set_for_them_are_unused(tmp_path: Path) -> None:
+    files = {name: text for name, text in FILES.items() if "profiles" not in name and "tenants" not in name}
+    files["settings/app.yml"] = "name: shop\npackages: [shop]\n"
+    files["settings/adapters.yml"] += "requires: {store: []}\nselections: {cache: memory}\n"
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = json.loads(asked(tmp_path, "list", "--unused", "--json"))["unused"]
+    assert [(each["kind"], each["what"]) for each in found][:3] == [
+        ("component", "adapter:store tree"),
+        ("component", "service:desk bare"),
+        ("requirement", "adapter:store "),
+    ]
+    assert ("setting", "adapter tree depth") in [(each["kind"], each["what"]) for each in found]
+    assert ("setting", "adapter table size") not in [(each["kind"], each["what"]) for each in found]
+
+
+def test_profiles_that_differ_are_told_of_where_their_reports_lie_beside(project: Path) -> None:
+    told = asked(project, "explain", "store")
+    assert told.endswith(
+        "  profiles that differ\n    busy  tree by profile-selection  settings/profiles/busy.yml:2:23\n"
+    )
+    assert "profiles that differ" not in asked(project, "explain", "store", "--from-report", "generated/explain.json")
+    document = json.loads(asked(project, "explain", "store", "--json"))
+    assert document["profiles"]["busy"]["provider"] == "tree"
+
+
+def test_fragile_decisions_are_marked_with_a_legend(project: Path) -> None:
+    told = asked(project, "explain")
+    assert "  1  store" in told
+    assert "  1  desk" in told
+    assert told.endswith("\n  1  won by a margin of one\n  s  sole candidate\n")
+    remote = binding("far")
+    remote["candidates"][0]["source"] = "manifest:acme"
+    above = binding("near", candidate("other", lost_by="registration-order"), decided_by="registration-order")
+    of = known(report(adapter__x=remote, service__y={**above, "needs": {"x": "adapter:x"}}))
+    assert fragile(of, of.bindings) == {"adapter:x": "sr", "service:y": "or"}
+
+
+@pytest.mark.parametrize(
+    "question", [("matrix",), ("explain", "--uses", "store"), ("explain", "--why-not", "tree", "store")]
+)
+def test_reports_are_asked_on_the_base_install(project: Path, question: tuple[str, ...]) -> None:
+    assert run(*question, cwd=project, blocked=COMPILER_EXTRA).returncode == 0
+
+
+@pytest.mark.parametrize("question", [("list", "--unused"), ("explain", "--what-if", "provider=tree", "store")])
+def test_what_resolves_anew_names_the_extra(project: Path, question: tuple[str, ...]) -> None:
+    done = run(*question, cwd=project, blocked=COMPILER_EXTRA)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the extra `compiler`" in done.stderr
