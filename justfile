@@ -5,7 +5,7 @@ default:
 
 # the tests, as README.md runs them
 test *arguments:
-    pytest {{arguments}}
+    pytest -n 2 --dist loadfile {{arguments}}
 
 # style, and the one-way street between the packages
 lint:

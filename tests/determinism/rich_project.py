@@ -22,8 +22,7 @@ SETTINGS: dict[str, Any] = {
         "requires": {"cache": ["ttl", "kv"]},
         "provider_settings": {
             "sqlite": {"path": "${DB:-:memory:}", "pragmas": {"journal_mode": "wal", "cache_size": -2000}},
-            "cache/memory": {"max_entries": 10},
-            "memory": {"default_ttl": 0.1},
+            "cache/memory": {"default_ttl": 0.1, "max_entries": 10},
         },
     },
     "services.yml": {

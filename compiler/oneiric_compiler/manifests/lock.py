@@ -113,6 +113,9 @@ def _time(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        return datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError as error:
         raise LockError(f"`{text}` is no time") from error
+    if render_time(time) != text:
+        raise LockError(f"`{text}` is not written as a lock writes it")
+    return time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from oneiric_compiler.documents import Document, read_document
 from oneiric_compiler.manifests.document import NotAManifest
 from oneiric_compiler.manifests.entries import Artifact, Entry, Problem, read_entries
 from oneiric_compiler.manifests.lock import FOLDER, NAME, Lock, LockError, Pin, parse_lock, render_time
-from oneiric_compiler.manifests.verify import Manifest, Policy, Rejected, verify
+from oneiric_compiler.manifests.verify import BadKey, Manifest, Policy, Rejected, verify
 from oneiric_compiler.model import RemoteSource, Settings, Trust
 from oneiric_compiler.read import Project
 
@@ -124,7 +124,10 @@ def _verified(
         message = f"the manifest of `{source.name}` is rejected by the rule `{error.rule}`: {error.message}"
         diagnostics.add(code, message, at, help=error.help or _SYNC)
         return None
-    if wrong := _differs(source, pin, manifest):
+    wrong = _differs(source, pin, manifest)
+    if wrong is None and pin.signers != manifest.signers and not _signed_by(data, pin.signers, policy):
+        wrong = "signer"
+    if wrong:
         message = f"the lock says another {wrong} of `{source.name}` than what is pinned and stated"
         diagnostics.add("ONE606", message, at, help=_SYNC)
         return None
@@ -139,12 +142,20 @@ def _differs(source: RemoteSource, pin: Pin, manifest: Manifest) -> str | None:
         "address": pin.address == source.address,
         "digest": pin.digest == manifest.digest,
         "version": pin.version == manifest.version,
-        "signer": set(pin.signers) & set(source.keys) <= set(manifest.signers),
         "time of signing": pin.signed_at == manifest.signed_at,
         "begin": pin.not_before == manifest.not_before,
         "expiry": pin.expires_at == manifest.expires_at,
     }
     return next((name for name, same in agrees.items() if not same), None)
+
+
+def _signed_by(data: bytes, signers: tuple[str, ...], policy: Policy) -> bool:
+    """Whether all of these signed it, of whom some may not be trusted any more."""
+    try:
+        verify(data, replace(policy, keys=signers, threshold=len(signers)))
+    except (Rejected, BadKey):
+        return False
+    return True
 
 
 def _tell_unpinned(source: RemoteSource, diagnostics: Diagnostics) -> None:

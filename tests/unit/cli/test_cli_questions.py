@@ -250,7 +250,7 @@ def test_fragile_decisions_are_marked_with_a_legend(project: Path) -> None:
     told = asked(project, "explain")
     assert "  1  store" in told
     assert "  1  desk" in told
-    assert told.endswith("\n  1  won by a margin of one\n  s  sole candidate\n")
+    assert told.endswith("\n  1  won by a margin of one\n")
     remote = binding("far")
     remote["candidates"][0]["source"] = "manifest:acme"
     above = binding("near", candidate("other", lost_by="registration-order"), decided_by="registration-order")

@@ -85,7 +85,7 @@ def marked(root: Path, name: str, text: str) -> list[str]:
 def test_every_section_and_both_kinds_of_overlay_have_one(made: Path) -> None:
     sections = ["actions", "adapters", "events", "plugin", "services", "tasks", "workflows"]
     names = [path.name for path in sorted((made / "settings/.schemas").iterdir())]
-    assert names == sorted(f"{name}.schema.json" for name in ("app", "profiles", "tenants", *sections))
+    assert names == sorted(f"{name}.schema.json" for name in ("app", "remote", "profiles", "tenants", *sections))
 
 
 def test_it_completes_to_the_candidates_that_exist(made: Path) -> None:
