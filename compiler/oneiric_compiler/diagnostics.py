@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from oneiric_compiler.catalogue import CODES
 
@@ -29,8 +29,7 @@ class Source:
         return self._lines[number - 1].rstrip("\r") if 0 < number <= len(self._lines) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of a source: lines and columns count from 1, columns in characters, the end excluded."""
 
     source: Source
@@ -40,8 +39,7 @@ class Span:
     end_column: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a fact was stated: a pointer that survives moved lines, and the span it has today."""
 
     pointer: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from oneiric_compiler.annotations import Signature
 from oneiric_compiler.diagnostics import Place
@@ -36,8 +36,7 @@ Rule: TypeAlias = Literal[
 Filter: TypeAlias = Literal["capability", "python-version", "os-platform", "allowlist", "requires", "conflicts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """What an application asks for; written `domain:name`."""
 
     domain: str
@@ -46,12 +45,8 @@ class Key:
     def __str__(self) -> str:
         return f"{self.domain}:{self.name}"
 
-    def __lt__(self, other: Key) -> bool:
-        return (self.domain, self.name) < (other.domain, other.name)
 
-
-@dataclass(frozen=True, slots=True)
-class Stated(Generic[T]):
+class Stated(NamedTuple, Generic[T]):
     """A value and the place that states it; where it has a name, the place of that; the places of what is in it."""
 
     value: T

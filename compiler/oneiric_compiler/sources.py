@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span
 from oneiric_compiler.documents import Folder, read_text
@@ -75,8 +75,7 @@ class Module:
         return len(self.source.line(line).encode()[:offset].decode("utf-8", "ignore")) + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """A definition and the module it stands in; `qualified` is `module.name`."""
 
     module: Module
@@ -270,9 +269,10 @@ def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 def inner_statements(statement: ast.stmt) -> list[ast.stmt]:
     """The statements that stand directly inside another one, in their order."""
-    blocks: list[ast.AST] = [statement, *getattr(statement, "handlers", []), *getattr(statement, "cases", [])]
-    inner = [each for block in blocks for each in getattr(block, "body", [])]
-    return [*inner, *getattr(statement, "orelse", []), *getattr(statement, "finalbody", [])]
+    inner: list[ast.stmt] = list(getattr(statement, "body", ()))
+    for block in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        inner += block.body
+    return [*inner, *getattr(statement, "orelse", ()), *getattr(statement, "finalbody", ())]
 
 
 def is_generator(function: Function) -> bool:

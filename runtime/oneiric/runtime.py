@@ -6,6 +6,7 @@ is imported when it first runs.
 
 from __future__ import annotations
 
+import gc
 from _thread import allocate_lock
 
 from oneiric.slot import Held, InactiveSlot, empty, fill
@@ -125,8 +126,17 @@ class Scope(Serving):
         self.removed: dict[str, Slot[Any]] = {}
         self.wiring = wiring_class()
         self._by_key: dict[str, Slot[Any]] | None = None
+        collects = gc.isenabled()
+        gc.disable()  # slots stay: looking for garbage among ten thousand of them takes longer than making them
+        try:
+            self._make_slots()
+        finally:
+            if collects:
+                gc.enable()
+
+    def _make_slots(self) -> None:
         # vars() of these two would be quicker here, and make every later lookup slow before Python 3.13
-        for attribute, domain_class, bindings in domains_of(wiring_class):
+        for attribute, domain_class, bindings in domains_of(type(self.wiring)):
             domain = domain_class()
             setattr(self.wiring, attribute, domain)
             for name, binding in bindings.items():

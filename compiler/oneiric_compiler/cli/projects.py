@@ -53,7 +53,7 @@ def as_seen(diagnostics: Iterable[Diagnostic], root: Path) -> list[Diagnostic]:
         if source not in moved:
             here = (root / source.path).exists()
             moved[source] = Source(f"{prefix}/{source.path}", source.text) if here else source
-        return replace(span, source=moved[source])
+        return span._replace(source=moved[source])
 
     return [
         replace(

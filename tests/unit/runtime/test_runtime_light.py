@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 import oneiric
 import pytest
 from oneiric import Secret, component
+
+from tests.unit.runtime.shop.wiring import Wiring
 
 ROOT = Path(__file__).parents[3]
 FORBIDDEN = {
@@ -51,8 +54,19 @@ def test_a_start_imports_nothing_heavy(version: str) -> None:
     imported = ran.stdout.split()
     assert "oneiric.runtime" in imported
     assert set(imported) & FORBIDDEN == set()
-    ours = [name for name in imported if name.split(".")[0] not in ("oneiric", "tests", "mmap", "__future__")]
+    ours = [name for name in imported if name.split(".")[0] not in ("oneiric", "tests", "mmap", "gc", "__future__")]
     assert ours == []
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_a_start_leaves_the_garbage_collector_as_it_was(collects: bool) -> None:
+    before = gc.isenabled()
+    (gc.enable if collects else gc.disable)()
+    try:
+        oneiric.Runtime(Wiring)
+        assert gc.isenabled() is collects
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_every_public_name_is_there() -> None:
