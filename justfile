@@ -31,7 +31,12 @@ schemas:
     ONEIRIC_UPDATE_GOLDEN=1 pytest -q tests/golden/test_golden_examples.py
     python -m oneiric_compiler.catalogue_page > docs/diagnostics.md
 
+# this project beside the field, in environments of its own, into benchmarks/results
 bench *arguments:
+    python -m benchmarks.field {{arguments}}
+
+# this project against its own targets, as docs/performance.md lists them
+targets *arguments:
     python -m benchmarks {{arguments}}
 
 # a compile and a sync killed at random moments, many times

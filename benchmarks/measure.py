@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,11 +23,12 @@ REPEATED = 50  # times a statement stands in a loop's body, so that the loop its
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a child process took: seconds by the clock, seconds of processor, bytes at its peak."""
+    """What a child process took: seconds by the clock, seconds of processor, bytes at its peak; and what it wrote."""
 
     wall: float
     cpu: float
     peak: int
+    output: str
 
 
 def by_turns(rounds: int, *actions: Callable[[], T]) -> list[list[T]]:
@@ -40,24 +41,28 @@ def by_turns(rounds: int, *actions: Callable[[], T]) -> list[list[T]]:
     return results
 
 
-def child(arguments: Sequence[str], folder: Path) -> Finished:
-    """Run this interpreter in `folder`. Raises `RuntimeError` with what it wrote when it fails."""
+def child(
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] = ENVIRONMENT,
+    python: str = sys.executable,
+) -> Finished:
+    """Run this interpreter, or another one, in `folder`. Raises `RuntimeError` with what it wrote when it fails."""
     with tempfile.TemporaryFile() as written:
         start = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=folder, env=ENVIRONMENT, stdout=written, stderr=written
-        )
+        process = subprocess.Popen([python, *arguments], cwd=folder, env=environment, stdout=written, stderr=written)
         guard = threading.Timer(DEADLINE, process.kill)
         guard.start()
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         guard.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
+        written.seek(0)
+        output = written.read().decode(errors="replace")
         if process.returncode:
-            written.seek(0)
-            raise RuntimeError(f"{' '.join(arguments)}\n{written.read().decode(errors='replace')}")
+            raise RuntimeError(f"{' '.join(arguments)}\n{output}")
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Finished(wall, usage.ru_utime + usage.ru_stime, peak)
+    return Finished(wall, usage.ru_utime + usage.ru_stime, peak, output)
 
 
 def reached(code: str, folder: Path) -> Callable[[], float]:

@@ -91,9 +91,9 @@ def write_project(folder: Path, components: int, *, tenants: int = 0) -> int:
     return areas * 2
 
 
-def compile_project(folder: Path, *options: str) -> Finished:
-    """`oneiric compile` in a fresh process, with this interpreter."""
-    return child(["-c", COMMAND, "compile", *options], folder)
+def compile_project(folder: Path, *options: str, python: str = sys.executable) -> Finished:
+    """`oneiric compile` in a fresh process, with this interpreter or another one."""
+    return child(["-c", COMMAND, "compile", *options], folder, python=python)
 
 
 @contextmanager

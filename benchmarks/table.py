@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Literal
 
@@ -97,12 +98,22 @@ def spread(samples: Sequence[float]) -> tuple[float, float]:
 
 
 def machine() -> dict[str, object]:
-    """What the figures depend on: interpreter, system, cores."""
+    """What the figures depend on: interpreter, system, cores and what they are, memory."""
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "processor": _processor(),
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
     }
+
+
+def _processor() -> str:
+    """As Linux names it; elsewhere as Python does."""
+    cpus = Path("/proc/cpuinfo")
+    lines = cpus.read_text("utf-8").splitlines() if cpus.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
 
 
 def _short(number: float) -> str:

@@ -1,0 +1,1 @@
+"""This project beside the field: the same work by every contender, in the same run: `python -m benchmarks.field`."""
