@@ -140,11 +140,10 @@ class RedisServer:
             raise self._faults.no_answer(what, self._address.setting) from None
 
     async def close(self) -> None:
-        """Drop all connections; calls under way fail."""
+        """Drop all connections, also when it is cancelled meanwhile; calls under way fail."""
         client, self._client = self._client, None
         if client is not None:
-            with suppress(RedisError, OSError):  # a connection that breaks while it is closed is closed
-                await client.aclose()
+            await asyncio.shield(asyncio.ensure_future(_drop(client)))
 
     async def run(self, *command: bytes | str | int) -> Any:
         """The reply to one command."""
@@ -209,3 +208,8 @@ class RedisServer:
         if isinstance(error, _REFUSALS):
             return self._faults.no_entry(what, "password")
         return self._faults.no_answer(what, self._address.setting)
+
+
+async def _drop(client: Any) -> None:
+    with suppress(RedisError, OSError):  # a connection that breaks while it is closed is closed
+        await client.aclose()
