@@ -27,10 +27,10 @@ def test_a_private_server_listens_dies_comes_back_and_leaves_nothing(kind: Kind)
     with private(kind) as server:
         assert listens(server.host, server.port)
         server.kill()
-        assert not listens(server.host, server.port)
+        until(lambda: not listens(server.host, server.port))
         server.start()
         assert listens(server.host, server.port)
-    assert not listens(server.host, server.port)
+    until(lambda: not listens(server.host, server.port))
     assert not server.folder.exists()
 
 

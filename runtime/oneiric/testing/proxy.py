@@ -14,7 +14,6 @@ Mood: TypeAlias = Literal["pass", "hang", "garbage", "half", "drop"]
 """What becomes of the server's replies: passed on; kept back, and passed on when the mood is better; replaced by
 bytes that mean nothing; cut in their middle, then the connection closed; the connection closed at once."""
 
-_TURNS = 5
 GARBAGE = bytes(range(255, -1, -1)) * 4
 
 
@@ -34,7 +33,6 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def connections(self) -> int:
@@ -66,12 +64,13 @@ class Proxy:
 
     async def _close(self) -> None:
         self._server.close()
-        for _ in range(_TURNS):  # what was accepted last begins, and what was closed ends, in a later turn
-            await self._cut()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(0)
+        await _turns()  # what was accepted last begins
+        await self._cut()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await _turns()  # what was closed ends
 
     async def _cut(self) -> None:
         for pair in self._pairs:
@@ -79,9 +78,6 @@ class Proxy:
                 _reset(writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         try:
             if self.mood == "drop":
                 return
@@ -104,7 +100,6 @@ class Proxy:
             pass  # either side is gone, or the proxy closes
         finally:
             writer.close()
-            self._tasks.discard(task)
 
     async def _as_it_is(self, piece: bytes) -> tuple[bytes, bool]:
         return piece, True
@@ -124,6 +119,11 @@ class Proxy:
                 return b"", False
             case _:
                 return piece, True
+
+
+async def _turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def _pipe(
