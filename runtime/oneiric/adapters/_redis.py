@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,11 +140,10 @@ class RedisServer:
             what = f"{self._address}: no answer in {self._healthcheck_timeout:g} s"
             raise self._faults.no_answer(what, self._address.setting) from None
 
-    async def close(self) -> None:
-        """Drop all connections, also when it is cancelled meanwhile; calls under way fail."""
+    def close(self) -> Awaitable[None]:
+        """Drop all connections, from now on and also if nobody waits for it to the end; calls under way fail."""
         client, self._client = self._client, None
-        if client is not None:
-            await asyncio.shield(asyncio.ensure_future(_drop(client)))
+        return asyncio.shield(asyncio.ensure_future(_drop(client)))
 
     async def run(self, *command: bytes | str | int) -> Any:
         """The reply to one command."""
@@ -211,5 +211,6 @@ class RedisServer:
 
 
 async def _drop(client: Any) -> None:
-    with suppress(RedisError, OSError):  # a connection that breaks while it is closed is closed
-        await client.aclose()
+    if client is not None:
+        with suppress(RedisError, OSError):  # a connection that breaks while it is closed is closed
+            await client.aclose()

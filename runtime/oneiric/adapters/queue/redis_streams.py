@@ -120,8 +120,8 @@ class RedisStreamsQueue:
         return True
 
     async def aclose(self) -> None:
-        await self._server.close()
-        await self._waiting.close()
+        for closing in [self._server.close(), self._waiting.close()]:
+            await closing
 
     async def publish(self, body: bytes, *, headers: Mapping[str, str] | None = None) -> str:
         check_message(body, headers or {})
