@@ -14,7 +14,7 @@ from oneiric_compiler.documents import Document, read_document
 from oneiric_compiler.manifests.document import NotAManifest
 from oneiric_compiler.manifests.entries import Artifact, Entry, Problem, read_entries
 from oneiric_compiler.manifests.lock import FOLDER, NAME, Lock, LockError, Pin, parse_lock, render_time
-from oneiric_compiler.manifests.verify import BadKey, Manifest, Policy, Rejected, verify
+from oneiric_compiler.manifests.verify import BadKey, Manifest, Pinned, Policy, Rejected, verify
 from oneiric_compiler.model import RemoteSource, Settings, Trust
 from oneiric_compiler.read import Project
 
@@ -88,6 +88,21 @@ def read_pinned(project: Project, settings: Settings, diagnostics: Diagnostics) 
         yield PinnedManifest(source, pin, trust, entries, folder, shown)
 
 
+def policy_of(source: RemoteSource, now: datetime, after: Pinned | None = None) -> Policy:
+    """What is asked of a source's manifests; `after` is what was last pinned."""
+    return Policy(
+        keys=source.keys,
+        threshold=source.threshold,
+        source=source.name,
+        unversioned=source.unversioned,
+        after=after,
+        now=now,
+        max_bytes=source.max_bytes,
+        max_entries=source.max_entries,
+        max_depth=source.max_depth,
+    )
+
+
 def _lock(folder: Path, shown: str, diagnostics: Diagnostics) -> Lock | None:
     place = Span(Source(f"{shown}/{NAME}", ""))
     if not (folder / NAME).exists():
@@ -103,17 +118,7 @@ def _lock(folder: Path, shown: str, diagnostics: Diagnostics) -> Lock | None:
 def _verified(
     data: bytes, source: RemoteSource, pin: Pin, now: datetime, at: Span, diagnostics: Diagnostics
 ) -> Manifest | None:
-    policy = Policy(
-        keys=source.keys,
-        threshold=source.threshold,
-        source=source.name,
-        unversioned=source.unversioned,
-        after=None,
-        now=now,
-        max_bytes=source.max_bytes,
-        max_entries=source.max_entries,
-        max_depth=source.max_depth,
-    )
+    policy = policy_of(source, now)
     try:
         manifest = verify(data, policy)
     except NotAManifest as error:

@@ -21,6 +21,7 @@ from oneiric_compiler.diagnostics import Diagnostics, Source, Span
 from oneiric_compiler.manifests.document import is_json
 from oneiric_compiler.manifests.entries import Artifact, read_entries
 from oneiric_compiler.manifests.lock import ARTIFACTS, NAME, Lock, LockError, Pin, PinnedArtifact
+from oneiric_compiler.manifests.pinned import policy_of
 from oneiric_compiler.manifests.verify import (
     BadKey,
     Manifest,
@@ -313,17 +314,8 @@ class _Look:
 
     def _policy(self) -> Policy:
         source, pin = self.source, self.pin
-        return Policy(
-            keys=source.keys,
-            now=self.project.evaluated_at or datetime.now(UTC),
-            threshold=source.threshold,
-            source=source.name,
-            unversioned=source.unversioned,
-            after=Pinned(pin.version, pin.digest, pin.signers) if pin else None,
-            max_bytes=source.max_bytes,
-            max_entries=source.max_entries,
-            max_depth=source.max_depth,
-        )
+        after = Pinned(pin.version, pin.digest, pin.signers) if pin else None
+        return policy_of(source, self.project.evaluated_at or datetime.now(UTC), after)
 
 
 def _pin(source: RemoteSource, file: str, manifest: Manifest, artifacts: Mapping[str, PinnedArtifact]) -> Pin:
