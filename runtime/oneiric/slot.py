@@ -192,22 +192,24 @@ def empty(slot: Slot[Any]) -> None:
 
 def shared_slot(key: str, scope: AnyScope) -> Slot[Any]:
     """A tenant's place for a key it shares with the base."""
-    from oneiric.wiring import Binding
-
-    slot: Slot[Any] = Slot(Binding(key, "", provider=""), scope)
+    slot: Slot[Any] = Slot(_nothing(key), scope)
     slot.__class__ = SharedSlot
     return slot
 
 
 def share(slot: Slot[Any]) -> None:
     """Let a tenant's slot follow the base's."""
-    from oneiric.wiring import Binding
-
-    nothing = Binding(slot.key, "", provider="")
+    nothing = _nothing(slot.key)
     slot.__class__ = SharedSlot
     _set_held(slot, None)
     _set_binding(slot, nothing)
     _set_current(slot, None)
+
+
+def _nothing(key: str) -> Binding:
+    from oneiric.wiring import bind
+
+    return bind(key, "", provider="")
 
 
 def own(slot: Slot[Any], binding: Binding) -> None:

@@ -7,7 +7,7 @@ from _weakref import ref
 from oneiric.errors import TenantsError
 from oneiric.runtime import Serving
 from oneiric.slot import InactiveSlot, own, share, shared_slot
-from oneiric.wiring import Binding, Domain, file_of
+from oneiric.wiring import Domain, bind, file_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from oneiric.runtime import AnyScope, Runtime
     from oneiric.slot import Slot
-    from oneiric.wiring import Wiring
+    from oneiric.wiring import Binding, Wiring
 
 
 class Lines:
@@ -234,7 +234,7 @@ def _binding(line: bytes, key: str) -> Binding:
 
     try:
         entry = loads(line)
-        binding = Binding(
+        binding = bind(
             key,
             entry["fingerprint"],
             provider=entry["provider"],
@@ -245,9 +245,10 @@ def _binding(line: bytes, key: str) -> Binding:
             os=tuple(entry.get("os", ())),
             artifact=entry.get("artifact"),
         )
-        return binding(block_of(entry))
+        binding.block = block_of(entry)
     except (ValueError, KeyError, TypeError) as error:
         raise TenantsError(f"the tenants' line of {key} is not one the compiler writes") from error
+    return binding
 
 
 def view(scope: AnyScope) -> Wiring:

@@ -8,7 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping
-    from typing import Any, ClassVar, Generic, Protocol, TypeVar, overload
+    from typing import Any, ClassVar, Generic, TypeVar, overload
 
     from oneiric.inputs import Inputs
     from oneiric.runtime import AnyScope
@@ -26,76 +26,76 @@ if TYPE_CHECKING:
 
         def __get__(self, domain: Domain | None, owner: type[Domain], /) -> Slot[T_co]: ...
 
-    class _Bound(Protocol):
-        @overload
-        def __call__(self, block: Callable[[Any], Coroutine[Any, Any, T]], /) -> _Block[T]: ...
-        @overload
-        def __call__(self, block: Callable[[Any], T], /) -> _Block[T]: ...
-
 
 class Binding:
-    """One key's binding: what the compiler decided, and the block that builds the instance."""
+    """One key's binding: what the compiler decided, and the block that builds the instance. `bind` makes them."""
 
     __slots__ = (
         "artifact", "block", "eager", "fingerprint", "key", "needs", "os", "port", "provider", "python", "secrets"
     )  # fmt: skip
 
+    key: str
+    fingerprint: str
+    provider: str
+    port: str | None
+    needs: tuple[str, ...]
+    secrets: tuple[str, ...]
+    eager: bool
+    python: str | None
+    os: tuple[str, ...]
+    artifact: str | None
     block: Callable[[Domain], object]
 
-    def __init__(
-        self,
-        key: str,
-        fingerprint: str,
-        *,
-        provider: str,
-        port: str | None = None,
-        needs: tuple[str, ...] = (),
-        secrets: tuple[str, ...] = (),
-        eager: bool = False,
-        python: str | None = None,
-        os: tuple[str, ...] = (),
-        artifact: str | None = None,
-    ) -> None:
-        self.key = key
-        self.fingerprint = fingerprint
-        self.provider = provider
-        self.port = port
-        self.needs = needs
-        self.secrets = secrets
-        self.eager = eager
-        self.python = python
-        self.os = os
-        self.artifact = artifact
+    if TYPE_CHECKING:
 
-    def __call__(self, block: Callable[[Domain], object]) -> Binding:
-        self.block = block
-        return self
+        @overload
+        def __call__(self, block: Callable[[Any], Coroutine[Any, Any, T]], /) -> _Block[T]: ...
+        @overload
+        def __call__(self, block: Callable[[Any], T], /) -> _Block[T]: ...
+        def __call__(self, block: Callable[[Any], Any], /) -> Any: ...
+    else:
+
+        def __call__(self, block):
+            self.block = block
+            return self
 
     def __repr__(self) -> str:
         return f"Binding({self.key}, provider={self.provider!r})"
 
 
-if TYPE_CHECKING:
+_new = object.__new__
 
-    def bind(
-        key: str,
-        fingerprint: str,
-        *,
-        provider: str,
-        port: str | None = None,
-        needs: tuple[str, ...] = (),
-        secrets: tuple[str, ...] = (),
-        eager: bool = False,
-        python: str | None = None,
-        os: tuple[str, ...] = (),
-        artifact: str | None = None,
-    ) -> _Bound:
-        """Make the block below the binding of `key` (`domain:key`), so that its domain has a `Slot` there.
 
-        `artifact` is what the factory is imported from: `SHA256 NAME` of a pinned one."""
-        ...
-else:
-    bind = Binding
+def bind(
+    key: str,
+    fingerprint: str,
+    *,
+    provider: str,
+    port: str | None = None,
+    needs: tuple[str, ...] = (),
+    secrets: tuple[str, ...] = (),
+    eager: bool = False,
+    python: str | None = None,
+    os: tuple[str, ...] = (),
+    artifact: str | None = None,
+) -> Binding:
+    """Make the block below the `Binding` of `key` (`domain:key`), so that its domain has a `Slot` there.
+
+    `artifact` is what the factory is imported from: `SHA256 NAME` of a pinned one. A function sets the fields, since
+    a class would take its keywords in half as much time again, at each of ten thousand keys.
+    """
+    binding = _new(Binding)
+    binding.key = key
+    binding.fingerprint = fingerprint
+    binding.provider = provider
+    binding.port = port
+    binding.needs = needs
+    binding.secrets = secrets
+    binding.eager = eager
+    binding.python = python
+    binding.os = os
+    binding.artifact = artifact
+    return binding
 
 
 class _DomainType(type):
