@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from oneiric.runtime import Runtime, Scope
+from oneiric.runtime import Runtime
+from oneiric.scope import Scope
 from oneiric.shutdown import users_of
 from oneiric.slot import Held, Slot, empty, fill
 from oneiric.staging import Staging

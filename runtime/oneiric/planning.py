@@ -9,7 +9,8 @@ from oneiric.activation import SECRETS
 from oneiric.errors import LoadError
 from oneiric.loading import digest_of, load
 from oneiric.outcome import Place, Plan
-from oneiric.runtime import Runtime, Scope
+from oneiric.runtime import Runtime
+from oneiric.scope import Scope
 from oneiric.slot import InactiveSlot
 from oneiric.tenants import Lines, TenantScope, binding_in, lines_of
 from oneiric.wiring import Binding, Wiring, artifacts_beside, domains_of, may_bind_artifacts

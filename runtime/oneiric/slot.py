@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any, Generic, TypeVar
 
     from oneiric.activation import Attempt
-    from oneiric.runtime import AnyScope
+    from oneiric.scope import AnyScope
     from oneiric.wiring import Binding
 
     T = TypeVar("T")

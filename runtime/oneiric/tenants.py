@@ -5,7 +5,7 @@ from __future__ import annotations
 from _weakref import ref
 
 from oneiric.errors import TenantsError
-from oneiric.runtime import Serving
+from oneiric.scope import Serving
 from oneiric.slot import InactiveSlot, own, share, shared_slot
 from oneiric.wiring import Domain, bind, file_of
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
     from weakref import ReferenceType
 
-    from oneiric.runtime import AnyScope, Runtime
+    from oneiric.runtime import Runtime
+    from oneiric.scope import AnyScope
     from oneiric.slot import Slot
     from oneiric.wiring import Binding, Wiring
 

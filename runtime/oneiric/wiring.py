@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Generic, TypeVar, overload
 
     from oneiric.inputs import Inputs
-    from oneiric.runtime import AnyScope
+    from oneiric.scope import AnyScope
     from oneiric.secret import Secret
     from oneiric.slot import Slot
     from oneiric.tenants import Lines
