@@ -49,7 +49,6 @@ class Pipeline(SpanProcessor):
     ) -> None:
         self._spans = spans
         self._metrics = metrics
-        self._timeout = timeout
         self._cut_off = False
         self.readers = [] if metrics is None else [_Reader(metrics, timeout, temporality)]
         self.outbox = Outbox[ReadableSpan](
@@ -59,10 +58,6 @@ class Pipeline(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         if self._spans is not None and span.context is not None and span.context.trace_flags.sampled:
             self.outbox.put(span)
-
-    async def close(self) -> None:
-        """Send what waits, within the time limit of an export, and end."""
-        await self.outbox.close(self._timeout)
 
     def _send(self, batch: Sequence[ReadableSpan]) -> int:
         assert self._spans is not None

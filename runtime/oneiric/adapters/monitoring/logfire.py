@@ -14,20 +14,11 @@ from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
 from opentelemetry.sdk.metrics.export import AggregationTemporality
 
 from oneiric import Secret, component
-from oneiric.adapters.monitoring import (
-    Attributes,
-    Kind,
-    Level,
-    MonitoringClosed,
-    MonitoringError,
-    Span,
-    check_level,
-    check_metric,
-    checked_name,
-    told_attributes,
-)
+from oneiric.adapters.monitoring import Attributes, Level, Span, check_level, checked_name, told_attributes
 from oneiric.adapters.monitoring._otlp import PROTOBUF, Instruments, Pipeline, http_exporters, tell_error
+from oneiric.adapters.monitoring._outbox import Outbox
 from oneiric.adapters.monitoring._receiver import Receiver, checked_url, faults_of
+from oneiric.adapters.monitoring._sending import Measure, Sending
 
 _FAULTS = faults_of("logfire")
 _DELTA = dict.fromkeys((Counter, Histogram, ObservableCounter), AggregationTemporality.DELTA)
@@ -43,7 +34,7 @@ _configuring = threading.Lock()
     capabilities=("tracing", "metrics", "events", "errors"),
     port="oneiric.adapters.monitoring:Monitoring",
 )
-class LogfireMonitoring:
+class LogfireMonitoring(Sending):
     """Sends spans, logs (events) and metrics to Logfire, by a Logfire of its own: nothing of the process is changed.
 
     Besides what the port masks, Logfire's scrubbing masks what looks like a secret to it.
@@ -56,6 +47,8 @@ class LogfireMonitoring:
     `healthcheck_timeout`: seconds for the receiver to answer a health check, and at the start.
     `max_queue_size`: how many spans and logs wait at most.
     """
+
+    _provider = "logfire"
 
     def __init__(
         self,
@@ -84,6 +77,7 @@ class LogfireMonitoring:
             base_url = checked_url(base_url, "base_url", _FAULTS)
         self._token = token
         self._base_url = base_url
+        self._url = AdvancedOptions(base_url=base_url).generate_base_url(text).rstrip("/")
         self._service_name = service_name
         self._environment = environment
         self._release = release
@@ -92,37 +86,6 @@ class LogfireMonitoring:
         self._timeout = export_timeout_seconds
         self._healthcheck_timeout = healthcheck_timeout
         self._size = max_queue_size
-        self._pipeline: Pipeline | None = None
-        self._dropped = 0
-
-    async def start(self) -> None:
-        await self.aclose()
-        advanced = AdvancedOptions(base_url=self._base_url, emit_configuration_span=False)
-        self._url = advanced.generate_base_url(self._token.reveal()).rstrip("/")
-        await self._ask()
-        self._dropped = 0
-        pipeline = self._open()
-        with _without_patches():
-            self._logfire = self._configured(advanced, pipeline)
-        self._instruments = Instruments(self._logfire.config.get_meter_provider().get_meter("oneiric.monitoring"))
-        self._pipeline = pipeline
-
-    async def health(self) -> bool:
-        if self._pipeline is None:
-            return False
-        try:
-            await self._ask()
-        except MonitoringError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        pipeline, self._pipeline = self._pipeline, None
-        if pipeline is not None:
-            try:
-                await pipeline.close()
-            finally:
-                self._dropped = pipeline.outbox.dropped
 
     def span(self, name: str, attributes: Attributes | None = None) -> AbstractContextManager[Span]:
         self._opened()
@@ -141,30 +104,6 @@ class LogfireMonitoring:
             span.set_attributes({**told_attributes(attributes), "event.level": "error"})
             tell_error(span, error)
 
-    def metric(
-        self,
-        name: str,
-        value: float,
-        attributes: Attributes | None = None,
-        *,
-        kind: Kind = "counter",
-        unit: str = "",
-    ) -> None:
-        self._opened()
-        check_metric(name, value, kind, unit)
-        self._instruments.record(name, value, told_attributes(attributes), kind, unit)
-
-    async def flush(self, *, timeout: float = 5.0) -> bool:
-        return await self._opened().outbox.flush(timeout)
-
-    def dropped(self) -> int:
-        return self._dropped if self._pipeline is None else self._pipeline.outbox.dropped
-
-    def _opened(self) -> Pipeline:
-        if self._pipeline is None:
-            raise MonitoringClosed("it is not open", provider="logfire")
-        return self._pipeline
-
     async def _ask(self) -> None:
         """See that the receiver takes a request without spans."""
         setting = "token" if self._base_url is None else "base_url"
@@ -174,11 +113,11 @@ class LogfireMonitoring:
     def _headers(self) -> dict[str, str]:
         return {"User-Agent": f"logfire/{VERSION}", "Authorization": self._token.reveal()}
 
-    def _open(self) -> Pipeline:
+    def _open(self) -> tuple[Outbox[Any], Measure]:
         """The SDK's own way out has no bound, counts nothing, and keeps threads and files: this one replaces it."""
         spans, metrics = http_exporters(self._url, self._headers(), self._timeout, None, (True, True))
-        return Pipeline(
-            "logfire",
+        pipeline = Pipeline(
+            self._provider,
             spans,
             metrics,
             temporality=_DELTA,
@@ -186,8 +125,12 @@ class LogfireMonitoring:
             interval=self._interval,
             timeout=self._timeout,
         )
+        with _without_patches():
+            self._logfire = self._configured(pipeline)
+        meters = self._logfire.config.get_meter_provider()
+        return pipeline.outbox, Instruments(meters.get_meter("oneiric.monitoring")).record
 
-    def _configured(self, advanced: AdvancedOptions, pipeline: Pipeline) -> Logfire:
+    def _configured(self, pipeline: Pipeline) -> Logfire:
         return configure(
             local=True,
             send_to_logfire=False,
@@ -200,7 +143,7 @@ class LogfireMonitoring:
             metrics=MetricsOptions(additional_readers=pipeline.readers),
             inspect_arguments=False,
             distributed_tracing=True,
-            advanced=advanced,
+            advanced=AdvancedOptions(base_url=self._base_url, emit_configuration_span=False),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk.metrics import MeterProvider
@@ -16,20 +16,11 @@ from opentelemetry.trace import Tracer, use_span
 
 from oneiric import Secret, component
 from oneiric.adapters._network import revealed
-from oneiric.adapters.monitoring import (
-    Attributes,
-    Kind,
-    Level,
-    MonitoringClosed,
-    MonitoringError,
-    Span,
-    check_level,
-    check_metric,
-    checked_name,
-    told_attributes,
-)
+from oneiric.adapters.monitoring import Attributes, Level, Span, check_level, checked_name, told_attributes
 from oneiric.adapters.monitoring._otlp import PROTOBUF, Instruments, Pipeline, http_exporters, tell_error
+from oneiric.adapters.monitoring._outbox import Outbox
 from oneiric.adapters.monitoring._receiver import Receiver, checked_url, faults_of
+from oneiric.adapters.monitoring._sending import Measure, Sending
 
 _FAULTS = faults_of("otel-otlp")
 
@@ -43,7 +34,7 @@ _FAULTS = faults_of("otel-otlp")
     capabilities=("tracing", "metrics", "events", "errors"),
     port="oneiric.adapters.monitoring:Monitoring",
 )
-class OTLPMonitoring:
+class OTLPMonitoring(Sending):
     """Sends spans and metrics by OTLP, with a tracer and meter of its own.
 
     An event is a span without length; an exception too, with a status and an event as OpenTelemetry defines them.
@@ -61,6 +52,8 @@ class OTLPMonitoring:
     `max_queue_size`: how many spans wait at most.
     `enable_traces`, `enable_metrics`: what is sent; without traces no spans, events and exceptions.
     """
+
+    _provider = "otel-otlp"
 
     def __init__(
         self,
@@ -109,38 +102,6 @@ class OTLPMonitoring:
         self._healthcheck_timeout = healthcheck_timeout
         self._size = max_queue_size
         self._signals = (enable_traces, enable_metrics)
-        self._pipeline: Pipeline | None = None
-        self._dropped = 0
-
-    async def start(self) -> None:
-        await self.aclose()
-        await self._ask()
-        self._dropped = 0
-        pipeline = self._open()
-        resource = Resource.create(self._about)
-        traces = TracerProvider(resource=resource, shutdown_on_exit=False)
-        traces.add_span_processor(pipeline)
-        metrics = MeterProvider(pipeline.readers, resource=resource, shutdown_on_exit=False)
-        self._tracer: Tracer = traces.get_tracer("oneiric.monitoring")
-        self._instruments = Instruments(metrics.get_meter("oneiric.monitoring"))
-        self._pipeline = pipeline
-
-    async def health(self) -> bool:
-        if self._pipeline is None:
-            return False
-        try:
-            await self._ask()
-        except MonitoringError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        pipeline, self._pipeline = self._pipeline, None
-        if pipeline is not None:
-            try:
-                await pipeline.close()
-            finally:
-                self._dropped = pipeline.outbox.dropped
 
     def span(self, name: str, attributes: Attributes | None = None) -> AbstractContextManager[Span]:
         self._opened()
@@ -159,30 +120,6 @@ class OTLPMonitoring:
         tell_error(span, error)
         span.end()
 
-    def metric(
-        self,
-        name: str,
-        value: float,
-        attributes: Attributes | None = None,
-        *,
-        kind: Kind = "counter",
-        unit: str = "",
-    ) -> None:
-        self._opened()
-        check_metric(name, value, kind, unit)
-        self._instruments.record(name, value, told_attributes(attributes), kind, unit)
-
-    async def flush(self, *, timeout: float = 5.0) -> bool:
-        return await self._opened().outbox.flush(timeout)
-
-    def dropped(self) -> int:
-        return self._dropped if self._pipeline is None else self._pipeline.outbox.dropped
-
-    def _opened(self) -> Pipeline:
-        if self._pipeline is None:
-            raise MonitoringClosed("it is not open", provider="otel-otlp")
-        return self._pipeline
-
     async def _ask(self) -> None:
         """See that the receiver takes an empty request of the first signal that is sent to it."""
         signal = "traces" if self._signals[0] else "metrics"
@@ -199,14 +136,22 @@ class OTLPMonitoring:
         secret = revealed(self._authorization)
         return self._headers if secret is None else {**self._headers, "authorization": secret}
 
-    def _open(self) -> Pipeline:
+    def _open(self) -> tuple[Outbox[Any], Measure]:
         if self._protocol == "http":
             make = http_exporters
         else:
             from oneiric.adapters.monitoring._grpc import grpc_exporters as make
 
         spans, metrics = make(self._endpoint, self._all_headers(), self._timeout, self._certificate_file, self._signals)
-        return Pipeline("otel-otlp", spans, metrics, size=self._size, interval=self._interval, timeout=self._timeout)
+        pipeline = Pipeline(
+            self._provider, spans, metrics, size=self._size, interval=self._interval, timeout=self._timeout
+        )
+        resource = Resource.create(self._about)
+        traces = TracerProvider(resource=resource, shutdown_on_exit=False)
+        traces.add_span_processor(pipeline)
+        meters = MeterProvider(pipeline.readers, resource=resource, shutdown_on_exit=False)
+        self._tracer: Tracer = traces.get_tracer("oneiric.monitoring")
+        return pipeline.outbox, Instruments(meters.get_meter("oneiric.monitoring")).record
 
 
 class _Span:

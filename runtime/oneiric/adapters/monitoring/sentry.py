@@ -23,16 +23,14 @@ from oneiric.adapters.monitoring import (
     Attributes,
     Kind,
     Level,
-    MonitoringClosed,
-    MonitoringError,
     Span,
     check_level,
-    check_metric,
     checked_name,
     told_attributes,
 )
 from oneiric.adapters.monitoring._outbox import Outbox
 from oneiric.adapters.monitoring._receiver import Receiver, close_pools, faults_of
+from oneiric.adapters.monitoring._sending import Measure, Sending
 
 _FAULTS = faults_of("sentry")
 _METRICS = {"counter": metrics.count, "gauge": metrics.gauge, "histogram": metrics.distribution}
@@ -49,7 +47,7 @@ _AGENT = "oneiric"
     capabilities=("tracing", "metrics", "events", "errors"),
     port="oneiric.adapters.monitoring:Monitoring",
 )
-class SentryMonitoring:
+class SentryMonitoring(Sending):
     """Sends errors (exceptions), messages (events), transactions (spans) and metrics to Sentry, by a client of its
     own without integrations: nothing of the process is changed.
 
@@ -65,6 +63,8 @@ class SentryMonitoring:
     `healthcheck_timeout`: seconds for the receiver to answer a health check, and at the start.
     `max_queue_size`: how many errors, messages and transactions wait at most.
     """
+
+    _provider = "sentry"
 
     def __init__(
         self,
@@ -103,93 +103,35 @@ class SentryMonitoring:
             "traces_sample_rate": traces_sample_rate,
             "attach_stacktrace": attach_stacktrace,
         }
-        self._client: Client | None = None
-        self._dropped = 0
         self._current: ContextVar[Any] = ContextVar("span", default=None)
 
-    async def start(self) -> None:
-        await self.aclose()
-        await self._ask()
-        self._dropped = 0
-        self._scope = Scope()
-        client = Client(
-            dsn=self._dsn.reveal(),
-            transport=type("Transport", (_Transport,), {"TIMEOUT": self._timeout, "SIZE": self._size}),
-            ca_certs=None if self._ca_certs is None else str(self._ca_certs),
-            default_integrations=False,
-            auto_enabling_integrations=False,
-            auto_session_tracking=False,
-            enable_backpressure_handling=False,
-            include_local_variables=False,
-            max_value_length=MAX_TEXT,
-            spotlight=False,
-            **self._options,
-        )
-        transport: Any = client.transport
-        transport.begin(client)
-        self._transport = transport
-        self._scope.set_client(client)
-        self._client = client
-
-    async def health(self) -> bool:
-        if self._client is None:
-            return False
-        try:
-            await self._ask()
-        except MonitoringError:
-            return False
-        return True
-
     async def aclose(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            try:
-                await self._transport.outbox.close(self._timeout)
-            finally:
-                client.close(timeout=0)
-                self._dropped = self._transport.outbox.dropped
+        was_open = self._is_open
+        try:
+            await super().aclose()
+        finally:
+            if was_open:
+                self._client.close(timeout=0)
 
     def span(self, name: str, attributes: Attributes | None = None) -> AbstractContextManager[Span]:
         self._opened()
         return _Span(self, checked_name(name), attributes)
 
     def event(self, name: str, attributes: Attributes | None = None, *, level: Level = "info") -> None:
-        client = self._opened()
+        self._opened()
         check_level(level)
         told: dict[str, Any] = told_attributes(attributes)
         with self.scope() as scope:
             event: Any = {"message": checked_name(name), "level": level, "contexts": {"attributes": told}}
-            client.capture_event(event, scope=scope)
+            self._client.capture_event(event, scope=scope)
 
     def exception(self, error: BaseException, attributes: Attributes | None = None) -> None:
-        client = self._opened()
+        self._opened()
         told: dict[str, Any] = told_attributes(attributes)
         with self.scope() as scope:
-            event, hint = event_from_exception(error, client_options=client.options)
+            event, hint = event_from_exception(error, client_options=self._client.options)
             event["contexts"] = {"attributes": told}
-            client.capture_event(event, hint=hint, scope=scope)
-
-    def metric(
-        self,
-        name: str,
-        value: float,
-        attributes: Attributes | None = None,
-        *,
-        kind: Kind = "counter",
-        unit: str = "",
-    ) -> None:
-        self._opened()
-        check_metric(name, value, kind, unit)
-        told: dict[str, Any] = told_attributes(attributes)
-        with self.scope():
-            _METRICS[kind](name, value, unit or None, told)
-
-    async def flush(self, *, timeout: float = 5.0) -> bool:
-        self._opened()
-        return bool(await self._transport.outbox.flush(timeout))
-
-    def dropped(self) -> int:
-        return self._dropped if self._client is None else self._transport.outbox.dropped
+            self._client.capture_event(event, hint=hint, scope=scope)
 
     @contextmanager
     def scope(self) -> Generator[Scope, None, None]:
@@ -216,11 +158,6 @@ class SentryMonitoring:
         with self.scope():
             span.finish()
 
-    def _opened(self) -> Client:
-        if self._client is None:
-            raise MonitoringClosed("it is not open", provider="sentry")
-        return self._client
-
     async def _ask(self) -> None:
         """See that the receiver takes a report that nothing was discarded."""
         auth = Dsn(self._dsn.reveal()).to_auth(_AGENT)
@@ -230,6 +167,31 @@ class SentryMonitoring:
         receiver = Receiver(_FAULTS, url, "dsn", "dsn", self._dsn, self._ca_certs, "ca_certs")
         headers = {"Content-Type": "application/x-sentry-envelope", "X-Sentry-Auth": auth.to_header()}
         await receiver.ask(envelope.serialize(), headers, self._healthcheck_timeout)
+
+    def _open(self) -> tuple[Outbox[Any], Measure]:
+        self._scope = Scope()
+        client = Client(
+            dsn=self._dsn.reveal(),
+            transport=type("Transport", (_Transport,), {"TIMEOUT": self._timeout, "SIZE": self._size}),
+            ca_certs=None if self._ca_certs is None else str(self._ca_certs),
+            default_integrations=False,
+            auto_enabling_integrations=False,
+            auto_session_tracking=False,
+            enable_backpressure_handling=False,
+            include_local_variables=False,
+            max_value_length=MAX_TEXT,
+            spotlight=False,
+            **self._options,
+        )
+        transport: Any = client.transport
+        transport.begin(client)
+        self._scope.set_client(client)
+        self._client = client
+        return transport.outbox, self._told_metric
+
+    def _told_metric(self, name: str, value: float, told: dict[str, Any], kind: Kind, unit: str) -> None:
+        with self.scope():
+            _METRICS[kind](name, value, unit or None, told)
 
 
 class _Span:
