@@ -1,12 +1,14 @@
-"""JSON Schemas of the built-in providers' settings, made from their signatures; editors and readers use them.
+"""JSON Schemas of the built-in providers' settings, made from their source; editors and `port_pages` use them.
 
     python -m oneiric_compiler.settings_schema schemas/settings
 
-No field is `required`: another layer, such as a profile, may be the one that sets it.
+No field is `required`: another layer, such as a profile, may be the one that sets it. One without a default has to be
+set by somebody. `x-capabilities`, `x-stack-level` and `x-needs` tell of the provider itself.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,8 +18,10 @@ from typing import Any, TypeAlias
 from oneiric_compiler.annotations import AnyOf, Choice, Enumeration, Many, Scalar, Type
 from oneiric_compiler.catalog import catalog
 from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.docstrings import docstring
 from oneiric_compiler.model import App, Candidate, Overrides, Settings
 from oneiric_compiler.read import Project
+from oneiric_compiler.sources import Sources, Symbol
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -37,27 +41,49 @@ _SCALARS: Mapping[str, Schema] = {
 def settings_schemas() -> dict[str, str]:
     """The schema of every built-in provider's settings, by path: `KEY/PROVIDER.schema.json`."""
     nothing = Settings(App(source_roots=()), {}, {}, {}, Overrides(), {}, {})
-    found, _ = catalog(Project(Path(), Path(), {}), nothing, Diagnostics())
+    found, sources = catalog(Project(Path(), Path(), {}), nothing, Diagnostics())
     return {
-        f"{key.name}/{candidate.provider}.schema.json": json.dumps(settings_schema(candidate), indent=2) + "\n"
+        f"{key.name}/{candidate.provider}.schema.json": json.dumps(settings_schema(sources, candidate), indent=2) + "\n"
         for key, candidates in sorted(found.base.items())
         for candidate in candidates
     }
 
 
-def settings_schema(candidate: Candidate) -> Schema:
-    """The JSON Schema (2020-12) of what `provider_settings` may give a candidate."""
+def settings_schema(sources: Sources, candidate: Candidate) -> Schema:
+    """The JSON Schema (2020-12) of what `provider_settings` may give a built-in candidate."""
+    factory = sources.find(candidate.factory)
+    assert factory is not None
+    told, defaults = docstring(sources, factory), _defaults(sources, factory)
     parameters = candidate.signature.parameters or {}
-    settings = {name: value_schema(each.type) for name, each in parameters.items() if name not in candidate.needs}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"settings/{candidate.key.name}/{candidate.provider}.schema.json",
         "title": f"Oneiric provider settings: {candidate.provider} of {candidate.key}",
+        "description": told.about,
+        "x-capabilities": list(candidate.capabilities),
+        "x-stack-level": candidate.stack_level,
+        "x-needs": told.needs,
         "type": ["object", "null"],
         "additionalProperties": candidate.signature.open,
-        "properties": settings,
+        "properties": {
+            name: {"description": told.settings[name], **value_schema(each.type), **defaults.get(name, {})}
+            for name, each in parameters.items()
+            if name not in candidate.needs
+        },
         "$defs": {"reference": REFERENCE},
     }
+
+
+def _defaults(sources: Sources, cls: Symbol) -> dict[str, Schema]:
+    """The keyword `default` of each parameter that has one; that of a `Path` is its text."""
+    _, init = sources.members(cls).by_name["__init__"]
+    assert isinstance(init, ast.FunctionDef)
+    found: dict[str, Schema] = {}
+    for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True):
+        if default is not None:
+            literal = default.args[0] if isinstance(default, ast.Call) else default
+            found[argument.arg] = {"default": ast.literal_eval(literal)}
+    return found
 
 
 def value_schema(type: Type) -> Schema:

@@ -1,14 +1,21 @@
-"""The page of a port names every provider, and every setting that a provider's schema has."""
+"""The page of a port has the tables of every provider, made from the schemas."""
 
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.docstrings import Docstring, docstring
+from oneiric_compiler.port_pages import filled
+from oneiric_compiler.sources import Root, Sources
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = sorted((ROOT / "schemas/settings").rglob("*.schema.json"))
+PAGES = sorted((ROOT / "docs/ports").glob("*.md"))
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.relative_to(ROOT / "schemas/settings").as_posix())
@@ -17,3 +24,92 @@ def test_the_page_names_the_provider_and_its_settings(path: Path) -> None:
     settings = json.loads(path.read_text("utf-8"))["properties"]
     names = [path.name.removesuffix(".schema.json"), *settings]
     assert [name for name in names if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_are_those_of_the_schemas(page: Path) -> None:
+    assert page.read_text("utf-8") == filled(page.read_text("utf-8")), "run `just schemas`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_provider_has_its_tables(page: Path) -> None:
+    text = page.read_text("utf-8")
+    providers = [path.name.removesuffix(".schema.json") for path in SCHEMAS if path.parent.name == page.stem]
+    settings = [name for names in re.findall(r"<!-- settings of (.*?) -->", text) for name in names.split(", ")]
+    assert sorted(settings) == [f"{page.stem}/{provider}" for provider in sorted(providers)]
+    assert text.count(f"<!-- providers of {page.stem} -->") == 1
+
+
+def test_every_key_of_the_built_ins_has_a_page() -> None:
+    assert {page.stem for page in PAGES} == {path.parent.name for path in SCHEMAS}
+
+
+def test_a_table_is_made_anew_and_nothing_else_changes() -> None:
+    page = "before\n<!-- settings of secrets/env -->\nold\n<!-- end -->\nafter <!-- end -->\n"
+    made = filled(page)
+    assert made.startswith("before\n<!-- settings of secrets/env -->\n\n| setting | type | default | meaning |\n")
+    assert "| `uppercase_keys` | boolean | `true` | upper-case the name first." in made
+    assert "| `required_keys` | list of text | `null` |" in made
+    assert made.endswith("|\n\n<!-- end -->\nafter <!-- end -->\n")
+    assert filled(made) == made
+    with pytest.raises(AssertionError, match="different settings"):
+        filled("<!-- settings of secrets/env, secrets/file -->\n<!-- end -->")
+
+
+def test_a_type_tells_secrets_references_and_null_apart() -> None:
+    rows = filled("<!-- settings of http/aiohttp -->\n<!-- end -->").splitlines()
+    types = {row.split("|")[1].strip(): row.split("|")[2].strip() for row in rows if row.startswith("| `")}
+    assert types["`secret_headers`"] == "mapping to secret"
+    assert types["`healthcheck_path`"] == "text or null"
+    assert types["`base_url`"] == "text"
+    assert types["`retries`"] == "integer"
+
+
+def test_what_a_provider_needs_names_its_extra() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    named: dict[str, list[str]] = {}
+    for path in SCHEMAS:
+        name = f"{path.parent.name}-{path.name.removesuffix('.schema.json')}"
+        named[name] = re.findall(r"the extra `(.*?)`", json.loads(path.read_text("utf-8"))["x-needs"])
+    assert named == {name: [name] if name in extras else [] for name in named}
+    assert extras.keys() - {"compiler", "dev", "trust"} <= named.keys()
+
+
+CLASSES = '''
+class Base:
+    """Not told of.
+
+    `host`: where the server is.
+    `port`: its port.
+    """
+
+class Child(Base):
+    """What it is
+    for.
+
+    More of it, with `code`: not a setting.
+
+    Needs a server,
+    and an extra.
+
+    `timeout`: seconds; goes on
+    here.
+    `host`: what the child says.
+    """
+'''
+
+
+def test_a_docstring_tells_of_the_component_its_needs_and_its_settings(tmp_path: Path) -> None:
+    (tmp_path / "some.py").write_text(CLASSES)
+    sources = Sources((Root(tmp_path),), Diagnostics())
+    child, base = sources.find("some:Child"), sources.find("some:Base")
+    assert child is not None
+    assert base is not None
+    told = {"timeout": "seconds; goes on here.", "host": "what the child says.", "port": "its port."}
+    assert docstring(sources, child) == Docstring("What it is for.", "a server, and an extra", told)
+    assert docstring(sources, base).needs == ""
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert [page.name for page in PAGES if f"(docs/ports/{page.name})" not in readme] == []

@@ -44,7 +44,7 @@ ENTRIES = {
     "oneiric_compiler.child",
     "oneiric_compiler.cli",
     "oneiric_compiler.catalogue_page",
-    "oneiric_compiler.settings_schema",
+    "oneiric_compiler.port_pages",
     "oneiric.testing.contracts",
     "oneiric.testing.fixture",
 }

@@ -30,8 +30,8 @@ from oneiric.adapters.cache import (
 class MemoryCache:
     """Keeps entries in memory, least recently used last to stay.
 
-    `default_ttl`: seconds an entry lives when its writer does not say (None: for ever).
-    `max_entries`: how many entries stay; the least recently read or written one goes first (None: no limit).
+    `default_ttl`: seconds an entry lives when its writer does not say; for ever by default.
+    `max_entries`: how many entries stay; the least recently read or written one goes first. No limit by default.
 
     No method suspends, so each is atomic for the tasks of its loop. Time is monotonic: a changed wall clock
     expires nothing. Expired entries are dropped by the next call of any method.

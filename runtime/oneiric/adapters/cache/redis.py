@@ -39,18 +39,24 @@ _NO_INTEGER = ".*(not an integer|overflow)"
     port="oneiric.adapters.cache:Cache",
 )
 class RedisCache:
-    """Keeps entries in one database of a Redis server (6.2 or later, or Valkey), over a pool of connections.
+    """Keeps entries in one database of a Redis server, over a pool of connections.
 
-    `url`: `redis://HOST:PORT/DB`, `rediss://…` for TLS, `unix:///PATH`; or else
-    `host`, `port`, `db`, `ssl`: the same in parts.
-    `username`, `password`: who asks; a server may want one, both or neither.
-    `ssl_ca_certs`: a file of certificates to trust (None: those the system trusts).
+    Needs a Redis server 6.2 or later, or Valkey; the extra `cache-redis`.
+
+    `url`: `redis://HOST:PORT/DB`, `rediss://…` for TLS, `unix:///PATH`; instead of `host`, `port`, `db` and `ssl`.
+    `host`: where the server is, unless there is a `url`.
+    `port`: the server's port.
+    `db`: the number of the database.
+    `ssl`: encrypt, and check the server's certificate and name.
+    `username`: who asks; a server may want this, the password, both or neither.
+    `password`: the password of who asks.
+    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
     `socket_timeout`: seconds to connect, and to wait for a reply or a free connection.
     `healthcheck_timeout`: seconds for all of a health check, and of the first connection.
-    `max_connections`: how many are open at most; they are opened when needed and kept.
+    `max_connections`: how many connections are open at most; they are opened when needed and kept.
     `client_name`: shown by `CLIENT LIST`.
     `key_prefix`: put before every key. With an empty one `clear` empties the whole database of the server.
-    `default_ttl`: seconds an entry lives when its writer does not say (None: for ever).
+    `default_ttl`: seconds an entry lives when its writer does not say; for ever by default.
     """
 
     def __init__(

@@ -26,10 +26,12 @@ from oneiric.adapters.database._transactions import Outcome, rows
 class DuckDBDatabase(EmbeddedDatabase):
     """A DuckDB database over one connection; statements and transactions take turns on it, each in a thread.
 
+    Needs the extra `database-duckdb`.
+
     `path`: a file in an existing folder, created if missing, or `:memory:`.
     `read_only`: open an existing file without writing to it, as several processes may at once.
-    `threads`: how many threads one statement may use (None: one per processor).
-    `config`: further options of DuckDB, such as `memory_limit` or `temp_directory`.
+    `threads`: how many threads one statement may use; one per processor by default.
+    `config`: further options of DuckDB, such as `{memory_limit: 1GB, temp_directory: spill}`.
     """
 
     def __init__(

@@ -72,18 +72,23 @@ _CHANGES = ("insert", "update", "delete", "replace")
     port="oneiric.adapters.database:Database",
 )
 class MySQLDatabase(PooledDatabase):
-    """A database of a MariaDB server (10.6 or later), over a pool of connections. Tried on MariaDB, not on MySQL.
+    """A database of a MariaDB server, over a pool of connections. Tried on MariaDB, not on MySQL.
+
+    Needs a MariaDB server 10.6 or later; the extra `database-mysql`.
 
     Transactions see the database as it was at their first statement where the server has
     `innodb_snapshot_isolation`, else they are SERIALIZABLE. Statements that the server would commit by itself
     (CREATE, ALTER, DROP and the like) are refused in a transaction.
 
-    `host` (a path: a Unix socket), `port`, `user`, `password`: where the server is, and who asks.
-    `database`: the one that names without a database belong to (None: there is none).
+    `host`: where the server is; a path is a Unix socket.
+    `port`: the server's port.
+    `user`: who asks.
+    `password`: the password of who asks.
+    `database`: the one that names of tables without a database belong to; there is none by default.
     `ssl`: encrypt, and check the server's certificate and name.
-    `ssl_ca_certs`: a file of certificates to trust (None: those the system trusts).
-    `min_size`: connections opened at the start.
-    `max_size`: how many are open at most; they are opened when needed and kept.
+    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
+    `min_size`: how many connections are opened at the start.
+    `max_size`: how many connections are open at most; they are opened when needed and kept.
     `connect_timeout`: seconds to open a connection, and to wait for a free one.
     `statement_timeout`: seconds for one statement.
     `healthcheck_timeout`: seconds for a health check, and to end a statement that was cancelled or too late.

@@ -58,16 +58,22 @@ _DEFAULT = _Address("host", "localhost", 5432, "postgres", None, "postgres")
     port="oneiric.adapters.database:Database",
 )
 class PostgresDatabase(PooledDatabase):
-    """A database of a PostgreSQL server (12 or later), over a pool of connections.
+    """A database of a PostgreSQL server, over a pool of connections.
+
+    Needs a PostgreSQL server 12 or later; the extra `database-postgres`.
 
     Transactions see the database as it was at their first statement (REPEATABLE READ).
 
-    `dsn`: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; or else
-    `host` (a path: the folder of a Unix socket), `port`, `user`, `password`, `database`: the same in parts.
+    `dsn`: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; instead of the same in parts.
+    `host`: where the server is; a path is the folder of a Unix socket.
+    `port`: the server's port.
+    `user`: who asks.
+    `password`: the password of who asks.
+    `database`: the database of the server.
     `ssl`: encrypt, and check the server's certificate and name.
-    `ssl_ca_certs`: a file of certificates to trust (None: those the system trusts).
-    `min_size`: connections opened at the start.
-    `max_size`: how many are open at most; they are opened when needed and kept.
+    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
+    `min_size`: how many connections are opened at the start.
+    `max_size`: how many connections are open at most; they are opened when needed and kept.
     `connect_timeout`: seconds to open a connection, and to wait for a free one.
     `statement_timeout`: seconds for one statement.
     `healthcheck_timeout`: seconds for a health check, and to end a statement that was cancelled or too late.

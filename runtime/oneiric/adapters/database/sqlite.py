@@ -38,8 +38,9 @@ class SQLiteDatabase(EmbeddedDatabase):
     Transactions take the write lock of the file when they begin, so none fails for having read first.
 
     `path`: a file in an existing folder, created if missing, or `:memory:`.
-    `pragmas`: set when the connection opens, after `foreign_keys = on`.
-    `timeout`: seconds to wait for a lock that another process holds, before `DatabaseUnavailable`.
+    `pragmas`: such as `{journal_mode: wal}`; set after `foreign_keys = on`, which they may turn off.
+    `timeout`: seconds to wait for a lock that another process holds, before `DatabaseUnavailable`; a cancellation
+    waits for it too.
     """
 
     _begin = "BEGIN IMMEDIATE"

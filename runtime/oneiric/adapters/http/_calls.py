@@ -105,17 +105,18 @@ class HttpCalls(ABC):
     """The port `HttpClient` and its settings, over what `_open`, `_send` and `_close` do with an SDK.
 
     `base_url`: where addresses without `http://` or `https://` go.
-    `timeout`: seconds for a call that does not say; see the port.
-    `verify`: whether certificates are looked at; False is for experiments.
-    `ssl_ca_certs`: a file of certificates to trust (None: those the system trusts).
-    `headers`, `secret_headers`: sent with each request, if the call does not say otherwise.
-    `healthcheck_path`: what a start and a health check ask for below `base_url` (None: they do not ask). An answer
-    below 500 is fine, except 401, 403 and 407. Without a `base_url` there is nobody to ask.
-    `healthcheck_timeout`: seconds for that.
-    `max_connections`: how many are open at most; they are opened when needed and kept.
-    `max_redirects`: how many are followed in one call; with 0 a redirect is the answer.
+    `timeout`: seconds for a call that does not say.
+    `verify`: look at certificates; `false` is for experiments.
+    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
+    `headers`: sent with each request, if the call does not say otherwise.
+    `secret_headers`: the same with secrets, such as `Authorization: Bearer ${ONEIRIC_SECRET_API_TOKEN}`.
+    `healthcheck_path`: what a start and a health check ask for below `base_url`; with `null` they do not ask.
+    `healthcheck_timeout`: seconds for a health check, and that of the start.
+    `max_connections`: how many connections are open at most; they are opened when needed and kept.
+    `max_redirects`: how many redirects are followed in one call; with 0 a redirect is the answer.
     `retries`: how many further attempts a call has, with growing waits or as `retry-after` says.
-    `breaker_failures`, `breaker_seconds`: after so many failures in a row an origin is left alone for so long.
+    `breaker_failures`: after so many failures in a row an origin is left alone.
+    `breaker_seconds`: for how many seconds an origin is left alone.
     """
 
     _provider: str

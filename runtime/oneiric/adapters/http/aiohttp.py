@@ -26,9 +26,9 @@ _AT_ONCE = 512 * 1024  # bytes that may be given to a socket without a pause
     port="oneiric.adapters.http:HttpClient",
 )
 class AioHTTPClient(HttpCalls):
-    """HTTP/1.1 by aiohttp, the quicker of the two. The settings are those of `HttpCalls`.
+    """HTTP/1.1 by aiohttp, the quicker of the two.
 
-    A streamed body is still sent while the answer is read already.
+    A streamed body is still sent while the answer is read already. The settings are those of `HttpCalls`.
     """
 
     _provider = "aiohttp"

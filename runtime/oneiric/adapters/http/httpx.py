@@ -27,10 +27,13 @@ _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
     port="oneiric.adapters.http:HttpClient",
 )
 class HTTPXClient(HttpCalls):
-    """HTTP/1.1 by httpx. The settings are those of `HttpCalls`.
+    """HTTP/1.1 by httpx.
+
+    Needs the extra `http-httpx`.
 
     Each connection is a transport of its own, dropped with whatever broke: a pool of httpcore loses connections for
     good when a call is cancelled. Nor is there a client of httpx, with its redirects, cookies and logs of addresses.
+    The settings are those of `HttpCalls`.
     """
 
     _provider = "httpx"

@@ -39,11 +39,16 @@ class LogfireMonitoring(Sending):
 
     Besides what the port masks, Logfire's scrubbing masks what looks like a secret to it.
 
-    `token`: a write token of the project; it also says which region the data goes to, unless there is a
-    `base_url`: another address of Logfire, for those who host it themselves.
-    `service_name`, `environment`, `release`, `tags`: attributes of the resource.
-    `export_interval_seconds`: how often spans, logs and metrics are sent.
-    `export_timeout_seconds`: for one request with the tries it may take, and for sending the rest when closed.
+    Needs an account of Logfire; the extra `monitoring-logfire`.
+
+    `token`: a write token of the project; it also says which region the data goes to.
+    `base_url`: the address of a Logfire of one's own, instead of a region's.
+    `service_name`: who records, an attribute of the resource.
+    `environment`: where it runs, an attribute of the resource.
+    `release`: which version runs, an attribute of the resource.
+    `tags`: further attributes of the resource.
+    `export_interval_seconds`: seconds from one sending of spans, logs and metrics to the next.
+    `export_timeout_seconds`: seconds for one request with the tries it may take, and for sending the rest when closed.
     `healthcheck_timeout`: seconds for the receiver to answer a health check, and at the start.
     `max_queue_size`: how many spans and logs wait at most.
     """

@@ -40,17 +40,22 @@ class OTLPMonitoring(Sending):
     An event is a span without length; an exception too, with a status and an event as OpenTelemetry defines them.
     Spans are OpenTelemetry's current ones: spans of other tracers join the same trace.
 
+    Needs an OTLP receiver; the extra `monitoring-otel-otlp`.
+
     `endpoint`: `http://HOST:PORT`, or `https://…` for TLS; usual ports are 4317 (grpc) and 4318 (http).
-    `protocol`: `grpc`, or `http` (protobuf; the paths `/v1/traces` and `/v1/metrics` are added).
+    `protocol`: `grpc`, or `http`: protobuf to `/v1/traces` and `/v1/metrics` below the endpoint.
     `headers`: sent with every request.
     `authorization`: the header of that name, such as `Bearer TOKEN`.
-    `certificate_file`: certificates to trust (None: those the system trusts).
-    `service_name`, `environment`, `release`: attributes of the resource.
-    `export_interval_seconds`: how often spans and metrics are sent.
-    `export_timeout_seconds`: for one request with the tries it may take, and for sending the rest when closed.
+    `certificate_file`: a file of certificates to trust, instead of those the system trusts.
+    `service_name`: who records, an attribute of the resource.
+    `environment`: where it runs, an attribute of the resource.
+    `release`: which version runs, an attribute of the resource.
+    `export_interval_seconds`: seconds from one sending of spans and metrics to the next.
+    `export_timeout_seconds`: seconds for one request with the tries it may take, and for sending the rest when closed.
     `healthcheck_timeout`: seconds for the receiver to answer a health check, and at the start.
-    `max_queue_size`: how many spans wait at most.
-    `enable_traces`, `enable_metrics`: what is sent; without traces no spans, events and exceptions.
+    `max_queue_size`: how many spans, events and exceptions wait at most.
+    `enable_traces`: send spans, events and exceptions.
+    `enable_metrics`: send metrics.
     """
 
     _provider = "otel-otlp"

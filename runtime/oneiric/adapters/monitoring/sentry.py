@@ -54,12 +54,15 @@ class SentryMonitoring(Sending):
     The outermost span is a transaction, those within are its spans; it is sent, with at most 1000 of them, when it
     ends. No values of variables and nothing about persons is sent.
 
-    `dsn`: where to, and as which project.
-    `environment`, `release`: told with everything.
+    Needs an account of Sentry, or a server; the extra `monitoring-sentry`.
+
+    `dsn`: where to send, and as which project.
+    `environment`: where it runs, told with everything.
+    `release`: which version runs, told with everything.
     `traces_sample_rate`: the share of transactions that are sent, 0 to 1; 0 sends no spans.
     `attach_stacktrace`: messages tell where they come from.
-    `ca_certs`: certificates to trust (None: those the SDK brings).
-    `export_timeout_seconds`: for one request, and for sending the rest when closed.
+    `ca_certs`: a file of certificates to trust, instead of those the SDK brings.
+    `export_timeout_seconds`: seconds for one request, and for sending the rest when closed.
     `healthcheck_timeout`: seconds for the receiver to answer a health check, and at the start.
     `max_queue_size`: how many errors, messages and transactions wait at most.
     """

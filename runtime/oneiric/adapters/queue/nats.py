@@ -51,19 +51,26 @@ _HEADER = re.compile(r"[a-z][a-z0-9_-]*")
     port="oneiric.adapters.queue:Queue",
 )
 class NATSQueue:
-    """Keeps messages in a JetStream stream (NATS 2.9 or later).
+    """Keeps messages in a JetStream stream.
 
     There is one connection; when it breaks, the next call makes a new one.
 
-    `servers`: `nats://HOST:PORT` or `tls://HOST:PORT`, of one cluster.
+    Needs a NATS server 2.9 or later with JetStream; the extra `queue-nats`.
+
+    `servers`: the servers of one cluster, each `nats://HOST:PORT` or `tls://HOST:PORT` without credentials;
+    `nats://localhost:4222` by default.
     `queue`: the name of the stream; made with file storage and one replica when missing, else used as it is. It
-        takes the subjects `QUEUE.messages` and `QUEUE.dead`.
-    `user`, `password`, `token`: who asks.
-    `tls`: insist on TLS. `tls_ca_certs`: a file of certificates to trust (None: those the system trusts).
+    takes the subjects `QUEUE.messages` and `QUEUE.dead`.
+    `user`: who asks, with a `password`.
+    `password`: the password of who asks.
+    `token`: who asks, instead of `user` and `password`.
+    `tls`: insist on TLS.
+    `tls_ca_certs`: a file of certificates to trust, instead of those the system trusts.
     `name`: shown by the server's monitoring.
     `ack_wait`: seconds a consumer has for a message, before it goes to another.
     `max_deliveries`: how many times a message is tried before it is a dead letter.
-    `timeout`: seconds to wait for a reply. `connect_timeout`: seconds to connect, over all servers.
+    `timeout`: seconds to wait for a reply.
+    `connect_timeout`: seconds to connect, over all servers.
     `ping_interval`: seconds between pings; two without answer break the connection.
     `healthcheck_timeout`: seconds for all of a health check.
     """

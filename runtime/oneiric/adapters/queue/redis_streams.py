@@ -49,20 +49,23 @@ redis.call('XDEL', KEYS[1], ARGV[2])
     port="oneiric.adapters.queue:Queue",
 )
 class RedisStreamsQueue:
-    """Keeps messages in a stream of a Redis server (6.2 or later, or Valkey), which is the queue's own.
+    """Keeps messages in a stream of a Redis server, which is the queue's own.
+
+    Needs a Redis server 6.2 or later, or Valkey; the extra `queue-redis-streams`.
 
     What survives a crash of the server is what its persistence keeps (`appendonly yes`).
 
     `url`: `redis://HOST:PORT/DB`, `rediss://…` for TLS, `unix:///PATH`.
-    `username`, `password`: who asks; a server may want one, both or neither.
-    `ssl_ca_certs`: a file of certificates to trust (None: those the system trusts).
+    `username`: who asks; a server may want this, the password, both or neither.
+    `password`: the password of who asks.
+    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
     `stream`: the name of the queue; its dead letters are in `STREAM:dead`.
     `group`: the consumer group, made when missing.
     `ack_wait`: seconds a consumer has for a message, before it goes to another.
     `max_deliveries`: how many times a message is tried before it is a dead letter.
     `socket_timeout`: seconds to connect, and to wait for a reply or a free connection.
     `healthcheck_timeout`: seconds for all of a health check, and of the first connection.
-    `max_connections`: how many are open at most, besides two on which consumers wait.
+    `max_connections`: how many connections are open at most, besides two on which consumers wait.
     `client_name`: shown by `CLIENT LIST`.
     """
 

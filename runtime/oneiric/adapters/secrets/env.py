@@ -21,7 +21,8 @@ from oneiric.adapters.secrets import SecretNotFound, SecretsClosed, check_name
 class EnvSecrets:
     """Reads the variable `prefix` + name from the environment, each time it is asked.
 
-    `uppercase_keys`: the name is upper-cased first. `.` and `-`, which a variable cannot have, become `_`.
+    `prefix`: what the variable's name begins with.
+    `uppercase_keys`: upper-case the name first. `.` and `-`, which a variable cannot have, become `_`.
     `required_keys`: names without which the component is not healthy.
     """
 

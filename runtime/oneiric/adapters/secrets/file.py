@@ -29,12 +29,15 @@ from oneiric.adapters.secrets import (
     port="oneiric.adapters.secrets:Secrets",
 )
 class FileSecrets:
-    """Reads secrets from `path`.
+    """Reads secrets from files.
 
+    Needs a file or a folder that holds them.
+
+    `path`: the file or folder.
     `format`: `json` is one UTF-8 file with an object of texts; `directory` is a folder with one UTF-8 file
     per secret, named as the secret, as Kubernetes and Docker mount them (one line end at the end is not part
     of it).
-    `reload_on_access`: read again each time a secret is asked for; otherwise once, at start.
+    `reload_on_access`: read again each time a secret is asked for, for rotated secrets; otherwise once, at start.
 
     A file that every user may *write* is refused. Who may read it is left to the deployment: orchestrators
     mount secrets world-readable into containers.

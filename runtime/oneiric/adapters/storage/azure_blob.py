@@ -67,14 +67,16 @@ _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "%")
 class AzureBlobStorage:
     """Keeps objects as block blobs of one container, which must exist.
 
-    `container`: its name.
-    `connection_string`: as the portal shows it, or else
-    `account_url`: `https://ACCOUNT.blob.core.windows.net`, or `http://HOST:PORT/ACCOUNT` of an emulator, and
-    `credential`: the account's key or a shared access signature; None for a container that is open to all.
-    `ssl_ca_certs`: a file of certificates to trust (None: those the system trusts).
+    Needs an account of Azure Blob Storage; the extra `storage-azure-blob`.
+
+    `container`: the container's name.
+    `connection_string`: as the portal shows it; instead of `account_url` and `credential`.
+    `account_url`: `https://ACCOUNT.blob.core.windows.net`, or `http://HOST:PORT/ACCOUNT` of an emulator.
+    `credential`: the account's key or a shared access signature; none for a container that is open to all.
+    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
     `timeout`: seconds to connect, for each request of at most 4 MiB, and to wait for a free connection.
     `healthcheck_timeout`: seconds for all of a health check, and of the first connection.
-    `max_connections`: how many are open at most; they are opened when needed and kept.
+    `max_connections`: how many connections are open at most; they are opened when needed and kept.
     """
 
     def __init__(

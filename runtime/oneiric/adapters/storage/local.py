@@ -37,10 +37,10 @@ Result = TypeVar("Result")
 class LocalStorage:
     """Keeps objects in files under `base_path`, which several processes of one machine may share.
 
-    `base_path`: a folder on a local disk; the files in it are the storage's own (see `_files`), mode 0600.
-    `create_parents`: make the folder and its parents at start if they are missing.
+    `base_path`: a folder on a local disk, relative to the working directory; it is the storage's own.
+    `create_parents`: make the folder and its parents at start; otherwise it must exist.
 
-    All file work happens in threads. Each put waits for the disk.
+    Files have mode 0600 (see `_files`). All file work happens in threads. Each put waits for the disk.
     """
 
     def __init__(self, *, base_path: Path = Path(".oneiric_storage"), create_parents: bool = True) -> None:
