@@ -18,7 +18,7 @@ import pytest
 from oneiric import Runtime
 from oneiric.testing.proxy import Proxy
 
-from benchmarks.backends.subjects import PROVIDERS, Call, Subject
+from benchmarks.backends.subjects import PROVIDERS, STARTED, Call, Chosen, Subject
 from benchmarks.command import main
 from benchmarks.measure import DEADLINE
 from benchmarks.projects import compile_project
@@ -35,10 +35,13 @@ def tables(short: bool) -> Iterator[Table]:
             for subject in provider():
                 over += asyncio.run(_calls(subject, short))
                 handles += asyncio.run(_handle(subject, short))
-                starts += _starts(subject, short)
+                starts += _starts(subject.chosen(*subject.address), short)
                 connections += asyncio.run(_connections(subject))
         except pytest.skip.Exception as missing:
             print(f"left out: {missing}", file=sys.stderr)
+    for several in STARTED:
+        for chosen in several():
+            starts += _starts(chosen, short)
     yield Table("Calls over the network", "the client by itself, same server, by turns", over)
     yield Table(f"Calls of {USERS} users through `live`", "the same on the bare instance", handles)
     yield Table("The first use of a provider", "", starts)
@@ -49,7 +52,7 @@ def tables(short: bool) -> Iterator[Table]:
 async def running(subject: Subject, address: tuple[str, int] | None = None) -> AsyncGenerator[Any, None]:
     """The slot of the subject's key in a running application, activated."""
     with tempfile.TemporaryDirectory() as folder:
-        wiring = oneiric.load(_compiled(subject, Path(folder), address or subject.address))
+        wiring = oneiric.load(_compiled(subject.chosen(*(address or subject.address)), Path(folder)))
         async with Runtime(wiring) as runtime:
             await runtime.use("adapter", subject.key)
             slot = getattr(runtime.wiring.adapters, subject.key)
@@ -57,12 +60,12 @@ async def running(subject: Subject, address: tuple[str, int] | None = None) -> A
                 yield slot
 
 
-def _compiled(subject: Subject, folder: Path, address: tuple[str, int]) -> Path:
-    settings = {subject.provider: subject.settings(*address)}
+def _compiled(chosen: Chosen, folder: Path) -> Path:
+    key, provider, settings = chosen
     (folder / "settings").mkdir()
     (folder / "settings/app.yml").write_text("name: probe\n", "utf-8")
-    chosen = {"selections": {subject.key: subject.provider}, "provider_settings": settings}
-    (folder / "settings/adapters.yml").write_text(json.dumps(chosen), "utf-8")
+    stated = {"selections": {key: provider}, "provider_settings": {f"{key}/{provider}": settings}}
+    (folder / "settings/adapters.yml").write_text(json.dumps(stated), "utf-8")
     compile_project(folder)
     return folder / "generated/wiring.py"
 
@@ -126,16 +129,15 @@ asyncio.run(main())
 """
 
 
-def _starts(subject: Subject, short: bool) -> list[Row]:
+def _starts(chosen: Chosen, short: bool) -> list[Row]:
     """Activation in a fresh process (of Linux): the SDK's import, the connection and the health check."""
     with tempfile.TemporaryDirectory() as folder:
-        wiring = str(_compiled(subject, Path(folder), subject.address))
-        command = [sys.executable, "-c", _FIRST_USE, wiring, subject.key]
+        command = [sys.executable, "-c", _FIRST_USE, str(_compiled(chosen, Path(folder))), chosen.key]
         samples = [
             json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=DEADLINE).stdout)
             for _ in range(3 if short else 11)
         ]
-    what = f"{subject.key}/{subject.provider}: "
+    what = f"{chosen.key}/{chosen.provider}: "
     return [
         Row(what + "activation, with the import of its client", "ms", [took for took, _ in samples]),
         Row(what + "memory it takes", "MiB", [memory / 1024 for _, memory in samples]),

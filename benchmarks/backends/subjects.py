@@ -1,6 +1,7 @@
 """What is compared: providers, each with a server and the client it uses.
 
 A provider is a function of `PROVIDERS`: it starts a server of its own, or takes one, and yields what to compare.
+Of the providers of `STARTED` only the first use is measured: their calls reach no server, or do not wait for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, TypeAlias
 
 import aiohttp
 import aiomysql  # pyright: ignore[reportMissingTypeStubs]
@@ -24,6 +26,7 @@ from redis.asyncio import Redis
 
 from benchmarks.measure import DEADLINE
 from tests.backends import azurite
+from tests.backends.harness.receivers import OTLPOverGRPC, OTLPOverHTTP, SentryReceiver
 from tests.backends.harness.servers import AZURITE, HTTP, MARIADB, NATS, POSTGRES, REDIS, private
 
 VALUE = bytes(range(256)) * 4
@@ -45,6 +48,14 @@ class Pair:
     prepare: Callable[[int], Awaitable[object]] = nothing
 
 
+class Chosen(NamedTuple):
+    """A provider as an application chooses it, with its settings."""
+
+    key: str
+    provider: str
+    settings: dict[str, object]
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A provider with a server: what to compare, and how an application is told to use it.
@@ -59,6 +70,9 @@ class Subject:
     settings: Callable[[str, int], dict[str, object]]
     call: Callable[[Any], Awaitable[object]]
     pairs: Callable[[Any], AbstractAsyncContextManager[Sequence[Pair]]]
+
+    def chosen(self, host: str, port: int) -> Chosen:
+        return Chosen(self.key, self.provider, self.settings(host, port))
 
 
 def redis_cache() -> Iterator[Subject]:
@@ -335,5 +349,35 @@ async def consume(queue: Any) -> None:
         assert message is not None
 
 
+def embedded() -> Iterator[Chosen]:
+    with TemporaryDirectory() as folder:
+        yield Chosen("cache", "memory", {})
+        yield Chosen("queue", "memory", {})
+        yield Chosen("database", "sqlite", {})
+        yield Chosen("database", "duckdb", {})
+        yield Chosen("storage", "local", {"base_path": folder})
+        yield Chosen("secrets", "env", {})
+        yield Chosen("secrets", "file", {"path": folder, "format": "directory"})
+
+
+def sentry() -> Iterator[Chosen]:
+    with SentryReceiver() as receiver:
+        os.environ["ONEIRIC_SECRET_BENCHMARK_SENTRY"] = f"http://key@{receiver.host}:{receiver.port}/1"
+        yield Chosen("monitoring", "sentry", {"dsn": "${ONEIRIC_SECRET_BENCHMARK_SENTRY}"})
+
+
+def logfire() -> Iterator[Chosen]:
+    with OTLPOverHTTP() as receiver:
+        os.environ["ONEIRIC_SECRET_BENCHMARK_LOGFIRE"] = "token"
+        base_url = f"http://{receiver.host}:{receiver.port}"
+        yield Chosen("monitoring", "logfire", {"token": "${ONEIRIC_SECRET_BENCHMARK_LOGFIRE}", "base_url": base_url})
+
+
+def otel_otlp() -> Iterator[Chosen]:
+    with OTLPOverGRPC() as receiver:
+        yield Chosen("monitoring", "otel-otlp", {"endpoint": f"http://{receiver.host}:{receiver.port}"})
+
+
 HTTP_CLIENTS = (partial(http, "aiohttp", raw_aiohttp), partial(http, "httpx", raw_httpx))
 PROVIDERS = (redis_cache, redis_queue, nats_queue, postgres_database, mysql_database, *HTTP_CLIENTS, azure_storage)
+STARTED = (embedded, sentry, logfire, otel_otlp)
