@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from oneiric_compiler.sources import Sources, Symbol
@@ -26,12 +27,20 @@ class Docstring(NamedTuple):
     settings: dict[str, str]
 
 
-def docstring(sources: Sources, cls: Symbol) -> Docstring:
-    """The docstring of a class; what it does not say of a setting, its nearest base may."""
-    assert isinstance(cls.node, ast.ClassDef)
+def docstring(sources: Sources, factory: Symbol) -> Docstring:
+    """The docstring of a class or function; what a class does not say of a setting, its nearest base may."""
+    told = _read(factory)
+    for base in _bases(sources, factory):
+        told = told._replace(settings={**_read(base).settings, **told.settings})
+    return told
+
+
+def _read(factory: Symbol) -> Docstring:
+    node = factory.node
+    text = ast.get_docstring(node) if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) else None
     about = needs = ""
     settings: dict[str, str] = {}
-    for part in _BREAKS.split(ast.get_docstring(cls.node) or ""):
+    for part in _BREAKS.split(text or ""):
         line = " ".join(part.split())
         if found := _SETTING.match(line):
             settings[found[1]] = found[2]
@@ -39,7 +48,16 @@ def docstring(sources: Sources, cls: Symbol) -> Docstring:
             needs = line.removeprefix("Needs ").removesuffix(".")
         else:
             about = about or line
-    for base in sources.bases(cls):
-        if isinstance(base, Symbol):
-            settings = {**docstring(sources, base).settings, **settings}
     return Docstring(about, needs, settings)
+
+
+def _bases(sources: Sources, factory: Symbol) -> Iterator[Symbol]:
+    """The bases of a class that are in sight, and theirs, each once."""
+    seen, pending = {factory.qualified}, [factory]
+    while pending:
+        cls = pending.pop(0)
+        for base in sources.bases(cls) if isinstance(cls.node, ast.ClassDef) else ():
+            if isinstance(base, Symbol) and base.qualified not in seen:
+                seen.add(base.qualified)
+                pending.append(base)
+                yield base

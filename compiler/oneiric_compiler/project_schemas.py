@@ -2,7 +2,7 @@
 
 `settings/NAME.yml` has `NAME.schema.json`, all profiles have `profiles.schema.json`, all tenants `tenants.schema.json`.
 The shapes are those of `schemas/`, narrowed: keys, providers, capabilities and needs to the candidates that exist,
-provider settings to what every factory they are for takes.
+provider settings to what every factory they are for takes, described as their docstrings do.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from typing import Any, TypeAlias
 
 from oneiric_compiler.catalog import catalog
 from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.docstrings import docstring
 from oneiric_compiler.model import Candidate, Catalog, Key, Settings
 from oneiric_compiler.provider_settings import takes
 from oneiric_compiler.read import Project, read
 from oneiric_compiler.report import render_report
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.settings_schema import REFERENCE, Schema, value_schema
+from oneiric_compiler.sources import Sources
 from oneiric_compiler.write import stage
 
 Candidates: TypeAlias = Mapping[Key, tuple[Candidate, ...]]
@@ -37,19 +39,19 @@ def project_schemas(project: Project, diagnostics: Diagnostics) -> dict[str, str
     settings = read(project, diagnostics)
     if settings is None:
         return None
-    found, _ = catalog(project, settings, diagnostics)
+    found, sources = catalog(project, settings, diagnostics)
     if diagnostics.failed:
         return None
     sections, common = dict(sorted(settings.app.sections.items())), _definitions(settings, found)
     files = {name: _generic(name) for name in _PROJECT}
     for domain, section in sections.items():
-        file = _File(section, f"settings/{section}.yml of {settings.app.name}", common)
+        file = _File(section, f"settings/{section}.yml of {settings.app.name}", common, sources)
         files[section] = file.schema(file.section(found.base, domain))
     profiles = _merged([found.base, *found.profiles.values()])
     tenants = _merged([found.base, *found.tenants.values()])
     of_tenants = {key: tenants[key] for key in found.base}
     for name, candidates, new_keys in (("profiles", profiles, True), ("tenants", of_tenants, False)):
-        file = _File(name, f"the {name} of {settings.app.name}", common, new_keys)
+        file = _File(name, f"the {name} of {settings.app.name}", common, sources, new_keys)
         parts = {section: file.section(candidates, domain) for domain, section in sections.items()}
         files[name] = file.schema(_mapping(parts))
     return {f"{name}.schema.json": render_report(schema) for name, schema in files.items()}
@@ -80,9 +82,9 @@ def write_schemas(folder: Path, files: Mapping[str, str]) -> list[str]:
 class _File:
     """The schema of one file; what its parts have in common is defined once, named by its content."""
 
-    def __init__(self, name: str, title: str, definitions: Schema, new_keys: bool = True) -> None:
+    def __init__(self, name: str, title: str, definitions: Schema, sources: Sources, new_keys: bool = True) -> None:
         self.head = {"$schema": _DIALECT, "$id": f"{name}.schema.json", "title": f"Oneiric: {title}"}
-        self.definitions, self.new_keys = dict(definitions), new_keys
+        self.definitions, self.sources, self.new_keys = dict(definitions), sources, new_keys
 
     def schema(self, shape: Schema) -> Schema:
         return {**self.head, **shape, "$defs": self.definitions}
@@ -96,7 +98,9 @@ class _File:
             "selections": {key: _one_of(_distinct(each.provider for each in found)) for key, found in served.items()},
             "requires": {key: _list_of(_capabilities(found)) for key, found in served.items()},
             "ports": {key: {"$ref": "#/$defs/port"} for key in served},
-            "provider_settings": {name: self.defined(_fields(found)) for name, found in _entries(served).items()},
+            "provider_settings": {
+                name: self.defined(_fields(self.sources, found)) for name, found in _entries(served).items()
+            },
         }
         for name, known in narrowed.items():
             properties[name] = {"description": properties[name]["description"], **_mapping(known)}
@@ -161,11 +165,12 @@ def _entries(served: Served) -> dict[str, list[Candidate]]:
     return dict(sorted(entries.items()))
 
 
-def _fields(served: list[Candidate]) -> Schema:
+def _fields(sources: Sources, served: list[Candidate]) -> Schema:
     """The settings that every factory served takes, each of a value that fits all of them."""
     parameters = [each.signature.parameters or {} for each in served]
     needed = {name for each in served for name in each.needs}
     factories = _distinct(each.factory for each in served)
+    told = [docstring(sources, found).settings for each in factories if (found := sources.find(each))]
     others = f" and {len(factories) - 3} more" if len(factories) > 3 else ""
     names = sorted({name for each in parameters for name in each} - needed)
     return {
@@ -173,11 +178,17 @@ def _fields(served: list[Candidate]) -> Schema:
         "type": ["object", "null"],
         "additionalProperties": all(each.signature.parameters is None or each.signature.open for each in served),
         "properties": {
-            name: _fitting(each[name].type for each in parameters if name in each)
+            name: {**_described(name, told), **_fitting(each[name].type for each in parameters if name in each)}
             for name in names
             if all(takes(each, name) for each in served)
         },
     }
+
+
+def _described(name: str, told: Iterable[Mapping[str, str]]) -> Schema:
+    """The keyword `description`, with all that is said of a setting."""
+    texts = _distinct(each[name] for each in told if name in each)
+    return {"description": " / ".join(texts)} if texts else {}
 
 
 def _fitting(types: Iterable[Any]) -> Schema:

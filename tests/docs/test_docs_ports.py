@@ -83,7 +83,10 @@ class Base:
     `port`: its port.
     """
 
-class Child(Base):
+class Ring(Child):
+    """`host`: of the ring."""
+
+class Child(Base, Ring):
     """What it is
     for.
 
@@ -96,18 +99,28 @@ class Child(Base):
     here.
     `host`: what the child says.
     """
+
+async def make(*, size):
+    """`size`: of a function's."""
+
+def silent(): ...
 '''
 
 
 def test_a_docstring_tells_of_the_component_its_needs_and_its_settings(tmp_path: Path) -> None:
     (tmp_path / "some.py").write_text(CLASSES)
     sources = Sources((Root(tmp_path),), Diagnostics())
-    child, base = sources.find("some:Child"), sources.find("some:Base")
-    assert child is not None
-    assert base is not None
-    told = {"timeout": "seconds; goes on here.", "host": "what the child says.", "port": "its port."}
-    assert docstring(sources, child) == Docstring("What it is for.", "a server, and an extra", told)
-    assert docstring(sources, base).needs == ""
+    told = {
+        name: docstring(sources, found)
+        for name in ("Base", "Child", "Ring", "make", "silent")
+        if (found := sources.find(f"some:{name}"))
+    }
+    settings = {"timeout": "seconds; goes on here.", "host": "what the child says.", "port": "its port."}
+    assert told["Child"] == Docstring("What it is for.", "a server, and an extra", settings)
+    assert told["Base"] == Docstring("Not told of.", "", {"host": "where the server is.", "port": "its port."})
+    assert told["Ring"] == Docstring("", "", {**settings, "host": "of the ring."}), "bases that go round end"
+    assert told["make"] == Docstring("", "", {"size": "of a function's."})
+    assert told["silent"] == Docstring("", "", {})
 
 
 def test_the_readme_leads_to_every_page() -> None:

@@ -32,6 +32,13 @@ class Level(Enum):
 
 @component("service", "mail", provider="smtp", capabilities=("html",), port="shop.parts:Mail")
 class Smtp:
+    '''Sends mail.
+
+    `host`: where to,
+    by name.
+    `port`: usually 25.
+    '''
+
     def __init__(self, *, host: str = "", port: int = 25, mode: Literal["plain", "tls"] = "tls",
                  level: Level = Level.low, token: Secret | None = None, tags: list[str] | None = None) -> None: ...
 
@@ -39,7 +46,9 @@ class Smtp:
 
 
 @component("service", "news", provider="smtp", needs={"cache": "adapter:cache"})
-class News:
+class News(Smtp):
+    '''`host`: where from.'''
+
     def __init__(self, *, host: str = "", cache: object) -> None: ...
 
 
@@ -99,6 +108,11 @@ def test_it_completes_to_the_candidates_that_exist(made: Path) -> None:
         name: schema(made, "services")["$defs"][each["$ref"].rpartition("/")[2]]
         for name, each in offered["provider_settings"]["properties"].items()
     }
+    described = {name: each["properties"].get("host", {}).get("description") for name, each in entries.items()}
+    assert described["mail/smtp"] == "where to, by name."
+    assert described["news/smtp"] == "where from."
+    assert described["smtp"] == "where from. / where to, by name.", "for both factories"
+    assert "description" not in entries["mail/smtp"]["properties"]["mode"]
     assert list(entries) == ["any", "mail/smtp", "news/any", "news/smtp", "smtp"]
     assert list(entries["smtp"]["properties"]) == ["host"], "of both factories that it is for"
     assert list(entries["mail/smtp"]["properties"]) == ["host", "level", "mode", "port", "tags", "token"]
