@@ -22,20 +22,21 @@ class Breakers:
     def __init__(self, failures: int, seconds: float) -> None:
         self._failures = failures
         self._seconds = seconds
-        self._breakers: dict[str, Any] = {}  # of a library without types
+        self.failing: dict[str, Any] = {}  # breakers of a library without types
 
     def is_open(self, origin: str) -> bool:
-        breaker = self._breakers.get(origin)
-        return breaker is not None and breaker.opened
+        """Whether a failing origin is to be left alone."""
+        opened: bool = self.failing[origin].opened
+        return opened
 
     def failed(self, origin: str) -> None:
-        breaker = self._breakers.get(origin)
+        breaker = self.failing.get(origin)
         if breaker is None:
             breaker = circuitbreaker.CircuitBreaker(self._failures, self._seconds, _Failed)
-            self._breakers[origin] = breaker
+            self.failing[origin] = breaker
         with suppress(_Failed), breaker:
             raise _Failed
 
     def answered(self, origin: str) -> None:
-        if origin in self._breakers:
-            self._breakers.pop(origin).reset()
+        """A failing origin fails no more."""
+        self.failing.pop(origin).reset()

@@ -1,6 +1,7 @@
-"""The calls of an HTTP client over the exchanges of an SDK: deadlines, turns, redirects, attempts, breakers.
+"""An HTTP client over the exchanges of an SDK: its settings, its life, and the calls of the port.
 
-An SDK sends one request and gives what comes back. All else is here, so that clients do not differ.
+An SDK sends one request and gives what comes back. All else is here and in the modules below, so that clients do not
+differ.
 """
 
 from __future__ import annotations
@@ -8,97 +9,29 @@ from __future__ import annotations
 import asyncio
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import NoReturn, Protocol
-
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_result,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_exponential_jitter,
-)
 
 from oneiric import Secret
-from oneiric.adapters._network import Faults, is_about_certificates, told
+from oneiric.adapters._network import Faults
 from oneiric.adapters.http import (
-    MAX_BODY,
     Body,
-    Headers,
-    HttpClosed,
     HttpError,
     HttpMisconfigured,
     HttpRefused,
     HttpUnavailable,
     InvalidRequest,
-    InvalidResponse,
     Params,
     Response,
     StreamedResponse,
 )
+from oneiric.adapters.http._attempts import Attempts
 from oneiric.adapters.http._breakers import Breakers
-from oneiric.adapters.http._request import (
-    REDIRECTS,
-    Request,
-    StreamedBody,
-    Target,
-    check_timeout,
-    checked_headers,
-    request_of,
-    target_of,
-)
+from oneiric.adapters.http._exchanges import Call, Exchange, Exchanges
+from oneiric.adapters.http._request import Request, Target, checked_headers, checked_timeout, request_of, target_of
 
-_DOWN = frozenset((502, 503, 504))
-_TOO_MANY = 429
 _TURNED_AWAY = frozenset((401, 403, 407))
-_BACKOFF = wait_exponential_jitter(multiplier=0.1, max=5.0, jitter=0.1)
-OWN = {"accept": "*/*", "accept-encoding": "gzip, deflate", "user-agent": "oneiric"}
-"""Headers of every request, unless something else is given."""
-
-
-class Exchange(Protocol):
-    """What an SDK has of an answer once its headers are here."""
-
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def headers(self) -> Collection[tuple[str, str]]: ...
-
-    def pieces(self) -> AsyncIterator[bytes]:
-        """The body, decompressed."""
-        ...
-
-    async def close(self) -> None:
-        """Give the connection back, or drop it if the body is not at its end."""
-        ...
-
-
-class _Answer:
-    """What became of a request: with all of its body, or on an `exchange` that still has it and a turn."""
-
-    __slots__ = ("body", "exchange", "headers", "request", "status")
-
-    def __init__(self, request: Request, exchange: Exchange) -> None:
-        self.request = request
-        self.exchange: Exchange | None = exchange
-        self.status = exchange.status
-        self.headers = Headers(exchange.headers)
-        self.body = b""
-
-
-class _Call:
-    """Until when a call may take, in seconds of the loop's clock; and whether its body is wanted in one piece."""
-
-    __slots__ = ("deadline", "timeout", "whole")
-
-    def __init__(self, timeout: float, whole: bool) -> None:
-        self.timeout = timeout
-        self.deadline = asyncio.get_running_loop().time() + timeout
-        self.whole = whole
 
 
 class HttpCalls(ABC):
@@ -150,34 +83,29 @@ class HttpCalls(ABC):
         if ssl_ca_certs is not None and not ssl_ca_certs.is_file():
             raise faults.no_sense(f"{ssl_ca_certs} is no file", "ssl_ca_certs")
         self._base_url = base_url
-        self._base_origin: str | None = None
+        base_origin: str | None = None
         if base_url is not None:
             with self._blamed("base_url"):
-                self._base_origin = _base_origin(base_url)
+                base_origin = _base_origin(base_url)
         self._health: Target | None = None
         if base_url is not None and healthcheck_path is not None:
             with self._blamed("healthcheck_path"):
                 self._health = target_of(base_url, f"/{healthcheck_path}")
-        self._timeout = timeout
         with self._blamed("timeout"):
-            check_timeout(timeout)
-        self._healthcheck_timeout = healthcheck_timeout
+            self._timeout = checked_timeout(timeout)
         with self._blamed("healthcheck_timeout"):
-            check_timeout(healthcheck_timeout)
+            self._healthcheck_timeout = checked_timeout(healthcheck_timeout)
         with self._blamed("headers"):
-            self._headers = checked_headers(headers or {})
-        self._secret_headers = secret_headers or {}
+            own = checked_headers(headers or {})
+        secret = secret_headers or {}
         with self._blamed("secret_headers"):
-            checked_headers({name: value.reveal() for name, value in self._secret_headers.items()})
+            checked_headers({name: value.reveal() for name, value in secret.items()})
         self._verify = verify
         self._ssl_ca_certs = ssl_ca_certs
         self._max_connections = max_connections
-        self._max_redirects = max_redirects
-        self._retries = retries
-        self._breakers = Breakers(breaker_failures, breaker_seconds)
-        self._is_open = False
-        self._free = asyncio.Semaphore(max_connections)
-        self._under_way: set[asyncio.Timeout] = set()
+        self._exchanges = Exchanges(self._send, faults, base_origin, own, secret, max_connections)
+        breakers = Breakers(breaker_failures, breaker_seconds)
+        self._attempts = Attempts(self._exchanges, faults, breakers, max_redirects, retries)
 
     # what a provider does
 
@@ -200,7 +128,7 @@ class HttpCalls(ABC):
         with self._blamed("ssl_ca_certs"):
             context = await asyncio.to_thread(self._context)
         await self._open(context)
-        self._is_open = True
+        self._exchanges.is_open = True
         if self._health is not None:
             await self._ask_health(self._health)
 
@@ -210,13 +138,10 @@ class HttpCalls(ABC):
                 await self._ask_health(self._health)
         except HttpError:
             return False
-        return self._is_open
+        return self._exchanges.is_open
 
     async def aclose(self) -> None:
-        self._is_open = False
-        for timeout in self._under_way:
-            if not timeout.expired():
-                timeout.reschedule(asyncio.get_running_loop().time())
+        self._exchanges.close()
         await self._close()
 
     # the port
@@ -233,7 +158,8 @@ class HttpCalls(ABC):
         timeout: float | None = None,
     ) -> Response:
         request = request_of(method, target_of(self._base_url, url, params), headers, body, json)
-        answer = await self._followed(self._call(timeout, whole=True), request)
+        call = Call(self._timeout if timeout is None else checked_timeout(timeout), whole=True)
+        answer = await self._attempts.answer(call, request)
         return Response(answer.status, answer.request.target.url, answer.headers, answer.body)
 
     async def get(
@@ -271,183 +197,23 @@ class HttpCalls(ABC):
         timeout: float | None = None,
     ) -> AsyncGenerator[StreamedResponse, None]:
         request = request_of(method, target_of(self._base_url, url, params), headers, body, json)
-        call = self._call(timeout, whole=False)
-        answer = await self._followed(call, request)
-        pieces = self._pieces(call, answer)
+        call = Call(self._timeout if timeout is None else checked_timeout(timeout), whole=False)
+        answer = await self._attempts.answer(call, request)
+        pieces = self._exchanges.pieces(call, answer)
         try:
             yield StreamedResponse(answer.status, answer.request.target.url, answer.headers, pieces)
         finally:
             await pieces.aclose()
-            await self._done(answer)
-
-    # how
-
-    def _call(self, timeout: float | None, *, whole: bool) -> _Call:
-        if timeout is not None:
-            check_timeout(timeout)
-        return _Call(self._timeout if timeout is None else timeout, whole)
-
-    async def _followed(self, call: _Call, request: Request) -> _Answer:
-        """The answer at the end of the redirects."""
-        for _ in range(self._max_redirects + 1):
-            answer = await self._tried(call, request)
-            if answer.status not in REDIRECTS or not self._max_redirects:
-                return answer
-            onward = request.redirected(answer.status, answer.headers.get("location", ""))
-            if onward is None:
-                return answer
-            await self._done(answer)
-            request = onward
-        raise self._faults.no_answer(f"more than {self._max_redirects} redirects", "max_redirects")
-
-    async def _tried(self, call: _Call, request: Request) -> _Answer:
-        """What came of the last attempt."""
-        first = await self._outcome(call, request)
-        if not (self._retries and request.is_repeatable and _may_pass(first)):
-            return _settled(first)
-        known = iter((first,))  # made without the library, which takes longer than a near server
-
-        async def attempt() -> _Answer | HttpUnavailable:
-            return next(known, None) or await self._outcome(call, request)
-
-        async def forget(state: RetryCallState) -> None:
-            outcome = _last(state)
-            if isinstance(outcome, _Answer):
-                await self._done(outcome)
-
-        left = call.deadline - asyncio.get_running_loop().time()
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._retries + 1) | stop_before_delay(max(left, 0)),
-            wait=_wait,
-            retry=retry_if_result(_may_pass),
-            before_sleep=forget,
-            retry_error_callback=_last,
-        )
-        return _settled(await retrying(attempt))
-
-    async def _outcome(self, call: _Call, request: Request) -> _Answer | HttpUnavailable:
-        """What comes of one attempt, unless the origin failed too often just now."""
-        origin = request.target.origin
-        if self._breakers.is_open(origin):
-            raise self._unavailable(request, "it failed too often just now and is left alone", "breaker_seconds")
-        try:
-            answer = await self._attempt(call, request)
-        except HttpUnavailable as error:
-            if error.setting == "max_connections" or not self._is_open:
-                raise
-            self._breakers.failed(origin)
-            return error
-        if answer.status in _DOWN:
-            self._breakers.failed(origin)
-        else:
-            self._breakers.answered(origin)
-        return answer
-
-    async def _attempt(self, call: _Call, request: Request) -> _Answer:
-        """Send a request once. The answer has its body, or else the exchange and a turn until it is done."""
-        await self._take_turn(call)
-        exchange: Exchange | None = None
-        timeout = asyncio.timeout_at(call.deadline)
-        self._under_way.add(timeout)
-        try:
-            async with timeout:
-                exchange = await self._send(request, self._headers_of(request))
-                answer = _Answer(request, exchange)
-                if call.whole:
-                    answer.body = await _whole(exchange)
-        except BaseException as error:
-            try:
-                if exchange is not None:
-                    await exchange.close()
-            finally:
-                self._free.release()
-            if isinstance(error, Exception):
-                self._raise(request, error, call.timeout)
-            raise
-        finally:
-            self._under_way.discard(timeout)
-        if call.whole:
-            await self._done(answer)
-        return answer
-
-    async def _pieces(self, call: _Call, answer: _Answer) -> AsyncGenerator[bytes, None]:
-        if answer.exchange is None:
-            return
-        pieces = answer.exchange.pieces()
-        clock = asyncio.get_running_loop().time
-        while True:
-            timeout = asyncio.timeout_at(clock() + call.timeout)
-            self._under_way.add(timeout)
-            try:
-                async with timeout:
-                    piece = await anext(pieces, b"")
-            except Exception as error:
-                self._raise(answer.request, error, call.timeout)
-            finally:
-                self._under_way.discard(timeout)
-            if not piece:
-                return
-            yield piece
-
-    async def _done(self, answer: _Answer) -> None:
-        """Give back the exchange and its turn, if that is not done."""
-        exchange, answer.exchange = answer.exchange, None
-        if exchange is not None:
-            try:
-                await exchange.close()
-            finally:
-                self._free.release()
-
-    async def _take_turn(self, call: _Call) -> None:
-        """Wait until one more connection may be open."""
-        if self._free.locked():
-            try:
-                async with asyncio.timeout_at(call.deadline):
-                    await self._free.acquire()
-            except TimeoutError:
-                what = f"all {self._max_connections} connections were busy for {call.timeout:g} s"
-                raise self._faults.no_answer(what, "max_connections") from None
-        else:
-            await self._free.acquire()
-        if not self._is_open:
-            self._free.release()
-            raise HttpClosed("the client is not open", provider=self._provider)
-
-    def _headers_of(self, request: Request) -> Mapping[str, str]:
-        if not request.is_own or self._base_origin not in (None, request.target.origin):
-            return request.headers
-        if not self._secret_headers:
-            return {**self._headers, **request.headers} if self._headers else request.headers
-        secret = {name.lower(): value.reveal() for name, value in self._secret_headers.items()}
-        return {**self._headers, **secret, **request.headers}
+            await self._exchanges.done(answer)
 
     async def _ask_health(self, target: Target) -> None:
         request = Request("GET", target, {}, None)
-        answer = await self._attempt(_Call(self._healthcheck_timeout, whole=False), request)
-        await self._done(answer)
+        answer = await self._exchanges.answer(Call(self._healthcheck_timeout, whole=False), request)
+        await self._exchanges.done(answer)
         if answer.status in _TURNED_AWAY:
             raise self._faults.no_entry(f"{target.origin} answers {answer.status}", "secret_headers")
         if answer.status >= 500:
-            raise self._unavailable(request, f"answers {answer.status}", "healthcheck_path")
-
-    def _raise(self, request: Request, error: Exception, timeout: float) -> NoReturn:
-        """Raise the port's error for what came of a request, or what its caller did wrong."""
-        if isinstance(error, HttpError):
-            raise error
-        if isinstance(request.body, StreamedBody) and request.body.failure is not None:
-            raise request.body.failure from None
-        if not self._is_open:
-            raise HttpClosed("the client was closed meanwhile", provider=self._provider) from None
-        if isinstance(error, TimeoutError):
-            raise self._unavailable(request, f"no answer in {timeout:g} s", "timeout") from None
-        what = told(error, *self._secret_headers.values())
-        if is_about_certificates(error):
-            raise self._faults.no_entry(f"{request.target.origin}: {what}", "ssl_ca_certs") from None
-        setting = "base_url" if request.target.origin == self._base_origin else None
-        raise self._unavailable(request, what, setting) from None
-
-    def _unavailable(self, request: Request, what: str, setting: str | None) -> HttpUnavailable:
-        return HttpUnavailable(f"{request.target.origin}: {what}", provider=self._provider, setting=setting)
+            raise self._exchanges.unavailable(request, f"answers {answer.status}", "healthcheck_path")
 
     def _context(self) -> ssl.SSLContext:
         """Reads the certificates to trust; takes milliseconds."""
@@ -472,38 +238,3 @@ def _base_origin(base_url: str) -> str:
     if "?" in base_url or "#" in base_url:
         raise InvalidRequest("has a query or a fragment")
     return target_of(None, base_url).origin
-
-
-def _may_pass(outcome: _Answer | HttpUnavailable) -> bool:
-    """Whether another attempt may go better."""
-    return isinstance(outcome, HttpUnavailable) or outcome.status in _DOWN or outcome.status == _TOO_MANY
-
-
-def _settled(outcome: _Answer | HttpUnavailable) -> _Answer:
-    if isinstance(outcome, HttpUnavailable):
-        raise outcome
-    return outcome
-
-
-def _last(state: RetryCallState) -> _Answer | HttpUnavailable:
-    assert state.outcome is not None
-    outcome: _Answer | HttpUnavailable = state.outcome.result()
-    return outcome
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds until the next attempt: what the server asks for, else ever more."""
-    outcome = _last(state)
-    asked = outcome.headers.get("retry-after", "") if isinstance(outcome, _Answer) else ""
-    return float(asked) if asked.isascii() and asked.isdigit() else _BACKOFF(state)
-
-
-async def _whole(exchange: Exchange) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in exchange.pieces():
-        size += len(piece)
-        if size > MAX_BODY:
-            raise InvalidResponse(f"the body is larger than {MAX_BODY} bytes")
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

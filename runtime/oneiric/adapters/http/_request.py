@@ -125,7 +125,7 @@ def target_of(base: str | None, url: str, params: Params | None = None) -> Targe
     """Where a call goes: `url`, or that below `base`. Raises `InvalidRequest`."""
     if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidRequest(f"an address is text, not {type(url).__name__}")
-    target = _target(url if base is None or _SCHEME.match(url) else f"{base.rstrip('/')}/{url.lstrip('/')}")
+    target = _target(base, url)
     if not params:
         return target
     try:
@@ -136,7 +136,9 @@ def target_of(base: str | None, url: str, params: Params | None = None) -> Targe
 
 
 @lru_cache(maxsize=512)
-def _target(url: str) -> Target:
+def _target(base: str | None, url: str) -> Target:
+    if base is not None and not _SCHEME.match(url):
+        url = f"{base.rstrip('/')}/{url.lstrip('/')}"
     if not url.isprintable():
         raise InvalidRequest("the address has control characters")
     try:
@@ -183,12 +185,13 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return checked
 
 
-def check_timeout(timeout: float) -> None:
-    """Raise `InvalidRequest` unless it is a number of seconds within the limits."""
+def checked_timeout(timeout: float) -> float:
+    """The timeout. Raises `InvalidRequest` unless it is a number of seconds within the limits."""
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidRequest(f"a timeout is a number of seconds, not {type(timeout).__name__}")
     if not (isfinite(timeout) and 0 < timeout <= MAX_TIMEOUT):
         raise InvalidRequest(f"a timeout is above 0 and at most {MAX_TIMEOUT:g} seconds")
+    return timeout
 
 
 def _encoded(content: object) -> bytes:

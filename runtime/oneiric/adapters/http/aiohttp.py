@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
+from functools import lru_cache, partial
 from io import BytesIO
 
 import aiohttp
 from yarl import URL
 
 from oneiric import component
-from oneiric.adapters.http._calls import OWN, Exchange, HttpCalls
+from oneiric.adapters.http._calls import HttpCalls
+from oneiric.adapters.http._exchanges import OWN, Exchange
 from oneiric.adapters.http._request import Request
 
+_url = lru_cache(maxsize=512)(partial(URL, encoded=True))
+_CONTENT_TYPE = ("content-type",)
 _AT_ONCE = 512 * 1024  # bytes that may be given to a socket without a pause
 
 
@@ -39,7 +43,6 @@ class AioHTTPClient(HttpCalls):
             connector=aiohttp.TCPConnector(ssl=context, limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=OWN,
-            skip_auto_headers=("content-type",),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         )
         # it would send what may be repeated twice, besides the attempts that the settings allow
@@ -49,10 +52,16 @@ class AioHTTPClient(HttpCalls):
         assert self._session is not None
         body = request.body
         data = BytesIO(body) if isinstance(body, bytes) and len(body) > _AT_ONCE else body
-        url = URL(request.target.url, encoded=True)
-        return _Exchange(
-            await self._session.request(request.method, url, headers=headers, data=data, allow_redirects=False)
+        skipped = None if data is None else _CONTENT_TYPE
+        response = await self._session.request(
+            request.method,
+            _url(request.target.url),
+            headers=headers,
+            data=data,
+            skip_auto_headers=skipped,
+            allow_redirects=False,
         )
+        return _Exchange(response)
 
     async def _close(self) -> None:
         session, self._session = self._session, None
@@ -69,8 +78,8 @@ class _Exchange:
     def headers(self) -> Collection[tuple[str, str]]:
         return self._response.headers.items()
 
-    def pieces(self) -> AsyncIterator[bytes]:
-        return self._response.content.iter_any()
+    def piece(self) -> Awaitable[bytes]:
+        return self._response.content.readany()
 
     async def close(self) -> None:
         self._response.release()

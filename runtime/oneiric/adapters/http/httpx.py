@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,8 @@ import httpx
 
 from oneiric import component
 from oneiric.adapters._finish import finish
-from oneiric.adapters.http._calls import OWN, Exchange, HttpCalls
+from oneiric.adapters.http._calls import HttpCalls
+from oneiric.adapters.http._exchanges import OWN, Exchange
 from oneiric.adapters.http._request import Request
 
 _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
@@ -85,6 +86,7 @@ class _Exchange:
         self._response = response
         self._transport = transport
         self._keep = keep
+        self._pieces = response.aiter_bytes()
         self._is_whole = False
         self.status = response.status_code
 
@@ -92,10 +94,10 @@ class _Exchange:
     def headers(self) -> Collection[tuple[str, str]]:
         return self._response.headers.multi_items()
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        async for piece in self._response.aiter_bytes():
-            yield piece
-        self._is_whole = True
+    async def piece(self) -> bytes:
+        piece = await anext(self._pieces, b"")
+        self._is_whole = not piece
+        return piece
 
     async def close(self) -> None:
         await (self._keep() if self._is_whole else finish(self._transport.aclose()))

@@ -7,8 +7,9 @@ import base64
 import binascii
 import re
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
@@ -19,11 +20,13 @@ from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob import BlobProperties, ContentSettings
-from azure.storage.blob.aio import ContainerClient
+from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from oneiric import Secret, component
+from oneiric.adapters._deadlines import Deadline, Deadlines
 from oneiric.adapters._finish import finish
 from oneiric.adapters._network import Faults, is_about_certificates, told
+from oneiric.adapters._turns import Turns
 from oneiric.adapters.storage import (
     DEFAULT_CONTENT_TYPE,
     STABLE,
@@ -47,6 +50,7 @@ Result = TypeVar("Result")
 _PROVIDER = "azure-blob"
 _FAULTS = Faults(_PROVIDER, StorageUnavailable, StorageRefused, StorageMisconfigured)
 _PART = 4 * STABLE  # bytes in one request
+_KEPT = 64  # clients of single objects; one has 32 KiB, and takes the SDK a twentieth of a call to make
 _TIMES = 5  # a large object is read anew when it is replaced meanwhile
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
 _ETAG = re.compile(r"[!#-~]+")
@@ -114,7 +118,9 @@ class AzureBlobStorage:
         self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
         self._client: ContainerClient | None = None
-        self._free = asyncio.Semaphore(max_connections)
+        self._blob: Callable[[str], BlobClient]  # of this client
+        self._turns = Turns(max_connections)
+        self._deadlines = Deadlines()
 
     async def start(self) -> None:
         await self.aclose()
@@ -127,6 +133,7 @@ class AzureBlobStorage:
         # a put that is sent twice meets its own condition
         self._session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
         self._client = self._client_with(AioHttpTransport(session=self._session, session_owner=False))
+        self._blob = lru_cache(_KEPT)(self._client.get_blob_client)
         await self._ask_health()
 
     async def health(self) -> bool:
@@ -162,10 +169,9 @@ class AzureBlobStorage:
         settings: Any = ContentSettings(content_type=content_type)
         written = {key: quote(value, safe=_SAFE) or "%" for key, value in (metadata or {}).items()}
         requests = 2 + len(data) // _PART
-        async with self._turn(name) as client:
-            blob = client.get_blob_client(name)
-            work = blob.upload_blob(data, content_settings=settings, metadata=written, **condition)
-            done = await finish(_within(work, requests * self._timeout))
+        async with self._turn(name):
+            work = self._blob(name).upload_blob(data, content_settings=settings, metadata=written, **condition)
+            done = await finish(self._within(work, requests * self._timeout))
         return Entry(name, len(data), _etag(done["etag"]), content_type, dict(metadata or {}), done["last_modified"])
 
     async def get(self, name: str) -> bytes:
@@ -187,15 +193,15 @@ class AzureBlobStorage:
 
     async def stat(self, name: str) -> Entry:
         check_name(name)
-        async with self._turn(name) as client:
-            return _entry(await _within(client.get_blob_client(name).get_blob_properties(), self._timeout))
+        async with self._turn(name):
+            return _entry(await self._within(self._blob(name).get_blob_properties(), self._timeout))
 
     async def delete(self, name: str) -> bool:
         check_name(name)
         try:
-            async with self._turn(name) as client:
-                work = client.get_blob_client(name).delete_blob(delete_snapshots="include")
-                await finish(_within(work, self._timeout))
+            async with self._turn(name):
+                work = self._blob(name).delete_blob(delete_snapshots="include")
+                await finish(self._within(work, self._timeout))
         except ObjectNotFound:
             return False
         return True
@@ -208,7 +214,7 @@ class AzureBlobStorage:
             async with self._turn() as client:
                 if pages is None:
                     pages = client.list_blobs(name_starts_with=prefix or None, include=["metadata"]).by_page()
-                page = await _within(_next_page(pages), self._timeout)
+                page = await self._within(_next_page(pages), self._timeout)
             if page is None:
                 return
             for blob in page:
@@ -222,8 +228,9 @@ class AzureBlobStorage:
             if start:
                 condition = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
             try:
-                async with self._turn(name) as client:
-                    part, etag, size = await _within(_part(client, name, start, condition), self._timeout)
+                async with self._turn(name):
+                    work = _part(self._blob(name), start, condition)
+                    part, etag, size = await self._within(work, self._timeout)
             except (PreconditionFailed, ObjectNotFound):
                 if not start:
                     raise
@@ -235,7 +242,7 @@ class AzureBlobStorage:
     async def _ask_health(self) -> None:
         async with self._turn() as client:
             pages = client.list_blobs(results_per_page=1).by_page()
-            await _within(_next_page(pages), self._healthcheck_timeout)
+            await self._within(_next_page(pages), self._healthcheck_timeout)
 
     def _client_with(self, transport: Any) -> ContainerClient:
         options: dict[str, Any] = {
@@ -268,12 +275,13 @@ class AzureBlobStorage:
     @asynccontextmanager
     async def _turn(self, name: str = "") -> AsyncGenerator[ContainerClient, None]:
         """The client, for one more request; its errors become the port's. `name`: the object it is about."""
-        try:
-            async with asyncio.timeout(self._timeout if self._free.locked() else None):
-                await self._free.acquire()
-        except TimeoutError:
-            what = f"all {self._max_connections} connections were busy for {self._timeout:g} s"
-            raise _FAULTS.no_answer(what, "max_connections") from None
+        if not self._turns.take():
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await self._turns.wait()
+            except TimeoutError:
+                what = f"all {self._max_connections} connections were busy for {self._timeout:g} s"
+                raise _FAULTS.no_answer(what, "max_connections") from None
         try:
             if self._client is None:
                 raise StorageClosed("the storage is not open", provider=_PROVIDER)
@@ -285,7 +293,11 @@ class AzureBlobStorage:
                 raise StorageClosed("the storage was closed meanwhile", provider=_PROVIDER) from None
             raise self._translated(error, name) from None
         finally:
-            self._free.release()
+            self._turns.give_back()
+
+    async def _within(self, work: Awaitable[Result], seconds: float) -> Result:
+        with Deadline(self._deadlines, asyncio.get_running_loop().time() + seconds):
+            return await work
 
     def _translated(self, error: Exception, name: str) -> StorageError:
         """The port's error for what the SDK raised."""
@@ -314,15 +326,10 @@ def _told(error: Exception) -> StorageError:
     return error
 
 
-async def _within(work: Awaitable[Result], seconds: float) -> Result:
-    async with asyncio.timeout(seconds):
-        return await work
-
-
-async def _part(client: Any, name: str, start: int, condition: dict[str, Any]) -> tuple[bytes, str, int]:
+async def _part(blob: Any, start: int, condition: dict[str, Any]) -> tuple[bytes, str, int]:
     """At most `_PART` bytes of an object, its etag and its size."""
     try:
-        reader: Any = await client.get_blob_client(name).download_blob(offset=start, length=_PART, **condition)
+        reader: Any = await blob.download_blob(offset=start, length=_PART, **condition)
         found = reader.properties
         return await reader.readall(), found.etag or "", int((found.content_range or "/0").rpartition("/")[2])
     except HttpResponseError as error:

@@ -1,0 +1,74 @@
+"""Deadlines of calls, for less than a timer of the loop and two coroutines each, as `asyncio.timeout` takes."""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+from types import TracebackType
+
+
+class Deadlines:
+    """Blocks that end as those of `asyncio.timeout_at`, of one loop, with one timer for all of them.
+
+    What is under way can also be ended before its time.
+    """
+
+    def __init__(self) -> None:
+        self.under_way: dict[Deadline, float] = {}
+        self._next = inf
+        self._timer: asyncio.Handle | None = None
+
+    def look_until(self, deadline: float) -> None:
+        """See that the timer ends this deadline in time; it stays when a block is over, as the next may want it."""
+        if deadline < self._next:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._next = deadline
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._end_until, deadline)
+
+    def end_all(self) -> None:
+        """Let every deadline be over, from the loop's next turn on."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next = -inf
+        self._timer = asyncio.get_running_loop().call_soon(self._end_until, inf)
+
+    def _end_until(self, when: float) -> None:
+        self._next, self._timer = inf, None
+        for block in [block for block, deadline in self.under_way.items() if deadline <= when]:
+            block.end()
+        if self.under_way:
+            self.look_until(min(self.under_way.values()))
+
+
+class Deadline:
+    """A block out of which `TimeoutError` comes when it is not over at this time of the loop's clock."""
+
+    __slots__ = ("_asked", "_deadline", "_deadlines", "_is_over", "_task")
+
+    def __init__(self, deadlines: Deadlines, deadline: float) -> None:
+        self._deadlines = deadlines
+        self._deadline = deadline
+        self._is_over = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "only tasks have deadlines"
+        self._task = task
+        self._asked = task.cancelling()
+        self._deadlines.under_way[self] = self._deadline
+        self._deadlines.look_until(self._deadline)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._is_over:
+            del self._deadlines.under_way[self]
+        elif self._task.uncancel() <= self._asked and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def end(self) -> None:
+        """Interrupt the block, which is not over."""
+        del self._deadlines.under_way[self]
+        self._is_over = True
+        self._task.cancel()
