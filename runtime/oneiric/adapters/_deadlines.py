@@ -15,26 +15,25 @@ class Deadlines:
 
     def __init__(self) -> None:
         self.under_way: dict[Deadline, float] = {}
-        self._next = inf
+        self.next = inf
         self._timer: asyncio.Handle | None = None
 
     def look_until(self, deadline: float) -> None:
-        """See that the timer ends this deadline in time; it stays when a block is over, as the next may want it."""
-        if deadline < self._next:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._next = deadline
-            self._timer = asyncio.get_running_loop().call_at(deadline, self._end_until, deadline)
+        """Set the timer to this deadline, the next one. It stays when that block is over: another may want it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.next = deadline
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._end_until, deadline)
 
     def end_all(self) -> None:
         """Let every deadline be over, from the loop's next turn on."""
         if self._timer is not None:
             self._timer.cancel()
-        self._next = -inf
+        self.next = -inf
         self._timer = asyncio.get_running_loop().call_soon(self._end_until, inf)
 
     def _end_until(self, when: float) -> None:
-        self._next, self._timer = inf, None
+        self.next, self._timer = inf, None
         for block in [block for block, deadline in self.under_way.items() if deadline <= when]:
             block.end()
         if self.under_way:
@@ -56,8 +55,10 @@ class Deadline:
         assert task is not None, "only tasks have deadlines"
         self._task = task
         self._asked = task.cancelling()
-        self._deadlines.under_way[self] = self._deadline
-        self._deadlines.look_until(self._deadline)
+        deadlines = self._deadlines
+        deadlines.under_way[self] = self._deadline
+        if self._deadline < deadlines.next:
+            deadlines.look_until(self._deadline)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

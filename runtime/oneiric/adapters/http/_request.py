@@ -111,7 +111,7 @@ def request_of(
         body = _encoded(content)
     length = given.get("content-length")
     if body is None or isinstance(body, bytes):
-        if length not in (None, str(len(body or b""))):
+        if length is not None and length != str(len(body or b"")):
             raise InvalidRequest("content-length is not the length of the body")
         return Request(method, target, given, body)
     if not isinstance(body, AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from io import BytesIO
 
 import aiohttp
+from multidict import istr
 from yarl import URL
 
 from oneiric import component
@@ -42,7 +43,7 @@ class AioHTTPClient(HttpCalls):
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=OWN,
+            headers={istr(name): value for name, value in OWN.items()},  # which aiohttp is quicker with
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         )
         # it would send what may be repeated twice, besides the attempts that the settings allow
@@ -73,10 +74,7 @@ class _Exchange:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self.status = response.status
-
-    @property
-    def headers(self) -> Collection[tuple[str, str]]:
-        return self._response.headers.items()
+        self.headers: Collection[tuple[str, str]] = response.headers.items()
 
     def piece(self) -> Awaitable[bytes]:
         return self._response.content.readany()

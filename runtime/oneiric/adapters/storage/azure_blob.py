@@ -145,6 +145,7 @@ class AzureBlobStorage:
 
     async def aclose(self) -> None:
         session, self._session, self._client = self._session, None, None
+        self._deadlines.end_all()
         if session is not None:
             await session.close()
 
