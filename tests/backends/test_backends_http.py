@@ -19,7 +19,7 @@ from oneiric.adapters.http._calls import HttpCalls
 from oneiric.adapters.http.aiohttp import AioHTTPClient
 from oneiric.adapters.http.httpx import HTTPXClient
 from oneiric.testing.contracts import HttpContract, NetworkedHttpContract, started
-from oneiric.testing.contracts.http import BINARY
+from oneiric.testing.contracts.http_requests import BINARY
 from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.http_server import HttpServer
 

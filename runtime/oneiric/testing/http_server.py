@@ -167,6 +167,11 @@ async def badly_compressed(request: web.Request) -> web.Response:
     return web.Response(body=b"no gzip at all", headers={"content-encoding": "gzip"})
 
 
+async def compressed_twice(request: web.Request) -> web.Response:
+    body = gzip.compress(gzip.compress(b"zipped " * 1000))
+    return web.Response(body=body, headers={"content-encoding": "gzip, gzip"})
+
+
 async def bomb(request: web.Request) -> web.Response:
     """Small, and 80 MiB once decompressed."""
     return web.Response(body=gzip.compress(bytes(80 * 1024 * 1024), 1), headers={"content-encoding": "gzip"})
@@ -189,6 +194,15 @@ async def stuck(request: web.Request) -> web.StreamResponse:
     await response.write(bytes(500))
     await asyncio.sleep(3600)
     return response
+
+
+async def drops(request: web.Request) -> web.StreamResponse:
+    """A byte every now and then, for ever."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b"x")
+        await asyncio.sleep(0.05)
 
 
 async def silent(request: web.Request) -> web.Response:
@@ -228,10 +242,12 @@ _HANDLERS: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
     "/redirects/{times}": redirect_often,
     "/compressed": compressed,
     "/badly-compressed": badly_compressed,
+    "/compressed-twice": compressed_twice,
     "/bomb": bomb,
     "/half": half,
     "/half/{name}": half,
     "/stuck": stuck,
+    "/drops": drops,
     "/silent": silent,
     "/silent/{name}": silent,
     "/gone/{name}": gone,

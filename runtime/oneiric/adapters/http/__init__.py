@@ -143,7 +143,7 @@ class HttpClient(Protocol):
     An address is `http://…` or `https://…`, or with the setting `base_url` a path below it (`users/7`; a leading `/`
     makes no difference). Parts `.` and `..`, users and passwords are refused in it, other characters escaped where
     they have to be. Names and values of headers are printable ASCII. No cookies are kept, and the environment's
-    proxies are not used.
+    proxies are not used. What was compressed more than once stays as it came.
 
     `timeout` is in seconds, at most `MAX_TIMEOUT`, and None means that of the component. It is for all of a call:
     waiting for a connection, redirects, and attempts; in a stream for all until the headers, then for each piece.

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from oneiric import Secret
@@ -203,8 +203,9 @@ class HttpCalls(ABC):
         try:
             yield StreamedResponse(answer.status, answer.request.target.url, answer.headers, pieces)
         finally:
-            await pieces.aclose()
             await self._exchanges.done(answer)
+            with suppress(RuntimeError):  # another task reads, and finds that the exchange is done
+                await pieces.aclose()
 
     async def _ask_health(self, target: Target) -> None:
         request = Request("GET", target, {}, None)

@@ -83,16 +83,13 @@ class _Exchange:
         transport: httpx.AsyncHTTPTransport,
         keep: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        self._response = response
         self._transport = transport
         self._keep = keep
-        self._pieces = response.aiter_bytes()
+        codings = response.headers.get_list("content-encoding", split_commas=True)
+        self._pieces = response.aiter_bytes() if len(codings) < 2 else response.aiter_raw()  # a bomb in a bomb
         self._is_whole = False
         self.status = response.status_code
-
-    @property
-    def headers(self) -> Collection[tuple[str, str]]:
-        return self._response.headers.multi_items()
+        self.headers: Collection[tuple[str, str]] = response.headers.multi_items()
 
     async def piece(self) -> bytes:
         piece = await anext(self._pieces, b"")
