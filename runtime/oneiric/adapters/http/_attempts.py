@@ -40,6 +40,8 @@ class Attempts:
         """The answer at the end of the redirects."""
         for _ in range(self._max_redirects + 1):
             answer = await self._outcome(call, request)
+            if isinstance(answer, Answer) and answer.status < 300:
+                return answer  # as most do
             if self._retries and _may_pass(answer) and request.is_repeatable:
                 answer = await self._last(call, request, answer)
             if isinstance(answer, HttpUnavailable):

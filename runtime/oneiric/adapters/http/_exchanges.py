@@ -79,6 +79,7 @@ class Exchanges:
         self._base_origin = base_origin
         self._headers = headers
         self._secret_headers = secret_headers
+        self._has_headers = bool(headers or secret_headers)
         self._max_connections = max_connections
         self._turns = Turns(max_connections)
         self._deadlines = Deadlines()
@@ -98,7 +99,8 @@ class Exchanges:
             if not self.is_open:
                 raise HttpClosed("the client is not open", provider=self._faults.provider)
             with Deadline(self._deadlines, call.deadline):
-                exchange = await self._send(request, self._headers_of(request))
+                headers = self._headers_of(request) if self._has_headers else request.headers
+                exchange = await self._send(request, headers)
                 body = await _whole(exchange) if call.whole else None
         except BaseException as error:
             await self._end(exchange)
@@ -154,8 +156,6 @@ class Exchanges:
     def _headers_of(self, request: Request) -> Mapping[str, str]:
         if not request.is_own or self._base_origin not in (None, request.target.origin):
             return request.headers
-        if not self._secret_headers:
-            return {**self._headers, **request.headers} if self._headers else request.headers
         secret = {name.lower(): value.reveal() for name, value in self._secret_headers.items()}
         return {**self._headers, **secret, **request.headers}
 
