@@ -22,7 +22,7 @@ import asyncpg
 import httpx
 from azure.storage.blob.aio import ContainerClient
 from nats.aio.client import Client as NATSClient
-from nats.js.api import ConsumerConfig
+from nats.js.api import ConsumerConfig, RetentionPolicy
 from redis.asyncio import Redis
 
 from benchmarks.measure import DEADLINE
@@ -150,7 +150,7 @@ def nats_queue() -> Iterator[Subject]:
             client = NATSClient()
             await client.connect(f"nats://{server.host}:{server.port}")
             stream = client.jetstream()
-            await stream.add_stream(name="raw", subjects=["raw.messages"])
+            await stream.add_stream(name="raw", subjects=["raw.messages"], retention=RetentionPolicy.WORK_QUEUE)
             puller = await stream.pull_subscribe(
                 "raw.messages", "worker", "raw", config=ConsumerConfig(max_ack_pending=-1)
             )

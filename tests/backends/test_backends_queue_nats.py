@@ -11,15 +11,18 @@ from uuid import uuid4
 
 import nats as sdk
 import pytest
+from nats.aio.msg import Msg
+from nats.js.api import DiscardPolicy, RetentionPolicy, StreamConfig
 from nats.js.errors import NotFoundError
 from oneiric import Secret
-from oneiric.adapters.queue import Queue, QueueUnavailable
+from oneiric.adapters.queue import Queue, QueueRefused, QueueUnavailable
 from oneiric.adapters.queue.nats import NATSQueue
 from oneiric.testing.contracts import NetworkedQueueContract, QueueContract, started
 from oneiric.testing.contracts.networked import SECRET, TIMEOUT
 from oneiric.testing.contracts.queue import ACK_WAIT, MAX_DELIVERIES, bodies, nothing
 from oneiric.testing.contracts.running import run
 
+from tests.backends.harness.certificates import Authority
 from tests.backends.harness.servers import NATS, Address, Server, private
 
 
@@ -145,4 +148,112 @@ def test_a_server_without_jetstream_is_unavailable() -> None:
                 pass
 
     with private(replace(NATS, program=program)) as server:
+        run(main())
+
+
+def test_a_message_the_stream_has_no_room_for_is_not_taken(nats: Address, stream: str) -> None:
+    async def main() -> None:
+        client = await sdk.connect(f"nats://{nats.host}:{nats.port}")
+        config = StreamConfig(stream, subjects=[f"{stream}.*"], retention=RetentionPolicy.WORK_QUEUE)
+        full = config.evolve(max_msgs=1, discard=DiscardPolicy.NEW)
+        await client.jetstream().add_stream(full)  # pyright: ignore[reportUnknownMemberType]
+        await client.close()
+        async with started(NATSQueue(servers=[f"nats://{nats.host}:{nats.port}"], queue=stream)) as queue:
+            await queue.publish(b"first")
+            with pytest.raises(QueueUnavailable, match=r"maximum messages exceeded.*setting queue"):
+                await queue.publish(b"second")
+            assert await bodies(queue, 1) == [b"first"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("answer", [b"not JSON", b"[]", b'{"seq": "1"}', b'{"error": 1}', b"\xff"])
+def test_an_answer_that_is_not_jetstreams_is_no_confirmation(nats: Address, stream: str, answer: bytes) -> None:
+    async def main() -> None:
+        async def reply(message: Msg) -> None:
+            await message.respond(answer)
+
+        async with started(NATSQueue(servers=[f"nats://{nats.host}:{nats.port}"], queue=stream)) as queue:
+            client = await sdk.connect(f"nats://{nats.host}:{nats.port}")
+            await client.jetstream().delete_stream(stream)
+            await client.subscribe(f"{stream}.messages", cb=reply)
+            await client.flush()
+            with pytest.raises(QueueUnavailable):
+                await queue.publish(b"x")
+            await client.close()
+
+    run(main())
+
+
+class TestEncryption:
+    @contextmanager
+    def server(self, authority: Authority, *options: str) -> Generator[Server, None, None]:
+        def prepare(program: str, folder: Path) -> None:
+            authority.write_for("127.0.0.1", folder / "server.crt", folder / "server.key")
+            text = f"tls {{ cert_file: '{folder}/server.crt', key_file: '{folder}/server.key' }}"
+            (folder / "tls.conf").write_text("\n".join([text, *options]))
+
+        def program(program: str, folder: Path, port: int) -> Sequence[str]:
+            return [*NATS.program(program, folder, port), "-c", str(folder / "tls.conf")]
+
+        with private(replace(NATS, prepare=prepare, program=program)) as server:
+            yield server
+
+    def test_a_server_with_the_right_certificate_is_trusted(self, tmp_path: Path) -> None:
+        async def main() -> None:
+            for scheme in ("nats", "tls"):
+                sure = NATSQueue(servers=[f"{scheme}://{server.host}:{server.port}"], tls_ca_certs=ca)
+                async with started(sure) as queue:
+                    await queue.publish(b"x")
+            for unsure in (
+                NATSQueue(servers=[address]),
+                NATSQueue(servers=[address], tls=True),
+                NATSQueue(servers=[address], tls_ca_certs=other),
+                NATSQueue(servers=[f"nats://localhost:{server.port}"], tls_ca_certs=ca),
+            ):
+                with pytest.raises(QueueRefused, match="setting tls_ca_certs"):
+                    async with started(unsure):
+                        pass
+
+        authority = Authority()
+        ca, other = authority.write(tmp_path / "ca.pem"), Authority().write(tmp_path / "other.pem")
+        with self.server(authority) as server:
+            address = f"nats://{server.host}:{server.port}"
+            run(main())
+
+    def test_a_server_that_leaves_the_choice_encrypts_where_it_is_insisted_on(self, tmp_path: Path) -> None:
+        async def main() -> None:
+            with pytest.raises(QueueRefused, match="setting tls_ca_certs"):
+                async with started(NATSQueue(servers=[address], tls=True)):
+                    pass
+            for settings in ({"tls_ca_certs": ca}, {}):
+                async with started(NATSQueue(servers=[address], **settings)) as queue:
+                    await queue.publish(b"x")
+
+        authority = Authority()
+        ca = authority.write(tmp_path / "ca.pem")
+        with self.server(authority, "allow_non_tls: true") as server:
+            address = f"nats://{server.host}:{server.port}"
+            run(main())
+
+    @pytest.mark.parametrize("scheme", ["nats", "tls"])
+    def test_a_server_that_does_not_encrypt_is_refused_and_told_nothing(self, scheme: str) -> None:
+        async def main() -> None:
+            async def pose(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                writer.write(b'INFO {"server_id":"x","version":"2.9.0","max_payload":1000,"headers":true}\r\n')
+                heard.append(await reader.read())
+                writer.close()
+                done.set()
+
+            heard: list[bytes] = []
+            done = asyncio.Event()
+            async with await asyncio.start_server(pose, "127.0.0.1", 0) as server:
+                servers = [f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"]
+                queue = NATSQueue(servers=servers, tls=scheme == "nats", user="somebody", password=Secret(SECRET))
+                with pytest.raises(QueueRefused, match=r"does not encrypt.*setting tls"):
+                    async with started(queue):
+                        pass
+                await done.wait()
+            assert heard == [b""]
+
         run(main())

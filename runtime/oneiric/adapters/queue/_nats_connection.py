@@ -1,0 +1,241 @@
+"""The connection of the queue `nats`, and the errors of the port for what goes wrong on it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from nats.aio.client import Client
+from nats.errors import AuthorizationError, Error, NoServersError
+from nats.js.errors import APIError
+
+from oneiric.adapters._finish import finish
+from oneiric.adapters._network import Faults, cancellations, is_about_certificates, revealed, told
+from oneiric.adapters.queue import QueueClosed, QueueError, QueueMisconfigured, QueueRefused, QueueUnavailable
+from oneiric.secret import Secret
+
+FAULTS = Faults("nats", QueueUnavailable, QueueRefused, QueueMisconfigured)
+_LEAVING = 0.5  # seconds to take leave of the server
+
+
+class Connection:
+    """A connection to the first server that answers; where it breaks, the next call makes a new one.
+
+    `prepare` is called with a new connection before anybody else has it. The settings are those of the queue.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[Client], Awaitable[None]],
+        *,
+        servers: list[str],
+        user: str | None,
+        password: Secret | None,
+        token: Secret | None,
+        tls: bool,
+        tls_ca_certs: Path | None,
+        name: str,
+        connect_timeout: float,
+        ping_interval: float,
+    ) -> None:
+        FAULTS.check_above_zero(connect_timeout=connect_timeout, ping_interval=ping_interval)
+        if token is not None and (user or password is not None):
+            raise FAULTS.no_sense("is given, and user or password too: one of both says who asks", "token")
+        if (user is None) != (password is None):
+            raise FAULTS.no_sense("user and password belong together", "user" if user is None else "password")
+        if tls_ca_certs is not None and not tls_ca_certs.is_file():
+            raise FAULTS.no_sense(f"{tls_ca_certs} is no file", "tls_ca_certs")
+        _check_servers(servers)
+        self._prepare = prepare
+        self._servers = servers
+        self._secrets = user, password, token
+        self._tls = tls or tls_ca_certs is not None
+        self._tls_ca_certs = tls_ca_certs
+        self._name = name
+        self._connect_timeout = connect_timeout
+        self._ping_interval = ping_interval
+        self._client: Client | None = None
+        self._opened = False
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        self._opened = True
+        with self.errors():
+            await self.renewed()
+
+    async def close(self) -> None:
+        self._opened = False
+        client, self._client = self._client, None
+        if client is not None:
+            await finish(_close(client))
+
+    @property
+    def client(self) -> Client | None:
+        """The SDK's client, unless it broke or is closed."""
+        return None if self._client is None or self._client.is_closed else self._client
+
+    async def renewed(self) -> Client:
+        """A new client, where the last one broke."""
+        async with self._turn:
+            if self._client is not None and self._client.is_closed:
+                broken, self._client = self._client, None
+                await finish(_close(broken))
+            self.refuse_when_closed()
+            if self._client is None:
+                self._client = await self._connected()
+            return self._client
+
+    def errors(self) -> _PortErrors:
+        """For `with`: the errors of the port for those of the SDK."""
+        return _PortErrors(self)
+
+    def refuse_when_closed(self) -> None:
+        if not self._opened:
+            raise QueueClosed("the queue is not open", provider="nats")
+
+    def failure(self, error: BaseException) -> QueueError:
+        """The port's error for what the SDK raised in a call."""
+        if not self._opened:
+            return QueueClosed("the queue was closed meanwhile", provider="nats")
+        return self._translated(error)
+
+    async def _connected(self) -> Client:
+        """A connection to the first server that answers, all within `connect_timeout`."""
+        errors = _Errors()
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                for server in self._servers:
+                    try:
+                        return await self._connect_to(server, errors)
+                    except (Error, OSError, ValueError) as error:
+                        await errors.note(error)
+        except TimeoutError as error:
+            raise self._translated(errors.last or error) from None
+        raise self._translated(errors.last or TimeoutError())
+
+    async def _connect_to(self, server: str, errors: _Errors) -> Client:
+        client = _Client()
+        tls = self._tls or server.lower().startswith("tls:")
+        user, password, token = self._secrets
+        try:
+            await client.connect(
+                server,
+                error_cb=errors.note,
+                name=self._name,
+                user=user,
+                password=revealed(password),
+                token=revealed(token),
+                tls=ssl.create_default_context(cafile=self._tls_ca_certs) if tls else None,
+                connect_timeout=self._connect_timeout,  # type: ignore[arg-type]  # any number does
+                ping_interval=self._ping_interval,  # type: ignore[arg-type]
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+            )
+            await self._prepare(client)
+            self.refuse_when_closed()
+        except BaseException:
+            await finish(_close(client))
+            raise
+        return client
+
+    def _translated(self, error: BaseException) -> QueueError:
+        if isinstance(error, QueueError):
+            return error
+        _, password, token = self._secrets
+        what = f"{', '.join(self._servers)}: {told(error, password, token)}"
+        if is_about_certificates(error):
+            return QueueRefused(what, provider="nats", setting="tls_ca_certs")
+        if isinstance(error, _NotEncrypted):
+            return QueueRefused(what, provider="nats", setting="tls")
+        if isinstance(error, AuthorizationError) or "authorization" in what.lower() or "permissions" in what.lower():
+            return QueueRefused(what, provider="nats", setting="password" if token is None else "token")
+        if isinstance(error, APIError):
+            return QueueUnavailable(what, provider="nats", setting="queue")
+        if isinstance(error, TimeoutError):
+            what = f"{', '.join(self._servers)}: no answer in time"
+        return QueueUnavailable(what, provider="nats", setting="servers")
+
+
+class _Client(Client):
+    """The SDK's, that would say in clear who asks, even where TLS is insisted on."""
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        if initial_connection and "tls" in self.options:
+            info["tls_required"] = info.get("tls_required") or info.get("tls_available")
+            if not info["tls_required"]:
+                raise _NotEncrypted("the server does not encrypt")
+        await super()._process_info(info, initial_connection)
+
+
+class _NotEncrypted(Error):
+    """What ought to be encrypted would not be."""
+
+
+class _PortErrors:
+    """A class: half the time of a generator."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.refuse_when_closed()
+        task = asyncio.current_task()
+        assert task is not None
+        self._task, self._asked = task, task.cancelling()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            if self._task.cancelling() > self._asked:
+                raise asyncio.CancelledError
+            return
+        if isinstance(error, asyncio.CancelledError) and cancellations() > 0:
+            return  # else only something it waits for was: the SDK does that when it closes
+        if isinstance(error, Error | OSError | TimeoutError | ValueError | asyncio.CancelledError):
+            raise self._connection.failure(error) from None
+
+
+class _Errors:
+    """What went wrong on a connection: the last that says more than that there is none."""
+
+    def __init__(self) -> None:
+        self.last: Exception | None = None
+
+    async def note(self, error: Exception) -> None:
+        if self.last is None or not isinstance(error, NoServersError):
+            self.last = error
+
+
+async def _close(client: Client) -> None:
+    """Close a connection, and end what the SDK leaves where the server is gone or never was."""
+    if client.is_connected:
+        with suppress(Error, OSError, TimeoutError):
+            async with asyncio.timeout(_LEAVING):
+                await client.close()
+    left: Any = client
+    for subscription in list(left._subs.values()):
+        subscription._stop_processing()
+    if left._transport:
+        left._transport._io_writer.transport.abort()
+    await asyncio.sleep(0)
+
+
+def _check_servers(servers: list[str]) -> None:
+    """Raise the port's error unless these are addresses of servers."""
+    if not servers:
+        raise FAULTS.no_sense("is empty", "servers")
+    for server in servers:
+        try:
+            parts = urlsplit(server)
+            fine = parts.scheme in ("nats", "tls") and parts.hostname and parts.port != 0 and not parts.path
+        except ValueError:
+            raise FAULTS.no_sense("has an entry that is no URL", "servers") from None
+        if not fine:
+            raise FAULTS.no_sense("has an entry that is not of the form nats://HOST:PORT or tls://HOST:PORT", "servers")
+        if "@" in parts.netloc:
+            raise FAULTS.no_sense("has an entry with credentials: user, password and token are for that", "servers")
