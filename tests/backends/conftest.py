@@ -21,3 +21,5 @@ def _fixture(kind: Kind) -> object:
 redis, nats, postgres, mariadb, azurite, http = (
     _fixture(kind) for kind in (REDIS, NATS, POSTGRES, MARIADB, AZURITE, HTTP)
 )
+
+pytest.register_assert_rewrite("tests.backends.pooled")

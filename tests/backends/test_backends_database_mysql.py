@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
-    asynccontextmanager,
     closing,
     contextmanager,
     nullcontext,
 )
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,12 +20,9 @@ import pytest
 from oneiric import Secret
 from oneiric.adapters.database import (
     Database,
-    DatabaseClosed,
     DatabaseRefused,
-    DatabaseUnavailable,
     IntegrityError,
     QueryError,
-    TransactionConflict,
     TransactionError,
 )
 from oneiric.adapters.database.mysql import MySQLDatabase
@@ -37,15 +33,7 @@ from oneiric.testing.contracts.running import run
 
 from tests.backends.harness.certificates import Authority
 from tests.backends.harness.servers import MARIADB, Address, Server, private
-
-SLEEPING = "SELECT count(*) AS c FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"
-
-
-@dataclass(frozen=True)
-class Place(Address):
-    """A database of its own on a server."""
-
-    name: str
+from tests.backends.pooled import EncryptionCases, Place, PoolCases
 
 
 def admin(address: Address | Server, *statements: str) -> list[str]:
@@ -82,7 +70,8 @@ def an_empty_one(request: pytest.FixtureRequest, place: Place) -> None:
 
 
 def database(place: Place, **settings: object) -> MySQLDatabase:
-    return MySQLDatabase(host=place.host, port=place.port, database=place.name, **settings)  # type: ignore[arg-type]
+    settings = {"database": place.name, **settings}
+    return MySQLDatabase(host=place.host, port=place.port, **settings)  # type: ignore[arg-type]
 
 
 class TestMySQL(DatabaseContract):
@@ -152,6 +141,15 @@ class TestMySQLFaults(NetworkedDatabaseContract):
         ]
 
 
+class TestMySQLPool(PoolCases):
+    place: Place
+    sleep = "SELECT SLEEP(100)"
+    sleeping = "SELECT count(*) AS c FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"
+
+    def database(self, **settings: object) -> MySQLDatabase:
+        return database(self.place, **settings)
+
+
 @contextmanager
 def user(place: Place, password: str, privileges: str = "ALL") -> Generator[str, None, None]:
     """The name of a user with that password, who may do that in the database of the tests."""
@@ -191,15 +189,6 @@ def test_what_the_user_may_not_do_is_refused(place: Place) -> None:
         run(main())
 
 
-def test_a_database_that_is_missing_is_unavailable(place: Place) -> None:
-    async def main() -> None:
-        with pytest.raises(DatabaseUnavailable, match="setting database"):
-            async with started(MySQLDatabase(host=place.host, port=place.port, database="no_such_database")):
-                pass
-
-    run(main())
-
-
 def test_without_a_database_names_say_which(place: Place) -> None:
     async def main() -> None:
         async with started(MySQLDatabase(host=place.host, port=place.port)) as mysql:
@@ -210,7 +199,12 @@ def test_without_a_database_names_say_which(place: Place) -> None:
     run(main())
 
 
-class TestEncryption:
+class TestMySQLEncryption(EncryptionCases):
+    encrypted = "SHOW STATUS LIKE 'Ssl_cipher'"
+
+    def component(self, host: str, port: int, **settings: object) -> MySQLDatabase:
+        return MySQLDatabase(host=host, port=port, **settings)  # type: ignore[arg-type]
+
     @contextmanager
     def server(self, authority: Authority) -> Generator[Server, None, None]:
         def prepare(program: str, folder: Path) -> None:
@@ -224,26 +218,6 @@ class TestEncryption:
         with private(replace(MARIADB, prepare=prepare, program=program)) as server:
             yield server
 
-    def test_a_server_with_the_right_certificate_is_trusted(self, tmp_path: Path) -> None:
-        async def main() -> None:
-            sure = MySQLDatabase(host=server.host, port=server.port, ssl=True, ssl_ca_certs=ca)
-            async with started(sure) as mysql:
-                [row] = await mysql.fetch("SHOW STATUS LIKE 'Ssl_cipher'")
-                assert row["Value"]
-            for unsure in (
-                MySQLDatabase(host=server.host, port=server.port, ssl=True),
-                MySQLDatabase(host=server.host, port=server.port, ssl=True, ssl_ca_certs=other),
-                MySQLDatabase(host="localhost", port=server.port, ssl=True, ssl_ca_certs=ca),
-            ):
-                with pytest.raises(DatabaseRefused, match="setting ssl_ca_certs"):
-                    async with started(unsure):
-                        pass
-
-        authority = Authority()
-        ca, other = authority.write(tmp_path / "ca.pem"), Authority().write(tmp_path / "other.pem")
-        with self.server(authority) as server:
-            run(main())
-
     def test_a_server_that_does_not_encrypt_is_refused(self, tmp_path: Path) -> None:
         async def main() -> None:
             ca = Authority().write(tmp_path / "ca.pem")
@@ -253,121 +227,6 @@ class TestEncryption:
 
         with private(MARIADB) as server:
             run(main())
-
-
-def test_when_all_connections_are_taken_one_waits_and_then_is_told(place: Place) -> None:
-    async def main() -> None:
-        async with started(database(place, max_size=2, connect_timeout=0.2)) as mysql:
-            left = asyncio.Event()
-
-            async def occupy(taken: asyncio.Event) -> None:
-                async with mysql.transaction() as transaction:
-                    await transaction.execute("SELECT 1")
-                    taken.set()
-                    await left.wait()
-
-            events = [asyncio.Event(), asyncio.Event()]
-            async with asyncio.TaskGroup() as group:
-                for event in events:
-                    group.create_task(occupy(event))
-                for event in events:
-                    await event.wait()
-                with pytest.raises(DatabaseUnavailable, match=r"all 2 connections were busy .*setting max_size"):
-                    await mysql.fetch("SELECT 1 AS one")
-                assert not await mysql.health()
-                left.set()
-            assert await mysql.health()
-
-    run(main())
-
-
-class TestAnEndlessStatement:
-    @asynccontextmanager
-    async def pair(self, place: Place, **settings: object) -> AsyncGenerator[tuple[MySQLDatabase, Database], None]:
-        async with started(database(place, **settings)) as one, started(database(place)) as other:
-            yield one, other
-
-    async def nobody_sleeps(self, other: Database) -> None:
-        assert await other.fetch(SLEEPING) == [{"c": 0}]
-
-    def test_is_ended_on_the_server_by_the_statement_timeout(self, place: Place) -> None:
-        async def main() -> None:
-            async with self.pair(place, statement_timeout=0.2) as (mysql, other):
-                with pytest.raises(DatabaseUnavailable, match="setting statement_timeout"):
-                    await mysql.fetch("SELECT SLEEP(100)")
-                await self.nobody_sleeps(other)
-                assert await mysql.health()
-
-        run(main())
-
-    def test_is_ended_on_the_server_by_a_cancellation(self, place: Place) -> None:
-        async def main() -> None:
-            async with self.pair(place, max_size=1) as (mysql, other):
-                with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(0.1), mysql.transaction() as transaction:
-                        await transaction.execute("INSERT INTO uses VALUES (1, 'x')")
-                        await transaction.fetch("SELECT SLEEP(100)")
-                await self.nobody_sleeps(other)
-                assert await mysql.fetch("SELECT * FROM uses") == []
-
-        run(main())
-
-    def test_is_ended_on_the_server_by_closing(self, place: Place) -> None:
-        async def main() -> None:
-            async with self.pair(place) as (mysql, other):
-                task = asyncio.ensure_future(mysql.fetch("SELECT SLEEP(100)"))
-                while await other.fetch(SLEEPING) == [{"c": 0}]:
-                    await asyncio.sleep(0.005)
-                await mysql.aclose()
-                with pytest.raises(DatabaseClosed):
-                    await task
-                await self.nobody_sleeps(other)
-
-        run(main())
-
-    def test_is_ended_once_when_it_is_cancelled_and_closed_at_the_same_time(self, place: Place) -> None:
-        async def main() -> None:
-            async with started(database(place)) as other:
-                for turns in range(0, 20, 4):
-                    async with started(database(place)) as mysql:
-                        task = asyncio.ensure_future(mysql.fetch("SELECT SLEEP(100)"))
-                        while await other.fetch(SLEEPING) == [{"c": 0}]:
-                            await asyncio.sleep(0.005)
-                        task.cancel()
-                        for _ in range(turns):
-                            await asyncio.sleep(0)
-                        await mysql.aclose()
-                        await asyncio.wait({task})
-                        assert task.cancelled()
-                    await self.nobody_sleeps(other)
-
-        run(main())
-
-
-def test_closing_rolls_open_transactions_back(place: Place) -> None:
-    async def main() -> None:
-        async with started(database(place)) as mysql, started(database(place)) as other:
-            with pytest.raises(DatabaseClosed):
-                async with mysql.transaction() as transaction:
-                    await transaction.execute("INSERT INTO uses VALUES (1, 'x')")
-                    await mysql.aclose()
-            assert await other.fetch("SELECT * FROM uses") == []
-
-    run(main())
-
-
-def test_who_changes_what_changed_meanwhile_is_told_to_do_it_again(place: Place) -> None:
-    async def main() -> None:
-        async with started(database(place)) as mysql, started(database(place)) as other:
-            await mysql.execute("INSERT INTO uses VALUES (1, 'a')")
-            with pytest.raises(TransactionConflict):
-                async with mysql.transaction() as transaction:
-                    await transaction.fetch("SELECT * FROM uses")
-                    await other.execute("UPDATE uses SET body = 'b'")
-                    await transaction.execute("UPDATE uses SET body = 'c'")
-            assert await mysql.fetch("SELECT body FROM uses") == [{"body": "b"}]
-
-    run(main())
 
 
 def test_what_a_statement_sets_does_not_last(place: Place) -> None:
@@ -458,16 +317,6 @@ def test_a_row_that_is_found_counts_even_if_it_stays_as_it_is(place: Place) -> N
         async with started(database(place)) as mysql:
             await mysql.execute("INSERT INTO uses VALUES (1, 'x')")
             assert await mysql.execute("UPDATE uses SET body = 'x'") == 1
-
-    run(main())
-
-
-def test_a_returning_clause_gives_rows_and_their_number(place: Place) -> None:
-    async def main() -> None:
-        async with started(database(place)) as mysql:
-            insert = "INSERT INTO uses VALUES (?, 'a'), (?, 'b') RETURNING id"
-            assert await mysql.execute(insert, (1, 2)) == 2
-            assert await mysql.fetch(insert, (3, 4)) == [{"id": 3}, {"id": 4}]
 
     run(main())
 

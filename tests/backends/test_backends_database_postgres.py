@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
-    asynccontextmanager,
     contextmanager,
     nullcontext,
     suppress,
 )
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -24,12 +23,10 @@ import pytest
 from oneiric import Secret
 from oneiric.adapters.database import (
     Database,
-    DatabaseClosed,
     DatabaseMisconfigured,
     DatabaseRefused,
     DatabaseUnavailable,
     QueryError,
-    TransactionConflict,
 )
 from oneiric.adapters.database.postgres import PostgresDatabase
 from oneiric.testing.contracts import DatabaseContract, NetworkedDatabaseContract, started
@@ -39,15 +36,7 @@ from oneiric.testing.contracts.running import run
 
 from tests.backends.harness.certificates import Authority
 from tests.backends.harness.servers import POSTGRES, Address, Server, private
-
-SLEEPING = "SELECT count(*) AS c FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
-
-
-@dataclass(frozen=True)
-class Place(Address):
-    """A database of its own on a server."""
-
-    name: str
+from tests.backends.pooled import EncryptionCases, Place, PoolCases
 
 
 def admin(address: Address | Server, *statements: str, database: str = "postgres") -> None:
@@ -91,7 +80,8 @@ def an_empty_one(request: pytest.FixtureRequest, place: Place) -> None:
 
 
 def database(place: Place, **settings: object) -> PostgresDatabase:
-    return PostgresDatabase(host=place.host, port=place.port, database=place.name, **settings)  # type: ignore[arg-type]
+    settings = {"database": place.name, **settings}
+    return PostgresDatabase(host=place.host, port=place.port, **settings)  # type: ignore[arg-type]
 
 
 class TestPostgres(DatabaseContract):
@@ -171,6 +161,15 @@ class TestPostgresFaults(NetworkedDatabaseContract):
         ]
 
 
+class TestPostgresPool(PoolCases):
+    place: Place
+    sleep = "SELECT pg_sleep(100)"
+    sleeping = "SELECT count(*) AS c FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
+
+    def database(self, **settings: object) -> PostgresDatabase:
+        return database(self.place, **settings)
+
+
 @contextmanager
 def with_password(password: str) -> Generator[Server, None, None]:
     """A server that asks `somebody` for a password."""
@@ -207,15 +206,6 @@ def test_the_environment_of_the_process_says_nothing(place: Place, monkeypatch: 
     run(main())
 
 
-def test_a_database_that_is_missing_is_unavailable(place: Place) -> None:
-    async def main() -> None:
-        with pytest.raises(DatabaseUnavailable, match="setting database"):
-            async with started(PostgresDatabase(host=place.host, port=place.port, database="no_such_database")):
-                pass
-
-    run(main())
-
-
 def test_what_the_role_may_not_do_is_refused(place: Place) -> None:
     role = f"role_{uuid4().hex}"
 
@@ -231,12 +221,17 @@ def test_what_the_role_may_not_do_is_refused(place: Place) -> None:
         admin(place, f"DROP OWNED BY {role}", f"DROP ROLE {role}", database=place.name)
 
 
-class TestEncryption:
+class TestPostgresEncryption(EncryptionCases):
+    encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+
+    def component(self, host: str, port: int, **settings: object) -> PostgresDatabase:
+        return PostgresDatabase(host=host, port=port, **settings)  # type: ignore[arg-type]
+
     @contextmanager
-    def server(self, authority: Authority, host: str = "127.0.0.1") -> Generator[Server, None, None]:
+    def server(self, authority: Authority) -> Generator[Server, None, None]:
         def prepare(program: str, folder: Path) -> None:
             POSTGRES.prepare(program, folder)
-            authority.write_for(host, folder / "server.crt", folder / "server.key")
+            authority.write_for("127.0.0.1", folder / "server.crt", folder / "server.key")
             shutil.chown(folder / "server.key", folder.owner())
 
         def program(program: str, folder: Path, port: int) -> Sequence[str]:
@@ -247,27 +242,6 @@ class TestEncryption:
             admin(server)
             yield server
 
-    def test_a_server_with_the_right_certificate_is_trusted(self, tmp_path: Path) -> None:
-        async def main() -> None:
-            sure = PostgresDatabase(host=server.host, port=server.port, ssl=True, ssl_ca_certs=ca)
-            async with started(sure) as postgres:
-                assert await postgres.fetch("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == [
-                    {"ssl": True}
-                ]
-            for unsure in (
-                PostgresDatabase(host=server.host, port=server.port, ssl=True),
-                PostgresDatabase(host=server.host, port=server.port, ssl=True, ssl_ca_certs=other),
-                PostgresDatabase(host="localhost", port=server.port, ssl=True, ssl_ca_certs=ca),
-            ):
-                with pytest.raises(DatabaseRefused, match="setting ssl_ca_certs"):
-                    async with started(unsure):
-                        pass
-
-        authority = Authority()
-        ca, other = authority.write(tmp_path / "ca.pem"), Authority().write(tmp_path / "other.pem")
-        with self.server(authority) as server:
-            run(main())
-
     def test_a_server_that_does_not_encrypt_is_refused(self, place: Place, tmp_path: Path) -> None:
         async def main() -> None:
             with pytest.raises(DatabaseRefused, match="setting ssl"):
@@ -275,121 +249,6 @@ class TestEncryption:
                     pass
 
         run(main())
-
-
-def test_when_all_connections_are_taken_one_waits_and_then_is_told(place: Place) -> None:
-    async def main() -> None:
-        async with started(database(place, max_size=2, connect_timeout=0.2)) as postgres:
-            left = asyncio.Event()
-
-            async def occupy(taken: asyncio.Event) -> None:
-                async with postgres.transaction() as transaction:
-                    await transaction.execute("SELECT 1")
-                    taken.set()
-                    await left.wait()
-
-            events = [asyncio.Event(), asyncio.Event()]
-            async with asyncio.TaskGroup() as group:
-                for event in events:
-                    group.create_task(occupy(event))
-                for event in events:
-                    await event.wait()
-                with pytest.raises(DatabaseUnavailable, match=r"all 2 connections were busy .*setting max_size"):
-                    await postgres.fetch("SELECT 1 AS one")
-                assert not await postgres.health()
-                left.set()
-            assert await postgres.health()
-
-    run(main())
-
-
-class TestAnEndlessStatement:
-    @asynccontextmanager
-    async def pair(self, place: Place, **settings: object) -> AsyncGenerator[tuple[PostgresDatabase, Database], None]:
-        async with started(database(place, **settings)) as one, started(database(place)) as other:
-            yield one, other
-
-    async def nobody_sleeps(self, other: Database) -> None:
-        assert await other.fetch(SLEEPING) == [{"c": 0}]
-
-    def test_is_ended_on_the_server_by_the_statement_timeout(self, place: Place) -> None:
-        async def main() -> None:
-            async with self.pair(place, statement_timeout=0.2) as (postgres, other):
-                with pytest.raises(DatabaseUnavailable, match="setting statement_timeout"):
-                    await postgres.fetch("SELECT pg_sleep(100)")
-                await self.nobody_sleeps(other)
-                assert await postgres.health()
-
-        run(main())
-
-    def test_is_ended_on_the_server_by_a_cancellation(self, place: Place) -> None:
-        async def main() -> None:
-            async with self.pair(place, max_size=1) as (postgres, other):
-                with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(0.1), postgres.transaction() as transaction:
-                        await transaction.execute("INSERT INTO uses VALUES (1, 'x')")
-                        await transaction.fetch("SELECT pg_sleep(100)")
-                await self.nobody_sleeps(other)
-                assert await postgres.fetch("SELECT * FROM uses") == []
-
-        run(main())
-
-    def test_is_ended_on_the_server_by_closing(self, place: Place) -> None:
-        async def main() -> None:
-            async with self.pair(place) as (postgres, other):
-                task = asyncio.ensure_future(postgres.fetch("SELECT pg_sleep(100)"))
-                while await other.fetch(SLEEPING) == [{"c": 0}]:
-                    await asyncio.sleep(0.005)
-                await postgres.aclose()
-                with pytest.raises(DatabaseClosed):
-                    await task
-                await self.nobody_sleeps(other)
-
-        run(main())
-
-    def test_is_ended_once_when_it_is_cancelled_and_closed_at_the_same_time(self, place: Place) -> None:
-        async def main() -> None:
-            async with started(database(place)) as other:
-                for turns in range(0, 20, 4):
-                    async with started(database(place)) as postgres:
-                        task = asyncio.ensure_future(postgres.fetch("SELECT pg_sleep(100)"))
-                        while await other.fetch(SLEEPING) == [{"c": 0}]:
-                            await asyncio.sleep(0.005)
-                        task.cancel()
-                        for _ in range(turns):
-                            await asyncio.sleep(0)
-                        await postgres.aclose()
-                        await asyncio.wait({task})
-                        assert task.cancelled()
-                    await self.nobody_sleeps(other)
-
-        run(main())
-
-
-def test_closing_rolls_open_transactions_back(place: Place) -> None:
-    async def main() -> None:
-        async with started(database(place)) as postgres, started(database(place)) as other:
-            with pytest.raises(DatabaseClosed):
-                async with postgres.transaction() as transaction:
-                    await transaction.execute("INSERT INTO uses VALUES (1, 'x')")
-                    await postgres.aclose()
-            assert await other.fetch("SELECT * FROM uses") == []
-
-    run(main())
-
-
-def test_who_changes_what_changed_meanwhile_is_told_to_do_it_again(place: Place) -> None:
-    async def main() -> None:
-        async with started(database(place)) as postgres, started(database(place)) as other:
-            await postgres.execute("INSERT INTO uses VALUES (1, 'a')")
-            with pytest.raises(TransactionConflict):
-                async with postgres.transaction() as transaction:
-                    await transaction.fetch("SELECT * FROM uses")
-                    await other.execute("UPDATE uses SET body = 'b'")
-                    await transaction.execute("UPDATE uses SET body = 'c'")
-            assert await postgres.fetch("SELECT body FROM uses") == [{"body": "b"}]
-
-    run(main())
 
 
 def test_what_a_statement_sets_does_not_last(place: Place) -> None:
@@ -467,16 +326,6 @@ def test_a_table_that_changes_its_shape_is_seen(place: Place) -> None:
             assert await postgres.fetch("SELECT * FROM uses") == [{"id": 1, "body": "a"}]
             await other.execute("ALTER TABLE uses ADD size INTEGER DEFAULT 7")
             assert await postgres.fetch("SELECT * FROM uses") == [{"id": 1, "body": "a", "size": 7}]
-
-    run(main())
-
-
-def test_a_returning_clause_gives_rows_and_their_number(place: Place) -> None:
-    async def main() -> None:
-        async with started(database(place)) as postgres:
-            insert = "INSERT INTO uses VALUES (?, 'a'), (?, 'b') RETURNING id"
-            assert await postgres.execute(insert, (1, 2)) == 2
-            assert await postgres.fetch(insert, (3, 4)) == [{"id": 3}, {"id": 4}]
 
     run(main())
 
