@@ -10,7 +10,8 @@ Every case gets a component of its own from `fresh`, in a loop of its own, under
 import pytest
 
 _HTTP = ("http", "http_attempts", "http_cases", "http_requests")
-_CASES = ("cache", "database", *_HTTP, "monitoring", "networked", "queue", "running", "secrets", "storage")
+_DATABASE = ("database", "database_transactions")
+_CASES = ("cache", *_DATABASE, *_HTTP, "monitoring", "networked", "queue", "running", "secrets", "storage")
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _CASES))
 
 from oneiric.testing.contracts.cache import CacheContract, NetworkedCacheContract  # noqa: E402
