@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.js.api import DiscardPolicy, RetentionPolicy, StreamConfig
 from nats.js.errors import NotFoundError
 from oneiric import Secret
-from oneiric.adapters.queue import Queue, QueueRefused, QueueUnavailable
+from oneiric.adapters.queue import MAX_BODY, Queue, QueueClosed, QueueRefused, QueueUnavailable
 from oneiric.adapters.queue.nats import NATSQueue
 from oneiric.testing.contracts import NetworkedQueueContract, QueueContract, started
 from oneiric.testing.contracts.networked import SECRET, TIMEOUT
@@ -183,6 +183,24 @@ def test_an_answer_that_is_not_jetstreams_is_no_confirmation(nats: Address, stre
             await client.close()
 
     run(main())
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_more_than_a_server_that_stopped_takes_in_comes_to_an_end(closing: bool) -> None:
+    async def main() -> None:
+        queue = NATSQueue(servers=[f"nats://{server.host}:{server.port}"], timeout=TIMEOUT, connect_timeout=TIMEOUT)
+        async with started(queue):
+            server.freeze()
+            calls = [asyncio.ensure_future(queue.publish(bytes(MAX_BODY))) for _ in range(50)]
+            await asyncio.sleep(TIMEOUT / 10)
+            if closing:
+                await queue.aclose()
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(outcome) for outcome in outcomes} == {QueueClosed if closing else QueueUnavailable}
+
+    with private(NATS) as server:
+        run(main())
+        server.thaw()
 
 
 class TestEncryption:

@@ -15,7 +15,7 @@ from nats.errors import AuthorizationError, Error, NoServersError
 from nats.js.errors import APIError
 
 from oneiric.adapters._finish import finish
-from oneiric.adapters._network import Faults, cancellations, is_about_certificates, revealed, told
+from oneiric.adapters._network import Faults, is_about_certificates, revealed, told
 from oneiric.adapters.queue import QueueClosed, QueueError, QueueMisconfigured, QueueRefused, QueueUnavailable
 from oneiric.secret import Secret
 
@@ -40,10 +40,11 @@ class Connection:
         tls: bool,
         tls_ca_certs: Path | None,
         name: str,
+        timeout: float,
         connect_timeout: float,
         ping_interval: float,
     ) -> None:
-        FAULTS.check_above_zero(connect_timeout=connect_timeout, ping_interval=ping_interval)
+        FAULTS.check_above_zero(timeout=timeout, connect_timeout=connect_timeout, ping_interval=ping_interval)
         if token is not None and (user or password is not None):
             raise FAULTS.no_sense("is given, and user or password too: one of both says who asks", "token")
         if (user is None) != (password is None):
@@ -57,6 +58,7 @@ class Connection:
         self._tls = tls or tls_ca_certs is not None
         self._tls_ca_certs = tls_ca_certs
         self._name = name
+        self.timeout = timeout
         self._connect_timeout = connect_timeout
         self._ping_interval = ping_interval
         self._client: Client | None = None
@@ -133,6 +135,7 @@ class Connection:
                 tls=ssl.create_default_context(cafile=self._tls_ca_certs) if tls else None,
                 connect_timeout=self._connect_timeout,  # type: ignore[arg-type]  # any number does
                 ping_interval=self._ping_interval,  # type: ignore[arg-type]
+                flush_timeout=self.timeout,
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0,
@@ -190,12 +193,10 @@ class _PortErrors:
         self._task, self._asked = task, task.cancelling()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            if self._task.cancelling() > self._asked:
-                raise asyncio.CancelledError
-            return
-        if isinstance(error, asyncio.CancelledError) and cancellations() > 0:
-            return  # else only something it waits for was: the SDK does that when it closes
+        if isinstance(error, asyncio.CancelledError) and self._task.cancelling() > 0:
+            return  # else only something it waits for was: that is how a connection closes
+        if self._task.cancelling() > self._asked:
+            raise asyncio.CancelledError
         if isinstance(error, Error | OSError | TimeoutError | ValueError | asyncio.CancelledError):
             raise self._connection.failure(error) from None
 
@@ -220,6 +221,8 @@ async def _close(client: Client) -> None:
     left: Any = client
     for subscription in list(left._subs.values()):
         subscription._stop_processing()
+    for waiting in list(left._resp_map.values()):
+        waiting.cancel()
     if left._transport:
         left._transport._io_writer.transport.abort()
     await asyncio.sleep(0)

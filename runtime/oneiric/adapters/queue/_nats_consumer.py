@@ -31,7 +31,7 @@ class Consumer:
         self._connection = stream.connection
         self._next_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream.name}.{part}"
         self._max_deliveries = max_deliveries
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Semaphore(1)  # a lock that was left for the next one would not say `locked`
         self._numbers = count(1)  # of requests, so that a late status is not taken for that of the next one
         self._inbox = ""
         self._came: list[tuple[float, Msg]] = []
@@ -107,7 +107,7 @@ class Consumer:
         limit = b'"expires":%d' % (wait * 1e9) if wait > 0.001 else b'"no_wait":true'
         await client.publish(self._next_subject, b'{"batch":1,%b}' % limit, reply=f"{self._inbox}.{number}")
         try:
-            async with asyncio.timeout(max(wait, 0) + self._stream.timeout):
+            async with asyncio.timeout(max(wait, 0) + self._connection.timeout):
                 status = None
                 while status is None:
                     await self._arrived.wait()
@@ -147,7 +147,7 @@ class Consumer:
     async def _acknowledge(self, taken: Msg) -> None:
         """Over the connection there is now, which may be another than the one it came by."""
         client = self._connection.client or await self._connection.renewed()
-        await client.request(taken.reply, timeout=self._stream.timeout)
+        await client.request(taken.reply, timeout=self._connection.timeout)
 
 
 class _Delivery(AbstractAsyncContextManager[Message | None]):

@@ -23,29 +23,28 @@ class Stream:
     Its calls raise the errors of the SDK.
     """
 
-    def __init__(self, connection: Connection, name: str, ack_wait: float, timeout: float) -> None:
-        FAULTS.check_above_zero(ack_wait=ack_wait, timeout=timeout)
+    def __init__(self, connection: Connection, name: str, ack_wait: float) -> None:
+        FAULTS.check_above_zero(ack_wait=ack_wait)
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             raise FAULTS.no_sense("has other characters than letters, digits, _ and -", "queue")
         self.connection = connection
         self.name = name
         self.ack_wait = ack_wait
-        self.timeout = timeout
 
     async def publish(self, part: str, body: bytes, headers: dict[str, str] | None) -> str:
         """Keep a message; its number in the stream."""
         subject = f"{self.name}.{part}"
         client = self.connection.client or await self.connection.renewed()
         try:
-            answer = await client.request(subject, body, self.timeout, headers=headers)
+            answer = await client.request(subject, body, self.connection.timeout, headers=headers)
         except NoRespondersError:
             await self.make(client)  # somebody emptied the server
-            answer = await client.request(subject, body, self.timeout, headers=headers)
+            answer = await client.request(subject, body, self.connection.timeout, headers=headers)
         return _number(answer.data)
 
     async def make(self, client: Client) -> None:
         """See that the stream and its two consumers are there."""
-        manager = JetStreamContext(client, timeout=self.timeout)
+        manager = JetStreamContext(client, timeout=self.connection.timeout)
         try:
             await manager.stream_info(self.name)
         except NotFoundError:

@@ -83,10 +83,11 @@ class NATSQueue:
             tls=tls,
             tls_ca_certs=tls_ca_certs,
             name=name,
+            timeout=timeout,
             connect_timeout=connect_timeout,
             ping_interval=ping_interval,
         )
-        self._stream = Stream(self._connection, queue, ack_wait, timeout)
+        self._stream = Stream(self._connection, queue, ack_wait)
         self._alive = Consumer(self._stream, MESSAGES, max_deliveries)
         self._dead = Consumer(self._stream, DEAD, inf)
         self._healthcheck_timeout = healthcheck_timeout

@@ -239,7 +239,7 @@ class _Line:
     def __init__(self, stream: str, group: str) -> None:
         self.stream = stream
         self.group = group
-        self.turn = asyncio.Lock()
+        self.turn = asyncio.Semaphore(1)  # a lock that was left for the next one would not say `locked`
         self.look_at = 0.0  # when to look for messages that come again
         self.consumers = 0  # who wait for their turn
         self.surplus: deque[_Came] = deque()

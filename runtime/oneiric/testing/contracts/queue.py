@@ -194,6 +194,23 @@ class QueueContract(Contract[Queue]):
 
         self.check(case)
 
+    def test_a_consumer_who_comes_as_others_change_turns_waits_no_longer_either(self) -> None:
+        async def twice(queue: Queue) -> None:
+            for _ in range(2):
+                async with queue.consume(wait=0.05) as message:
+                    assert message is None
+
+        async def case(queue: Queue) -> None:
+            brief = asyncio.ensure_future(twice(queue))
+            await asyncio.sleep(0)
+            patient = asyncio.ensure_future(bodies(queue, 1))
+            await brief
+            assert not patient.done()
+            await queue.publish(b"x")
+            await patient
+
+        self.check(case)
+
     def test_a_message_goes_to_one_consumer(self) -> None:
         async def case(queue: Queue) -> None:
             await queue.publish(b"one")
