@@ -96,6 +96,7 @@ class TestRedisCacheFaults(NetworkedCacheContract):
             ("url", lambda: RedisCache(url=f"http://:{SECRET}@localhost")),
             ("url", lambda: RedisCache(url=f"redis://:{SECRET}/x@localhost:6379")),
             ("url", lambda: RedisCache(url="redis://localhost:99999")),
+            ("url", lambda: RedisCache(url="redis://localhost:0")),
             ("url", lambda: RedisCache(url="redis://localhost/nine")),
             ("url", lambda: RedisCache(url="redis://")),
             ("url", lambda: RedisCache(url="redis://localhost?socket_timeout=1")),
@@ -112,6 +113,9 @@ class TestRedisCacheFaults(NetworkedCacheContract):
             ("healthcheck_timeout", lambda: RedisCache(healthcheck_timeout=float("nan"))),
             ("max_connections", lambda: RedisCache(max_connections=0)),
             ("client_name", lambda: RedisCache(client_name="a b")),
+            ("client_name", lambda: RedisCache(client_name="\N{SNOWMAN}")),
+            ("key_prefix", lambda: RedisCache(key_prefix="\ud800")),
+            ("default_ttl", lambda: RedisCache(default_ttl=0)),
         ]
 
 

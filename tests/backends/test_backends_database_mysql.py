@@ -127,6 +127,7 @@ class TestMySQLFaults(NetworkedDatabaseContract):
             ("host", lambda: MySQLDatabase(host="")),
             ("user", lambda: MySQLDatabase(user="")),
             ("database", lambda: MySQLDatabase(database="")),
+            ("database", lambda: MySQLDatabase(database="\ud800")),
             ("database", lambda: MySQLDatabase(database="a\0b")),
             ("port", lambda: MySQLDatabase(port=65536)),
             ("password", lambda: MySQLDatabase(password=Secret(f"{SECRET}\N{SNOWMAN}"))),

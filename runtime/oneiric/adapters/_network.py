@@ -34,6 +34,18 @@ class Faults(NamedTuple):
             if not value > 0:
                 raise self.no_sense(f"{value!r} is not above 0", setting)
 
+    def check_text(self, **settings: str | None) -> None:
+        """Raise the port's error for the first of these texts that is empty, has a NUL or cannot be UTF-8."""
+        for setting, text in settings.items():
+            if text is None:
+                continue
+            if not text or "\0" in text:
+                raise self.no_sense("is empty or has a NUL", setting)
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise self.no_sense("has a lone surrogate", setting) from None
+
 
 def revealed(secret: Secret | None) -> str | None:
     """The text itself, for an SDK."""

@@ -45,7 +45,7 @@ def address_of(url: str, username: str | None, password: Secret | None, faults: 
         port = parts.port or 6379
     except ValueError:
         raise faults.no_sense("is no URL", "url") from None
-    if parts.scheme not in ("redis", "rediss", "unix") or parts.query or parts.fragment:
+    if parts.scheme not in ("redis", "rediss", "unix") or parts.query or parts.fragment or parts.port == 0:
         raise faults.no_sense("is not of the form redis://HOST:PORT/DB, rediss:// or unix:///PATH", "url")
     if (parts.username and username) or (parts.password and password):
         raise faults.no_sense("names a user or password, and the settings username and password do too", "url")
@@ -94,8 +94,8 @@ class RedisServer:
             raise faults.no_sense(f"{address.db} is below 0", "db")
         if ssl_ca_certs is not None and not ssl_ca_certs.is_file():
             raise faults.no_sense(f"{ssl_ca_certs} is no file", "ssl_ca_certs")
-        if " " in client_name or not client_name.isprintable():
-            raise faults.no_sense("has spaces or control characters", "client_name")
+        if " " in client_name or not client_name.isprintable() or not client_name.isascii():
+            raise faults.no_sense("has other characters than ASCII, spaces or control characters", "client_name")
         self._address = address
         self._faults = faults
         self._closed = closed

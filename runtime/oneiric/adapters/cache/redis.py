@@ -17,6 +17,7 @@ from oneiric.adapters.cache import (
     CacheMisconfigured,
     CacheRefused,
     CacheUnavailable,
+    InvalidEntry,
     NotAnInteger,
     check_amount,
     check_key,
@@ -78,7 +79,11 @@ class RedisCache:
         default_ttl: float | None = None,
     ) -> None:
         if default_ttl is not None:
-            check_ttl(default_ttl)
+            try:
+                check_ttl(default_ttl)
+            except InvalidEntry as error:
+                raise _FAULTS.no_sense(error.what, "default_ttl") from None
+        _FAULTS.check_text(key_prefix=key_prefix or None)
         if url is None:
             address = RedisAddress("host", host, port, None, db, ssl, username, password)
         elif (host, port, db, ssl) == ("localhost", 6379, 0, False):

@@ -112,9 +112,7 @@ class MySQLDatabase(PooledDatabase):
         statement_timeout: float = 30.0,
         healthcheck_timeout: float = 2.0,
     ) -> None:
-        for setting, text in (("host", host), ("user", user), ("database", database)):
-            if text is not None and (not text or "\0" in text):
-                raise _FAULTS.no_sense("is empty or has a NUL", setting)
+        _FAULTS.check_text(host=host, user=user, database=database)
         if not 0 < port < 65536:
             raise _FAULTS.no_sense(f"{port} is no port", "port")
         if password is not None and not _is_latin1(password.reveal()):

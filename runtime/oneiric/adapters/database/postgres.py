@@ -103,9 +103,9 @@ class PostgresDatabase(PooledDatabase):
             if address._replace(password=None) != _DEFAULT:
                 raise _FAULTS.no_sense("is given, and host, port, user or database too: say it once", "dsn")
             address = _address_of(dsn, password)
-        for setting, text in (("host", address.host), ("user", address.user), ("database", address.database)):
-            if not text or "\0" in text:
-                raise _FAULTS.no_sense("is empty or has a NUL", setting)
+        _FAULTS.check_text(host=address.host, user=address.user, database=address.database)
+        if password is not None and password.reveal():
+            _FAULTS.check_text(password=password.reveal())
         if not 0 < address.port < 65536:
             raise _FAULTS.no_sense(f"{address.port} is no port", "port")
         limits = Limits(min_size, max_size, connect_timeout, statement_timeout, healthcheck_timeout)
@@ -255,6 +255,8 @@ def _address_of(dsn: str, password: Secret | None) -> _Address:
         raise _FAULTS.no_sense("is not of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE", "dsn")
     if not parts.hostname:
         raise _FAULTS.no_sense("names no host", "dsn")
+    if parts.port == 0 or "\0" in unquote(dsn):
+        raise _FAULTS.no_sense("has a NUL, or the port 0", "dsn")
     if parts.password and password:
         raise _FAULTS.no_sense("has a password, and the setting password does too", "dsn")
     user, database = unquote(parts.username or _DEFAULT.user), unquote(path or _DEFAULT.database)

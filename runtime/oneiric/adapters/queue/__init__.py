@@ -16,6 +16,8 @@ MAX_HEADERS = 4096
 """Bytes of all names and values of a message's headers in UTF-8, at most."""
 MAX_WAIT = 3600.0
 """Seconds `consume` waits for a message, at most."""
+MAX_ACK_WAIT = 30 * 86400.0
+"""Seconds a consumer has for a message, at most, where a server counts them."""
 
 
 class QueueError(AdapterError):

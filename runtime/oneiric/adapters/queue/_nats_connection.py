@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from oneiric.adapters.queue import QueueClosed, QueueError, QueueMisconfigured, 
 from oneiric.secret import Secret
 
 FAULTS = Faults("nats", QueueUnavailable, QueueRefused, QueueMisconfigured)
+_ADDRESS = re.compile(r"(nats|tls)://[^\s\0/?#]+")
 _LEAVING = 0.5  # seconds to take leave of the server
 
 
@@ -122,7 +124,7 @@ class Connection:
 
     async def _connect_to(self, server: str, errors: _Errors) -> Client:
         client = _Client()
-        tls = self._tls or server.lower().startswith("tls:")
+        tls = self._tls or server.startswith("tls:")
         user, password, token = self._secrets
         try:
             await client.connect(
@@ -235,10 +237,10 @@ def _check_servers(servers: list[str]) -> None:
     for server in servers:
         try:
             parts = urlsplit(server)
-            fine = parts.scheme in ("nats", "tls") and parts.hostname and parts.port != 0 and not parts.path
+            fine = _ADDRESS.fullmatch(server) and parts.hostname and parts.port != 0
         except ValueError:
             raise FAULTS.no_sense("has an entry that is no URL", "servers") from None
         if not fine:
             raise FAULTS.no_sense("has an entry that is not of the form nats://HOST:PORT or tls://HOST:PORT", "servers")
-        if "@" in parts.netloc:
+        if "@" in server:
             raise FAULTS.no_sense("has an entry with credentials: user, password and token are for that", "servers")

@@ -11,6 +11,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
+from oneiric.adapters.queue import MAX_ACK_WAIT
 from oneiric.adapters.queue._nats_connection import FAULTS, Connection
 
 MESSAGES, DEAD = "messages", "dead"
@@ -25,6 +26,8 @@ class Stream:
 
     def __init__(self, connection: Connection, name: str, ack_wait: float) -> None:
         FAULTS.check_above_zero(ack_wait=ack_wait)
+        if ack_wait > MAX_ACK_WAIT:
+            raise FAULTS.no_sense(f"{ack_wait!r} is above {MAX_ACK_WAIT:g}", "ack_wait")
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             raise FAULTS.no_sense("has other characters than letters, digits, _ and -", "queue")
         self.connection = connection

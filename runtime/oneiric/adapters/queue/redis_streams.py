@@ -17,6 +17,7 @@ from oneiric import Secret, component
 from oneiric.adapters._network import Faults
 from oneiric.adapters._redis import RedisServer, address_of
 from oneiric.adapters.queue import (
+    MAX_ACK_WAIT,
     Message,
     QueueClosed,
     QueueError,
@@ -86,10 +87,9 @@ class RedisStreamsQueue:
         client_name: str = "oneiric",
     ) -> None:
         _FAULTS.check_above_zero(ack_wait=ack_wait, max_deliveries=max_deliveries)
-        if not stream:
-            raise _FAULTS.no_sense("is empty", "stream")
-        if not group:
-            raise _FAULTS.no_sense("is empty", "group")
+        if ack_wait > MAX_ACK_WAIT:
+            raise _FAULTS.no_sense(f"{ack_wait!r} is above {MAX_ACK_WAIT:g}", "ack_wait")
+        _FAULTS.check_text(stream=stream, group=group)
         address = address_of(url, username, password, _FAULTS)
         self._ack_wait = ack_wait
         self._max_deliveries = max_deliveries
