@@ -361,3 +361,19 @@ def test_a_constraint_without_code_of_its_own_in_the_sdk_is_an_integrity_error(p
                     await mysql.execute(sql)
 
     run(main())
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 10, 20_000_000])
+def test_a_statement_that_is_longer_than_the_server_takes_is_wrong(place: Place, more: int) -> None:
+    async def main() -> None:
+        async with started(database(place, max_size=1)) as mysql:
+            [row] = await mysql.fetch("SELECT @@max_allowed_packet AS most")
+            longest = row["most"] - 2 - len("SELECT LENGTH('') AS size")
+            for text in ("x" * (longest + more), "\N{SNOWMAN}" * ((longest + more) // 3 + (more > 0))):
+                if more <= 0:
+                    assert await mysql.fetch("SELECT LENGTH(?) AS size", (text,)) == [{"size": len(text.encode())}]
+                else:
+                    with pytest.raises(QueryError, match="max_allowed_packet"):
+                        await mysql.fetch("SELECT LENGTH(?) AS size", (text,))
+
+    run(main())

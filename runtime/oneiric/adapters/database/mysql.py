@@ -135,12 +135,13 @@ class MySQLDatabase(PooledDatabase):
         connection = await self.connection()
         try:
             await _isolate(connection)
+            [[most]] = (await connection.result_of("SELECT @@max_allowed_packet")).rows
         except BaseException as error:
             connection.close()
             if isinstance(error, Exception):
                 raise self.translated(error) from None
             raise
-        return _Link(self, connection)
+        return _Link(self, connection, most)
 
     async def connection(self) -> _Connection:
         """A connection of the SDK."""
@@ -177,9 +178,10 @@ class MySQLDatabase(PooledDatabase):
 
 
 class _Link:
-    def __init__(self, database: MySQLDatabase, connection: _Connection) -> None:
+    def __init__(self, database: MySQLDatabase, connection: _Connection, most: int) -> None:
         self._database = database
         self._connection = connection
+        self._most = most  # bytes of a statement with its parameters, and one
         self._id = connection.thread_id()
 
     @property
@@ -195,7 +197,10 @@ class _Link:
         if word not in _IN_TRANSACTIONS and self.in_transaction:
             raise TransactionError(f"{word.upper()}: the server would commit the transaction", provider="mysql")
         try:
-            result = await self._connection.result_of(self._filled_in(sql, parameters))
+            statement = self._filled_in(sql, parameters)
+            if 4 * len(statement) >= self._most and len(statement.encode()) + 1 >= self._most:
+                raise QueryError(f"with its parameters it is too long for max_allowed_packet of {self._most} bytes")
+            result = await self._connection.result_of(statement)
         except Exception as error:
             raise self._database.translated(error) from None
         if not result.description:
