@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
@@ -15,9 +14,8 @@ import pytest
 from oneiric import ActivationError, Runtime
 from oneiric.errors import AdapterError
 from oneiric.testing.contracts.running import run
-from oneiric_compiler.diagnostics import Diagnostics
-from oneiric_compiler.pipeline import Project, compile_project
 
+from tests.backends.application import compiled
 from tests.backends.providers import PROVIDERS, Provider
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -38,21 +36,6 @@ def a_port_without_server() -> Iterator[int]:
 def secret_in_the_environment(request: pytest.FixtureRequest, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     provider: Provider = request.node.callspec.params["provider"]
     monkeypatch.setenv("PROBE_SECRET", provider.secret.replace("PORT", str(port)))
-
-
-def compiled(folder: Path, key: str, provider: str | None, settings: dict[str, object]) -> Path:
-    """The `wiring.py` of an application that serves a key by a provider (None: by default)."""
-    (folder / "settings").mkdir(parents=True)
-    (folder / "settings/app.yml").write_text("name: probe\n")
-    chosen = {"selections": {key: provider}, "provider_settings": {provider: settings}} if provider else {}
-    (folder / "settings/adapters.yml").write_text(json.dumps(chosen))
-    diagnostics = Diagnostics()
-    outputs = compile_project(Project.at(folder, {}), diagnostics)
-    assert outputs is not None, list(diagnostics)
-    path = folder / "wiring.py"
-    for name, content in outputs.profiles["default"][1].items():
-        (folder / name).write_bytes(content)
-    return path
 
 
 @each
