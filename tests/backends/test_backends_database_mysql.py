@@ -88,9 +88,6 @@ class TestMySQLOfOneConnection(TestMySQL):
         return started(database(self.place, min_size=0, max_size=1))
 
 
-# aiomysql connects by `asyncio.wait_for`, which on Python 3.11 may lose a connection that is made as it is cancelled:
-# the collector closes that, and tells. That none is left is asserted all the same.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 class TestMySQLFaults(NetworkedDatabaseContract):
     place: Place
 

@@ -178,6 +178,17 @@ class TestProxy:
                 connection.recv(100)
 
 
+def test_a_proxy_that_ends_closes_what_it_accepted_last() -> None:
+    with shared(REDIS) as server:
+        with Proxy(server.host, server.port) as proxy:
+            proxy._loop.call_soon_threadsafe(time.sleep, 0.1)
+            place = proxy.host, proxy.port
+            connections = [socket.create_connection(place, timeout=DEADLINE / 4) for _ in range(5)]
+        for connection in connections:
+            with connection:
+                assert ended(connection)
+
+
 def ended(connection: socket.socket) -> bool:
     """Whether the other side is gone, closed or reset."""
     try:

@@ -56,9 +56,6 @@ class TestNATSQueue(QueueContract):
         return started(NATSQueue(servers=servers, queue=self.stream, ack_wait=ACK_WAIT, max_deliveries=MAX_DELIVERIES))
 
 
-# nats-py connects by `asyncio.wait_for`, which on Python 3.11 may lose a connection that is made as it is cancelled:
-# the collector closes that, and tells. That none is left is asserted all the same.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 class TestNATSQueueFaults(NetworkedQueueContract):
     nats: Address
     stream: str

@@ -63,8 +63,10 @@ class Proxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
+        for listening in self._server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        await _turns()  # what was accepted last begins: a closed server would forget it, and never close it
         self._server.close()
-        await _turns()  # what was accepted last begins
         await self._cut()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
