@@ -187,6 +187,27 @@ def test_an_answer_that_is_not_jetstreams_is_no_confirmation(nats: Address, stre
     run(main())
 
 
+@pytest.mark.parametrize("subject", ["oneiric.messages", "$JS.API.CONSUMER.MSG.NEXT.oneiric.messages"])
+def test_what_the_user_may_not_do_is_refused(subject: str) -> None:
+    def prepare(program: str, folder: Path) -> None:
+        denied = f"permissions: {{publish: {{deny: ['{subject}']}}}}"
+        (folder / "users.conf").write_text(f"authorization {{ users: [{{user: ann, password: p, {denied}}}] }}")
+
+    def program(program: str, folder: Path, port: int) -> Sequence[str]:
+        return [*NATS.program(program, folder, port), "-c", str(folder / "users.conf")]
+
+    async def main() -> None:
+        address = f"nats://{server.host}:{server.port}"
+        async with started(NATSQueue(servers=[address], user="ann", password=Secret("p"), timeout=TIMEOUT)) as queue:
+            for _ in range(2):
+                with pytest.raises(QueueRefused, match=r"violation for .*setting user"):
+                    await (queue.publish(b"x") if subject == "oneiric.messages" else nothing(queue))
+            assert await queue.health()
+
+    with private(replace(NATS, prepare=prepare, program=program)) as server:
+        run(main())
+
+
 @pytest.mark.parametrize("closing", [False, True])
 def test_more_than_a_server_that_stopped_takes_in_comes_to_an_end(closing: bool) -> None:
     async def main() -> None:

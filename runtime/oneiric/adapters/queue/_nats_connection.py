@@ -64,6 +64,7 @@ class Connection:
         self._connect_timeout = connect_timeout
         self._ping_interval = ping_interval
         self._client: Client | None = None
+        self._errors = _Errors()
         self._opened = False
         self._turn = asyncio.Lock()
 
@@ -102,34 +103,44 @@ class Connection:
         if not self._opened:
             raise QueueClosed("the queue is not open", provider="nats")
 
+    def raise_what_was_said(self) -> None:
+        """Raise what the server said by itself: what it refuses has no other answer."""
+        said, self._errors.last = self._errors.last, None
+        if said is not None:
+            raise said
+
     def failure(self, error: BaseException) -> QueueError:
         """The port's error for what the SDK raised in a call."""
         if not self._opened:
             return QueueClosed("the queue was closed meanwhile", provider="nats")
+        if isinstance(error, TimeoutError):
+            error, self._errors.last = self._errors.last or error, None
         return self._translated(error)
 
     async def _connected(self) -> Client:
         """A connection to the first server that answers, all within `connect_timeout`."""
-        errors = _Errors()
+        self._errors = errors = _Errors()
         try:
             async with asyncio.timeout(self._connect_timeout):
                 for server in self._servers:
                     try:
-                        return await self._connect_to(server, errors)
+                        client = await self._connect_to(server)
+                        errors.last = None
+                        return client
                     except (Error, OSError, ValueError) as error:
                         await errors.note(error)
         except TimeoutError as error:
             raise self._translated(errors.last or error) from None
         raise self._translated(errors.last or TimeoutError())
 
-    async def _connect_to(self, server: str, errors: _Errors) -> Client:
+    async def _connect_to(self, server: str) -> Client:
         client = _Client()
         tls = self._tls or server.startswith("tls:")
         user, password, token = self._secrets
         try:
             await client.connect(
                 server,
-                error_cb=errors.note,
+                error_cb=self._errors.note,
                 name=self._name,
                 user=user,
                 password=revealed(password),
@@ -158,7 +169,10 @@ class Connection:
             return QueueRefused(what, provider="nats", setting="tls_ca_certs")
         if isinstance(error, _NotEncrypted):
             return QueueRefused(what, provider="nats", setting="tls")
-        if isinstance(error, AuthorizationError) or "authorization" in what.lower() or "permissions" in what.lower():
+        said = str(error).lower()  # a short secret may be part of any word
+        if "permissions violation" in said:
+            return QueueRefused(what, provider="nats", setting="user" if token is None else "token")
+        if isinstance(error, AuthorizationError) or "authorization" in said:
             return QueueRefused(what, provider="nats", setting="password" if token is None else "token")
         if isinstance(error, APIError):
             return QueueUnavailable(what, provider="nats", setting="queue")

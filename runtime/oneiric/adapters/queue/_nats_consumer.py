@@ -120,6 +120,7 @@ class Consumer:
             status = "no answer"
         if status not in _NOTHING:
             await self._stream.make(client)  # somebody deleted the stream, if the server is there
+            self._connection.raise_what_was_said()
         return None
 
     def _waiting(self) -> Msg | None:
