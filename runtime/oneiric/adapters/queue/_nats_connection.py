@@ -22,6 +22,7 @@ from oneiric.secret import Secret
 
 FAULTS = Faults("nats", QueueUnavailable, QueueRefused, QueueMisconfigured)
 _ADDRESS = re.compile(r"(nats|tls)://[^\s\0/?#]+")
+_TRANSLATED = (Error, OSError, TimeoutError, ValueError, asyncio.CancelledError)
 _LEAVING = 0.5  # seconds to take leave of the server
 
 
@@ -199,6 +200,8 @@ class _NotEncrypted(Error):
 class _PortErrors:
     """A class: half the time of a generator."""
 
+    __slots__ = ("_asked", "_connection", "_task")
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -209,11 +212,12 @@ class _PortErrors:
         self._task, self._asked = task, task.cancelling()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, asyncio.CancelledError) and self._task.cancelling() > 0:
+        asked = self._task.cancelling()
+        if asked and isinstance(error, asyncio.CancelledError):
             return  # else only something it waits for was: that is how a connection closes
-        if self._task.cancelling() > self._asked:
+        if asked > self._asked:
             raise asyncio.CancelledError
-        if isinstance(error, Error | OSError | TimeoutError | ValueError | asyncio.CancelledError):
+        if isinstance(error, _TRANSLATED):
             raise self._connection.failure(error) from None
 
 

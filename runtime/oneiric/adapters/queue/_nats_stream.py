@@ -68,10 +68,11 @@ class Stream:
 
 def _number(answer: bytes) -> str:
     """What the server says of a message that it has: cheaper than the SDK's object of the same."""
-    match json.loads(answer.decode()):  # of bytes it would take longer
+    said: dict[str, object] | list[object] = json.loads(answer.decode())
+    if isinstance(said, dict) and "error" not in said and isinstance(number := said.get("seq"), int):
+        return str(number)
+    match said:
         case {"error": {"code": int(code), "err_code": int(number), "description": str(what)}}:
             raise APIError(code, what, number)
-        case {"seq": int(number)}:
-            return str(number)
         case _:
             raise Error("the answer is not one of JetStream")
