@@ -198,7 +198,7 @@ class _NotEncrypted(Error):
 
 
 class _PortErrors:
-    """A class: half the time of a generator."""
+    """The errors of the port for those of the SDK. A class: half the time of a generator."""
 
     __slots__ = ("_asked", "_connection", "_task")
 

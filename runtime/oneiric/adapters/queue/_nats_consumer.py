@@ -44,10 +44,6 @@ class Consumer:
         self._came.clear()
         await client.subscribe(f"{self._inbox}.*", cb=self._keep)  # pyright: ignore[reportUnknownMemberType]
 
-    def consume(self, wait: float) -> AbstractAsyncContextManager[Message | None]:
-        """The next message, if one comes in so many seconds; see the port."""
-        return _Delivery(self, wait)
-
     def let_go(self) -> None:
         """Look up, whoever waits: the queue has closed."""
         self._arrived.set()
@@ -151,8 +147,8 @@ class Consumer:
         await client.request(taken.reply, timeout=self._connection.timeout)
 
 
-class _Delivery(AbstractAsyncContextManager[Message | None]):
-    """A message, if one comes, for the block of a consumer."""
+class Delivery(AbstractAsyncContextManager[Message | None]):
+    """The next message, if one comes in so many seconds, for the block of a consumer."""
 
     def __init__(self, consumer: Consumer, wait: float) -> None:
         self._consumer = consumer

@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 from oneiric import Secret, component
 from oneiric.adapters.queue import Message, QueueError, check_message
 from oneiric.adapters.queue._nats_connection import FAULTS, Connection
-from oneiric.adapters.queue._nats_consumer import Consumer
+from oneiric.adapters.queue._nats_consumer import Consumer, Delivery
 from oneiric.adapters.queue._nats_stream import DEAD, MESSAGES, Stream
 
 _SAFE = "!#$&'()*+,/:;=?@[]"  # in a header's value, besides letters and digits
@@ -116,7 +116,7 @@ class NATSQueue:
             return await self._stream.publish(MESSAGES, body, _quoted(headers) if headers else None)
 
     def consume(self, *, wait: float = 10.0, dead: bool = False) -> AbstractAsyncContextManager[Message | None]:
-        return (self._dead if dead else self._alive).consume(wait)
+        return Delivery(self._dead if dead else self._alive, wait)
 
     async def _prepare(self, client: Client) -> None:
         for consumer in (self._alive, self._dead):
