@@ -103,9 +103,14 @@ def altered_tenants(choose: random.Random, files: Files) -> tuple[str, Files]:
     return f"tenants.jsonl:{at + 1}", {**files, "tenants.jsonl": "".join(lines)}
 
 
+def findings(files: Files) -> list[str]:
+    tenants = files.get("tenants.jsonl", "").encode()
+    return [*verify(json.loads(files["explain.json"]), files["wiring.py"].encode(), tenants)]
+
+
 def found_by_verify(files: Files) -> bool:
     try:
-        return any(verify(json.loads(files["explain.json"]), files["wiring.py"], files.get("tenants.jsonl", "")))
+        return any(findings(files))
     except (LookupError, TypeError, ValueError, AttributeError):
         return True
 
@@ -133,7 +138,7 @@ def trial(choose: random.Random, every: list[Files]) -> tuple[str, str, str]:
 
 def test_what_is_compiled_holds() -> None:
     for files in compiled():
-        assert [*verify(json.loads(files["explain.json"]), files["wiring.py"], files.get("tenants.jsonl", ""))] == []
+        assert findings(files) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -158,8 +163,8 @@ def test_a_loser_that_would_win_is_caught() -> None:
             for loser in (each for each in binding["candidates"] if each.get("lost_by") in TIERS):
                 before = loser[TIERS[loser["lost_by"]]]
                 loser[TIERS[loser["lost_by"]]] = 10_000
-                findings = [*verify(report, files["wiring.py"], files.get("tenants.jsonl", ""))]
-                assert any(f"{key}: `{loser['provider']}`" in each and "outranks" in each for each in findings)
+                told = findings({**files, "explain.json": json.dumps(report)})
+                assert any(f"{key}: `{loser['provider']}`" in each and "outranks" in each for each in told)
                 loser[TIERS[loser["lost_by"]]] = before
                 tried += 1
     assert tried > 5

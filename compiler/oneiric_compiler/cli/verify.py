@@ -11,6 +11,7 @@ import typer
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.paint import Line
+from oneiric_compiler.redact import visible
 
 
 def verify(
@@ -47,13 +48,11 @@ def _findings(folder: Path) -> list[str]:
 
     tenants = folder / "tenants.jsonl"
     try:
-        report = read_report(folder / "explain.json")
-        source = (folder / "wiring.py").read_text("utf-8")
-        lines = tenants.read_text("utf-8") if tenants.exists() else ""
+        report = read_report(folder / "explain.json", strict=True)
     except ReportError as error:
         raise CommandError(str(error), code="ONE504") from error
-    except UnicodeDecodeError as error:
-        return [f"wiring.py or tenants.jsonl is not UTF-8: {error.reason}"]
+    source = (folder / "wiring.py").read_bytes()
+    lines = tenants.read_bytes() if tenants.exists() else b""
     try:
         return list(verify(report.raw, source, lines))
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -62,5 +61,5 @@ def _findings(folder: Path) -> list[str]:
 
 def _told(folder: str, found: list[str]) -> list[Line]:
     if not found:
-        return [[("verified ", "green"), (folder, "plain")]]
-    return [[("does not hold ", "red"), (f"{folder}: {each}", "plain")] for each in found]
+        return [[("verified ", "green"), (visible(folder), "plain")]]
+    return [[("does not hold ", "red"), (visible(f"{folder}: {each}"), "plain")] for each in found]

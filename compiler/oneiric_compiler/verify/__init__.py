@@ -1,7 +1,8 @@
 """A second opinion on compiled outputs, which shares no code with the compiler's stages: a mistake there is seen here.
 
-Every winner is worked out anew from the candidates' facts in the report (`decisions`), and what the wiring's own source
-says (`source`) is held against the report (`wiring`). Needs nothing but the files.
+Every winner is worked out anew from the candidates' facts in the report (`decisions`), what is a tenant's own from what
+differs (`tenants`), and what the wiring's own source says (`source`, `expressions`) is held against the report
+(`wiring`). Needs nothing but the files.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from oneiric_compiler.verify import tenants as of_tenants
 from oneiric_compiler.verify.decisions import decisions
-from oneiric_compiler.verify.wiring import tenant_lines, wiring
+from oneiric_compiler.verify.wiring import wiring
 
 __all__ = ["verify"]
 
 
-def verify(report: Mapping[str, Any], source: str, tenants: str) -> Iterator[str]:
-    """What does not hold, each finding a sentence; `source` is the text of wiring.py, `tenants` of tenants.jsonl.
+def verify(report: Mapping[str, Any], source: bytes, tenants: bytes) -> Iterator[str]:
+    """What does not hold, each finding a sentence; `source` is what wiring.py holds, `tenants` what tenants.jsonl does.
 
     Raises LookupError, TypeError, ValueError or AttributeError for a report that lacks what it must have.
     """
     yield from decisions(report)
     yield from wiring(report, source)
-    yield from tenant_lines(report, tenants)
+    yield from of_tenants.sharing(report)
+    yield from of_tenants.lines(report, tenants)

@@ -42,21 +42,32 @@ def _decision(
             yield f"{_named(each)} has {len(fates)} fates: {', '.join(fates) or 'none'}"
             return
     left = [each for each in candidates if "excluded_by" not in each]
-    yield from _filters(candidates, left)
-    yield from _ranking(report, key, tenant, binding, winner, [each for each in left if each is not winner])
+    losers = [each for each in left if each is not winner]
+    if excluded := [each for each in candidates if "excluded_by" in each]:
+        yield from _filters(excluded, left)
+    yield from _ranking(report, key, tenant, binding, winner, losers)
+    equals = [each for each in losers if each["lost_by"] in TIERS]
+    yield from _words(binding, winner, max(equals, key=_rank, default=None), bool(excluded))
 
 
-def _filters(candidates: Sequence[Facts], left: Sequence[Facts]) -> Iterator[str]:
+def _filters(excluded: Sequence[Facts], left: Sequence[Facts]) -> Iterator[str]:
     """What a filter excluded for a reason that its facts do not give, or let pass against them."""
-    for rule, passes in _PASSES.items():
-        excluded = [each for each in candidates if each.get("excluded_by") == rule]
-        for each in excluded:
-            if passes(each, each["compared"][1]):
+    wanted: dict[str, Any] = {}
+    for each in excluded:
+        rule = each["excluded_by"]
+        if rule in _OF_MANIFESTS:
+            if "trust" not in each:
+                yield f"{_named(each)} is filtered out by {rule}, and is of no manifest"
+        elif rule not in _PASSES:
+            yield f"{_named(each)} is filtered out by {rule}, which is no filter"
+        else:
+            asked = each["compared"][1]
+            if _PASSES[rule](each, asked) or wanted.setdefault(rule, asked) != asked:
                 yield f"{_named(each)} is filtered out by {rule}, and passes"
-        for wanted in [each["compared"][1] for each in excluded[:1]]:
-            for each in left:
-                if not passes(each, wanted):
-                    yield f"{_named(each)} is not filtered out by {rule}, and does not pass"
+    for rule, asked in wanted.items():
+        for each in left:
+            if not _PASSES[rule](each, asked):
+                yield f"{_named(each)} is not filtered out by {rule}, and does not pass"
 
 
 def _has_capabilities(each: Facts, wanted: Any) -> bool:
@@ -76,6 +87,8 @@ _PASSES: dict[str, Callable[[Facts, Any], bool]] = {
     "python-version": _runs_on_python,
     "os-platform": _runs_on_platform,
 }
+_OF_MANIFESTS = ("allowlist", "requires", "conflicts")
+"""What bars a manifest's entry, by facts that a report does not have."""
 
 
 def _ranking(
@@ -141,6 +154,28 @@ def _chosen(report: Facts, key: str, tenant: str | None, binding: Facts) -> Iter
     file = binding["decided_at"].partition("#")[0]
     if file != "overrides" and file not in report["inputs"]["settings"]:
         yield f"{file} is not among the inputs"
+
+
+def _words(binding: Facts, winner: Facts, runner_up: Facts | None, filtered: bool) -> Iterator[str]:
+    """Whether the sentence for people says what decided, and the place is the winner's declaration where that did."""
+    rule, place = binding["decided_by"], binding["decided_at"]
+    if rule not in EXPLICIT and rule != "priority" and place != winner["declared_at"]:
+        yield f"decided at {winner['declared_at']}, and the report says {place}"
+    if rule in ("override", "tenant-override"):
+        because = f"an operator's override selects {winner['provider']}"
+    elif rule in EXPLICIT:
+        because = f"{place.partition('#')[0]} selects {winner['provider']}"
+    elif runner_up is None:
+        because = "the only candidate left by the filters" if filtered else "the only candidate"
+    else:
+        same = runner_up["provider"] == winner["provider"]
+        loser = runner_up["provider"] + (f" ({runner_up['source']})" if same else "")
+        fact = TIERS.get(rule, "order")
+        because = f"{rule.replace('-', ' ')} {winner[fact]} beats {runner_up[fact]} of {loser}"
+        if rule == "registration-order":
+            because = f"declared after {loser}, equal in all else"
+    if binding["because"] != because:
+        yield f"decided because `{because}`, and the report says `{binding['because']}`"
 
 
 def _escaped(part: str) -> str:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+import io
+import re
+import tokenize
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-Expression: TypeAlias = dict[str, Any]
+from oneiric_compiler.verify.expressions import Expression, Expressions, Strange, constant
+
+_HEAD = """\
+from __future__ import annotations
+from oneiric.wiring import Domain, Wiring as BaseWiring, bind
+TYPE_CHECKING = False"""
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+_OWN = ("self", "int", "float", "set", "frozenset", "TYPE_CHECKING")
+"""What a block means by these names, it does not import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +48,64 @@ class Source:
     blocks: tuple[Block, ...]
 
 
-class Strange(ValueError):
-    """The source holds what no wiring has; the text says what, and on which line."""
+def read_source(data: bytes) -> Source:
+    """The wiring of a source file. Raises `Strange` and other ValueErrors, and SyntaxError.
 
-    def __init__(self, node: ast.AST) -> None:
-        super().__init__(f"line {getattr(node, 'lineno', 0)} has no place in a wiring: `{ast.unparse(node)[:80]}`")
-
-
-def read_source(text: str) -> Source:
-    """The wiring of a source text. Raises `Strange`, and SyntaxError (a ValueError is raised for a null byte)."""
-    body = ast.parse(text).body
-    head, classes, last = body[:3], body[3:-1], body[-1:]
-    if [ast.unparse(node) for node in head] != _HEAD:
-        raise Strange(
-            next((node for node, line in zip(head, _HEAD, strict=False) if ast.unparse(node) != line), body[0])
-        )
-    if not classes or not last:
-        raise Strange(body[-1])
-    blocks = [block for node in classes[:-1] for block in _domain(node)]
-    app, profile, attributes = _wiring(classes[-1])
-    if ast.unparse(last[0]) != f"Wiring.domains({', '.join(f'{name}={each}' for name, each in attributes.items())})":
-        raise Strange(last[0])
+    It is parsed by pieces, each of whole statements at the indentation that it has in the file: the tree of all at once
+    takes a hundred times the room of the text.
+    """
+    text = _text(data)
+    (_, head), *domains = _pieces(1, text, "class ")
+    if not domains or ast.unparse(ast.parse(head)) != _HEAD:
+        raise ValueError("it does not begin as a wiring does")
+    line, last = domains.pop()
+    blocks = [block for start, piece in domains for block in _domain(start, piece)]
+    with _from(line):
+        declared, *called = ast.parse(last).body
+        app, profile, attributes = _wiring(declared)
+        given = ", ".join(f"{name}={each}" for name, each in attributes.items())
+        if [ast.unparse(node) for node in called] != [f"Wiring.domains({given})"]:
+            raise Strange((called or [declared])[-1])
     return Source(app, profile, attributes, tuple(blocks))
 
 
-_HEAD = [
-    "from __future__ import annotations",
-    "from oneiric.wiring import Domain, Wiring as BaseWiring, bind",
-    "TYPE_CHECKING = False",
-]
+def _text(data: bytes) -> str:
+    """What Python reads in the file. Raises ValueError where that depends on more than its characters."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    if encoding != "utf-8":
+        raise ValueError(f"it is read as {encoding}, not as UTF-8")
+    text = data.decode()
+    if found := _CONTROL.search(text):
+        raise ValueError(f"line {text.count(chr(10), 0, found.start()) + 1} has a control character")
+    return text
+
+
+def _pieces(line: int, text: str, start: str) -> list[tuple[int, str]]:
+    """The text cut before each line that begins with `start`, each piece with the number of its first line."""
+    found: list[tuple[int, str]] = []
+    for piece in re.split(f"(?m)^(?={re.escape(start)})", text):
+        found.append((line, piece))
+        line += piece.count("\n")
+    return found
+
+
+@contextmanager
+def _from(line: int) -> Generator[None]:
+    """Errors in the block count lines from the first of a piece; they leave it counting from the first of the file."""
+    try:
+        yield
+    except Strange as strange:
+        strange.line += line - 1
+        raise
+    except SyntaxError as error:
+        error.lineno = (error.lineno or 1) + line - 1
+        raise
 
 
 def _wiring(node: ast.stmt) -> tuple[str, str, dict[str, str]]:
-    if not (isinstance(node, ast.ClassDef) and node.name == "Wiring" and not node.decorator_list):
+    if not (isinstance(node, ast.ClassDef) and node.name == "Wiring" and _is_plain(node)):
         raise Strange(node)
-    keywords = {str(each.arg): _constant(each.value) for each in node.keywords}
+    keywords = {str(name): constant(each) for name, each in _keywords(node.keywords, node).items()}
     if [ast.unparse(base) for base in node.bases] != ["BaseWiring"] or keywords.keys() != {"app", "profile"}:
         raise Strange(node)
     declared = [each for each in node.body if not isinstance(each, ast.Pass)]
@@ -86,19 +121,50 @@ def _declaration(node: ast.stmt) -> tuple[str, str]:
             raise Strange(node)
 
 
-def _domain(node: ast.stmt) -> Iterator[Block]:
-    if not (isinstance(node, ast.ClassDef) and [ast.unparse(base) for base in node.bases] == ["Domain"]):
-        raise Strange(node)
-    if node.keywords or node.decorator_list or ast.unparse(node.body[0]) != "_wiring: Wiring":
-        raise Strange(node.body[0])
-    promised: dict[str, str] = {}
-    for each in node.body[1:]:
-        if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING" and not each.orelse:
-            promised |= _imports(each.body)
-        elif isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield _block(node.name, each, promised)
-        else:
-            raise Strange(each)
+def _domain(line: int, text: str) -> Iterator[Block]:
+    (_, head), *pieces = _pieces(line, text, "    @bind(")
+    with _from(line):
+        node = _class(head)
+        if node.keywords or not _is_plain(node) or [ast.unparse(base) for base in node.bases] != ["Domain"]:
+            raise Strange(node)
+        first, *others = node.body
+        if ast.unparse(first) != "_wiring: Wiring" or first.col_offset != 4:
+            raise Strange(first)
+        promised = _promised(others)
+    for start, piece in pieces:
+        with _from(start - 1):
+            bound, *others = _class(f"class _:\n{piece}").body
+            if not isinstance(bound, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                raise Strange(bound)
+            block = _block(node.name, bound, promised)
+            promised |= _promised(others)
+        yield block
+
+
+def _class(text: str) -> ast.ClassDef:
+    """The one class of a text that holds nothing else."""
+    match ast.parse(text).body:
+        case [ast.ClassDef() as node]:
+            return node
+        case body:
+            raise Strange(body[-1])
+
+
+def _is_plain(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it has no type parameters and, being a class, no decorators."""
+    return not getattr(node, "type_params", ()) and not (isinstance(node, ast.ClassDef) and node.decorator_list)
+
+
+def _promised(nodes: Sequence[ast.stmt]) -> dict[str, str]:
+    """What is imported for type checkers alone."""
+    found: dict[str, str] = {}
+    for node in nodes:
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
+                found |= _imports(node.body)
+            case _:
+                raise Strange(node)
+    return found
 
 
 def _imports(nodes: Sequence[ast.stmt]) -> dict[str, str]:
@@ -107,139 +173,78 @@ def _imports(nodes: Sequence[ast.stmt]) -> dict[str, str]:
     for node in nodes:
         if not isinstance(node, ast.ImportFrom) or node.level:
             raise Strange(node)
-        found |= {each.asname or each.name: f"{node.module}:{each.name}" for each in node.names}
+        for each in node.names:
+            name = each.asname or each.name
+            if name in found or name in _OWN:
+                raise Strange(node)
+            found[name] = f"{node.module}:{each.name}"
     return found
 
 
 def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: Mapping[str, str]) -> Block:
-    if len(node.decorator_list) != 1 or ast.unparse(node.args) != "self" or len(node.body) < 2:
+    match node.decorator_list, node.body:
+        case [ast.Call(func=ast.Name(id="bind"), args=[key, fingerprint]) as bound], [ast.Expr(told), *imports, last]:
+            options = {name: _literal(each) for name, each in _keywords(bound.keywords, bound).items()}
+        case _:
+            raise Strange(node)
+    if not _is_plain(node) or not _takes_self(node.args):
         raise Strange(node)
-    bound, (told, *imports, last) = node.decorator_list[0], node.body
-    if not (isinstance(bound, ast.Call) and ast.unparse(bound.func) == "bind" and len(bound.args) == 2):
-        raise Strange(bound)
-    if not isinstance(told, ast.Expr):
-        raise Strange(told)
     made = last.value if isinstance(last, ast.Return) else None
     if isinstance(made, ast.Name) and len(imports) > 1:
         *imports, typed, assigned = imports
         made = _typed(typed, assigned, made.id)
     if made is None:
         raise Strange(last)
-    reader = _Expressions(_imports(imports))
+    reader = Expressions(_imports(imports))
     awaited = isinstance(made, ast.Await)
     call = made.value if isinstance(made, ast.Await) else made
-    if not isinstance(call, ast.Call) or call.args:
+    if not isinstance(call, ast.Call) or call.args or awaited != isinstance(node, ast.AsyncFunctionDef):
         raise Strange(last)
+    factory = reader.imported(call.func)
+    arguments = {name: reader.read(each) for name, each in _keywords(call.keywords, last).items()}
+    if reader.used != set(reader.imports):
+        raise Strange(imports[0])
     returns = node.returns.id if isinstance(node.returns, ast.Name) else ""
     return Block(
         domain=domain,
         attribute=node.name,
-        key=_constant(bound.args[0]),
-        fingerprint=_constant(bound.args[1]),
-        options={str(each.arg): ast.literal_eval(each.value) for each in bound.keywords},
+        key=constant(key),
+        fingerprint=constant(fingerprint),
+        options=options,
         returns=promised.get(returns, returns).removeprefix("builtins:"),
-        told=_constant(told.value),
-        awaited=awaited and isinstance(node, ast.AsyncFunctionDef),
-        factory=reader.imported(call.func),
-        arguments={str(each.arg): reader.read(each.value) for each in call.keywords},
+        told=constant(told),
+        awaited=awaited,
+        factory=factory,
+        arguments=arguments,
     )
+
+
+def _takes_self(arguments: ast.arguments) -> bool:
+    """Whether `self` is all that a function takes."""
+    match arguments:
+        case ast.arguments([], [ast.arg("self", None)], None, [], [], None, []):
+            return True
+        case _:
+            return False
+
+
+def _keywords(keywords: Sequence[ast.keyword], node: ast.AST) -> dict[str, ast.expr]:
+    """The named arguments of a call; Python takes none twice, which its parser alone lets pass."""
+    found = {each.arg: each.value for each in keywords if each.arg is not None}
+    if len(found) != len(keywords):
+        raise Strange(node)
+    return found
+
+
+def _literal(node: ast.expr) -> Any:
+    return node.value if isinstance(node, ast.Constant) else ast.literal_eval(node)
 
 
 def _typed(imported: ast.stmt, assigned: ast.stmt, name: str) -> ast.expr | None:
     """The value of `name: Type = value`, after an import of the type for type checkers alone."""
     match imported, assigned:
-        case ast.If(orelse=[]), ast.AnnAssign(target=ast.Name(id=target)) if target == name:
-            if ast.unparse(imported.test) == "TYPE_CHECKING":
-                _imports(imported.body)
-                return assigned.value
+        case ast.If(), ast.AnnAssign(target=ast.Name(id=target)) if target == name:
+            _promised([imported])
+            return assigned.value
         case _:
-            pass
-    raise Strange(assigned)
-
-
-def _constant(node: ast.expr) -> str:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    raise Strange(node)
-
-
-@dataclass(frozen=True, slots=True)
-class _Expressions:
-    """Reads an argument back as the expression that a report has for it."""
-
-    imports: Mapping[str, str]
-
-    def imported(self, node: ast.expr) -> str:
-        """What a name is imported from, as `module:name`; of an artifact it is reached by `import_module`."""
-        match node:
-            case ast.Name(id=name) if name in self.imports:
-                return self.imports[name]
-            case ast.Attribute(value=ast.Call(func=ast.Name() as called, args=[module], keywords=[]), attr=name):
-                if self.imported(called) == "importlib:import_module":
-                    return f"{_constant(module)}:{name}"
-            case _:
-                pass
-        raise Strange(node)
-
-    def read(self, node: ast.expr) -> Expression:
-        try:
-            return {"value": ast.literal_eval(node)} if not isinstance(node, ast.Tuple) else self._container(node)
-        except ValueError:
-            return self._called(node) if isinstance(node, ast.Call) else self._container(node)
-
-    def _container(self, node: ast.expr) -> Expression:
-        if isinstance(node, ast.Attribute):
-            path = ast.unparse(node).split(".")
-            if path[:2] == ["self", "_wiring"] and path[-1] == "live" and len(path) == 5:
-                return {"need": [path[2], path[3]]}
-            return {"enum": self.imported(node.value), "name": node.attr}
-        if isinstance(node, (ast.List, ast.Tuple)):
-            return {"list" if isinstance(node, ast.List) else "tuple": [self.read(each) for each in node.elts]}
-        if isinstance(node, ast.Dict) and None not in node.keys:
-            names = [_constant(key) for key in node.keys if key is not None]
-            return {"dict": dict(zip(names, map(self.read, node.values), strict=True))}
-        raise Strange(node)
-
-    def _called(self, node: ast.Call) -> Expression:
-        name = ast.unparse(node.func)
-        if node.keywords:
-            raise Strange(node)
-        if name == "self._secret":
-            return {"secret": _constant(*node.args)}
-        if name == "self._env":
-            return self._variable(node.args)
-        if name == "self._env_as":
-            return {**self._variable(node.args[1:]), "as": self._conversion(node.args[0])}
-        if name in ("set", "frozenset") and len(node.args) == 1 and isinstance(node.args[0], ast.List):
-            return {name: [self.read(each) for each in node.args[0].elts]}
-        if isinstance(node.func, ast.Attribute) and node.func.attr in ("reveal", "format"):
-            return self._text(node, node.func)
-        kind = {"pathlib:Path": "path", "oneiric:Secret": "secret"}.get(self.imported(node.func))
-        if kind is None or len(node.args) != 1:
-            raise Strange(node)
-        if kind == "path" and isinstance(node.args[0], ast.Constant):
-            return {"path": _constant(node.args[0])}
-        inner = self.read(node.args[0])
-        return {"text": inner.get("text") or [inner], "as": kind}
-
-    def _variable(self, nodes: Sequence[ast.expr]) -> Expression:
-        return dict(zip(("env", "default"), map(_constant, nodes), strict=False))
-
-    def _conversion(self, node: ast.expr) -> Any:
-        if isinstance(node, ast.Name) and node.id in ("int", "float"):
-            return node.id
-        if isinstance(node, ast.Call):
-            if self.imported(node.func) != "oneiric.convert:one_of":
-                raise Strange(node)
-            return {"one_of": [_constant(each) for each in node.args]}
-        origin = self.imported(node)
-        return {"oneiric.convert:boolean": "bool", "pathlib:Path": "path"}.get(origin) or {"enum": origin}
-
-    def _text(self, node: ast.Call, function: ast.Attribute) -> Expression:
-        if function.attr == "reveal":
-            return {**self.read(function.value), "reveal": True}
-        pieces: list[Any] = []
-        values = [self.read(each) for each in node.args]
-        for piece in _constant(function.value).replace("{}", "\0{}\0").split("\0"):
-            pieces.append(values.pop(0) if piece == "{}" else piece.replace("{{", "{").replace("}}", "}"))
-        return {"text": [each for each in pieces if each != ""]}
+            raise Strange(assigned)

@@ -1,4 +1,4 @@
-"""The wiring beside a report, held against it: every block, and every line of the tenants."""
+"""The wiring beside a report, held against it block by block."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from oneiric_compiler.verify.decisions import Facts
-from oneiric_compiler.verify.source import Block, Expression, Source, read_source
+from oneiric_compiler.verify.expressions import Expression
+from oneiric_compiler.verify.source import Block, Source, read_source
 
 _FINGERPRINTED = ("provider", "factory", "async", "result", "port", "eager", "python", "os", "artifact")
 """The facts a fingerprint is made of, besides the settings' expressions and the needs."""
 _TAKEN = ("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING")
-_OPTIONS = ("secrets", "eager", "python", "os", "artifact")
+OPTIONS = ("secrets", "eager", "python", "os", "artifact")
 
 
-def wiring(report: Facts, text: str) -> Iterator[str]:
+def wiring(report: Facts, data: bytes) -> Iterator[str]:
     """Where wiring.py says something else than the report."""
     try:
-        source = read_source(text)
+        source = read_source(data)
     except (ValueError, SyntaxError) as error:
         yield f"wiring.py: {error}"
+        return
+    except (RecursionError, MemoryError):
+        yield "wiring.py: it is nested deeper than any wiring"
         return
     if (source.app, source.profile) != (report["app"], report["profile"]):
         yield f"wiring.py is profile `{source.profile}` of `{source.app}`"
     blocks = {block.key: block for block in source.blocks}
+    classes = [*source.domains.values()]
+    if len({*classes, *_TAKEN}) != len(classes) + len(_TAKEN):
+        yield f"wiring.py: two of these have one name: {', '.join((*_TAKEN, *classes))}"
     if [block.key for block in source.blocks] != sorted(report["bindings"]):
         unlike = sorted(blocks.keys() ^ report["bindings"].keys())
         yield f"wiring.py and the report bind different keys: {', '.join(unlike) or 'in another order'}"
@@ -37,10 +44,10 @@ def wiring(report: Facts, text: str) -> Iterator[str]:
 
 def _block(report: Facts, source: Source, block: Block, binding: Facts) -> Iterator[str]:
     promised = binding.get("port") or binding.get("result")
-    options = {name: binding[name] for name in _OPTIONS if name in binding}
+    options = {name: binding[name] for name in OPTIONS if name in binding}
     needs = sorted(set(binding["needs"].values()))
     because = binding["because"].replace(f" selects {binding['provider']}", " selects it")
-    fingerprint = _fingerprint(binding)
+    printed = fingerprint(binding)
     domain, _, name = block.key.partition(":")
     said: dict[str, tuple[object, object]] = {
         "domain": (source.domains.get(report["domains"][domain]), block.domain),
@@ -48,15 +55,15 @@ def _block(report: Facts, source: Source, block: Block, binding: Facts) -> Itera
         "factory": (binding["factory"], block.factory),
         "promise": (_annotated(binding, promised), block.returns),
         "async": (binding.get("async", False), block.awaited),
-        "fingerprint": (fingerprint, block.fingerprint),
-        "fingerprint of the report": (fingerprint, binding["fingerprint"]),
+        "fingerprint": (printed, block.fingerprint),
+        "fingerprint of the report": (printed, binding["fingerprint"]),
         "words": (f"{binding['provider']}: {because}".encode("ascii", "backslashreplace").decode(), block.told),
         "options": (
             _plain({"provider": binding["provider"], **options} | ({"port": promised} if promised else {})),
             _plain({name: each for name, each in block.options.items() if name != "needs"}),
         ),
         "needs": (needs, [*block.options.get("needs", ())]),
-        "secrets": (sorted(binding.get("secrets", ())), sorted(set(_secrets(_expressions(binding))))),
+        "secrets": (sorted(binding.get("secrets", ())), sorted(set(_secrets(expressions(binding))))),
         "arguments": (_plain(_arguments(report, binding)), _plain(block.arguments)),
     }
     for what, (expected, found) in said.items():
@@ -78,47 +85,13 @@ def _top(reference: str) -> str:
     return reference.partition(":")[0].partition(".")[0]
 
 
-def tenant_lines(report: Facts, text: str) -> Iterator[str]:
-    """Where tenants.jsonl says something else than the report."""
-    expected = sorted(json.dumps(line) for line in _own_instances(report))
-    found = text.splitlines()
-    for line in sorted(set(expected) - set(found)):
-        facts = json.loads(line)
-        yield f"{facts['key']} of tenant {facts['tenant']}: tenants.jsonl lacks its line"
-    for number, line in enumerate(found, 1):
-        if line not in expected:
-            yield f"tenants.jsonl: line {number} is not what the report says"
-    if not set(expected) ^ set(found) and found != expected:
-        yield "tenants.jsonl: its lines are not in order"
-
-
-def _own_instances(report: Facts) -> Iterator[Facts]:
-    for key, binding in report["bindings"].items():
-        for tenant, own in binding["tenants"].items():
-            if own.get("shared"):
-                continue
-            promised = binding.get("port") or binding.get("result")
-            needs = {name: {"need": need} for name, need in own["needs"].items()}
-            yield {
-                "tenant": tenant,
-                "key": key,
-                "provider": own["provider"],
-                "fingerprint": _fingerprint(own),
-                "factory": own["factory"],
-                **({"port": promised} if promised else {}),
-                "arguments": {**_expressions(own), **needs},
-                "needs": sorted(set(own["needs"].values())),
-                **{name: own[name] for name in ("async", *_OPTIONS) if name in own},
-            }
-
-
-def _fingerprint(binding: Facts) -> str:
+def fingerprint(binding: Facts) -> str:
     facts = {name: binding[name] for name in _FINGERPRINTED if name in binding}
-    parts = {**facts, "settings": _expressions(binding), "needs": binding["needs"]}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+    parts = {**facts, "settings": expressions(binding), "needs": binding["needs"]}
+    return hashlib.sha256(_plain(parts).encode()).hexdigest()[:8]
 
 
-def _expressions(binding: Facts) -> dict[str, Expression]:
+def expressions(binding: Facts) -> dict[str, Expression]:
     return {name: each.get("expr") or {"value": each["value"]} for name, each in binding["settings"].items()}
 
 
@@ -128,7 +101,7 @@ def _arguments(report: Facts, binding: Facts) -> dict[str, Any]:
     for name, key in binding["needs"].items():
         domain, _, need = key.partition(":")
         needs[name] = {"need": [report["domains"][domain], _attribute(need)]}
-    return {**_expressions(binding), **needs}
+    return {**expressions(binding), **needs}
 
 
 def _attribute(name: str) -> str:
@@ -148,5 +121,10 @@ def _secrets(value: Any) -> Iterator[str]:
         yield from _secrets(item)
 
 
-def _plain(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+def _not_json(value: Any) -> Any:
+    """What a report cannot say, and a source can: bytes, a set."""
+    return [type(value).__name__, repr(value)]
+
+
+_plain = json.JSONEncoder(sort_keys=True, default=_not_json).encode
+"""A text that is equal for equal values of equal types."""

@@ -1,0 +1,145 @@
+"""The arguments that a wiring's source gives a factory, read back as the expressions that a report has for them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from string import Formatter
+from typing import Any, TypeAlias
+
+Expression: TypeAlias = dict[str, Any]
+
+
+class Strange(ValueError):
+    """The source holds what no wiring has: what, and on which line."""
+
+    def __init__(self, node: ast.AST) -> None:
+        super().__init__()
+        self.line, self.shown = getattr(node, "lineno", 1), ast.unparse(node)[:80]
+
+    def __str__(self) -> str:
+        return f"line {self.line} has no place in a wiring: `{self.shown}`"
+
+
+def constant(node: ast.expr) -> str:
+    """The text of a string literal."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    raise Strange(node)
+
+
+@dataclass(frozen=True, slots=True)
+class Expressions:
+    """Reads an argument back as the expression that a report has for it."""
+
+    imports: Mapping[str, str]
+    used: set[str] = field(default_factory=set[str])
+
+    def imported(self, node: ast.expr) -> str:
+        """What a name is imported from, as `module:name`; of an artifact it is reached by `import_module`."""
+        match node:
+            case ast.Name(id=name) if name in self.imports:
+                self.used.add(name)
+                return self.imports[name]
+            case ast.Attribute(value=ast.Call(func=ast.Name() as called, args=[module], keywords=[]), attr=name):
+                if self.imported(called) == "importlib:import_module":
+                    return f"{constant(module)}:{name}"
+            case _:
+                pass
+        raise Strange(node)
+
+    def read(self, node: ast.expr) -> Expression:
+        match node:
+            case ast.Constant(value=value):
+                return {"value": value}
+            case ast.Call():
+                return self._called(node)
+            case ast.Attribute():
+                return self._named(node)
+            case ast.Tuple(elts=items):
+                return {"tuple": [self.read(each) for each in items]}
+            case _:
+                pass
+        try:
+            return {"value": ast.literal_eval(node)}
+        except ValueError:
+            return self._container(node)
+
+    def _named(self, node: ast.Attribute) -> Expression:
+        match node.value:
+            case ast.Attribute(ast.Attribute(ast.Attribute(ast.Name("self"), "_wiring"), domain), name):
+                if node.attr == "live":
+                    return {"need": [domain, name]}
+            case _:
+                pass
+        return {"enum": self.imported(node.value), "name": node.attr}
+
+    def _container(self, node: ast.expr) -> Expression:
+        match node:
+            case ast.List(elts=items):
+                return {"list": [self.read(each) for each in items]}
+            case ast.Dict(keys=keys, values=values) if None not in keys:
+                names = [constant(key) for key in keys if key is not None]
+                return {"dict": dict(zip(names, map(self.read, values), strict=True))}
+            case _:
+                raise Strange(node)
+
+    def _called(self, node: ast.Call) -> Expression:
+        if node.keywords:
+            raise Strange(node)
+        match node.func, node.args:
+            case ast.Attribute(ast.Name("self"), "_secret"), [name]:
+                return {"secret": constant(name)}
+            case ast.Attribute(ast.Name("self"), "_env"), [_] | [_, _]:
+                return self._variable(node.args)
+            case ast.Attribute(ast.Name("self"), "_env_as"), [conversion, *variable] if 1 <= len(variable) <= 2:
+                return {**self._variable(variable), "as": self._conversion(conversion)}
+            case ast.Name(("set" | "frozenset") as kind), [ast.List(elts=items)]:
+                return {kind: [self.read(each) for each in items]}
+            case _:
+                return self._wrapped(node)
+
+    def _wrapped(self, node: ast.Call) -> Expression:
+        match node.func, node.args:
+            case ast.Attribute(value=secret, attr="reveal"), []:
+                return {**self.read(secret), "reveal": True}
+            case ast.Attribute(value=shape, attr="format"), values:
+                return {"text": self._text(node, constant(shape), values)}
+            case ast.Name(), [inner]:
+                kind = {"pathlib:Path": "path", "oneiric:Secret": "secret"}.get(self.imported(node.func))
+                if kind == "path" and isinstance(inner, ast.Constant):
+                    return {"path": constant(inner)}
+                if kind is not None:
+                    read = self.read(inner)
+                    return {"text": read.get("text") or [read], "as": kind}
+            case _:
+                pass
+        raise Strange(node)
+
+    def _text(self, node: ast.Call, shape: str, values: Sequence[ast.expr]) -> list[Any]:
+        """The parts of a format string, and between them the values that its `{}` stand for."""
+        left: list[Expression] = [self.read(each) for each in values]
+        parts: list[Any] = [""]
+        for literal, name, spec, conversion in Formatter().parse(shape):
+            parts[-1] += literal
+            if name is not None:
+                if name or spec or conversion or not left:
+                    raise Strange(node)
+                parts += [left.pop(0), ""]
+        if left:
+            raise Strange(node)
+        return [each for each in parts if each != ""]
+
+    def _variable(self, nodes: Sequence[ast.expr]) -> Expression:
+        return dict(zip(("env", "default"), map(constant, nodes), strict=False))
+
+    def _conversion(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Name) and node.id in ("int", "float"):
+            return node.id
+        if isinstance(node, ast.Call):
+            if self.imported(node.func) != "oneiric.convert:one_of" or node.keywords:
+                raise Strange(node)
+            return {"one_of": [constant(each) for each in node.args]}
+        origin = self.imported(node)
+        return {"oneiric.convert:boolean": "bool", "pathlib:Path": "path"}.get(origin) or {"enum": origin}

@@ -1,0 +1,83 @@
+"""The tenants of a report: what of theirs is their own, and whether tenants.jsonl has exactly that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from oneiric_compiler.verify.decisions import Facts
+from oneiric_compiler.verify.wiring import OPTIONS, expressions, fingerprint
+
+_SECRETS = "adapter:secrets"
+
+
+def sharing(report: Facts) -> Iterator[str]:
+    """Where a tenant is said to share an instance that differs, or to have one of its own that does not."""
+    own = {key: _tenants_with_their_own(binding) for key, binding in report["bindings"].items()}
+    for key, binding in report["bindings"].items():
+        needs = _needs(binding)
+        for tenant in sorted({*binding["tenants"], *(tenant for need in needs for tenant in own.get(need, ()))}):
+            yield from (f"{key} of tenant {tenant}: {finding}" for finding in _shared(binding, tenant, own))
+
+
+def _shared(binding: Facts, tenant: str, own: dict[str, set[str]]) -> Iterator[str]:
+    theirs = binding["tenants"].get(tenant, {**binding, "shared": True})
+    printed = fingerprint(theirs)
+    if printed != theirs["fingerprint"]:
+        yield f"has another fingerprint: {theirs['fingerprint']}, and its facts say {printed}"
+    differs = printed != fingerprint(binding) or _winners(theirs, binding) != _winners(binding, binding)
+    rebuilt_for = [] if differs else [need for need in _needs(theirs) if tenant in own.get(need, ())]
+    if theirs.get("shared") and (differs or rebuilt_for):
+        yield f"is said to share the base's instance, and {'differs' if differs else f'needs its own {rebuilt_for[0]}'}"
+    elif theirs.get("rebuilt_for", []) != rebuilt_for:
+        yield f"has an instance rebuilt for {', '.join(rebuilt_for) or 'no need'}, and the report says otherwise"
+
+
+def _winners(binding: Facts, base: Facts) -> list[tuple[str, str]]:
+    candidates = binding.get("candidates", base["candidates"])
+    return [(each["source"], each["declared_at"]) for each in candidates if each["won"]]
+
+
+def _needs(binding: Facts) -> list[str]:
+    return sorted({*binding["needs"].values(), *([_SECRETS] if binding.get("secrets") else [])})
+
+
+def _tenants_with_their_own(binding: Facts) -> set[str]:
+    return {tenant for tenant, own in binding["tenants"].items() if not own.get("shared")}
+
+
+def lines(report: Facts, data: bytes) -> Iterator[str]:
+    """Where tenants.jsonl says something else than the report."""
+    expected = sorted(json.dumps(line) for line in _own_instances(report))
+    *found, last = data.decode("ascii", "backslashreplace").split("\n")
+    for line in sorted({*expected}.difference(found)):
+        facts = json.loads(line)
+        yield f"{facts['key']} of tenant {facts['tenant']}: tenants.jsonl lacks its line"
+    unknown = {*found}.difference(expected)
+    for number, line in enumerate(found, 1):
+        if line in unknown:
+            yield f"tenants.jsonl: line {number} is not what the report says"
+    if last:
+        yield "tenants.jsonl: its last line has no end"
+    elif found != expected and {*found} == {*expected}:
+        yield "tenants.jsonl: its lines are not in order, or there twice"
+
+
+def _own_instances(report: Facts) -> Iterator[Facts]:
+    for key, binding in report["bindings"].items():
+        for tenant, own in binding["tenants"].items():
+            if own.get("shared"):
+                continue
+            promised = binding.get("port") or binding.get("result")
+            needs = {name: {"need": need} for name, need in own["needs"].items()}
+            yield {
+                "tenant": tenant,
+                "key": key,
+                "provider": own["provider"],
+                "fingerprint": fingerprint(own),
+                "factory": own["factory"],
+                **({"port": promised} if promised else {}),
+                "arguments": {**expressions(own), **needs},
+                "needs": sorted(set(own["needs"].values())),
+                **{name: own[name] for name in ("async", *OPTIONS) if name in own},
+            }
