@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
+
+from oneiric.report import Json
 
 _WORDS = (
     r"passw(?:or)?ds?|passphrases?|passwd|pwd|secrets?|tokens?|credentials?|"
@@ -33,6 +37,17 @@ def mask_urls(text: str) -> str:
     """The text with passwords in URLs, and defaults of references to secrets, masked."""
     text = _URL_PASSWORD.sub(lambda found: found["user"] + mask(found["password"]), text)
     return _SECRET_DEFAULT.sub(lambda found: found[1] + mask(found[2]), text)
+
+
+def redacted(name: str, value: Json) -> Json:
+    """The value of a setting with what a secret-looking name holds, and passwords in URLs, masked."""
+    if isinstance(value, Mapping):
+        return {each: redacted(name if secret_name(name) else each, inner) for each, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redacted(name, inner) for inner in value]
+    if secret_name(name) and value is not None:
+        return mask(value if isinstance(value, str) else json.dumps(value))
+    return mask_urls(value) if isinstance(value, str) else value
 
 
 def settings_line(text: str, number: int) -> str:

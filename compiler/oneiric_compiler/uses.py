@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from oneiric.report import Json, Report
 
-from oneiric_compiler.explain import section
+from oneiric_compiler.explain.rows import section
 from oneiric_compiler.paint import Line
 from oneiric_compiler.redact import visible
 

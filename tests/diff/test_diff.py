@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
+import threading
 from collections.abc import Mapping
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from markdown_it import MarkdownIt
 from oneiric.report import Report, parse_report
 from oneiric_compiler.diagnostics import Diagnostics
 from oneiric_compiler.diff import tell
 from oneiric_compiler.diff.compare import CLASSES, Change, compare, without
+from oneiric_compiler.paint import paint
 from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.read import Project
 from oneiric_compiler.write import write
@@ -205,11 +210,69 @@ def test_no_secret_is_told(tmp_path: Path) -> None:
     assert "abc" not in told
 
 
-def test_text_of_others_cannot_write_markdown() -> None:
-    change = Change("setting", "service:mail", None, "a`b", "`</details>|", "<img src=x>", because="[x](y) </details>")
-    text = tell.markdown({"default": [change]})
-    assert text.count("</details>") == 2  # one in code, one that closes ours
-    assert "(\\[x\\](y) \\</details\\>)" in text
+class Elements(HTMLParser):
+    """The elements of a rendered comment, and the text that stands outside of code."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: set[str] = set()
+        self.outside = ""
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.open.append(tag)
+        self.found.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.outside += "" if "code" in self.open else data
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[x](y) </details>",
+        "`</details>|",
+        "<img src=x>",
+        "</code></summary><b>",
+        "@octocat #1 https://example.org",
+        "``a```",
+        "a\n\n# b\n- c\n```\n",
+        "\\`<b>\\",
+        "<!-- ",
+        "&lt;b&gt;",
+        "\x1b[2J\u202e",
+    ],
+)
+def test_text_of_others_is_no_markup_no_link_and_mentions_nobody(text: str) -> None:
+    changes = {text: [Change("setting", text, text, text, text, f"{text}!", because=text)]}
+    rendered = Elements(MarkdownIt("commonmark").enable("table").render(tell.markdown(changes)))
+    allowed = {"details", "summary", "code", "ul", "li", "p", "strong", "table", "thead", "tbody", "tr", "th", "td"}
+    assert rendered.open == []
+    assert rendered.found <= allowed
+    assert not any(each in rendered.outside for each in ("@", "://", "#1", "[x]", "<", "\x1b", "\u202e"))
+    assert not any(each in paint(tell.lines(changes), styled=False) for each in ("\x1b", "\u202e", "a\n"))
+
+
+def test_a_comment_tells_of_winners_before_all_else_in_every_profile() -> None:
+    many = [Change("setting", f"adapter:{'k' * 40}-{i}", None, "url", "a" * 70, "b" * 70) for i in range(2_000)]
+    text = tell.markdown({"a": many, "z": [Change("winner", "adapter:cache", None, "", "redis", "memory")]})
+    assert text.index("`redis -> memory`") < text.index("setting change")
+    assert len(text) <= tell.LONGEST_COMMENT
+
+
+@pytest.mark.parametrize(("keys", "profiles"), [("k" * 70_000, 1), ("k", 3_000), ("k" * 500, 300)])
+def test_no_comment_is_longer_than_a_comment_may_be(keys: str, profiles: int) -> None:
+    changes = {
+        f"{'p' * 200}{number}": [Change("winner", f"adapter:{keys}", None, "", "a", "b")] for number in range(profiles)
+    }
+    text = tell.markdown(changes)
+    assert len(text) <= tell.LONGEST_COMMENT
+    assert "`oneiric diff` shows" in text
+    assert text.count("<details") == text.count("</details>")
 
 
 @pytest.mark.parametrize(
@@ -290,6 +353,8 @@ def test_exit_codes_and_gates(repository: Path) -> None:
         (["settings/app.yml", "settings/app.yml"], "ONE504"),
         (["gone.json", "gone.json"], "cannot be read"),
         (["--base", "main", "--fail-on", "winer"], "did you mean `winner`?"),
+        (["--base", "main", "generated"], "name two reports"),
+        (["--base", "main", "--ignore", ":x"], "is no class of change"),
         (["--base", "main", "--ignore", "provenence:x"], "did you mean `provenance`?"),
     ],
 )
@@ -303,7 +368,86 @@ def test_outside_of_git(tmp_path: Path) -> None:
     compiled(tmp_path / "shop")
     done = run("diff", "--base", "main", cwd=tmp_path / "shop")
     assert done.returncode == 2
-    assert "git" in done.stderr
+    assert "is not in a repository of git" in done.stderr
+
+
+def test_a_folder_that_no_commit_has_says_so(tmp_path: Path) -> None:
+    """A gate that finds nothing to compare has not passed."""
+    compiled(tmp_path)
+    (tmp_path / ".gitignore").write_text("generated/\n")
+    git(tmp_path, "init")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "one")
+    done = run("diff", "--base", "HEAD", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "git has no report in generated/" in done.stderr
+
+
+def test_the_first_report_is_all_new(tmp_path: Path) -> None:
+    git(tmp_path, "init")
+    git(tmp_path, "commit", "--allow-empty", "-m", "one")
+    git(tmp_path, "branch", "before")
+    compiled(tmp_path)
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "two")
+    done = run("diff", "--base", "before", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "added card" in done.stdout
+
+
+@pytest.mark.parametrize("blocked", [(), COMPILER_EXTRA])
+def test_an_output_folder_of_another_name_is_no_change(blocked: tuple[str, ...], repository: Path) -> None:
+    git(repository, "checkout", "main")
+    git(repository, "checkout", "-b", "renamed")
+    git(repository, "rm", "-r", "generated")
+    compiled(repository, edited({"settings/app.yml": ("name: shop\n", "name: shop\noutput: 'wired/here'  # moved\n")}))
+    git(repository, "add", "-A")
+    git(repository, "commit", "-m", "renamed")
+    done = run("diff", "--base", "main", cwd=repository, blocked=blocked)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "default: no change\nbusy: no change\n", "")
+    assert run("explain", "service:mail", cwd=repository, blocked=blocked).returncode == 0
+
+
+def test_a_shallow_clone_says_what_it_lacks(repository: Path, tmp_path: Path) -> None:
+    """As a checkout in CI is by default."""
+    git(repository, "checkout", "main")
+    git(repository, "commit", "--allow-empty", "-m", "three")
+    git(tmp_path, "clone", "--depth", "1", "--branch", "change", f"file://{repository}", "clone")
+    clone = tmp_path / "clone"
+    for base in ("origin/main", "main"):
+        done = run("diff", "--base", base, cwd=clone)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "git fetch --unshallow" in done.stderr
+        git(clone, "fetch", "--depth", "1", "origin", "main:refs/remotes/origin/main")
+    git(clone, "fetch", "--unshallow", "origin", "main:refs/remotes/origin/main")
+    assert "card -> cash" in run("diff", "--base", "origin/main", cwd=clone).stdout
+
+
+def test_a_project_below_the_root_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    root = tmp_path / "a b" / "größe [*]"
+    compiled(root)
+    git(tmp_path, "init")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "one")
+    compiled(root, edited({"settings/services.yml": ("fee: 1", "fee: 2")}))
+    git(tmp_path, "commit", "-am", "two")
+    done = run("diff", "--base", "HEAD~1", cwd=root)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == run("--project", root, "diff", "--base", "HEAD~1", cwd=tmp_path).stdout
+    assert "fee: 1 -> 2" in done.stdout
+
+
+def test_reports_may_come_through_a_pipe(repository: Path) -> None:
+    """As in `oneiric diff <(git show main:generated/explain.json) generated/explain.json`."""
+    pipe = repository / "pipe"
+    os.mkfifo(pipe)
+    data = (repository / "generated/busy/explain.json").read_bytes()
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer.start()
+    done = run("diff", "pipe", "generated/explain.json", cwd=repository)
+    writer.join(60)
+    assert done.returncode == 1
+    assert "cash -> card" in done.stdout
 
 
 def test_two_folders_are_compared_by_profile(tmp_path: Path) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import gc
-import subprocess
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
-from oneiric.report import Report, ReportError, parse_report
+from oneiric.report import Report, ReportError, read_report
 
 from oneiric_compiler.cli.errors import CommandError
-from oneiric_compiler.cli.output import result, result_json, result_text, warn
+from oneiric_compiler.cli.output import result, result_json, result_text
 from oneiric_compiler.diagnostics import did_you_mean
-
-_GIT_SECONDS = 60
 
 Reports: TypeAlias = dict[str, Report]
 """By profile."""
@@ -77,7 +74,9 @@ def _classes(names: Iterable[str], known: tuple[str, ...]) -> set[str]:
 
 def _sides(root: Path, old: Path | None, new: Path | None, base: str | None) -> tuple[Reports, Reports]:
     if base is not None and old is None:
-        return _of_git(root, base)
+        from oneiric_compiler.cli import in_git
+
+        return in_git.reports(root, base)
     if base is not None or old is None or new is None:
         raise CommandError("name two reports, or one place in git: `oneiric diff OLD NEW` or `oneiric diff --base REF`")
     if old.is_dir() != new.is_dir():
@@ -97,49 +96,6 @@ def _of_folder(folder: Path) -> Reports:
 
 def _read(path: Path) -> Report:
     try:
-        return _parse(path.read_bytes(), str(path))
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}", code="ONE504") from error
-
-
-def _parse(data: bytes, shown: str) -> Report:
-    try:
-        return parse_report(data)
+        return read_report(path)
     except ReportError as error:
-        raise CommandError(f"{shown}: {error}", code="ONE504") from error
-
-
-def _of_git(root: Path, base: str) -> tuple[Reports, Reports]:
-    """The committed reports where HEAD left `base`, and at HEAD."""
-    from oneiric_compiler.cli.reports import committed_folder
-
-    folder = committed_folder(root, None).relative_to(root).as_posix()
-    if base.startswith("-"):
-        raise CommandError(f"`{base}` is no place in git")
-    _git(root, "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}", otherwise=f"git knows no commit `{base}`")
-    left = _git(root, "merge-base", base, "HEAD", otherwise=f"HEAD and `{base}` have no commit in common").strip()
-    if _git(root, "status", "--porcelain", "--", folder).strip():
-        warn(f"{folder}/ has changes that are not committed: they are not compared")
-    return _at(root, left.decode(), folder), _at(root, "HEAD", folder)
-
-
-def _at(root: Path, commit: str, folder: str) -> Reports:
-    names = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", f"{folder}/").decode().split("\0")
-    found = [name for name in names if Path(name).name == "explain.json"]
-    reports = [_parse(_git(root, "show", f"{commit}:./{name}"), f"{commit[:12]}:{name}") for name in found]
-    return {report.profile: report for report in reports}
-
-
-def _git(root: Path, *arguments: str, otherwise: str = "") -> bytes:
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, timeout=_GIT_SECONDS, stdin=subprocess.DEVNULL
-        )
-    except FileNotFoundError as error:
-        raise CommandError("git is not installed", help="`oneiric diff OLD NEW` compares two reports") from error
-    except subprocess.TimeoutExpired as error:
-        raise CommandError(f"git {arguments[0]} took longer than {_GIT_SECONDS} seconds") from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-        raise CommandError(otherwise or f"git {arguments[0]}: {said}", help=said if otherwise else None)
-    return done.stdout
+        raise CommandError(str(error), code="ONE504") from error

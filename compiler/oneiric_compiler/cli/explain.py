@@ -44,8 +44,11 @@ def explain(
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Tell why a key is served by what serves it; without KEY, one line per key."""
-    from oneiric_compiler import explain as telling
     from oneiric_compiler.cli import reports
+    from oneiric_compiler.explain import documents
+    from oneiric_compiler.explain.key import tell
+    from oneiric_compiler.explain.key import why_not as tell_why_not
+    from oneiric_compiler.explain.keys import summary
 
     asked = [name for name, given in (("--why-not", why_not), ("--what-if", what_if), ("--uses", uses)) if given]
     if len(asked) > 1:
@@ -66,9 +69,9 @@ def explain(
     if key is None:
         keys = reports.of_domain(everything, domain)
         if json:
-            result_json(telling.report_document(everything, keys, tenant=tenant))
+            result_json(documents.report_document(everything, keys, tenant=tenant))
         else:
-            result(telling.summary(everything, keys))
+            result(summary(everything, keys))
         return
     full = reports.full_key(everything, key, domain)
     if uses:
@@ -76,15 +79,15 @@ def explain(
     elif why_not is not None:
         reports.check_provider(everything, full, why_not)
         if json:
-            result_json(telling.why_not_document(everything, full, why_not))
+            result_json(documents.why_not_document(everything, full, why_not))
         else:
-            result(telling.why_not(everything, full, why_not, locate))
+            result(tell_why_not(everything, full, why_not, locate))
     else:
         others = _others(context.obj, report, tenant) if from_report is None else None
         if json:
-            result_json(telling.key_document(everything, full, tenant=tenant, profiles=others))
+            result_json(documents.key_document(everything, full, tenant=tenant, profiles=others))
         else:
-            result(telling.tell(everything, full, locate, tenant=tenant, profiles=others))
+            result(tell(everything, full, locate, tenant=tenant, profiles=others))
 
 
 def _others(root: Path, report: Report, tenant: str | None) -> Mapping[str, Report]:

@@ -39,15 +39,16 @@ def list_keys(
 
         status.list_running(context.obj, name, domain, json)
         return
-    from oneiric_compiler import explain as telling
     from oneiric_compiler.cli import reports
+    from oneiric_compiler.explain.documents import listing_document
+    from oneiric_compiler.explain.keys import listing
 
     report, _ = reports.load(context.obj, profile, from_report)
     keys = reports.of_domain(report, domain)
     if json:
-        result_json(telling.listing_document(report, keys))
+        result_json(listing_document(report, keys))
     else:
-        result(telling.listing(keys))
+        result(listing(keys))
 
 
 def _list_unused(root: Path, json: bool) -> None:
@@ -56,7 +57,7 @@ def _list_unused(root: Path, json: bool) -> None:
     with compiler_extra("list --unused"):
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics import Diagnostics
-        from oneiric_compiler.explain import section
+        from oneiric_compiler.explain.rows import section
         from oneiric_compiler.places import Locator
         from oneiric_compiler.unused import unused
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from oneiric.report import Binding, Report, ReportError, read_report
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
 from oneiric_compiler.diagnostics import did_you_mean, nearest
-from oneiric_compiler.explain import Locate
+from oneiric_compiler.explain.key import Locate
 
 
 def load(root: Path, profile: str | None, from_report: Path | None) -> tuple[Report, Locate]:
@@ -155,15 +156,26 @@ def _committed(root: Path, profile: str | None) -> Path:
 
 
 def _output(settings: Path) -> str:
-    """The output folder that app.yml states; `generated` where it states none or cannot be read here."""
     try:
-        from oneiric_compiler.documents import read_document
-    except ModuleNotFoundError:
-        return "generated"
-    from oneiric_compiler.diagnostics import Diagnostics
+        return stated_output((settings / "app.yml").read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return stated_output("")
 
-    document = read_document(settings / "app.yml", "settings/app.yml", Diagnostics())
-    stated = document.value.get("output") if document and isinstance(document.value, dict) else None
+
+def stated_output(text: str) -> str:
+    """The output folder that the text of an app.yml states; `generated` where it states none.
+
+    On the base install, which has no YAML, one that stands on a line of its own is found.
+    """
+    try:
+        from oneiric_compiler.documents import parse_document
+    except ModuleNotFoundError:
+        found = re.search(r"""^output: +(["']?)([\w./-]+)\1 *(?:#.*)?$""", text, re.MULTILINE)
+        return found[2] if found else "generated"
+    from oneiric_compiler.diagnostics import Diagnostics, Source
+
+    value = parse_document(Source("settings/app.yml", text), Diagnostics()).value
+    stated = value.get("output") if isinstance(value, dict) else None
     return stated if isinstance(stated, str) else "generated"
 
 

@@ -16,7 +16,7 @@ from oneiric_compiler import scaffold
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_text, source_width, styled
 from oneiric_compiler.diagnostics import Diagnostics
-from oneiric_compiler.explain import tell
+from oneiric_compiler.explain.key import tell
 from oneiric_compiler.paint import Line
 from oneiric_compiler.pipeline import Outputs, compile_project
 from oneiric_compiler.places import Locator

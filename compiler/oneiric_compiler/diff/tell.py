@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +10,7 @@ from oneiric.report import Json
 
 from oneiric_compiler.diff.compare import CLASSES, Change, Class
 from oneiric_compiler.paint import Line, Style
-from oneiric_compiler.redact import mask, mask_urls, secret_name, visible
+from oneiric_compiler.redact import redacted, visible
 
 FORMAT = "oneiric.diff/1"
 LONGEST_COMMENT = 60_000
@@ -34,6 +35,8 @@ _WORDS: dict[Class, str] = {
     "provenance": "stated elsewhere",
 }
 
+_LEFT_OUT = "\nThe rest is longer than a comment may be: `oneiric diff` shows it.\n"
+
 Changes = Mapping[str, Sequence[Change]]
 """By profile."""
 
@@ -43,7 +46,7 @@ def lines(changes: Changes) -> list[Line]:
     told: list[Line] = []
     width = max((len(_subject(each)) for found in changes.values() for each in found), default=0)
     for profile, found in changes.items():
-        told.append([(f"{profile}: {_count(found)}", "bold")])
+        told.append([(f"{visible(profile)}: {_count(found)}", "bold")])
         for each in found:
             colour = _COLOURS.get(each.kind, "dim")
             told.append(
@@ -58,35 +61,47 @@ def lines(changes: Changes) -> list[Line]:
 
 
 def markdown(changes: Changes) -> str:
-    """For a comment on a pull request: a table of counts, then the changes by class, folded where they matter less."""
+    """For a comment on a pull request: a table of counts, then the changes by class, folded where they matter less.
+
+    All that is not ours stands in code, where it is no markup, no link and mentions nobody.
+    """
     total = sum(map(len, changes.values()))
     if not total:
         return "**Wiring**: no change.\n"
-    counted = {kind: sum(each.kind == kind for found in changes.values() for each in found) for kind in CLASSES}
-    parts = [
-        f"**Wiring**: {_plural(total, 'change')} in {', '.join(name for name, found in changes.items() if found)}\n"
+    groups: list[tuple[Class, str, list[Change]]] = [
+        (kind, profile, group)
+        for kind in CLASSES
+        for profile, found in changes.items()
+        if (group := [each for each in found if each.kind == kind])
     ]
-    parts += ["\n| class | changes |\n|---|---|\n"]
+    counted = {kind: sum(len(group) for own, _, group in groups if own == kind) for kind in CLASSES}
+    parts = [f"**Wiring**: {_plural(total, 'change')}\n", "\n| class | changes |\n|---|---|\n"]
     parts += [f"| {kind}: {_WORDS[kind]} | {counted[kind]} |\n" for kind in CLASSES if counted[kind]]
-    room = LONGEST_COMMENT - sum(map(len, parts))
-    for profile, found in changes.items():
-        for kind in CLASSES:
-            if group := [each for each in found if each.kind == kind]:
-                parts.append(_details(profile, kind, group, room))
-                room -= len(parts[-1])
+    room = LONGEST_COMMENT - sum(map(len, parts)) - len(_LEFT_OUT)
+    for kind, profile, group in groups:
+        details = _details(profile, kind, group, room)
+        if details is None:
+            parts.append(_LEFT_OUT)
+            break
+        parts.append(details)
+        room -= len(details)
     return "".join(parts)
 
 
-def _details(profile: str, kind: Class, group: list[Change], room: int) -> str:
+def _details(profile: str, kind: Class, group: list[Change], room: int) -> str | None:
+    """The changes of one class in one profile, as many as there is room for; None where there is none."""
     opened = " open" if kind in ("winner", "trust") else ""
-    head = f"\n<details{opened}><summary>{profile}: {_plural(len(group), f'{kind} change')}</summary>\n\n"
+    named = html.escape(visible(_cut(profile)))
+    head = f"\n<details{opened}><summary><code>{named}</code>: {_plural(len(group), f'{kind} change')}</summary>\n\n"
     foot, kept = "\n</details>\n", [f"- {_item(each)}\n" for each in group]
     room -= len(head) + len(foot) + 100
+    if room <= 0:
+        return None
     left = 0
     while kept and sum(map(len, kept)) > room:
         kept, left = kept[: len(kept) // 2], left + len(kept) - len(kept) // 2
     more = f"- and {left} more: `oneiric diff` shows them\n" if left else ""
-    return head + "".join(kept) + more + foot if room > 0 else ""
+    return head + "".join(kept) + more + foot
 
 
 def document(changes: Changes) -> dict[str, Json]:
@@ -98,8 +113,8 @@ def document(changes: Changes) -> dict[str, Json]:
                 "key": each.key or None,
                 "tenant": each.tenant,
                 "what": each.what,
-                "old": _public(each.what, each.old),
-                "new": _public(each.what, each.new),
+                "old": redacted(each.what, each.old),
+                "new": redacted(each.what, each.new),
                 "because": each.because,
             }
             for each in found
@@ -128,32 +143,21 @@ def _why(each: Change) -> tuple[str, Style]:
 
 
 def _item(each: Change) -> str:
-    subject, difference = _subject(each), _difference(each)
-    return f"`{_code(subject)}`: `{_code(difference)}`" + (f" ({_escaped(each.because)})" if each.because else "")
+    subject, difference = _code(_subject(each)), _code(_difference(each))
+    return f"{subject}: {difference}" + (f" ({_code(visible(each.because))})" if each.because else "")
 
 
 def _code(text: str) -> str:
-    return text.replace("`", "'")
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{char}" if char in "\\`*_[]<>|#" else char for char in visible(text))
-
-
-def _public(what: str, value: Json) -> Json:
-    """A value without what a secret-looking name holds."""
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, str):
-        return mask(value) if secret_name(what) else mask_urls(value)
-    if isinstance(value, Mapping):
-        return {name: _public(what if secret_name(what) else name, each) for name, each in value.items()}
-    return [_public(what, each) for each in value]
+    text = text.replace("`", "'")
+    return f"`{text}`"
 
 
 def _shown(what: str, value: Json) -> str:
-    public = _public(what, value)
-    text = public if isinstance(public, str) else json.dumps(public, ensure_ascii=False)
+    public = redacted(what, value)
+    return _cut(public if isinstance(public, str) else json.dumps(public, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from oneiric.report import Report, parse_report
-from oneiric_compiler.explain import (
-    key_document,
-    listing,
-    listing_document,
-    report_document,
-    summary,
-    tell,
-)
-from oneiric_compiler.paint import paint
+from oneiric_compiler import matrix, uses
+from oneiric_compiler.explain.documents import key_document, listing_document, report_document
+from oneiric_compiler.explain.key import tell, why_not
+from oneiric_compiler.explain.keys import listing, summary
+from oneiric_compiler.paint import Line, paint
 from oneiric_compiler.places import Locator
 
 from tests.unit.cli.reports import binding, report, shop
@@ -153,6 +151,41 @@ def test_nothing_of_a_report_reaches_a_terminal_raw() -> None:
     evil = binding("re\x1b[2Jdis", because="\u202eyes\n\x07", decided_at="\x9b")
     text = paint(tell(parse_report(json.dumps(report(adapter__x=evil)).encode()), "adapter:x", str), styled=False)
     assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_no_text_of_a_report_at_all_reaches_a_terminal_raw() -> None:
+    """Every name and every value of it, in all that is told."""
+    raw = hostile(shop())
+    raw["format"] = "oneiric.explain/1"
+    read = parse_report(json.dumps(raw).encode())
+    tenants = {tenant for each in read.bindings.values() for tenant in each.tenants}
+    told: list[Line] = []
+    for seen, tenant in ((read, None), *((read.for_tenant(each), each) for each in tenants)):
+        told += [*summary(seen, seen.bindings), *listing(seen.bindings)]
+        reports = {"\x1b": seen, "other": replace(seen, bindings={})}
+        told += matrix.tell(reports, matrix.matrix(reports))
+        for key, each in seen.bindings.items():
+            told += [*tell(seen, key, str, tenant=tenant, profiles={"\x1b": read}), *uses.tell({"\x1b": seen}, key)]
+            for loser in each.candidates:
+                told += why_not(seen, key, loser.provider, str)
+    assert all(char.isprintable() or char == "\n" for char in paint(told, styled=False))
+
+
+def hostile(value: Any) -> Any:
+    """The value with a control sequence at the end of each text that is no rule, and of each name that is no fact's."""
+    if isinstance(value, str):
+        return f"{value}\x1b[2J\u202e"
+    if isinstance(value, list):
+        return [hostile(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    facts = {"bindings", "tenants", "settings", "needs"}
+    return {
+        name: {hostile(own): hostile(each) for own, each in inner.items()}
+        if name in facts and isinstance(inner, dict)
+        else hostile(inner)
+        for name, inner in value.items()
+    }
 
 
 def test_places_are_found_in_the_files_as_they_are_today(tmp_path: Path) -> None:

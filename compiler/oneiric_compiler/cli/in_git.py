@@ -1,0 +1,87 @@
+"""The reports of a project as git has them: where a branch left another, and at its head."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from oneiric.report import Report, ReportError, parse_report
+
+from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.output import warn
+from oneiric_compiler.cli.reports import committed_folder, settings_folder, stated_output
+
+_SECONDS = 60
+
+
+def reports(root: Path, base: str) -> tuple[dict[str, Report], dict[str, Report]]:
+    """By profile, the committed reports where HEAD left `base`, and those at HEAD. Raises CommandError."""
+    if base.startswith("-"):
+        raise CommandError(f"`{base}` is no place in git")
+    _git(root, "rev-parse", "--git-dir", otherwise=f"{root.resolve()} is not in a repository of git")
+    left = _left(root, base)
+    folder = os.path.relpath(committed_folder(root, None), root)
+    if _git(root, "status", "--porcelain", "--", folder).strip():
+        warn(f"{folder}/ has changes that are not committed: they are not compared")
+    before, after = _at(root, left), _at(root, "HEAD")
+    if not before and not after:
+        help = "commit what `oneiric compile` writes, so that a review can show what changes"
+        raise CommandError(f"git has no report in {folder}/, neither at HEAD nor where it left `{base}`", help=help)
+    return before, after
+
+
+def _left(root: Path, base: str) -> str:
+    """The commit where HEAD left `base`."""
+    try:
+        _git(root, "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}", otherwise=f"git knows no commit `{base}`")
+        found = _git(root, "merge-base", base, "HEAD", otherwise=f"HEAD and `{base}` have no commit in common")
+    except CommandError as error:
+        if _git(root, "rev-parse", "--is-shallow-repository").strip() == b"true":
+            error.help = "this clone has not the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in CI"
+        raise
+    return found.strip().decode()
+
+
+def _at(root: Path, commit: str) -> dict[str, Report]:
+    """The reports of a commit, in the output folder that its own app.yml states."""
+    folder = _output(root, commit)
+    names = [name for name in _files(root, commit, f"{folder}/") if name.endswith("/explain.json")]
+    found = [_parsed(root, commit, name) for name in names if name.count("/") <= folder.count("/") + 2]
+    return {report.profile: report for report in found}
+
+
+def _output(root: Path, commit: str) -> str:
+    app = os.path.relpath(settings_folder(root) / "app.yml", root)
+    if app.startswith(os.pardir):  # settings outside of the project are as they are
+        return os.path.relpath(committed_folder(root, None), root)
+    data = _git(root, "show", f"{commit}:./{app}") if _files(root, commit, app) else b""
+    return stated_output(data.decode(errors="replace"))
+
+
+def _files(root: Path, commit: str, path: str) -> list[str]:
+    """The files of a commit at or in `path`, as seen from the project."""
+    return os.fsdecode(_git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", path)).split("\0")[:-1]
+
+
+def _parsed(root: Path, commit: str, name: str) -> Report:
+    try:
+        return parse_report(_git(root, "show", f"{commit}:./{name}"), f"{commit[:12]}:{name}")
+    except ReportError as error:
+        raise CommandError(str(error), code="ONE504") from error
+
+
+def _git(root: Path, *arguments: str, otherwise: str = "") -> bytes:
+    """What a command of git writes. Raises CommandError where it fails: `otherwise`, or what git says."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, timeout=_SECONDS, stdin=subprocess.DEVNULL
+        )
+    except FileNotFoundError as error:
+        raise CommandError("git is not installed", help="`oneiric diff OLD NEW` compares two reports") from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"git {arguments[0]} took longer than {_SECONDS} seconds") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+        raise CommandError(otherwise or f"git {arguments[0]}: {said}", help=said if otherwise else None)
+    return done.stdout

@@ -1,0 +1,205 @@
+"""One key told to a person: the winner, the rule that decided, what lost and by what, settings, needs, who differs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from oneiric.report import Binding, Candidate, Edit, Json, Report, Setting
+
+from oneiric_compiler.explain.rows import rows, section
+from oneiric_compiler.paint import Line
+from oneiric_compiler.redact import mask_urls, redacted, visible
+
+Locate: TypeAlias = Callable[[str], str]
+
+_RULES = {
+    "only-candidate": "nothing else could serve it",
+    "tenant-override": "an operator's swap for the tenant outranks all else",
+    "tenant-selection": "a tenant's selection outranks overrides and selections of the base",
+    "override": "an operator's swap outranks selections",
+    "profile-selection": "a profile's selection outranks the base's",
+    "selection": "a selection outranks priority, stack level and order",
+    "priority": "nothing is selected, so the highest priority wins",
+    "stack-level": "nothing is selected and priorities are equal, so the highest stack level wins",
+    "registration-order": "all else is equal, so the last declaration wins",
+}
+_LONGEST_VALUE = 80
+
+
+def tell(
+    report: Report, key: str, locate: Locate, *, tenant: str | None = None, profiles: Mapping[str, Report] | None = None
+) -> list[Line]:
+    """Everything about one key: winner, rule, losers, what is filtered out, settings, needs, tenants.
+
+    With `tenant`, the report is that tenant's. `locate` shows a place of the report as it is today. `profiles` are the
+    reports of the others.
+    """
+    binding = report.bindings[key]
+    lost, excluded = binding.judged()
+    lines: list[Line] = [
+        [
+            (visible(key), "bold"),
+            (" is served by ", "plain"),
+            (visible(binding.provider), "green"),
+            (f" for tenant {visible(tenant)}" if tenant else "", "plain"),
+        ]
+    ]
+    lines += rows(_winner(binding, locate))
+    lines += section("lost", [(each.provider, _lost(each), _origin(each, locate)) for each in lost])
+    filtered = [(each.provider, _excluded(each), _origin(each, locate)) for each in excluded]
+    lines += section("filtered out", filtered)
+    lines += section("settings", _settings(binding.settings, locate))
+    lines += _tree_section("needs", key, report.needs, report)
+    users = report.users()
+    lines += _tree_section("needed by", key, lambda each: users.get(each, {}), report)
+    differing = [(name, *difference(binding, each, locate)) for name, each in binding.tenants.items()]
+    lines += section("tenants that differ", [row for row in differing if row[1]])
+    others = {name: other.bindings.get(key) for name, other in (profiles or {}).items()}
+    served = [
+        (name, *(difference(binding, each, locate) if each else ("not bound", ""))) for name, each in others.items()
+    ]
+    return lines + section("profiles that differ", [row for row in served if row[1]])
+
+
+def why_not(report: Report, key: str, provider: str, locate: Locate) -> list[Line]:
+    """Why a provider's candidates do not serve a key, and the edits that would let each."""
+    binding = report.bindings[key]
+    lines: list[Line] = []
+    for each in (each for each in binding.candidates if each.provider == provider):
+        subject = f"{visible(provider)} ({visible(each.source)})"
+        if each.won:
+            lines.append([(subject, "green"), (f" serves {visible(key)}: {visible(binding.because)}", "plain")])
+            continue
+        told = f"lost {_lost(each)}" if each.lost_by else f"filtered out {_excluded(each)}"
+        lines.append([(subject, "red"), (f" does not serve {visible(key)}, {visible(binding.provider)} does", "plain")])
+        facts = [("because", told, ""), ("decided at", locate(binding.decided_at), "")]
+        lines += rows([*facts, ("declared", _origin(each, locate), "")])
+        for number, edits in enumerate(each.wins_if or ()):
+            edited = [_edit(edit, locate) for edit in edits]
+            lines += section("or it wins if" if number else "it wins if", edited)
+        if each.wins_if == ():
+            lines += section("it wins if", [("nothing", "no edit of this project's own files is enough", "")])
+    return lines
+
+
+def _edit(edit: Edit, locate: Locate) -> tuple[str, str, str]:
+    declaration = edit.at.rpartition("/")[0]
+    today = next((found for place in (edit.at, declaration) if (found := locate(place)) != place), "")
+    return edit.at, f"is {_text(edit.value)}" if edit.given else "is set, to a value of yours", today
+
+
+def _winner(binding: Binding, locate: Locate) -> list[tuple[str, str, str]]:
+    rule = _RULES.get(binding.decided_by)
+    facts = [
+        ("because", binding.because, ""),
+        ("rule", f"{binding.decided_by}: {rule}" if rule else binding.decided_by, ""),
+        ("decided at", locate(binding.decided_at), ""),
+        ("factory", binding.factory, ""),
+    ]
+    facts += [("port", binding.port, "")] if binding.port else []
+    facts += [("declared", _origin(each, locate), "") for each in binding.candidates if each.won]
+    if binding.rebuilt_for:
+        facts.append(("own instance", f"since it needs {', '.join(binding.rebuilt_for)}", ""))
+    if binding.shared:
+        facts.append(("instance", "the base's, shared", ""))
+    return facts
+
+
+def _origin(each: Candidate, locate: Locate) -> str:
+    inferred = "" if each.priority_from in ("declared", "default") else f" from {each.priority_from}"
+    held = {name: f" (held, stated {_text(value)})" for name, value in each.held.items()}
+    ranks = f"priority {each.priority}{inferred}{held.get('priority', '')}"
+    ranks += f", stack level {each.stack_level}{held.get('stack_level', '')}"
+    return f"{locate(each.declared_at)} ({each.source}; {ranks}{_trust(each)})"
+
+
+def _trust(each: Candidate) -> str:
+    """Why a manifest's candidate is believed."""
+    trust = each.trust
+    if trust is None:
+        return ""
+    version = "unversioned" if trust.version is None else f"version {trust.version}"
+    expires = f", expires {trust.expires_at}" if trust.expires_at else ", never expires"
+    keys = ", ".join(f"{key[:12]}…" for key in trust.keys)
+    return f"; {version}, SHA-256 {trust.digest[:12]}…, signed by {keys}{expires}"
+
+
+def _lost(each: Candidate) -> str:
+    rule = each.lost_by or ""
+    if each.compared is None:
+        return f"by {rule}"
+    own, winning = map(_text, each.compared)
+    if rule in ("priority", "stack-level"):
+        return f"by {rule}: {own} is less than {winning}"
+    if rule == "registration-order":
+        return f"by {rule}: declared as number {own}, before number {winning}"
+    return f"by {rule}: {winning} is chosen, not {own}"
+
+
+def _excluded(each: Candidate) -> str:
+    rule = each.excluded_by or ""
+    if each.compared is None:
+        return f"by {rule}"
+    own, wanted = map(_text, each.compared)
+    told = {
+        "capability": f"has {own or 'none'}, required: {wanted}",
+        "python-version": f"runs on Python {own}, the target is {wanted}",
+        "os-platform": f"runs on {own}, the target is {wanted}",
+        "allowlist": f"{own} is outside what its source may bring: {wanted or 'nothing'}",
+        "requires": f"needs {own}, and {wanted if each.compared[1] else 'nothing of it'} is there",
+        "conflicts": f"cannot be with {own}, and {wanted} is there",
+    }
+    return f"by {rule}: " + told.get(rule, f"{own}, wanted: {wanted}")
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text(each) for each in value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _settings(settings: Mapping[str, Setting], locate: Locate) -> list[tuple[str, str, str]]:
+    return [(name, _value(name, each), locate(each.stated_at)) for name, each in settings.items()]
+
+
+def _value(name: str, setting: Setting) -> str:
+    if setting.masked:
+        return "****"
+    if isinstance(setting.reference, str):
+        return mask_urls(setting.reference)
+    stated = setting.value if setting.reference is None else setting.reference
+    shown = json.dumps(redacted(name, stated), ensure_ascii=False)
+    shown = shown if len(shown) <= _LONGEST_VALUE else shown[: _LONGEST_VALUE - 1] + "…"
+    return shown + (" (unchecked)" if setting.unchecked else "")
+
+
+def _tree_section(title: str, key: str, below: Callable[[str], Mapping[str, list[str]]], report: Report) -> list[Line]:
+    """Keys reached from `key`, indented by distance; what is below a key is told of once."""
+    lines: list[Line] = []
+    seen = {key}
+    waiting = [(each, parameters, 2) for each, parameters in reversed(list(below(key).items()))]
+    while waiting:
+        each, parameters, depth = waiting.pop()
+        binding = report.bindings.get(each)
+        provider = f" ({binding.provider})" if binding else ""
+        again = " …" if each in seen and below(each) else ""
+        lines.append([("  " * depth + visible(f"{each}{provider} for {', '.join(parameters)}{again}"), "plain")])
+        if each not in seen:
+            seen.add(each)
+            waiting += [(next_, names, depth + 1) for next_, names in reversed(list(below(each).items()))]
+    return [[], [(f"  {title}", "bold")], *lines] if lines else []
+
+
+def difference(base: Binding, own: Binding, locate: Locate) -> tuple[str, str]:
+    """How a tenant's or profile's binding differs, and where that is stated; nothing when it does not."""
+    if own.provider != base.provider or own.decided_at != base.decided_at:
+        return f"{own.provider} by {own.decided_by}", locate(own.decided_at)
+    changed = [name for name, setting in own.settings.items() if setting != base.settings.get(name)]
+    if changed:
+        places = {locate(own.settings[name].stated_at): None for name in changed}
+        return f"{own.provider}, with its own {', '.join(changed)}", ", ".join(places)
+    if own.rebuilt_for:
+        return f"{own.provider}, its own instance since it needs {', '.join(own.rebuilt_for)}", ""
+    return "", ""
