@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from oneiric.report import Json, Report
 
-from oneiric_compiler.paint import Line
+from oneiric_compiler.paint import Line, columns, padded
 from oneiric_compiler.redact import visible
 
 _NAMED = 3
@@ -41,12 +41,12 @@ def tell(reports: Mapping[str, Report], rows: list[Row]) -> list[Line]:
             alike.setdefault(tuple(each or "-" for each in served.values()), []).append(tenant)
         table += [(f"  {_names(tenants)}", list(cells)) for cells, tenants in alike.items()]
     shown = [(visible(name), [visible(cell) for cell in cells]) for name, cells in table]
-    first = max(len(name) for name, _ in shown)
-    wide = [max(len(cells[column]) for _, cells in shown) for column in range(len(reports))]
+    first = max(columns(name) for name, _ in shown)
+    wide = [max(columns(cells[column]) for _, cells in shown) for column in range(len(reports))]
     lines: list[Line] = []
     for index, (name, cells) in enumerate(shown):
-        text = "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, wide, strict=True))
-        lines.append([(f"{name:<{first}}  ", "plain"), (text, "bold" if index == 0 else "green")])
+        text = "  ".join(padded(cell, width) for cell, width in zip(cells, wide, strict=True))
+        lines.append([(f"{padded(name, first)}  ", "plain"), (text, "bold" if index == 0 else "green")])
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
@@ -19,6 +20,22 @@ _SGR: dict[Style, str] = {
 }
 
 
+def columns(text: str) -> int:
+    """The columns that a text takes on a terminal."""
+    return len(text) if text.isascii() else sum(map(_width, text))
+
+
+def padded(text: str, width: int) -> str:
+    """The text, followed by spaces up to so many columns."""
+    return text + " " * (width - columns(text))
+
+
+def _width(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
 def paint(lines: Iterable[Line], *, styled: bool) -> str:
     """The text of the lines, each ended, without spaces at line ends."""
     return "".join(_painted(line, styled) + "\n" for line in lines)
@@ -27,4 +44,6 @@ def paint(lines: Iterable[Line], *, styled: bool) -> str:
 def _painted(line: Line, styled: bool) -> str:
     if not styled:
         return "".join(text for text, _ in line).rstrip(" ")
-    return "".join(f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style != "plain" else text for text, style in line)
+    end = max((index for index, (text, _) in enumerate(line, 1) if text.strip(" ")), default=0)
+    pieces = [(text.rstrip(" ") if index == end else text, style) for index, (text, style) in enumerate(line[:end], 1)]
+    return "".join(f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style != "plain" else text for text, style in pieces)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from oneiric_compiler.diagnostics import Span
-from oneiric_compiler.paint import Line, Style
+from oneiric_compiler.paint import Line, Style, columns
 from oneiric_compiler.redact import mask, python_line, settings_line, visible, visible_character
 
 _TAB = 4
@@ -70,15 +68,7 @@ def _cells(text: str) -> list[str]:
 
 
 def _columns(cells: list[str]) -> int:
-    return sum(_width(char) for cell in cells for char in cell)
-
-
-def _width(char: str) -> int:
-    if char.isascii():
-        return 1
-    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+    return sum(map(columns, cells))
 
 
 def _window(cells: list[str], start: int, end: int, width: int) -> tuple[list[str], list[str], list[str]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from oneiric.report import Json
 
 from oneiric_compiler.diff.compare import CLASSES, Change, Class
-from oneiric_compiler.paint import Line, Style
+from oneiric_compiler.paint import Line, Style, columns, padded
 from oneiric_compiler.redact import redacted, visible
 
 FORMAT = "oneiric.diff/1"
@@ -44,7 +44,7 @@ Changes = Mapping[str, Sequence[Change]]
 def lines(changes: Changes) -> list[Line]:
     """A line for each change, by profile; those first that matter most."""
     told: list[Line] = []
-    width = max((len(_subject(each)) for found in changes.values() for each in found), default=0)
+    width = max((columns(_subject(each)) for found in changes.values() for each in found), default=0)
     for profile, found in changes.items():
         told.append([(f"{visible(profile)}: {_count(found)}", "bold")])
         for each in found:
@@ -52,7 +52,7 @@ def lines(changes: Changes) -> list[Line]:
             told.append(
                 [
                     (f"  {each.kind:<11}", colour),
-                    (f"{_subject(each):<{width}}  ", "plain"),
+                    (f"{padded(_subject(each), width)}  ", "plain"),
                     (_difference(each), "plain"),
                     _why(each),
                 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oneiric_compiler.paint import Line
+from oneiric_compiler.paint import Line, columns, padded
 from oneiric_compiler.redact import visible
 
 
@@ -14,14 +14,14 @@ def section(title: str, facts: list[tuple[str, str, str]]) -> list[Line]:
 def rows(facts: list[tuple[str, str, str]]) -> list[Line]:
     """Names in a column, each with a text; what stands third goes under the text, or beside it when short."""
     shown = [tuple(map(visible, row)) for row in facts]
-    first = max((len(name) for name, _, _ in shown), default=0)
-    second = max((len(text) for _, text, _ in shown), default=0)
+    first = max((columns(name) for name, _, _ in shown), default=0)
+    second = max((columns(text) for _, text, _ in shown), default=0)
     lines: list[Line] = []
     for name, text, more in shown:
-        start = f"    {name:<{first}}  "
+        start = f"    {padded(name, first)}  "
         if more and len(start) + second + 2 + len(more) > 110:
             lines.append([(start, "plain"), (text, "plain")])
             lines.append([(" " * len(start) + more, "dim")])
         else:
-            lines.append([(start, "plain"), (f"{text:<{second}}", "plain"), (f"  {more}" if more else "", "dim")])
+            lines.append([(start, "plain"), (padded(text, second), "plain"), (f"  {more}" if more else "", "dim")])
     return lines

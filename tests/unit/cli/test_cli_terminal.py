@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from oneiric_compiler.explain.rows import section
+from oneiric_compiler.paint import paint
 
 from tests.unit.cli.reports import shop
 from tests.unit.cli.running import run, run_on_terminal
@@ -41,3 +44,21 @@ def test_errors_and_help_are_drawn(folder: Path) -> None:
     )
     assert "─" in run_on_terminal("--help", cwd=folder)
     assert "─" not in run("--help", cwd=folder).stdout
+
+
+@pytest.mark.parametrize("command", [("explain", "cache"), ("explain",), ("list",)])
+def test_no_line_of_a_terminal_ends_in_spaces_which_a_narrow_one_would_wrap(
+    folder: Path, command: tuple[str, ...]
+) -> None:
+    told = run_on_terminal(*command, "--from-report", "report.json", cwd=folder)
+    assert "\x1b[" in told
+    assert not [line for line in re.sub(r"\x1b\[[0-9;]*m", "", told).splitlines() if line.endswith(" ")]
+
+
+def test_columns_hold_wide_characters() -> None:
+    facts = [("größe", "a", "x"), ("日本", "ü" * 3, "y"), ("e\u0301", "日", "z")]
+    assert paint(section("tenants", facts), styled=False).splitlines()[2:] == [
+        "    größe  a    x",
+        "    日本   üüü  y",
+        "    e\u0301      日   z",
+    ]
