@@ -168,7 +168,9 @@ def parse_report(data: bytes, named: str = "the report", *, strict: bool = False
     except ReportError as error:
         raise ReportError(f"{named} {error}") from error
     except (ValueError, RecursionError) as error:
-        raise ReportError(f"{named} is not JSON") from error
+        merging = b"\n<<<<<<< " in data
+        told = "holds a conflict of a merge: `oneiric compile` writes it anew" if merging else "is not JSON"
+        raise ReportError(f"{named} {told}") from error
     facts = _Facts(document, named)
     _check_format(facts.of(str, "format"), named)
     bindings = facts.facts("bindings")

@@ -75,6 +75,25 @@ def test_what_is_no_report_of_this_format_is_refused(text: bytes) -> None:
         parse_report(text)
 
 
+def test_a_report_that_git_could_not_merge_says_what_to_do() -> None:
+    halves = b"<<<<<<< HEAD\n {},\n=======\n [],\n>>>>>>> one\n"
+    with pytest.raises(ReportError, match="holds a conflict of a merge: `oneiric compile` writes it anew"):
+        parse_report(b"{\n" + halves + b"}\n")
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(ReportError, match=f"holds {text}, which is no number"):
+        parse_report(json.dumps(shop()).replace('"priority": 0', f'"priority": {text}').encode())
+
+
+def test_of_a_name_that_is_there_twice_only_the_last_is_read_unless_strictly() -> None:
+    data = json.dumps(shop()).replace('"app": "shop"', '"app": "one", "app": "other"').encode()
+    assert parse_report(data).app == "other"
+    with pytest.raises(ReportError, match="says 'app' twice"):
+        parse_report(data, strict=True)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
