@@ -8,13 +8,18 @@ from pathlib import Path
 
 from oneiric_compiler.resources import templates
 
+_IGNORED = b"__pycache__/\n/.oneiric/\n/.oneiric_storage/\n"
+"""What is of one machine: bytecode, the state of processes, what storage/local keeps."""
+
 
 def project_files(name: str) -> dict[str, bytes]:
-    """Path and content of every file of a new project: the example shop and its settings."""
+    """Path and content of every file of a new project: the example shop, its settings, what git is to ignore."""
     source = templates() / "init"
     paths = sorted(path for path in source.rglob("*") if path.is_file() and path.suffix in (".py", ".yml"))
+    files = {each.relative_to(source).as_posix(): each.read_bytes() for each in paths}
     return {
-        path.relative_to(source).as_posix(): path.read_bytes().replace(b"{{ name }}", name.encode()) for path in paths
+        ".gitignore": _IGNORED,
+        **{path: data.replace(b"{{ name }}", name.encode()) for path, data in files.items()},
     }
 
 

@@ -19,7 +19,7 @@ from oneiric_compiler.report import render_report, report
 from oneiric_compiler.resolve import resolve
 from oneiric_compiler.sources import Sources
 
-SUPPOSED = Place("what if")
+SUPPOSED = Place("--what-if")
 
 What: TypeAlias = Literal["provider", "priority", "stack_level"]
 Candidates: TypeAlias = Mapping[Key, tuple[Candidate, ...]]

@@ -46,6 +46,17 @@ def test_what_init_makes_is_fresh_and_runs(project: Path) -> None:
     assert (done.returncode, done.stdout.count("is paid: balance/")) == (0, 2), done.stderr
 
 
+def test_what_init_makes_can_be_committed_whole(project: Path) -> None:
+    """Bytecode in a repository conflicts in every merge."""
+    for arguments in (("init",), ("add", "-A")):
+        subprocess.run(["git", *arguments], cwd=project, check=True, capture_output=True, timeout=DEADLINE)
+    listed = subprocess.run(["git", "ls-files"], cwd=project, check=True, capture_output=True, timeout=DEADLINE)
+    files = listed.stdout.decode().split()
+    assert {".gitignore", "generated/wiring.py", "settings/app.yml", "settings/.schemas/app.schema.json"} <= {*files}
+    assert list(project.glob("generated/__pycache__/*.pyc"))
+    assert not [name for name in files if name.endswith(".pyc")]
+
+
 def test_init_writes_over_nothing(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("mine")
     (tmp_path / "shop").mkdir()
