@@ -45,5 +45,7 @@ def _painted(line: Line, styled: bool) -> str:
     if not styled:
         return "".join(text for text, _ in line).rstrip(" ")
     end = max((index for index, (text, _) in enumerate(line, 1) if text.strip(" ")), default=0)
-    pieces = [(text.rstrip(" ") if index == end else text, style) for index, (text, style) in enumerate(line[:end], 1)]
+    pieces: Line = [
+        (text.rstrip(" ") if index == end else text, style) for index, (text, style) in enumerate(line[:end], 1)
+    ]
     return "".join(f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style != "plain" else text for text, style in pieces)

@@ -165,6 +165,59 @@ def test_what_an_edit_is_told_as(name: str, tmp_path: Path) -> None:
     ]
 
 
+TYPED = {
+    "settings/app.yml": "name: shop\npackages: [shop]\n",
+    "settings/services.yml": "provider_settings: {card: {fee: '${FEE:-1}'}}\n",
+    "shop/__init__.py": "",
+    "shop/parts.py": """\
+from oneiric import component
+
+class Card: ...
+class Other: ...
+
+@component("service", "payments", provider="card")
+def card(*, fee: int = 0) -> Card: ...
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("fee: int = 0", "fee: float = 0", ("setting", "fee")),
+        ("-> Card", "-> Other", ("port", "instances")),
+        ("def card(", "async def card(", ("setting", "async")),
+    ],
+)
+def test_what_a_factory_s_signature_makes_of_the_same_settings(
+    old: str, new: str, expected: tuple[str, str], tmp_path: Path
+) -> None:
+    before = compiled(tmp_path / "before", TYPED)
+    after = compiled(tmp_path / "after", {**TYPED, "shop/parts.py": TYPED["shop/parts.py"].replace(old, new)})
+    changes = compare(before["default"], after["default"])
+    assert [(each.kind, each.what) for each in changes] == [expected]
+    assert paint(tell.lines({"default": changes}), styled=False).count("\n") == 2
+
+
+def test_no_other_instance_goes_untold() -> None:
+    """Of any fact that a fingerprint is made of: where one differs, `diff` has a change."""
+    tried = 0
+    for path in ROOT.glob("tests/golden/*/want/**/explain.json"):
+        report = json.loads(path.read_bytes())
+        old = parse_report(path.read_bytes())
+        for binding in report["bindings"].values():
+            for facts in (binding, *binding["tenants"].values()):
+                for name in ("provider", "factory", "async", "result", "port", "eager", "python", "os", "artifact"):
+                    if name in facts:
+                        told = {**facts}
+                        facts[name] = ["x"] if name == "os" else not facts[name] if facts[name] is True else "x:x"
+                        new = parse_report(json.dumps(report).encode())
+                        assert compare(old, new), (path, name)
+                        facts[name] = told[name]
+                        tried += 1
+    assert tried > 500
+
+
 def test_a_report_does_not_differ_from_itself() -> None:
     for path in ROOT.glob("tests/golden/*/want/**/explain.json"):
         report = parse_report(path.read_bytes())
@@ -355,6 +408,8 @@ def test_exit_codes_and_gates(repository: Path) -> None:
         (["--base", "main", "--fail-on", "winer"], "did you mean `winner`?"),
         (["--base", "main", "generated"], "name two reports"),
         (["--base", "main", "--ignore", ":x"], "is no class of change"),
+        (["--base", "main", "--ignore", "setting:"], "`setting:` names no key"),
+        (["--base", "main", "--fail-on", ""], "is no class of change"),
         (["--base", "main", "--ignore", "provenence:x"], "did you mean `provenance`?"),
     ],
 )

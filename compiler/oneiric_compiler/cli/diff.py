@@ -48,8 +48,8 @@ def diff(
     from oneiric_compiler.diff.compare import CLASSES, compare, without
 
     gc.disable()  # it takes a third of the time of large ones, and the process ends with it
-    failing = _classes((fail_on or ",".join(CLASSES)).split(","), CLASSES)
-    _classes([each.partition(":")[0] for each in ignore or ()], (*CLASSES, "*"))
+    failing = _classes(CLASSES if fail_on is None else fail_on.split(","), CLASSES)
+    _check_ignored(ignore or (), (*CLASSES, "*"))
     before, after = _sides(context.obj, old, new, base)
     empty = Report("", "", {}, {})
     changes = {
@@ -70,6 +70,14 @@ def _classes(names: Iterable[str], known: tuple[str, ...]) -> set[str]:
         if name not in known:
             raise CommandError(f"`{name}` is no class of change", help=did_you_mean(name, known))
     return set(names)
+
+
+def _check_ignored(patterns: Iterable[str], known: tuple[str, ...]) -> None:
+    for pattern in patterns:
+        name, colon, key = pattern.partition(":")
+        _classes([name], known)
+        if colon and not key:
+            raise CommandError(f"`{pattern}` names no key", help=f"`{name}` leaves out every change of the class")
 
 
 def _sides(root: Path, old: Path | None, new: Path | None, base: str | None) -> tuple[Reports, Reports]:

@@ -55,7 +55,6 @@ def explain(
         raise CommandError(f"{' and '.join(asked)} are questions of their own: ask one at a time")
     if asked and key is None:
         raise CommandError(f"{asked[0]} is about one key: name it")
-    gc.disable()  # it takes a third of the time of a large report, and the process ends with it
     if key is not None and what_if:
         if from_report is not None:
             raise CommandError("--what-if resolves the settings anew: leave out --from-report")
@@ -64,7 +63,7 @@ def explain(
         supposing.suppose(context.obj, key, domain, what_if, profile, tenant, json)
         return
     report, locate = reports.load(context.obj, profile, from_report)
-    gc.freeze()  # nor look through it all at the exit
+    gc.freeze()  # nor is it all looked through at the exit
     everything = reports.of_tenant(report, tenant)
     if key is None:
         keys = reports.of_domain(everything, domain)

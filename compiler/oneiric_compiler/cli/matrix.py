@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Annotated
 
 import typer
@@ -18,7 +17,6 @@ def matrix(
     from oneiric_compiler import matrix as table
     from oneiric_compiler.cli import reports
 
-    gc.disable()
     found = reports.committed(context.obj)
     rows = table.matrix(found)
     if json:

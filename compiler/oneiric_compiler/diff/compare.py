@@ -70,12 +70,16 @@ def _binding(key: str, tenant: str | None, old: Binding | None, new: Binding | N
         names = [each if each is None else each.factory if same else each.provider for each in (old, new)]
         yield Change("winner", key, tenant, "", names[0], names[1], because=new.because if new else "")
         return
-    yield from _facts("port", key, tenant, {"port": old.port}, {"port": new.port})
+    artifacts = [{"artifact": each.raw.get("artifact")} for each in (old, new)]
+    yield from _facts("trust", key, tenant, *artifacts)
+    promised: list[dict[str, Json]] = [{"port": each.port, "instances": each.raw.get("result")} for each in (old, new)]
+    yield from _facts("port", key, tenant, *promised)
     yield from _facts("need", key, tenant, old.needs, new.needs)
     options = [{name: each.raw.get(name) for name in _OPTIONS} for each in (old, new)]
     yield from _facts(
         "setting", key, tenant, *({**_settings(each), **own} for each, own in zip((old, new), options, strict=True))
     )
+    yield from _converted(key, tenant, old, new)
     if old.decided_by != new.decided_by:
         yield Change("rule", key, tenant, "", old.decided_by, new.decided_by, because=new.because)
     elif old.decided_at != new.decided_at:
@@ -103,12 +107,25 @@ def _value(setting: Setting) -> Json:
     return setting.value if setting.reference is None else setting.reference
 
 
-def _places(binding: Binding, old: Binding, new: Binding) -> dict[str, Json]:
-    """Where the settings that both have, with one value, are stated."""
-    same = [
+def _converted(key: str, tenant: str | None, old: Binding, new: Binding) -> Iterator[Change]:
+    """Settings that are stated alike, and become something else: the parameter has another type."""
+    for name in _alike(old, new):
+        one, other = (_mapping(_mapping(each.raw.get("settings")).get(name)).get("expr") for each in (old, new))
+        if one != other:
+            stated = _value(new.settings[name])
+            yield Change("setting", key, tenant, name, stated, stated, because="converted otherwise")
+
+
+def _alike(old: Binding, new: Binding) -> list[str]:
+    """The settings that both have, with one value."""
+    return [
         name for name, each in _settings(old).items() if name in new.settings and _value(new.settings[name]) == each
     ]
-    return {f"{name} stated at": binding.settings[name].stated_at for name in same}
+
+
+def _places(binding: Binding, old: Binding, new: Binding) -> dict[str, Json]:
+    """Where the settings that both have, with one value, are stated."""
+    return {f"{name} stated at": binding.settings[name].stated_at for name in _alike(old, new)}
 
 
 def _candidates(key: str, old: Binding, new: Binding) -> Iterator[Change]:
