@@ -42,10 +42,18 @@ def paint(lines: Iterable[Line], *, styled: bool) -> str:
 
 
 def _painted(line: Line, styled: bool) -> str:
+    pieces = _trimmed(line)
     if not styled:
-        return "".join(text for text, _ in line).rstrip(" ")
-    end = max((index for index, (text, _) in enumerate(line, 1) if text.strip(" ")), default=0)
-    pieces: Line = [
-        (text.rstrip(" ") if index == end else text, style) for index, (text, style) in enumerate(line[:end], 1)
-    ]
+        return "".join(text for text, _ in pieces)
     return "".join(f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style != "plain" else text for text, style in pieces)
+
+
+def _trimmed(line: Line) -> Line:
+    """The line without spaces at its end, which a narrow terminal would wrap."""
+    pieces = list(line)
+    while pieces and not pieces[-1][0].strip(" "):
+        pieces.pop()
+    if pieces:
+        text, style = pieces.pop()
+        pieces.append((text.rstrip(" "), style))
+    return pieces
