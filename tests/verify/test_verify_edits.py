@@ -101,6 +101,11 @@ WIRING = {
     "code at the end": ("services=Services)\n", "services=Services)\nprint()\n"),
     "code at the start": ("TYPE_CHECKING = False\n", "TYPE_CHECKING = False\nprint()\n"),
     "a class that shadows": ("Services", "bind"),
+    "a class that hides the one before": (
+        '    @bind("service:news"',
+        '\nclass Services(Domain):\n    _wiring: Wiring\n\n    @bind("service:news"',
+    ),
+    "a class of nothing": ("\n\nclass Wiring(", "\n\nclass More(Domain):\n    _wiring: Wiring\n\n\nclass Wiring("),
     "a text that holds blocks": ('"""smtp: ', '"""\n    @bind("""'),
     "a tab for an indentation": ("    _wiring: Wiring", "\t_wiring: Wiring"),
     "another indentation": ("    _wiring: Wiring", "  _wiring: Wiring"),

@@ -26,6 +26,8 @@ def main() -> None:
         log(CommandError(str(error), code="ONE504").lines())
     except OSError as error:
         log(CommandError.of_system(error).lines())
+    except RecursionError:
+        log(CommandError("what was read is nested deeper than anything that Oneiric writes").lines())
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(2)

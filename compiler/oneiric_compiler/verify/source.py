@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,9 @@ from __future__ import annotations
 from oneiric.wiring import Domain, Wiring as BaseWiring, bind
 TYPE_CHECKING = False"""
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+TAKEN = ("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING")
+"""What a wiring itself calls by these names: no domain's class, and no key's attribute."""
+
 _OWN = ("self", "int", "float", "set", "frozenset", "TYPE_CHECKING")
 """What a block means by these names, it does not import."""
 
@@ -59,14 +62,17 @@ def read_source(data: bytes) -> Source:
     if not domains or ast.unparse(ast.parse(head)) != _HEAD:
         raise ValueError("it does not begin as a wiring does")
     line, last = domains.pop()
-    blocks = [block for start, piece in domains for block in _domain(start, piece)]
+    classes = [_domain(start, piece) for start, piece in domains]
     with _from(line):
         declared, *called = ast.parse(last).body
         app, profile, attributes = _wiring(declared)
         given = ", ".join(f"{name}={each}" for name, each in attributes.items())
         if [ast.unparse(node) for node in called] != [f"Wiring.domains({given})"]:
             raise Strange((called or [declared])[-1])
-    return Source(app, profile, attributes, tuple(blocks))
+    names = [name for name, _ in classes]
+    if names != [*attributes.values()] or len({*names, *TAKEN}) != len(names) + len(TAKEN):
+        raise ValueError(f"its classes are {', '.join(names)}, and `Wiring` names {', '.join(attributes.values())}")
+    return Source(app, profile, attributes, tuple(block for _, blocks in classes for block in blocks))
 
 
 def _text(data: bytes) -> str:
@@ -121,24 +127,31 @@ def _declaration(node: ast.stmt) -> tuple[str, str]:
             raise Strange(node)
 
 
-def _domain(line: int, text: str) -> Iterator[Block]:
+def _domain(line: int, text: str) -> tuple[str, list[Block]]:
+    """The name of a domain's class, and its blocks."""
     (_, head), *pieces = _pieces(line, text, "    @bind(")
     with _from(line):
         node = _class(head)
-        if node.keywords or not _is_plain(node) or [ast.unparse(base) for base in node.bases] != ["Domain"]:
+        if (
+            not pieces
+            or node.keywords
+            or not _is_plain(node)
+            or [ast.unparse(base) for base in node.bases] != ["Domain"]
+        ):
             raise Strange(node)
         first, *others = node.body
         if ast.unparse(first) != "_wiring: Wiring" or first.col_offset != 4:
             raise Strange(first)
         promised = _promised(others)
+    blocks: list[Block] = []
     for start, piece in pieces:
         with _from(start - 1):
             bound, *others = _class(f"class _:\n{piece}").body
             if not isinstance(bound, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 raise Strange(bound)
-            block = _block(node.name, bound, promised)
+            blocks.append(_block(node.name, bound, promised))
             promised |= _promised(others)
-        yield block
+    return node.name, blocks
 
 
 def _class(text: str) -> ast.ClassDef:

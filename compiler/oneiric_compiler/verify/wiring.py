@@ -10,11 +10,10 @@ from typing import Any, cast
 
 from oneiric_compiler.verify.decisions import Facts
 from oneiric_compiler.verify.expressions import Expression
-from oneiric_compiler.verify.source import Block, Source, read_source
+from oneiric_compiler.verify.source import TAKEN, Block, Source, read_source
 
 _FINGERPRINTED = ("provider", "factory", "async", "result", "port", "eager", "python", "os", "artifact")
 """The facts a fingerprint is made of, besides the settings' expressions and the needs."""
-_TAKEN = ("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING")
 OPTIONS = ("secrets", "eager", "python", "os", "artifact")
 
 
@@ -31,9 +30,6 @@ def wiring(report: Facts, data: bytes) -> Iterator[str]:
     if (source.app, source.profile) != (report["app"], report["profile"]):
         yield f"wiring.py is profile `{source.profile}` of `{source.app}`"
     blocks = {block.key: block for block in source.blocks}
-    classes = [*source.domains.values()]
-    if len({*classes, *_TAKEN}) != len(classes) + len(_TAKEN):
-        yield f"wiring.py: two of these have one name: {', '.join((*_TAKEN, *classes))}"
     if [block.key for block in source.blocks] != sorted(report["bindings"]):
         unlike = sorted(blocks.keys() ^ report["bindings"].keys())
         yield f"wiring.py and the report bind different keys: {', '.join(unlike) or 'in another order'}"
@@ -107,7 +103,7 @@ def _arguments(report: Facts, binding: Facts) -> dict[str, Any]:
 def _attribute(name: str) -> str:
     changed = "".join(char if char.isalnum() or char == "_" else "_" for char in name)
     changed = f"_{changed}" if changed[0].isdigit() else changed
-    return f"{changed}_" if keyword.iskeyword(changed) or changed in _TAKEN else changed
+    return f"{changed}_" if keyword.iskeyword(changed) or changed in TAKEN else changed
 
 
 def _secrets(value: Any) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.cli.reports import shop
 from tests.unit.cli.running import DEADLINE, MAIN, environment, run
 
 
@@ -212,6 +213,21 @@ def test_the_report_is_where_the_settings_say(project: Path) -> None:
     done = run("explain", "service:payments", cwd=project, ONEIRIC_CONFIG="conf")
     assert (done.returncode, done.stderr) == (0, "")
     assert "decided at  settings/services.yml:3:13" in done.stdout
+
+
+@pytest.mark.parametrize("deep", [400, 700, 900, 2_500])
+def test_a_report_that_is_nested_too_deeply_is_answered(deep: int, tmp_path: Path) -> None:
+    """Some of it is read, and what looks through it goes deeper than the reader did."""
+    report = shop()
+    report["bindings"]["adapter:cache"]["settings"]["token"]["value"] = 1
+    before = json.dumps(report)
+    told = before.replace('"value": 1', '"value": ' + "[" * deep + '"x"' + "]" * deep)
+    assert told != before
+    (tmp_path / "old.json").write_text(before)
+    (tmp_path / "new.json").write_text(told)
+    for command in (("explain", "cache", "--from-report", "new.json"), ("diff", "old.json", "new.json")):
+        done = run(*command, cwd=tmp_path)
+        assert done.returncode in (0, 1) or "nested deeper" in done.stderr or "is not JSON" in done.stderr
 
 
 def test_a_reader_that_goes_away_is_no_error(scaffolded: Path) -> None:
