@@ -199,6 +199,24 @@ def test_what_a_factory_s_signature_makes_of_the_same_settings(
     assert paint(tell.lines({"default": changes}), styled=False).count("\n") == 2
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("1", "1.0"), ("1", "true"), ("[0]", "[false]"), ('{"a": 1}', '{"a": 1.0}')]
+)
+def test_values_that_python_takes_for_equal_differ(one: str, other: str) -> None:
+    path = ROOT / "tests/golden/types_scalars/want/explain.json"
+    report = json.loads(path.read_bytes())
+    key, binding = next((key, each) for key, each in report["bindings"].items() if each["settings"])
+    setting = next(iter(binding["settings"].values()))
+    reports: list[Report] = []
+    for value in (one, other):
+        setting.clear()
+        setting.update({"value": json.loads(value), "from": "settings/app.yml#/x"})
+        binding["fingerprint"] = value
+        reports.append(parse_report(json.dumps(report).encode()))
+    assert [(each.kind, each.key) for each in compare(*reports)] == [("setting", key)]
+    assert compare(reports[0], reports[0]) == []
+
+
 def test_no_other_instance_goes_untold() -> None:
     """Of any fact that a fingerprint is made of: where one differs, `diff` has a change."""
     tried = 0

@@ -5,6 +5,7 @@ Where something is declared may move, files and declarations may be reordered: o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -93,8 +94,16 @@ def _facts(
     kind: Class, key: str, tenant: str | None, old: Mapping[str, Json], new: Mapping[str, Json]
 ) -> Iterator[Change]:
     for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name) or (name in old) != (name in new):
+        if (name in old) != (name in new) or not _equal(old.get(name), new.get(name)):
             yield Change(kind, key, tenant, name, old.get(name), new.get(name))
+
+
+def _equal(one: Json, other: Json) -> bool:
+    """Whether two values are one; Python takes 1, 1.0 and true for equal."""
+    return one == other and (isinstance(one, str) or _written(one) == _written(other))
+
+
+_written = json.JSONEncoder(sort_keys=True).encode
 
 
 def _settings(binding: Binding) -> dict[str, Json]:
@@ -118,9 +127,8 @@ def _converted(key: str, tenant: str | None, old: Binding, new: Binding) -> Iter
 
 def _alike(old: Binding, new: Binding) -> list[str]:
     """The settings that both have, with one value."""
-    return [
-        name for name, each in _settings(old).items() if name in new.settings and _value(new.settings[name]) == each
-    ]
+    others = _settings(new)
+    return [name for name, each in _settings(old).items() if name in others and _equal(others[name], each)]
 
 
 def _places(binding: Binding, old: Binding, new: Binding) -> dict[str, Json]:
