@@ -40,8 +40,9 @@ def wiring(report: Facts, data: bytes) -> Iterator[str]:
 
 def _block(report: Facts, source: Source, block: Block, binding: Facts) -> Iterator[str]:
     promised = binding.get("port") or binding.get("result")
-    options = {name: binding[name] for name in OPTIONS if name in binding}
-    needs = sorted(set(binding["needs"].values()))
+    needs = tuple(sorted(set(binding["needs"].values())))
+    options = {"provider": binding["provider"], "port": promised, "needs": needs}
+    options.update((name, _in_source(binding[name])) for name in OPTIONS if name in binding)
     because = binding["because"].replace(f" selects {binding['provider']}", " selects it")
     printed = fingerprint(binding)
     domain, _, name = block.key.partition(":")
@@ -55,10 +56,9 @@ def _block(report: Facts, source: Source, block: Block, binding: Facts) -> Itera
         "fingerprint of the report": (printed, binding["fingerprint"]),
         "words": (f"{binding['provider']}: {because}".encode("ascii", "backslashreplace").decode(), block.told),
         "options": (
-            _plain({"provider": binding["provider"], **options} | ({"port": promised} if promised else {})),
-            _plain({name: each for name, each in block.options.items() if name != "needs"}),
+            repr(sorted((name, each) for name, each in options.items() if each)),
+            repr(sorted(block.options.items())),
         ),
-        "needs": (needs, [*block.options.get("needs", ())]),
         "secrets": (sorted(binding.get("secrets", ())), sorted(set(_secrets(expressions(binding))))),
         "arguments": (_plain(_arguments(report, binding)), _plain(block.arguments)),
     }
@@ -68,6 +68,10 @@ def _block(report: Facts, source: Source, block: Block, binding: Facts) -> Itera
     for need in needs:
         if need not in report["bindings"]:
             yield f"needs {need}, which is not bound"
+
+
+def _in_source(option: Any) -> Any:
+    return tuple(cast("list[str]", option)) if isinstance(option, list) else option
 
 
 def _annotated(binding: Facts, promised: str | None) -> str:
