@@ -1,4 +1,4 @@
-"""What a compile makes of pinned manifests: whose entries take part, how far, and what is refused; and no network."""
+"""What a compile makes of pinned manifests: whose entries take part, and how far; and no network."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,106 +14,26 @@ import pytest
 import yaml
 from oneiric_compiler.diagnostics import Diagnostics
 from oneiric_compiler.model import RemoteSource
-from oneiric_compiler.pipeline import Outputs, Project, compile_project
+from oneiric_compiler.pipeline import Project, compile_project
 from oneiric_compiler.read import read
 from oneiric_compiler.write import check, write
 
-from tests.golden.signing import PUBLIC, digest, entry, manifest, pin, wheel
+from tests.golden.signing import PUBLIC, digest, entry, wheel
+from tests.manifests.pinned import (
+    ACME,
+    MODULE,
+    NOW,
+    compiled,
+    fates,
+    pin_of,
+    refused,
+    remote,
+    report,
+    wiring,
+    write_files,
+)
 
 SAMPLE = Path(__file__).parents[2] / ".." / "shared" / "data" / "upstream-sample-manifest.yaml"
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-MODULE = """
-from typing import Protocol
-
-
-class Cache(Protocol):
-    async def get(self, key: str) -> str | None: ...
-
-
-class Local:
-    def __init__(self, *, size: int = 10) -> None:
-        self.size = size
-
-    async def get(self, key: str) -> str | None:
-        return None
-
-
-class Fast(Local):
-    pass
-"""
-ACME = MODULE.encode()
-LOCAL = "from oneiric import component\n\n\n@component('adapter', 'kept', provider='own')\nclass Own:\n    pass\n"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A project that trusts Acme (key a) and Beta (key b)."""
-    write_files(
-        tmp_path,
-        {
-            "settings/app.yml": "name: shop\npackages: [shop]\n",
-            "settings/remote.yml": remote(acme={}, beta={"keys": [PUBLIC["b"]], "allow": ["beta_parts"]}),
-            "shop/__init__.py": "",
-            "shop/parts.py": LOCAL,
-        },
-    )
-    pin_of(tmp_path, "acme", [])
-    pin_of(tmp_path, "beta", [], by="b")
-    return tmp_path
-
-
-def remote(**sources: Mapping[str, Any]) -> str:
-    """A remote.yml in which each source is as Acme's, but for what is stated."""
-    usual = {"keys": [PUBLIC["a"]], "allow": ["acme", "acme_parts"]}
-    listed = [
-        {"name": name, "address": f"https://cdn.example/{name}.yaml", **usual, **own} for name, own in sources.items()
-    ]
-    return json.dumps({"sources": listed})
-
-
-def write_files(root: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-
-
-def pin_of(
-    root: Path, source: str, entries: list[dict[str, Any]], artifacts: Mapping[str, bytes] | None = None, **fields: Any
-) -> None:
-    pin(root, source, manifest(source, entries, **fields), artifacts)
-
-
-def compiled(root: Path, **more: Any) -> tuple[Outputs | None, dict[str, str], Diagnostics]:
-    """The outputs, the codes told with one message of each, and all that was told."""
-    diagnostics = Diagnostics()
-    project = replace(Project.at(root, {}), evaluated_at=NOW, **more)
-    outputs = compile_project(project, diagnostics)
-    return outputs, {each.code: each.message for each in diagnostics}, diagnostics
-
-
-def report(root: Path, **more: Any) -> Any:
-    outputs, told, _ = compiled(root, **more)
-    assert outputs is not None, told
-    return json.loads(outputs.profiles["default"][1]["explain.json"])
-
-
-def wiring(root: Path) -> str:
-    outputs, told, _ = compiled(root)
-    assert outputs is not None, told
-    return outputs.profiles["default"][1]["wiring.py"].decode()
-
-
-def refused(root: Path, code: str) -> str:
-    outputs, told, diagnostics = compiled(root)
-    assert outputs is None
-    assert set(told) == {code}, list(diagnostics)
-    assert all(each.help for each in diagnostics)
-    return told[code]
-
-
-def fates(report: Any, key: str) -> dict[str, str]:
-    found = report["bindings"][key]["candidates"]
-    return {each["provider"]: each.get("excluded_by") or each.get("lost_by") or "won" for each in found}
 
 
 # What takes part ---------------------------------------------------------------------------------------------
@@ -333,210 +251,6 @@ def test_the_target_filters_as_it_does_everywhere(root: Path, fields: dict[str, 
     (root / "settings/remote.yml").write_text(remote(acme={"allow": ["shop"]}))
     pin_of(root, "acme", [entry("kept", "far", "shop.parts:Own", **fields)])
     assert fates(report(root), "adapter:kept") == {"own": "won", "far": fate}
-
-
-# What is refused ---------------------------------------------------------------------------------------------
-
-
-def test_a_manifest_of_one_source_pinned_as_another_is_rejected(root: Path) -> None:
-    pin(root, "beta", manifest("acme", [], by="b"))
-    assert "by the rule `source`" in refused(root, "ONE607")
-
-
-def test_the_bytes_of_one_source_under_the_name_of_another_are_rejected(root: Path) -> None:
-    folder = root / "generated/manifests"
-    acme, beta = folder / "acme.yaml", folder / "beta.yaml"
-    one, other = acme.read_bytes(), beta.read_bytes()
-    acme.write_bytes(other)
-    beta.write_bytes(one)
-    assert "no signature of a trusted key holds" in refused(root, "ONE607")
-
-
-@pytest.mark.parametrize("both", [False, True])
-def test_swapped_entries_of_the_lock_are_told(root: Path, both: bool) -> None:
-    lock = root / "generated/manifests/lock.json"
-    document = json.loads(lock.read_bytes())
-    sources = document["sources"]
-    sources["acme"], sources["beta"] = sources["beta"], sources["acme"] if both else sources["beta"]
-    lock.write_text(json.dumps(document))
-    outputs, told, _ = compiled(root)
-    assert outputs is None
-    assert set(told) <= {"ONE606", "ONE607"}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"version": 2},
-        {"version": None},
-        {"digest": "0" * 64},
-        {"signers": [PUBLIC["c"], PUBLIC["a"]]},
-        {"signers": [PUBLIC["b"]]},
-        {"expires_at": None},
-        {"expires_at": "2040-01-01T00:00:00Z"},
-        {"signed_at": "2026-01-01T00:00:00Z"},
-        {"not_before": "2026-01-01T00:00:00Z"},
-        {"address": "https://elsewhere.example/acme.yaml"},
-        {"file": "beta.yaml"},
-        {"file": "../acme.yaml"},
-        {"artifacts": {"0" * 64: {"file": "../../settings/app.yml", "uri": "x", "size": 1}}},
-        {"artifacts": []},
-        {"surprise": 1},
-    ],
-    ids=str,
-)
-def test_a_lock_that_was_edited_is_told(root: Path, change: dict[str, Any]) -> None:
-    (root / "settings/remote.yml").write_text(remote(acme={"keys": [PUBLIC["a"], PUBLIC["b"], PUBLIC["c"]]}))
-    lock = root / "generated/manifests/lock.json"
-    document = json.loads(lock.read_bytes())
-    document["sources"]["acme"] |= change
-    lock.write_text(json.dumps(document))
-    outputs, told, _ = compiled(root)
-    assert outputs is None
-    assert set(told) <= {"ONE606", "ONE607"}
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": "oneiric.lock/2", "sources": {}}', "[" * 100_000, "\x00", '{"a": 1e999}']
-)
-def test_a_lock_that_is_none_is_told(root: Path, text: str) -> None:
-    (root / "generated/manifests/lock.json").write_text(text)
-    assert "cannot be read" in refused(root, "ONE606")
-
-
-@pytest.mark.parametrize("where", [0, 40, -40, -1])
-def test_pinned_bytes_altered_after_pinning_are_told(root: Path, where: int) -> None:
-    file = root / "generated/manifests/acme.yaml"
-    data = bytearray(file.read_bytes())
-    data[where] ^= 1
-    file.write_bytes(data)
-    outputs, told, _ = compiled(root)
-    assert outputs is None
-    assert set(told) <= {"ONE606", "ONE607"}
-
-
-def test_a_comment_added_after_pinning_is_told(root: Path) -> None:
-    """The signature still holds: the canonical form has no comments. The digest of the lock does not."""
-    file = root / "generated/manifests/acme.yaml"
-    file.write_bytes(file.read_bytes() + b"# more\n")
-    assert "another digest" in refused(root, "ONE606")
-
-
-@pytest.mark.parametrize("file", ["acme.yaml", "lock.json"])
-def test_what_is_missing_is_told(root: Path, file: str) -> None:
-    (root / "generated/manifests" / file).unlink()
-    refused(root, "ONE606" if file == "acme.yaml" else "ONE604")
-
-
-def test_expiry_is_an_error_and_a_time_of_evaluation_never_changes_a_byte(root: Path) -> None:
-    pin_of(root, "acme", [], expires_at="2026-07-01T00:00:00Z")
-    outputs, _, _ = compiled(root)
-    earlier, _, _ = compiled(root)
-    assert outputs is not None
-    assert earlier is not None
-    assert outputs.profiles == earlier.profiles
-    diagnostics = Diagnostics()
-    late = replace(Project.at(root, {}), evaluated_at=datetime(2026, 7, 1, tzinfo=UTC))
-    assert compile_project(late, diagnostics) is None
-    assert [each.code for each in diagnostics] == ["ONE608"]
-
-
-@pytest.mark.parametrize(
-    ("until", "told"), [(None, False), (NOW + timedelta(days=29), False), (NOW + timedelta(days=31), True)]
-)
-def test_expiry_is_told_ahead(root: Path, until: datetime | None, told: bool) -> None:
-    pin_of(root, "acme", [], expires_at="2026-07-01T00:00:00Z")
-    outputs, found, _ = compiled(root, valid_until=until)
-    assert outputs is not None
-    assert ("ONE609" in found) is told
-
-
-def test_within_two_weeks_expiry_is_told_without_being_asked(root: Path) -> None:
-    pin_of(root, "acme", [], expires_at="2026-06-10T00:00:00Z")
-    outputs, told, _ = compiled(root)
-    assert outputs is not None
-    assert "ONE609" in told
-
-
-def test_an_artifact_altered_after_pinning_is_told(root: Path) -> None:
-    pin_of(root, "acme", [entry("thing", "fast", "acme_parts:Fast", "acme_parts.py", ACME)], {"acme_parts.py": ACME})
-    (file,) = (root / "generated/manifests/artifacts").iterdir()
-    file.write_bytes(ACME + b"\n")
-    assert "not those of its digest" in refused(root, "ONE611")
-
-
-def test_an_artifact_that_is_missing_is_told(root: Path) -> None:
-    pin_of(root, "acme", [entry("thing", "fast", "acme_parts:Fast", "acme_parts.py", ACME)])
-    assert "is not pinned" in refused(root, "ONE611")
-
-
-def test_one_bad_entry_keeps_the_whole_manifest_out(root: Path) -> None:
-    """Nothing of a manifest is used when a later entry of it cannot be: here an artifact without digest."""
-    good = entry("thing", "fast", "acme_parts:Fast", "acme_parts.py", ACME)
-    bad = {**entry("other", "fast", "acme_parts:Fast"), "uri": "https://cdn.example/acme_parts.py"}
-    pin_of(root, "acme", [good, bad], {"acme_parts.py": ACME})
-    assert "an artifact without digest" in refused(root, "ONE610")
-
-
-def test_a_digest_that_does_not_match_in_a_later_entry_keeps_everything_out(root: Path) -> None:
-    good = entry("thing", "fast", "acme_parts:Fast", "acme_parts.py", ACME)
-    pin_of(root, "acme", [good, {**good, "key": "other", "sha256": "0" * 64}], {"acme_parts.py": ACME})
-    assert "is not pinned" in refused(root, "ONE611")
-
-
-def test_two_artifacts_of_one_name_are_refused(root: Path) -> None:
-    other = ACME + b"# another\n"
-    entries = [
-        entry("thing", p, "acme_parts:Fast", "acme_parts.py", data) for p, data in (("one", ACME), ("two", other))
-    ]
-    pin(root, "acme", manifest("acme", entries), {"acme_parts.py": ACME})
-    pin(root, "acme", manifest("acme", entries), {"acme_parts.py": other})
-    document = json.loads((root / "generated/manifests/lock.json").read_bytes())
-    file = {"file": f"artifacts/{digest(ACME)}.py", "uri": "https://cdn.example/acme_parts.py", "size": len(ACME)}
-    document["sources"]["acme"]["artifacts"][digest(ACME)] = file
-    (root / "generated/manifests/lock.json").write_text(json.dumps(document))
-    assert "is in two artifacts" in refused(root, "ONE612")
-
-
-def test_two_versions_of_one_distribution_are_refused_across_sources(root: Path) -> None:
-    first, second = (
-        wheel("acme", version, {f"acme{n}.py": "class A: ..."}) for n, version in enumerate(("1.0", "2.0"))
-    )
-    (root / "settings/remote.yml").write_text(
-        remote(acme={"allow": ["acme0"]}, beta={"keys": [PUBLIC["b"]], "allow": ["acme1"]})
-    )
-    pin_of(root, "acme", [entry("x", "one", "acme0:A", *first)], {first[0]: first[1]})
-    pin_of(root, "beta", [entry("y", "two", "acme1:A", *second)], {second[0]: second[1]}, by="b")
-    assert "the distribution `acme` is in two artifacts" in refused(root, "ONE612")
-
-
-def test_an_artifact_may_not_stand_in_for_a_module_of_the_project(root: Path) -> None:
-    (root / "settings/remote.yml").write_text(remote(acme={"allow": ["shop"]}))
-    pin_of(root, "acme", [entry("thing", "sly", "shop:Fast", "shop.py", ACME)], {"shop.py": ACME})
-    assert "and outside of it" in refused(root, "ONE612")
-
-
-def test_a_factory_must_be_in_the_artifact_that_its_entry_names(root: Path) -> None:
-    (root / "settings/remote.yml").write_text(remote(acme={"allow": ["acme_parts", "shop"]}))
-    pin_of(root, "acme", [entry("thing", "sly", "shop.parts:Own", "acme_parts.py", ACME)], {"acme_parts.py": ACME})
-    assert "is not in its artifact" in refused(root, "ONE206")
-
-
-def test_an_artifact_serves_the_entries_that_name_it_alone(root: Path) -> None:
-    entries = [
-        entry("thing", "fast", "acme_parts:Fast", "acme_parts.py", ACME),
-        entry("other", "sly", "acme_parts:Fast"),
-    ]
-    pin_of(root, "acme", entries, {"acme_parts.py": ACME})
-    assert "which its entry does not name" in refused(root, "ONE206")
-
-
-def test_settings_and_overlays_cannot_name_what_is_in_an_artifact(root: Path) -> None:
-    pin_of(root, "acme", [entry("thing", "fast", "acme_parts:Fast", "acme_parts.py", ACME)], {"acme_parts.py": ACME})
-    component = "components: [{key: kept, provider: sly, factory: 'acme_parts:Fast'}]"
-    (root / "settings/app.yml").write_text("name: shop\npackages: [shop]\nallow: [acme_parts]\nprofiles: [busy]\n")
-    write_files(root, {"settings/profiles/busy.yml": f"adapters:\n  {component}\n"})
-    assert "module `acme_parts` is not found" in refused(root, "ONE206")
 
 
 def test_no_trace_of_a_secret_or_of_the_machine_is_written(root: Path) -> None:
