@@ -33,6 +33,8 @@ RESERVED = frozenset(sys.stdlib_module_names) | {
 _WHEEL = re.compile(r"([A-Za-z0-9_.]+)-([A-Za-z0-9_.+!]+)(-\d[A-Za-z0-9_.]*)?-([a-z0-9_.]+)-none-any\.whl")
 _NATIVE = re.compile(r"\.(so|pyd|dll|dylib)(\.|$)")
 _RUNS_BY_ITSELF = (".pth", ".pyc", ".pyo")
+_RECORD = b"PK\1\2"
+"""What each file's record in the directory of a zip begins with."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _LINK = 0o120000
@@ -67,6 +69,8 @@ def inspect(name: str, data: bytes, limit: int = UNPACKED) -> Contents:
     match = _WHEEL.fullmatch(name)
     if match is None:
         raise ArtifactError(f"{name!r} is neither NAME.py nor a wheel for any platform (…-none-any.whl)")
+    if data.count(_RECORD) > MAX_FILES:  # before zipfile keeps something of each
+        raise ArtifactError(f"{name} has more than {MAX_FILES} files")
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             files = _unpacked(name, archive, limit)
@@ -93,8 +97,6 @@ def _module(name: str, data: bytes, limit: int) -> Contents:
 
 def _unpacked(name: str, archive: zipfile.ZipFile, limit: int) -> dict[str, bytes]:
     members = archive.infolist()
-    if len(members) > MAX_FILES:
-        raise ArtifactError(f"{name} has more than {MAX_FILES} files")
     if sum(member.file_size for member in members) > limit:
         raise ArtifactError(f"{name} unpacks to more than {limit} bytes")
     for member in members:

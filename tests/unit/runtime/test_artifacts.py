@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,24 @@ def test_a_bomb_that_lies_about_its_size_never_gets_further_than_that() -> None:
 def test_limits_hold_for_single_modules_and_the_number_of_files() -> None:
     refused(b"#" * 101, "larger than 100", name="acme.py", limit=100)
     refused(wheel({**GOOD, **{f"acme/{number}": "" for number in range(MAX_FILES)}}), "more than 10000 files")
+
+
+def test_a_huge_directory_is_refused_before_it_is_read() -> None:
+    """zipfile keeps half a kilobyte of each of its records, which take 50 bytes in the file."""
+    count = 50_000
+    record = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 33, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0) + b"acme"
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, count * len(record), 0, 0)
+    data = record * count + end
+    tracemalloc.start()
+    refused(data, "more than 10000 files")
+    assert tracemalloc.get_traced_memory()[1] < len(data)
+    tracemalloc.stop()
+
+
+def test_the_record_of_a_wheel_is_not_looked_at() -> None:
+    """The digest that was signed is of every byte: what RECORD says on top is believed by nobody."""
+    lies = wheel({**GOOD, "acme-1.0.dist-info/RECORD": "acme/__init__.py,sha256=AAAA,1\n../../evil.py,,\n"})
+    assert inspect(NAME, lies).modules == inspect(NAME, wheel(GOOD)).modules
 
 
 def test_encrypted_and_oddly_packed_files_are_refused() -> None:
