@@ -93,6 +93,7 @@ class TestYaml:
         assert rule_of("\n".join(lines)) == "form"
         assert rule_of("a: *nobody\n") == "form"
         assert rule_of("a: &a [*a]\n") == "form"
+        assert rule_of("a: &a 1\n") == "form"
 
     @pytest.mark.parametrize(
         "text", ["a: !!python/object/apply:os.system [id]", "a: !!str 1", "!!map {a: 1}", "a: ! 1"]

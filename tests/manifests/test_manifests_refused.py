@@ -144,11 +144,21 @@ def test_within_two_weeks_expiry_is_told_without_being_asked(root: Path) -> None
     assert "ONE609" in told
 
 
-def test_an_artifact_altered_after_pinning_is_told(root: Path) -> None:
+@pytest.mark.parametrize(
+    "altered", [ACME + b"\n", ACME.replace(b"size", b"SIZE"), b""], ids=["longer", "as long", "empty"]
+)
+def test_an_artifact_altered_after_pinning_is_told(root: Path, altered: bytes) -> None:
     pin_of(root, "acme", [entry("thing", "fast", "acme_parts:Fast", "acme_parts.py", ACME)], {"acme_parts.py": ACME})
     (file,) = (root / "generated/manifests/artifacts").iterdir()
-    file.write_bytes(ACME + b"\n")
+    file.write_bytes(altered)
     assert "not those of its digest" in refused(root, "ONE611")
+
+
+def test_the_lock_says_how_many_bytes_an_artifact_has(root: Path) -> None:
+    pin_of(root, "acme", [entry("thing", "fast", "acme_parts:Fast", "acme_parts.py", ACME)], {"acme_parts.py": ACME})
+    lock = root / "generated/manifests/lock.json"
+    lock.write_bytes(lock.read_bytes().replace(f'"size": {len(ACME)}'.encode(), b'"size": 1'))
+    assert "not as many as the lock says" in refused(root, "ONE611")
 
 
 def test_an_artifact_that_is_missing_is_told(root: Path) -> None:
