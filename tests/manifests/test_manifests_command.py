@@ -179,6 +179,14 @@ class TestVerify:
         done = run("manifest", "verify", "acme", *options, cwd=tmp_path, ONEIRIC_TRUSTED_PUBLIC_KEYS="")
         assert (done.returncode, done.stdout) == (2, "")
 
+    @pytest.mark.parametrize("value", ["hunter2", "A" * 43 + "=", f"{ADA.public},hunter2"])
+    def test_a_variable_that_holds_no_key_is_named_and_not_shown(self, tmp_path: Path, value: str) -> None:
+        (tmp_path / "acme").write_bytes(as_bytes(signed(ADA)))
+        done = run("manifest", "verify", "acme", cwd=tmp_path, ONEIRIC_TRUSTED_PUBLIC_KEYS=value)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "ONEIRIC_TRUSTED_PUBLIC_KEYS" in done.stderr
+        assert "hunter2" not in done.stderr
+
     def test_what_strangers_wrote_reaches_no_terminal_as_it_is(self, tmp_path: Path) -> None:
         (tmp_path / "acme").write_bytes(as_bytes(signed(ADA, source="\x1b[31macme\x1b]0;x\x07")))
         done = run("manifest", "verify", "acme", "--key", ADA.public, cwd=tmp_path)

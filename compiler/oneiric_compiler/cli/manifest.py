@@ -185,7 +185,8 @@ def _keys(given: list[str] | None) -> tuple[str, ...]:
     try:
         return tuple(dict.fromkeys(show_key(read_public_key(text)) for text in texts))
     except BadKey as error:
-        raise CommandError(f"a trusted key is no public key: {error}", help="base64 of 32 bytes") from error
+        where = "--key" if given else KEYS
+        raise CommandError(f"a key of {where} is no public key: {error}", help="base64 of 32 bytes") from error
 
 
 def _time(text: str) -> datetime:
