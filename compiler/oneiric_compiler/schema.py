@@ -93,10 +93,10 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
                 diagnostics.add("ONE113", f"`{name}` is missing", document.place(*path), help=help)
     elif "propertyNames" in error.absolute_schema_path:
         place = document.place(*path, str(error.instance), of_key=True)
-        message = f"`{_shortened(error.instance)}` is no name that can stand here"
+        message = f"`{shortened(error.instance)}` is no name that can stand here"
         diagnostics.add("ONE114", message, place, help=_described(schema))
     elif error.validator in ("pattern", "format") and schema["type"] == "string":
-        message = f"{name} cannot be `{_shortened(error.instance)}`"
+        message = f"{name} cannot be `{shortened(error.instance)}`"
         diagnostics.add("ONE114", message, document.place(*path), help=_described(schema))
     elif error.validator in ("minimum", "maximum"):
         word = "less" if error.validator == "minimum" else "more"
@@ -105,7 +105,7 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         diagnostics.add("ONE112", message, document.place(*path), help=help)
     elif error.validator == "enum":
         help = did_you_mean(str(error.instance), map(str, rule))
-        message = f"{name} cannot be `{_shortened(error.instance)}`"
+        message = f"{name} cannot be `{shortened(error.instance)}`"
         diagnostics.add("ONE111", message, document.place(*path), help=help)
     else:
         diagnostics.add("ONE111", _wrong_shape(error, path), document.place(*path), help=_reshaped(error))
@@ -146,7 +146,7 @@ def _reshaped(error: ValidationError) -> str | None:
     if "string" in wanted and isinstance(error.instance, (bool, int, float)):
         return "put it in quotes"
     if "array" in wanted and isinstance(error.instance, str):
-        return f"write a list: `[{_shortened(error.instance)}]`"
+        return f"write a list: `[{shortened(error.instance)}]`"
     schema = cast("dict[str, Any]", error.schema)
     if "minimum" in schema:
         kind = "whole number" if wanted == "integer" else "number"
@@ -160,7 +160,8 @@ def _described(schema: dict[str, Any]) -> str | None:
     return text[:1].lower() + text[1:].rstrip(".") or None
 
 
-def _shortened(value: object) -> str:
+def shortened(value: object) -> str:
+    """A value as a message can name it."""
     return text if len(text := str(value)) <= 60 else f"{text[:57]}..."
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from oneiric_compiler.remote import fetch
 
 from tests.remote.mirror import Authority, Mirror, serving
+from tests.remote.project import Signer, Site
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +39,13 @@ def other(authority: Authority) -> Iterator[Mirror]:
     """A second host: another port is another host."""
     with serving(authority.context("localhost", "127.0.0.1")) as served:
         yield served
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "project")
+
+
+@pytest.fixture
+def signer() -> Signer:
+    return Signer()

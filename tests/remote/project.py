@@ -26,6 +26,8 @@ from oneiric_compiler.remote.pins import Pins
 from oneiric_compiler.remote.status import Memory, Remembered
 from oneiric_compiler.remote.sync import Synced, sync
 
+from tests.remote.mirror import Mirror
+
 MAIN = "from oneiric_compiler.cli import main; main()"
 DEADLINE = 60
 MODULE = b"class Cache:\n    def ping(self) -> str:\n        return 'acme'\n"
@@ -134,3 +136,29 @@ class Site:
         )
         assert "Traceback" not in done.stderr, done.stderr
         return done
+
+
+def source(mirror: Mirror, *signers: Signer, name: str = "acme", **more: Any) -> dict[str, Any]:
+    keys = [each.public for each in signers]
+    stated = {"name": name, "address": mirror.url(f"/{name}.json"), "keys": keys, "allow": ["acme_parts"]}
+    return {**stated, "deadlines": {"total": 10, "minimum_rate": 1000}, **more}
+
+
+def rejected(site: Site, rule: str, name: str = "acme") -> None:
+    """A sync rejects that source by that rule, and leaves everything as it was."""
+    before = site.pinned()
+    synced = site.sync()
+    assert (synced.results[name].outcome, synced.results[name].rule) == ("rejected", rule), synced.results[name].reason
+    assert (synced.ok, synced.changed, "ONE622" in site.codes) == (False, False, True)
+    assert site.pinned() == before
+    failure = site.remembered().sources[name].failure
+    assert failure and failure.rule == rule
+
+
+def pinned_once(site: Site, mirror: Mirror, signer: Signer, **fields: Any) -> bytes:
+    """Version 5 is pinned."""
+    data = signed(signer, version=5, **fields)
+    mirror.put("/acme.json", data)
+    site.state(source(mirror, signer))
+    assert site.sync().ok
+    return data

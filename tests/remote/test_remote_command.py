@@ -20,16 +20,6 @@ from tests.remote.mirror import Mirror, status
 from tests.remote.project import DEADLINE, MAIN, Signer, Site, signed
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path / "project")
-
-
-@pytest.fixture
-def signer() -> Signer:
-    return Signer()
-
-
 def stated(mirror: Mirror, signer: Signer, name: str = "acme", **more: Any) -> dict[str, Any]:
     return {"name": name, "address": mirror.url(f"/{name}.json"), "keys": [signer.public], "allow": ["parts"], **more}
 
@@ -92,7 +82,7 @@ def test_settings_with_errors_are_told_and_nothing_is_asked(site: Site, mirror: 
 
 
 @pytest.mark.parametrize("command", ["remote-sync", "remote-status"])
-@pytest.mark.parametrize("missing", ["httpx", "purgatory", "tenacity", "cryptography", "yaml"])
+@pytest.mark.parametrize("missing", ["httpx", "tenacity", "cryptography", "yaml"])
 def test_what_the_base_install_lacks_is_named(
     site: Site, mirror: Mirror, signer: Signer, command: str, missing: str
 ) -> None:

@@ -147,7 +147,7 @@ def test_what_stays_as_it_is_is_tried_once(mirror: Mirror, code: int) -> None:
 
 
 def test_a_body_announced_as_too_large_is_not_read(mirror: Mirror) -> None:
-    mirror.put("/m", b"x" * 100_001)
+    mirror.behave("/m", raw(OK + b"Content-Length: 100001\r\n\r\n"))
     assert (type(error := failed(ask(mirror.url("/m")))), error.rule) == (Refused, "size")
 
 
@@ -322,10 +322,24 @@ def test_a_redirect_away_is_refused(mirror: Mirror, location: str) -> None:
     assert len(mirror.requests) == 1
 
 
-@pytest.mark.parametrize("location", ["https://", "https://[::1", "data:,x", "https://a b/", "\xff"])
+@pytest.mark.parametrize(
+    "location",
+    ["https://", "https://[::1", "data:,x", "https://a b/", "\xff", "https://xn--/", "http://xn--a/", "https://@//a]",
+     "https://localhost:0/", "https://localhost:99999/", "https://localhost:-1/", f"https://{'a.' * 200}b/"],
+)  # fmt: skip
 def test_a_redirect_to_no_address_leads_nowhere(mirror: Mirror, location: str) -> None:
     mirror.behave("/m", raw(b"HTTP/1.1 302 Found\r\nLocation: " + location.encode("latin-1") + b"\r\n\r\n"))
     failed(ask(mirror.url("/m")))
+
+
+def test_a_redirect_may_lead_there_and_back(mirror: Mirror, other: Mirror) -> None:
+    mirror.behave("/m", redirect(other.url("/m")))
+    other.behave("/m", redirect(mirror.url("/n")))
+    mirror.put("/n", b"back")
+    url = mirror.url("/m")
+    assert fetched(ask(url, auth=token(url), redirects=(f"localhost:{other.port}",))).data == b"back"
+    assert mirror.asked("/n")[0]["authorization"] == f"Bearer {SECRET}"
+    assert "authorization" not in other.asked("/m")[0]
 
 
 def test_redirects_in_a_circle_end(mirror: Mirror) -> None:
@@ -335,8 +349,10 @@ def test_redirects_in_a_circle_end(mirror: Mirror) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["http://localhost/m", "ftp://h/m", "https://", "https://u:p@h/m", "/etc/passwd", "https://[::1"]
-)
+    "address",
+    ["http://localhost/m", "ftp://h/m", "https://", "https://u:p@h/m", "/etc/passwd", "https://[::1", "https://xn--/m",
+     "https://h:0/m", "https://h:65536/m", "https://h:-1/m", f"https://{'a.' * 200}b/m"],
+)  # fmt: skip
 def test_only_plain_https_addresses_are_fetched(address: str) -> None:
     with pytest.raises(Refused):
         origin(address)
@@ -386,6 +402,29 @@ def test_a_secret_that_a_server_repeats_is_in_no_message(mirror: Mirror, echo: C
     assert mirror.asked("/m")[0]["authorization"] == f"Bearer {SECRET}"
 
 
+@pytest.mark.parametrize("name", ["ETag", "Last-Modified"])
+def test_a_tag_with_a_secret_is_none(mirror: Mirror, name: str) -> None:
+    """What the next request would send back is stored until then."""
+    tag = f'{name}: "v1-{SECRET}"\r\n'.encode()
+    mirror.behave("/m", raw(OK + b"Content-Length: 2\r\nConnection: close\r\n" + tag + b"\r\nhi"))
+    url = mirror.url("/m")
+    assert fetched(ask(url, auth=token(url))) == Fetched(b"hi")
+    assert SECRET in str(fetched(ask(url)))
+
+
+def test_a_body_with_the_secret_is_refused(mirror: Mirror) -> None:
+    mirror.put("/m", f"debug: {SECRET}".encode())
+    url = mirror.url("/m")
+    assert (type(error := failed(ask(url, auth=token(url)))), error.rule) == (Refused, "echo")
+
+
+def test_a_short_secret_is_in_a_body_by_chance(mirror: Mirror) -> None:
+    mirror.put("/m", b"debug: hunter2")
+    url = mirror.url("/m")
+    auth = auth_for(url, "Authorization", "Bearer ${ONEIRIC_SECRET_TOKEN}", {"ONEIRIC_SECRET_TOKEN": "debug"})
+    assert fetched(ask(url, auth=auth)).data == b"debug: hunter2"
+
+
 # The breaker
 
 
@@ -393,7 +432,6 @@ def test_a_host_that_is_down_is_left_alone_for_a_while(mirror: Mirror, monkeypat
     monkeypatch.setattr(fetch, "BREAKER_SECONDS", 0.5)
     mirror.behave("/m", status(503))
     mirror.put("/n", b"good")
-    here = origin(mirror.url("/"))
 
     async def run() -> None:
         async with Fetcher() as fetcher:
@@ -402,13 +440,28 @@ def test_a_host_that_is_down_is_left_alone_for_a_while(mirror: Mirror, monkeypat
                     await fetcher.fetch(ask(mirror.url("/m")))
                 assert caught.value.rule == rule
             assert len(mirror.asked("/m")) == fetch.BREAKER_FAILURES
-            assert fetcher.breakers == {here: "opened"}
+            assert fetcher.breaker(mirror.url("/n")) == "open"
             with pytest.raises(Unreachable):
                 await fetcher.fetch(ask(mirror.url("/n")))
             assert mirror.asked("/n") == []
             await asyncio.sleep(0.6)
+            assert fetcher.breaker(mirror.url("/n")) == "half_open"
             assert (await fetcher.fetch(ask(mirror.url("/n")))).data == b"good"
-            assert fetcher.breakers == {here: "closed"}
+            assert fetcher.breaker(mirror.url("/n")) == "closed"
+
+    asyncio.run(run())
+
+
+def test_a_host_that_hangs_is_left_alone_as_well(mirror: Mirror) -> None:
+    mirror.behave("/m", hanging())
+
+    async def run() -> None:
+        async with Fetcher() as fetcher:
+            for number in range(fetch.BREAKER_FAILURES + 1):
+                with pytest.raises(Unreachable) as caught:
+                    await fetcher.fetch(ask(mirror.url("/m"), total=0.2))
+                assert caught.value.rule == ("deadline" if number < fetch.BREAKER_FAILURES else "breaker")
+            assert fetcher.breaker("https://localhost:1/") == fetcher.breaker("no address") == "closed"
 
     asyncio.run(run())
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from oneiric_compiler.paint import Line
 from oneiric_compiler.redact import mask_urls, visible
 
-COMPILER_MODULES = frozenset(("cryptography", "httpx", "jinja2", "jsonschema", "purgatory", "tenacity", "yaml"))
+COMPILER_MODULES = frozenset(("cryptography", "httpx", "jinja2", "jsonschema", "tenacity", "yaml"))
 
 
 class CommandError(Exception):

@@ -17,7 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from oneiric_compiler.diagnostics import Diagnostics, Source
 from oneiric_compiler.documents import Document, Path_
-from oneiric_compiler.schema import report, validator
+from oneiric_compiler.schema import report, shortened, validator
 
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\.whl|[A-Za-z_][A-Za-z0-9_]*\.py")
 _USED = ("priority", "stack_level", "needs", "port", "python_version", "os_platform", "eager")
@@ -69,7 +69,7 @@ def read_entries(entries: Sequence[Mapping[str, Any]]) -> tuple[tuple[Entry, ...
     for index, each in enumerate(entries):
         stated = {name: value for name, value in each.items() if value is not None}
         wrong = list(_problems(stated))
-        named = f"{stated.get('key', '?')}/{stated.get('provider', '?')}"
+        named = f"{shortened(stated.get('key', '?'))}/{shortened(stated.get('provider', '?'))}"
         problems += [
             Problem(("entries", index, *problem.path), f"entry {index} ({named}): {problem.message}", problem.help)
             for problem in wrong

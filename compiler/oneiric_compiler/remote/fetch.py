@@ -11,15 +11,14 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import circuitbreaker  # pyright: ignore[reportMissingTypeStubs]
 import httpx
-from purgatory import AsyncCircuitBreakerFactory, ContextChanged, Event
-from purgatory.domain.model import OpenedState
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential_jitter
 
 ATTEMPTS = 3
@@ -28,6 +27,9 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
 WINDOW = 3.0
 """Seconds over which the minimum rate is measured."""
 MAX_REDIRECTS = 5
+LEAST_SECRET = 8
+MAX_HOST = 253
+"""The most characters of a name in DNS."""
 BREAKER_FAILURES, BREAKER_SECONDS = 5, 60.0
 """After so many failed attempts in a row a host is left alone for so long."""
 
@@ -81,6 +83,10 @@ class Auth:
             text = re.sub(re.escape(secret), "****", text, flags=re.IGNORECASE)
         return text
 
+    def stands_in(self, data: bytes) -> bool:
+        """Whether a secret does, of those so long that this is no coincidence."""
+        return any(len(secret) >= LEAST_SECRET and secret.encode() in data for secret in self.secrets)
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -111,14 +117,24 @@ def origin(address: str | httpx.URL) -> str:
     """`https://host:port` of an address, the port always told. Raises `Refused` for what is no https address."""
     try:
         url = httpx.URL(address)
-    except httpx.InvalidURL:
-        raise Refused("address", "the address is no URL", "write https://HOST/PATH") from None
-    if url.scheme != "https" or not url.host:
+        host, port = url.host, 443 if url.port is None else url.port
+    except (httpx.InvalidURL, UnicodeError):  # the latter of a host that cannot be an internationalised name
+        raise _no_url() from None
+    if url.scheme != "https" or not host:
         raise Refused("scheme", "an address that is not https", "manifests and artifacts travel over https alone")
     if url.userinfo:
         raise Refused("address", "an address with a user or password in it", "use `auth` with a secret reference")
-    host = f"[{url.host}]" if ":" in url.host else url.host
-    return f"https://{host}:{url.port or 443}"
+    if len(host) > MAX_HOST or not 0 < port < 1 << 16:
+        raise _no_url()
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def joined(base: str | httpx.URL, reference: str) -> httpx.URL:
+    """An address that may be relative to another one. Raises `Refused`."""
+    try:
+        return httpx.URL(base).join(reference)
+    except (httpx.InvalidURL, ValueError):
+        raise _no_url() from None
 
 
 def auth_for(address: str, header: str, value: str, environ: Mapping[str, str]) -> Auth:
@@ -164,10 +180,7 @@ class Fetcher:
 
     def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress
-        self.breakers: dict[str, str] = {}
-        """By origin, how its breaker stands, where that ever changed: opened, half-opened, closed."""
-        self._factory = AsyncCircuitBreakerFactory(default_threshold=BREAKER_FAILURES, default_ttl=BREAKER_SECONDS)
-        self._factory.add_listener(self._noted)
+        self._breakers: dict[str, Any] = {}  # by origin, of a library without types
 
     async def __aenter__(self) -> Fetcher:
         # nothing is ever decoded: what is small when it comes stays small
@@ -196,17 +209,25 @@ class Fetcher:
             raise
         raise AssertionError("an attempt either answers or raises")
 
+    def breaker(self, address: str) -> str:
+        """How the breaker of an address's host stands: closed, open, half_open."""
+        with suppress(Refused):
+            if (breaker := self._breakers.get(origin(address))) is not None:
+                return str(breaker.state)
+        return "closed"
+
     async def _guarded(self, ask: Ask) -> Fetched:
         """One attempt, unless the host failed too often just now."""
         here = origin(ask.address)
-        breaker = await self._factory.get_breaker(here, exclude=[(FetchError, _is_up)])
-        try:
-            async with breaker:
-                with _told(ask, here):
-                    return await self._get(ask, here)
-        except OpenedState:
+        breaker = self._breakers.get(here)
+        if breaker is None:
+            breaker = circuitbreaker.CircuitBreaker(BREAKER_FAILURES, BREAKER_SECONDS, _is_down)
+            self._breakers[here] = breaker
+        if breaker.opened:
             help = f"it is asked again {BREAKER_SECONDS:g} seconds after its last failure"
-            raise Unreachable("breaker", f"{here} failed {BREAKER_FAILURES} times in a row", help) from None
+            raise Unreachable("breaker", f"{here} failed {BREAKER_FAILURES} times in a row", help)
+        with breaker, _told(ask, here):
+            return await self._get(ask, here)
 
     async def _get(self, ask: Ask, own: str) -> Fetched:
         url = httpx.URL(ask.address)
@@ -231,7 +252,9 @@ class Fetcher:
             help = "let the server send it as it is: nothing is decompressed"
             raise Refused("encoding", "a compressed answer, though none was asked for", help)
         data = await self._body(ask, response)
-        return Fetched(data, _tag(response, "etag"), _tag(response, "last-modified"))
+        if ask.auth and ask.auth.stands_in(data):
+            raise Refused("echo", "the answer repeats the secret that it was asked with", "change it: others saw it")
+        return Fetched(data, _tag(ask, response, "etag"), _tag(ask, response, "last-modified"))
 
     async def _body(self, ask: Ask, response: httpx.Response) -> bytes:
         """The body, as long as it is small enough and comes fast enough."""
@@ -258,10 +281,6 @@ class Fetcher:
             ) from None
         return bytes(data)
 
-    def _noted(self, name: str, what: str, event: Event) -> None:
-        if isinstance(event, ContextChanged):
-            self.breakers[name] = event.state
-
 
 def _attempts(total: float) -> AsyncRetrying:
     return AsyncRetrying(
@@ -272,9 +291,13 @@ def _attempts(total: float) -> AsyncRetrying:
     )
 
 
-def _is_up(error: BaseException) -> bool:
-    """Whether a host that led to this answers, though not what it was asked for."""
-    return not (isinstance(error, Unreachable) and error.again)
+def _is_down(kind: type[BaseException], error: BaseException) -> bool:
+    """Whether a host that led to this may be down, rather than answer what it was not asked for."""
+    return error.again if isinstance(error, Unreachable) else not isinstance(error, FetchError)
+
+
+def _no_url() -> Refused:
+    return Refused("address", "an address that is no URL", "write https://HOST/PATH")
 
 
 def _headers(ask: Ask, here: str) -> dict[str, str]:
@@ -288,12 +311,10 @@ def _headers(ask: Ask, here: str) -> dict[str, str]:
 def _redirected(response: httpx.Response, own: str, allowed: Collection[str]) -> httpx.URL:
     """Where it leads, if it may. `own` and those of `allowed` are the origins it may lead to."""
     try:
-        url = response.url.join(response.headers.get("location", ""))
-    except httpx.InvalidURL:
-        raise Refused("redirect", "a redirect to what is no URL", "name another address") from None
-    if url.scheme != "https":
-        raise Refused("redirect", f"a redirect away from https, to {url.scheme}://{url.host}", "name another address")
-    there = origin(url)
+        url = joined(response.url, response.headers.get("location", ""))
+        there = origin(url)
+    except Refused as error:
+        raise Refused("redirect", f"a redirect to {error.message}", "name another address") from None
     if there not in {own, *(origin(f"https://{host}") for host in allowed)}:
         host = there.removeprefix("https://")
         help = f"name the address it leads to, or add `{host.removesuffix(':443')}` to `redirects` of the source"
@@ -301,10 +322,11 @@ def _redirected(response: httpx.Response, own: str, allowed: Collection[str]) ->
     return url
 
 
-def _tag(response: httpx.Response, name: str) -> str | None:
-    """A header that the next request can send back."""
+def _tag(ask: Ask, response: httpx.Response, name: str) -> str | None:
+    """A header that the next request can send back, and that may be stored until then."""
     value = response.headers.get(name, "")
-    return value if value and value.isascii() and value.isprintable() else None
+    secret = ask.auth is not None and ask.auth.stands_in(value.encode())
+    return value if value and value.isascii() and value.isprintable() and not secret else None
 
 
 def _too_large(limit: int) -> Refused:
@@ -330,7 +352,7 @@ def _told(ask: Ask, here: str) -> Generator[None]:
         raise Unreachable("protocol", message, help, again=True) from None
     except httpx.ProxyError:
         raise Unreachable("proxy", "the proxy does not let it through", "check HTTPS_PROXY", again=True) from None
-    except (httpx.TransportError, httpx.InvalidURL) as error:
+    except (httpx.TransportError, httpx.InvalidURL, ValueError) as error:  # the last of a Location that it looked at
         raise Unreachable("protocol", f"the request failed ({type(error).__name__})", help) from None
 
 

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
-import httpx
 from oneiric.artifacts import ArtifactError, inspect
 
 from oneiric_compiler.diagnostics import Diagnostics, Source, Span
@@ -40,10 +39,9 @@ from oneiric_compiler.remote.fetch import (
     Fetcher,
     FetchError,
     MissingSecret,
-    Refused,
     Unreachable,
     auth_for,
-    origin,
+    joined,
     read_file,
 )
 from oneiric_compiler.remote.pins import Pins, Staging
@@ -173,8 +171,10 @@ def _settled(result: Result, before: Pin | None) -> Result:
 
 def _seen(source: RemoteSource, result: Result, fetcher: Fetcher, before: Look | None) -> Look:
     """The look to remember: tags only of bytes that are pinned."""
-    failed = failure(result.rule, result.reason, before.failure if before else None) if result.rule else None
-    breaker = "closed" if source.is_file else fetcher.breakers.get(origin(source.address), "closed")
+    failed = before.failure if before else None
+    if result.rule != "breaker" or failed is None:  # else what made it open goes on
+        failed = failure(result.rule, result.reason, failed) if result.rule else None
+    breaker = "closed" if source.is_file else fetcher.breaker(source.address)
     if result.outcome in ("pinned", "unchanged") and result.pin and result.tags:
         tags = result.tags
         return Look(now(), result.outcome, failed, breaker, result.pin.digest, tags.etag, tags.last_modified)
@@ -288,10 +288,7 @@ class _Look:
         source, limit = self.source, self.source.max_artifact_bytes
         if source.is_file and "://" not in artifact.uri:
             return await self._read(str(PurePosixPath(source.address).parent / artifact.uri), limit)
-        try:
-            address = artifact.uri if source.is_file else str(httpx.URL(source.address).join(artifact.uri))
-        except httpx.InvalidURL:
-            raise Refused("address", f"`{artifact.name}` has no usable address", "its author corrects it") from None
+        address = artifact.uri if source.is_file else str(joined(source.address, artifact.uri))
         fetched = await self.fetcher.fetch(self._ask(address, limit, f"{source.name}: {artifact.name}"))
         assert fetched.data is not None  # nothing was asked conditionally
         return fetched.data
