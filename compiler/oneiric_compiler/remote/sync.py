@@ -242,16 +242,40 @@ class _Look:
         data = pinned if fetched.data is None else fetched.data
         assert data is not None  # nothing is asked conditionally without it
         manifest = await asyncio.to_thread(verify, data, self._policy())
+        if pin := await asyncio.to_thread(self._pin_of, manifest):
+            file, artifacts = pin.file, pin.artifacts
+        else:
+            file = f"{self.source.name}.{'json' if is_json(data) else 'yaml'}"
+            artifacts = await self._artifacts(manifest)
+        self.stage.put(file, data)
+        return Result("accepted", _pin(self.source, file, manifest, artifacts), tags=fetched)
+
+    def _pin_of(self, manifest: Manifest) -> Pin | None:
+        """What the lock says, if it is of this very manifest and its artifacts are whole: its entries were accepted."""
+        pin = self.pin
+        if pin is None or pin.digest != manifest.digest or PurePosixPath(pin.file).stem != self.source.name:
+            return None
+        named = {str(each["sha256"]).lower() for each in manifest.entries if each.get("sha256") is not None}
+        whole = named == {*pin.artifacts} and all(self._is_whole(*each) for each in pin.artifacts.items())
+        return pin if whole else None
+
+    def _is_whole(self, digest: str, pinned: PinnedArtifact) -> bool:
+        """Whether an artifact lies where a runtime looks for it, with the bytes of its digest."""
+        data = self.pins.bytes_of(pinned.file, digest)
+        if data is None or (PurePosixPath(pinned.file).stem, pinned.size) != (digest, len(data)):
+            return False
+        self.stage.put(pinned.file, data)
+        return True
+
+    async def _artifacts(self, manifest: Manifest) -> dict[str, PinnedArtifact]:
+        """The artifacts that entries name, by digest. Raises `Rejected` where an entry cannot be used."""
         entries, problems = await asyncio.to_thread(read_entries, manifest.entries)
         if problems:
             first, *others = problems
             more = f" (and {len(others)} more)" if others else ""
             raise Rejected("entries", first.message + more, first.help)
         artifacts = {each.artifact.digest: each.artifact for each in entries if each.artifact}
-        found = {digest: await self._artifact(each) for digest, each in sorted(artifacts.items())}
-        file = f"{self.source.name}.{'json' if is_json(data) else 'yaml'}"
-        self.stage.put(file, data)
-        return Result("accepted", _pin(self.source, file, manifest, found), tags=fetched)
+        return {digest: await self._artifact(each) for digest, each in sorted(artifacts.items())}
 
     def _auth(self) -> Auth | None:
         source = self.source
