@@ -10,6 +10,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,6 +165,38 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(site: Site, room: int) ->
     assert done.returncode == 2
     assert "ONE501" in done.stderr
     assert site.pinned() == before
+    assert site.check() == []
+
+
+@pytest.mark.parametrize("link", ["generated/manifests", "generated/manifests/artifacts"])
+def test_where_a_link_leads_nothing_is_written_or_removed(site: Site, link: str) -> None:
+    """A checkout may hold links that its reader never made."""
+    home = site.root.parent / "home"
+    shutil.move(site.root / link, home)
+    (home / "diary.txt").write_text("mine")
+    (site.root / link).symlink_to(home)
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    for version in (1, 2):
+        publish(site, version)
+        done = site.run("remote-sync")
+        assert (done.returncode, "is a symbolic link" in done.stderr) == (2, True), done.stderr
+        assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+def test_a_link_in_the_place_of_what_is_staged_is_not_followed(site: Site) -> None:
+    home = site.root.parent / "home"
+    home.mkdir()
+    (site.root / "generated/manifests/.staging").symlink_to(home)
+    publish(site, 2)
+    assert site.sync().ok
+    assert list(home.iterdir()) == []
+    assert site.check() == []
+
+
+def test_a_folder_among_the_artifacts_is_left_alone(site: Site) -> None:
+    (site.root / "generated/manifests/artifacts/notes").mkdir()
+    publish(site, 2)
+    assert site.run("remote-sync").returncode == 0
     assert site.check() == []
 
 

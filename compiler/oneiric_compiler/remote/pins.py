@@ -5,6 +5,7 @@ A crash leaves the old state, the new one, or one whose lock does not match, whi
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -69,11 +70,11 @@ class Pins:
 
     def remove_unnamed(self, lock: Lock) -> None:
         """Remove what neither the lock names, nor, of artifacts, any wiring that may be started or returned to."""
+        _refuse_links(self.folder)
         named = _named(lock)
         left = [self.folder / name for name in self.strangers(lock)]
-        artifacts = [
-            path for path in (self.folder / ARTIFACTS).glob("[!.]*") if f"{ARTIFACTS}/{path.name}" not in named
-        ]
+        found = [path for path in (self.folder / ARTIFACTS).glob("[!.]*") if not path.is_dir()]
+        artifacts = [path for path in found if f"{ARTIFACTS}/{path.name}" not in named]
         if artifacts:
             wirings = b"\n".join(path.read_bytes() for path in self._wirings())
             left += [path for path in artifacts if path.stem.encode() not in wirings]
@@ -119,7 +120,8 @@ class Staging:
         return self.move(NAME)
 
     def move(self, last: str) -> bool:
-        """Move what is staged in place, `last` after all else; whether there was anything."""
+        """Move what is staged in place, `last` after all else; whether there was anything. Raises `OSError`."""
+        _refuse_links(self._folder)
         moved = list(self._staged)
         for name in sorted(moved, key=lambda name: (name == last, "/" not in name, name)):
             target = self._folder / name
@@ -134,6 +136,8 @@ class Staging:
 
     def clear(self) -> None:
         """Forget what is staged, and what a sync before left when it was killed."""
+        if self._stage.is_symlink():
+            self._stage.unlink()
         shutil.rmtree(self._stage, ignore_errors=True)
         self._staged.clear()
 
@@ -142,6 +146,13 @@ def _named(lock: Lock) -> set[str]:
     """The files that a lock stands for, itself included, relative to the folder."""
     pins = lock.sources.values()
     return {NAME, *(pin.file for pin in pins), *(each.file for pin in pins for each in pin.artifacts.values())}
+
+
+def _refuse_links(folder: Path) -> None:
+    """What a link leads to is not of this project: nothing is written there, and above all nothing removed."""
+    for each in (folder, folder / ARTIFACTS):
+        if each.is_symlink():
+            raise OSError(errno.ELOOP, f"{each.name} is a symbolic link", str(each))
 
 
 def _holds(path: Path, data: bytes) -> bool:
