@@ -56,7 +56,8 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
         value = _value(text, max_depth)
         if not isinstance(value, dict):
             raise NotAManifest("it is not a mapping")
-        json.dumps(value, ensure_ascii=False).encode()
+        if "\\u" in text:  # nothing else makes a surrogate
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise _too_deep(max_depth) from error
     except UnicodeEncodeError as error:
