@@ -353,6 +353,19 @@ def test_a_pin_that_was_altered_is_told_and_fetched_anew(site: Site, mirror: Mir
         assert not pin.is_symlink()
 
 
+def test_a_pin_that_is_a_link_becomes_a_file(site: Site, mirror: Mirror, signer: Signer) -> None:
+    mirror.put("/acme_parts.py", MODULE)
+    pinned_once(site, mirror, signer, entries=[with_module()])
+    before = site.pinned()
+    for path in before:
+        pin = site.root / "generated/manifests" / path
+        pin.rename(site.root / "elsewhere")
+        pin.symlink_to(site.root / "elsewhere")
+        assert site.sync().ok
+        assert not pin.is_symlink()
+        assert site.pinned() == before
+
+
 def test_files_that_no_lock_names_are_told_and_removed(site: Site, mirror: Mirror, signer: Signer) -> None:
     pinned_once(site, mirror, signer)
     (site.root / "generated/manifests/evil.json").write_text("{}")

@@ -24,8 +24,10 @@ _numbers = itertools.count()
 
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A store of the test's own; what the test put on the path is taken from there."""
+    """A store of the test's own, bytecode written as usual; what the test put on the path is taken from there."""
     monkeypatch.setenv("ONEIRIC_ARTIFACTS", str(tmp_path / "store"))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     before = list(sys.path)
     yield tmp_path / "store"
     sys.path[:] = before
@@ -288,6 +290,24 @@ def test_where_there_can_be_no_store_a_private_folder_is_used_and_removed(tmp_pa
     starts(path, environ={"ONEIRIC_ARTIFACTS": str(place), "TMPDIR": str(temporary)})
     assert list(temporary.iterdir()) == []
     assert how == "a-file" or list(place.iterdir()) == []
+
+
+def test_what_another_user_may_change_is_not_imported(
+    tmp_path: Path, store: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = pin(tmp_path, *distribution(name, "one"))
+    starts(write_wiring(tmp_path, block(f"{name}.parts", named)))
+    if os.geteuid() == 0:
+        os.chown(store / named.partition(" ")[0], 1, 1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 1)
+
+    async def story() -> None:
+        async with served(tmp_path, block(f"{name}.parts", named)) as runtime:
+            assert await answer(runtime) == "one"
+
+    run(story())
+    assert not str(sys.modules[f"{name}.parts"].__file__).startswith(str(store))
 
 
 def test_without_artifacts_nothing_of_them_is_imported(tmp_path: Path) -> None:
