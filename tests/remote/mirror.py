@@ -136,7 +136,7 @@ def serving(context: ssl.SSLContext | None, mirror: Mirror | None = None) -> Ite
     ready, stop = threading.Event(), asyncio.Event()
 
     async def main() -> None:
-        server = web.Server(mirror.handle)
+        server = web.Server(mirror.handle, handler_cancellation=True)
         runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", mirror.port, ssl_context=context)

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from oneiric_compiler.manifests.lock import parse_lock
+from oneiric_compiler.manifests.lock import Lock, parse_lock
 from oneiric_compiler.remote import status
 from oneiric_compiler.remote.status import Busy
 
@@ -176,6 +176,8 @@ def test_where_a_link_leads_nothing_is_written_or_removed(site: Site, link: str)
     (home / "diary.txt").write_text("mine")
     (site.root / link).symlink_to(home)
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    with pytest.raises(OSError, match="is a symbolic link"):
+        site.pins.remove_unnamed(Lock())
     for version in (1, 2):
         publish(site, version)
         done = site.run("remote-sync")
