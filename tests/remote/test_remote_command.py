@@ -111,6 +111,28 @@ def test_a_key_under_which_anyone_can_sign_is_an_error_of_the_settings(
     assert (done.returncode, "ONE602" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("options", [[], ["--watch"]])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "gopher://ada:hunter2@localhost"),
+        ("HTTPS_PROXY", "socks5://ada:hunter2@localhost:1"),
+        ("NO_PROXY", "http://[:::"),
+        ("SSL_CERT_FILE", "missing.pem"),
+        ("SSL_CERT_FILE", "settings/app.yml"),
+    ],
+)
+def test_proxies_and_certificates_that_cannot_be_used_are_told_by_their_variable(
+    site: Site, mirror: Mirror, signer: Signer, variable: str, value: str, options: list[str]
+) -> None:
+    site.state(stated(mirror, signer))
+    site.environ |= {"HTTPS_PROXY": "http://localhost:1", variable: value}
+    done = site.run("remote-sync", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert variable in done.stderr
+    assert "hunter2" not in done.stderr
+
+
 def test_check_needs_no_server_and_writes_nothing(site: Site, mirror: Mirror, signer: Signer) -> None:
     mirror.put("/acme.json", signed(signer))
     site.state(stated(mirror, signer))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FINDINGS = frozenset(("ONE604", "ONE606", "ONE607", "ONE608", "ONE610", "ONE611", "ONE620", "ONE622"))
 """Codes of what a sync may find; any other error is one of the input."""
+_ENVIRONMENT = "certificates are files in PEM, a proxy is `http://HOST:PORT`; or unset the variable"
 _STYLES: dict[str, Style] = {"rejected": "red", "unreachable": "red", "kept": "yellow", "never": "yellow"}
 
 
@@ -82,7 +83,7 @@ def _sync(project: Project, settings: Settings, diagnostics: Diagnostics) -> Syn
     import asyncio
 
     with compiler_extra("remote-sync"):
-        from oneiric_compiler.remote.fetch import Fetcher
+        from oneiric_compiler.remote.fetch import BadEnvironment, Fetcher
         from oneiric_compiler.remote.pins import Pins
         from oneiric_compiler.remote.status import Busy, Memory
         from oneiric_compiler.remote.sync import sync, tell_disk
@@ -107,6 +108,8 @@ def _sync(project: Project, settings: Settings, diagnostics: Diagnostics) -> Syn
             return asyncio.run(run(progress))
     except Busy as error:
         raise CommandError(str(error), help="wait for it to end, and try again") from error
+    except BadEnvironment as error:
+        raise CommandError(f"the environment cannot be used: {error}", help=_ENVIRONMENT) from error
 
 
 @contextmanager
@@ -139,6 +142,7 @@ def _watch(root: Path) -> None:
     with compiler_extra("remote-sync"):
         from oneiric.serve.logs import configure
 
+        from oneiric_compiler.remote.fetch import BadEnvironment
         from oneiric_compiler.remote.status import Busy
         from oneiric_compiler.remote.watch import Watch
 
@@ -161,6 +165,8 @@ def _watch(root: Path) -> None:
         asyncio.run(run())
     except Busy as error:
         raise CommandError(str(error)) from error
+    except BadEnvironment as error:
+        raise CommandError(f"the environment cannot be used: {error}", help=_ENVIRONMENT) from error
 
 
 def _exit_code(diagnostics: Iterable[Diagnostic]) -> int:

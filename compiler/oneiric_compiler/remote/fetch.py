@@ -68,6 +68,10 @@ class MissingSecret(Exception):
     """An environment variable that the auth header refers to is not set, or cannot be a header."""
 
 
+class BadEnvironment(Exception):
+    """What the environment says of certificates or proxies cannot be used; the message names the variables."""
+
+
 @dataclass(frozen=True, slots=True)
 class Auth:
     """A header for one origin, `https://host:port`. `secrets` are the parts of it that nobody may see."""
@@ -176,7 +180,10 @@ def read_file(root: Path, roots: Iterable[str], address: str, max_bytes: int) ->
 
 
 class Fetcher:
-    """A client for any number of fetches; remembers which hosts are down. Use it as an async context manager."""
+    """A client for any number of fetches; remembers which hosts are down. Use it as an async context manager.
+
+    To enter it raises `BadEnvironment`.
+    """
 
     def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress
@@ -185,7 +192,12 @@ class Fetcher:
     async def __aenter__(self) -> Fetcher:
         # nothing is ever decoded: what is small when it comes stays small
         headers = {"accept-encoding": "identity", "user-agent": "oneiric"}
-        self._client = httpx.AsyncClient(headers=headers, follow_redirects=False)
+        try:
+            self._client = httpx.AsyncClient(headers=headers, follow_redirects=False)
+        except OSError as error:
+            raise BadEnvironment(f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR: {error.strerror}") from error
+        except (httpx.InvalidURL, ValueError, ImportError):  # they show the address, which may hold a password
+            raise BadEnvironment("HTTPS_PROXY, ALL_PROXY or NO_PROXY: no usable address of a proxy") from None
         return self
 
     async def __aexit__(

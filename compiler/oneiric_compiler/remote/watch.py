@@ -48,7 +48,9 @@ class Watch:
         self._compiled = False
 
     async def run(self) -> None:
-        """Look until cancelled. Raises `Busy` where another watch is running, `OSError` where that cannot be told."""
+        """Look until cancelled. Raises `Busy` where another watch is running, `OSError` where that cannot be told,
+        and `BadEnvironment`.
+        """
         loop = asyncio.get_running_loop()
         with self._memory.watching():
             async with Fetcher() as fetcher:
