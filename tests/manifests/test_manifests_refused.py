@@ -24,6 +24,13 @@ from tests.manifests.pinned import (
 )
 
 
+@pytest.mark.parametrize("name", ["lock", "LOCK", "Lock", "artifacts", "Artifacts", "lock\n"])
+def test_no_source_is_called_as_files_beside_it_are(root: Path, name: str) -> None:
+    """Some file systems take `Lock.json` for `lock.json`."""
+    (root / "settings/remote.yml").write_text(remote(**{name: {}}))
+    assert "cannot be" in refused(root, "ONE114")
+
+
 def test_a_manifest_of_one_source_pinned_as_another_is_rejected(root: Path) -> None:
     pin(root, "beta", manifest("acme", [], by="b"))
     assert "by the rule `source`" in refused(root, "ONE607")
