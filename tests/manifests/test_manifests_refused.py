@@ -31,6 +31,17 @@ def test_no_source_is_called_as_files_beside_it_are(root: Path, name: str) -> No
     assert "cannot be" in refused(root, "ONE114")
 
 
+@pytest.mark.parametrize("caps", [{"bytes": 100}, {"entries": 1}, {"depth": 3}], ids=str)
+def test_the_caps_of_a_source_hold_for_what_is_pinned(root: Path, caps: dict[str, int]) -> None:
+    entries = [entry("kept", f"p{n}", "shop.parts:Own", metadata={"a": {"b": 1}}) for n in range(2)]
+    pin_of(root, "acme", entries)
+    beta = {"keys": [PUBLIC["b"]], "allow": ["beta_parts"]}
+    (root / "settings/remote.yml").write_text(remote(acme={}, beta=beta))
+    assert compiled(root)[0] is not None
+    (root / "settings/remote.yml").write_text(remote(acme={"caps": caps}, beta=beta))
+    assert "by the rule `limits`" in refused(root, "ONE607")
+
+
 def test_a_manifest_of_one_source_pinned_as_another_is_rejected(root: Path) -> None:
     pin(root, "beta", manifest("acme", [], by="b"))
     assert "by the rule `source`" in refused(root, "ONE607")
