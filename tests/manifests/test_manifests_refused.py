@@ -42,6 +42,11 @@ def test_the_caps_of_a_source_hold_for_what_is_pinned(root: Path, caps: dict[str
     assert "by the rule `limits`" in refused(root, "ONE607")
 
 
+def test_a_source_without_versions_has_to_be_stated_as_one(root: Path) -> None:
+    pin_of(root, "acme", [], version=None)
+    assert "by the rule `version`" in refused(root, "ONE607")
+
+
 def test_a_manifest_of_one_source_pinned_as_another_is_rejected(root: Path) -> None:
     pin(root, "beta", manifest("acme", [], by="b"))
     assert "by the rule `source`" in refused(root, "ONE607")

@@ -202,7 +202,8 @@ def test_a_source_in_a_file(site: Site, signer: Signer) -> None:
     (vendor / "acme.json").write_bytes(signed(signer, entries=[with_module(uri="parts/acme_parts.py")]))
     (vendor / "parts").mkdir()
     (vendor / "parts/acme_parts.py").write_bytes(MODULE)
-    stated = {"name": "acme", "address": "vendor/acme/acme.json", "keys": [signer.public]}
+    auth = {"header": "Authorization", "value": "Bearer ${ONEIRIC_SECRET_NOT_SET}"}  # nobody asks a file with it
+    stated = {"name": "acme", "address": "vendor/acme/acme.json", "keys": [signer.public], "auth": auth}
     site.state(stated, roots=["vendor/acme"])
     assert site.sync().ok
     assert site.check() == []

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,31 @@ def test_no_failure_ends_it_or_takes_the_last_good_one(watched: Watched) -> None
         watched.until(lambda: watched.served() == "Three" and not watched.failing())
     assert watched.site.lock().sources["acme"].version == 3
     assert watched.site.run("compile", "--check").returncode == 0
+
+
+def test_what_a_look_cannot_answer_does_not_end_it(watched: Watched) -> None:
+    """A lock that is none, and no place for what is remembered."""
+    lock = watched.site.root / "generated/manifests/lock.json"
+    good, memory = lock.read_bytes(), watched.site.root / ".oneiric/remote/sources.json"
+
+    def harmed() -> bool:
+        lock.write_text("{")  # again and again: a look that is under way mends it
+        return watched.logged("pin failed", "ONE606", "not JSON")
+
+    def in_the_way() -> bool:
+        with suppress(OSError):  # where the watch was faster, the next time
+            if memory.is_file():
+                memory.unlink()
+            memory.mkdir()
+        return watched.logged('"event": "look"', '"level": "error"')
+
+    with watched.watch():
+        watched.until(harmed)
+        lock.write_bytes(good)
+        watched.until(in_the_way)
+        memory.rmdir()
+        watched.publish(2, "Two")
+        watched.until(lambda: watched.served() == "Two" and not watched.failing())
 
 
 def test_it_ends_while_a_fetch_hangs(watched: Watched) -> None:

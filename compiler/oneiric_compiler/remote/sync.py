@@ -260,12 +260,11 @@ class _Look:
         return pin if whole else None
 
     def _is_whole(self, digest: str, pinned: PinnedArtifact) -> bool:
-        """Whether an artifact lies where a runtime looks for it, with the bytes of its digest."""
+        """Whether an artifact lies where a runtime looks for it, a file with the bytes of its digest."""
         data = self.pins.bytes_of(pinned.file, digest)
-        if data is None or (PurePosixPath(pinned.file).stem, pinned.size) != (digest, len(data)):
+        if data is None or (self.pins.folder / pinned.file).is_symlink():
             return False
-        self.stage.put(pinned.file, data)
-        return True
+        return (PurePosixPath(pinned.file).stem, pinned.size) == (digest, len(data))
 
     async def _artifacts(self, manifest: Manifest) -> dict[str, PinnedArtifact]:
         """The artifacts that entries name, by digest. Raises `Rejected` where an entry cannot be used."""

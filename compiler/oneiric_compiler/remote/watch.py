@@ -20,6 +20,7 @@ from oneiric.serve.logs import log_error
 from oneiric.tracing import words
 
 from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.manifests.lock import LockError
 from oneiric_compiler.model import RemoteSource, Settings
 from oneiric_compiler.read import Project, read
 from oneiric_compiler.remote.fetch import Fetcher
@@ -90,7 +91,10 @@ class Watch:
 
     def _lacks_pins(self, settings: Settings) -> bool:
         """Whether a compile could not do before every source is pinned: then all are looked at together."""
-        pinned = Pins(self._project.root, settings.app.output).lock().sources
+        try:
+            pinned = Pins(self._project.root, settings.app.output).lock().sources
+        except (LockError, OSError):
+            return False  # a sync tells of it
         return any(source.required and source.name not in pinned for source in settings.remote.sources)
 
     def _schedule(self, sources: tuple[RemoteSource, ...] | list[RemoteSource]) -> None:
@@ -115,7 +119,10 @@ class Watch:
         for name, result in synced.results.items():
             self._tell(name, result)
         if not synced.ok:
-            remembered.step("pin", _first(diagnostics) if not synced.results else None)
+            reason = None if synced.results else _first(diagnostics)
+            if reason is not None:
+                self._log.warning("pin failed", reason=reason)
+            remembered.step("pin", reason)
             return False
         remembered.step("pin", None)
         if not synced.changed and self._compiled and "compile" not in remembered.steps:
