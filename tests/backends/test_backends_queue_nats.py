@@ -177,9 +177,9 @@ def test_an_answer_that_is_not_jetstreams_is_no_confirmation(nats: Address, stre
 
         async with started(NATSQueue(servers=[f"nats://{nats.host}:{nats.port}"], queue=stream)) as queue:
             client = await sdk.connect(f"nats://{nats.host}:{nats.port}")
-            await client.jetstream().delete_stream(stream)
             await client.subscribe(f"{stream}.messages", cb=reply)
             await client.flush()
+            await client.jetstream().delete_stream(stream)  # last: else now and then the server sees nobody to reply
             with pytest.raises(QueueUnavailable):
                 await queue.publish(b"x")
             await client.close()
