@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from benchmarks.command import options, write
-from benchmarks.table import machine
-
-NAMES = (
-    "access",
-    "live",
-    "start",
-    "tenants",
-    "compiling",
-    "review",
-    "manifests",
-    "remote",
-    "syncing",
-    "swap",
-    "backends",
-)
+from benchmarks.table import described, machine
+from benchmarks.targets import NAMES
 
 
 def main() -> None:
-    arguments = options(argparse.ArgumentParser(prog="python -m benchmarks"))
-    print(", ".join(f"{name} {value}" for name, value in machine().items()), end="\n\n", flush=True)
-    tables: list[dict[str, object]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder, "figures.json")
-        for name in NAMES:
-            short = ["--short"] if arguments.short else []
-            subprocess.run([sys.executable, "-m", f"benchmarks.{name}", "--json", str(kept), *short], check=True)
-            tables += json.loads(kept.read_text("utf-8"))["tables"]
-    if arguments.json is not None:
-        write(arguments.json, tables)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--short", action="store_true", help="fewer rounds and smaller projects, for CI")
+    parser.add_argument("--results", type=Path, metavar="DIR", help="write the figures of each there, as NAME.json")
+    arguments = parser.parse_args()
+    print(described(machine()), end="\n\n", flush=True)
+    if arguments.results is not None:
+        arguments.results.mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        command += ["--short"] if arguments.short else []
+        command += [] if arguments.results is None else ["--json", str(arguments.results / f"{name}.json")]
+        subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -58,10 +58,10 @@ class Row:
         target = "" if self.target is None else f"{self.target:g}{unit}"
         return (
             self.what,
-            f"{_short(median(self.floor))} {self.unit}" if self.floor else "",
-            f"{_short(median(self.measured))} {self.unit}",
-            f"{sign}{_short(middle)}{unit}",
-            f"{_short(low)} to {_short(high)}",
+            f"{shortly(median(self.floor))} {self.unit}" if self.floor else "",
+            f"{shortly(median(self.measured))} {self.unit}",
+            f"{sign}{shortly(middle)}{unit}",
+            f"{shortly(low)} to {shortly(high)}",
             target,
             "" if self.target is None else "within" if middle <= self.target else "OVER",
         )
@@ -108,6 +108,11 @@ def machine() -> dict[str, object]:
     }
 
 
+def described(machine: Mapping[str, object]) -> str:
+    """A machine in one line."""
+    return ", ".join(f"{name} {value}" for name, value in machine.items())
+
+
 def _processor() -> str:
     """As Linux names it; elsewhere as Python does."""
     cpus = Path("/proc/cpuinfo")
@@ -116,6 +121,9 @@ def _processor() -> str:
     return next(names, platform.processor())
 
 
-def _short(number: float) -> str:
+def shortly(number: float) -> str:
+    """Three digits."""
     size = abs(number)
-    return f"{number:.0f}" if size >= 100 else f"{number:.1f}" if size >= 10 else f"{number:.2f}"
+    if size >= 100 or number == int(number):
+        return f"{number:,.0f}"
+    return f"{number:.1f}" if size >= 10 else f"{number:.2f}"

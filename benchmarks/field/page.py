@@ -1,4 +1,4 @@
-"""The field's part of docs/performance.md, from benchmarks/results: `python -m benchmarks.field.page` rewrites it."""
+"""The field's part of docs/performance.md, from benchmarks/results."""
 
 from __future__ import annotations
 
@@ -8,29 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.field.results import Figure
+from benchmarks.table import described
 
-ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "benchmarks" / "results"
-PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- from benchmarks/results -->\n", "<!-- end -->\n"
 ORDER = ("access", "transient", "start-30", "start-1000", "start-10000", "swap", "tenants", "compile")
-
-
-def main() -> None:
-    PAGE.write_text(with_results(PAGE.read_text("utf-8"), RESULTS), "utf-8")
-
-
-def with_results(page: str, results: Path) -> str:
-    """The page, with what is between the marks made anew. Raises `ValueError` when a mark is missing."""
-    before, rest = _split(page, BEGIN)
-    _, after = _split(rest, END)
-    return f"{before}{BEGIN}\n{markdown(results)}\n{END}{after}"
 
 
 def markdown(results: Path) -> str:
     """The machine, and for each table its method, its rows and its plot."""
     tables = {name: json.loads((results / f"{name}.json").read_text("utf-8")) for name in ORDER}
-    machines = {", ".join(f"{name} {value}" for name, value in each["machine"].items()) for each in tables.values()}
+    machines = {described(each["machine"]) for each in tables.values()}
     return "\n".join((f"Measured on {' and '.join(sorted(machines))}.", *_sections(tables)))
 
 
@@ -53,14 +39,3 @@ def _row(row: dict[str, Any]) -> str:
 
 def _cell(figure: dict[str, Any]) -> str:
     return str(Figure(figure["median"], figure["low"], figure["high"])) if figure["samples"] else "-"
-
-
-def _split(text: str, mark: str) -> tuple[str, str]:
-    before, found, after = text.partition(mark)
-    if not found:
-        raise ValueError(f"there is no {mark.strip()}")
-    return before, after
-
-
-if __name__ == "__main__":
-    main()

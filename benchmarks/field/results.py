@@ -9,7 +9,7 @@ from math import isnan
 from pathlib import Path
 from statistics import median
 
-from benchmarks.table import spread
+from benchmarks.table import shortly, spread
 
 FORMAT = "oneiric.benchmark/1"
 
@@ -83,14 +83,6 @@ def figure(samples: Sequence[float]) -> Figure | None:
     """Of the samples that are numbers; None where none is."""
     numbers = _numbers(samples)
     return Figure(median(numbers), *spread(numbers)) if numbers else None
-
-
-def shortly(number: float) -> str:
-    """Three digits."""
-    size = abs(number)
-    if size >= 100 or number == int(number):
-        return f"{number:,.0f}"
-    return f"{number:.1f}" if size >= 10 else f"{number:.2f}"
 
 
 def _numbers(samples: Sequence[float]) -> list[float]:

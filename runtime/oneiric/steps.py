@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+import time
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
 _GRACE = 1.0  # seconds a cancelled task may take to end before it is left to itself
+_ROUND, _SHARE = 0.005, 0.0005  # seconds; of each round a thread has this share, where the loop never rests
+_RESTLESS = 0.9  # of the time: a loop that works for more than this never rests
+_LONGEST = 60.0  # seconds: by then nobody waits for the thread
 
 
 class Late(Exception):
@@ -59,7 +63,38 @@ def in_thread(
             unclaimed(outcome.value)
 
     threading.Thread(target=work, name=f"oneiric {_name(function)}", daemon=True).start()
+    _Sharing(loop, future)
     return future
+
+
+class _Sharing:
+    """Until a thread's future is done, has a loop that never rests give some of its time to the thread.
+
+    Such a loop lets go of the interpreter's lock at each turn, for a moment that is too short for a thread to wake
+    up, and long enough for it not to insist: it only does after `sys.getswitchinterval` without such a moment. So a
+    thread that reads a few files could take many seconds.
+    """
+
+    __slots__ = ("_began", "_end", "_loop", "_timer", "_worked")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None:
+        self._loop = loop
+        self._end = time.monotonic() + _LONGEST
+        self._go_on()
+        future.add_done_callback(self._stop)
+
+    def _go_on(self) -> None:
+        self._began, self._worked = time.monotonic(), time.thread_time()
+        self._timer = self._loop.call_later(_ROUND, self._give)
+
+    def _give(self) -> None:
+        if time.thread_time() - self._worked > _RESTLESS * (time.monotonic() - self._began):
+            time.sleep(_SHARE)
+        if self._began < self._end:
+            self._go_on()
+
+    def _stop(self, _: object) -> None:
+        self._timer.cancel()
 
 
 def _told(

@@ -24,7 +24,6 @@ from benchmarks.field.cache import Cache
 from benchmarks.field.chain import A, B, C
 from benchmarks.field.contenders import floor_attribute
 from benchmarks.field.known import found, is_floor
-from benchmarks.field.page import PAGE, RESULTS, with_results
 from benchmarks.field.plot import plotted
 from benchmarks.field.results import Table
 from benchmarks.field.rounds import shuffled
@@ -154,11 +153,6 @@ def test_every_contender_is_in_a_table_and_pinned() -> None:
     pins = dict(line.split("==") for line in lines_of("benchmarks/requirements.txt"))
     assert set(pins) >= PEERS
     assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in pins.values())
-
-
-def test_the_page_shows_the_results_that_are_kept() -> None:
-    page = PAGE.read_text("utf-8")
-    assert with_results(page, RESULTS) == page
 
 
 def lines_of(name: str) -> list[str]:
