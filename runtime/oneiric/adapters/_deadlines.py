@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from math import inf
 from types import TracebackType
+from typing import Self
 
 
 class Deadlines:
@@ -17,6 +18,10 @@ class Deadlines:
         self.under_way: dict[Deadline, float] = {}
         self.next = inf
         self._timer: asyncio.Handle | None = None
+
+    def within(self, seconds: float) -> Deadline:
+        """A block that is over in so many seconds."""
+        return Deadline(self, asyncio.get_running_loop().time() + seconds)
 
     def look_until(self, deadline: float) -> None:
         """Set the timer to this deadline, the next one. It stays when that block is over: another may want it."""
@@ -50,7 +55,7 @@ class Deadline:
         self._deadline = deadline
         self._is_over = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         task = asyncio.current_task()
         assert task is not None, "only tasks have deadlines"
         self._task = task
@@ -59,6 +64,7 @@ class Deadline:
         deadlines.under_way[self] = self._deadline
         if self._deadline < deadlines.next:
             deadlines.look_until(self._deadline)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -69,7 +75,8 @@ class Deadline:
             raise TimeoutError from error
 
     def end(self) -> None:
-        """Interrupt the block, which is not over."""
-        del self._deadlines.under_way[self]
-        self._is_over = True
-        self._task.cancel()
+        """Interrupt the block, which somebody is in, unless that is done already."""
+        if not self._is_over:
+            del self._deadlines.under_way[self]
+            self._is_over = True
+            self._task.cancel()

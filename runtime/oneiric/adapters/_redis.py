@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
 
 from oneiric.adapters._network import Faults, cancellations, is_about_certificates, revealed, told
+from oneiric.adapters._turns import Turns
 from oneiric.errors import AdapterError
 from oneiric.secret import Secret
 
@@ -106,7 +107,7 @@ class RedisServer:
         self._max_connections = max_connections
         self._client_name = client_name
         self._client: Any = None  # a Redis; its methods are half typed
-        self._free = asyncio.Semaphore(max_connections)
+        self._turns = Turns(max_connections)
 
     async def open(self) -> None:
         """Connect, and see that the server answers."""
@@ -122,7 +123,7 @@ class RedisServer:
             socket_timeout=self._timeout,
             socket_connect_timeout=self._timeout,
             client_name=self._client_name or None,
-            max_connections=2 * self._max_connections,  # `_free` is the limit
+            max_connections=2 * self._max_connections,  # `_turns` is the limit
             retry=Retry(NoBackoff(), 0),
             protocol=2,
             ssl=address.ssl,
@@ -147,27 +148,23 @@ class RedisServer:
 
     async def run(self, *command: bytes | str | int) -> Any:
         """The reply to one command."""
-        if self._free.locked():
+        if not self._turns.take():
             await self._wait()
-        else:
-            await self._free.acquire()
         asked = cancellations()
         try:
             reply = await self._opened().execute_command(*command)
         except Exception as error:
             raise self._failure(error) from None
         finally:
-            self._free.release()
+            self._turns.give_back()
         if cancellations() > asked:
             raise asyncio.CancelledError
         return reply
 
     async def run_together(self, *commands: tuple[bytes | str | int, ...]) -> list[Any]:
         """The replies to commands that run as one, without others in between."""
-        if self._free.locked():
+        if not self._turns.take():
             await self._wait()
-        else:
-            await self._free.acquire()
         asked = cancellations()
         try:
             async with self._opened().pipeline(transaction=True) as pipeline:
@@ -177,7 +174,7 @@ class RedisServer:
         except Exception as error:
             raise self._failure(error) from None
         finally:
-            self._free.release()
+            self._turns.give_back()
         if cancellations() > asked:
             raise asyncio.CancelledError
         return replies
@@ -186,7 +183,7 @@ class RedisServer:
         """Wait for a connection that others use."""
         try:
             async with asyncio.timeout(self._timeout):
-                await self._free.acquire()
+                await self._turns.wait()
         except TimeoutError:
             what = f"all {self._max_connections} connections were busy for {self._timeout:g} s"
             raise self._faults.no_answer(what, "max_connections") from None

@@ -14,8 +14,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from oneiric.adapters._deadlines import Deadline, Deadlines
 from oneiric.adapters._finish import finish
 from oneiric.adapters._network import Faults
+from oneiric.adapters._turns import Turns
 from oneiric.adapters.database import (
     DatabaseClosed,
     DatabaseError,
@@ -102,7 +104,8 @@ class PooledDatabase(ABC):
         self._setting = setting
         self._limits = limits
         self._opened = False
-        self._free = asyncio.Semaphore(limits.max_size)
+        self._turns = Turns(limits.max_size)
+        self.deadlines = Deadlines()
         self._idle: list[Link] = []
         self._busy: set[PooledSession] = set()
 
@@ -188,22 +191,21 @@ class PooledDatabase(ABC):
         """A connection for whoever may use one now."""
         if not self._opened:
             raise self.closed()
-        await self._turn()
+        if not self._turns.take():
+            await self._wait()
         try:
             session = PooledSession(self, self._rested() or await self._new_link())
         except BaseException:
-            self._free.release()
+            self._turns.give_back()
             raise
         self._busy.add(session)
         return session
 
-    async def _turn(self) -> None:
-        if not self._free.locked():
-            await self._free.acquire()
-            return
+    async def _wait(self) -> None:
+        """Wait for a connection that others use."""
         try:
-            async with asyncio.timeout(self._limits.connect_timeout):
-                await self._free.acquire()
+            with self.deadlines.within(self._limits.connect_timeout):
+                await self._turns.wait()
         except TimeoutError:
             what = f"all {self._limits.max_size} connections were busy for {self._limits.connect_timeout:g} s"
             raise self._faults.no_answer(what, "max_size") from None
@@ -236,7 +238,7 @@ class PooledDatabase(ABC):
                 await finish(session.close())
         finally:
             self._busy.discard(session)
-            self._free.release()
+            self._turns.give_back()
 
 
 class PooledSession:
@@ -246,7 +248,7 @@ class PooledSession:
         self.link = link
         self._database = database
         self._turn = asyncio.Lock()
-        self._deadline: asyncio.Timeout | None = None
+        self._deadline: Deadline | None = None
         self._touched = False  # the session of the server is no longer as new
         self._closed = False
 
@@ -289,8 +291,8 @@ class PooledSession:
     async def close(self) -> None:
         """Give the connection up, and end what runs on it."""
         self._closed = True
-        if self._deadline is not None and not self._deadline.expired():
-            self._deadline.reschedule(0)
+        if self._deadline is not None:
+            self._deadline.end()
         async with self._turn:
             with suppress(DatabaseError, TimeoutError):
                 async with asyncio.timeout(self._database.limits.healthcheck_timeout):
@@ -298,7 +300,7 @@ class PooledSession:
             self.link.cut()
 
     async def _run_in_time(self, sql: str, parameters: Sequence[Value]) -> Outcome:
-        async with asyncio.timeout(self._database.limits.statement_timeout) as self._deadline:
+        with self._database.deadlines.within(self._database.limits.statement_timeout) as self._deadline:
             try:
                 return await self.link.run(sql, parameters)
             finally:

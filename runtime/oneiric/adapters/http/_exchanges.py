@@ -116,10 +116,9 @@ class Exchanges:
         if answer.exchange is None:
             return
         piece = answer.exchange.piece
-        clock = asyncio.get_running_loop().time
         while True:
             try:
-                with Deadline(self._deadlines, clock() + call.timeout):
+                with self._deadlines.within(call.timeout):
                     data = await piece()
             except Exception as error:
                 self._raise(answer.request, error, call.timeout)

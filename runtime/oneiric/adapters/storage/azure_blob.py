@@ -23,7 +23,7 @@ from azure.storage.blob import BlobProperties, ContentSettings
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from oneiric import Secret, component
-from oneiric.adapters._deadlines import Deadline, Deadlines
+from oneiric.adapters._deadlines import Deadlines
 from oneiric.adapters._finish import finish
 from oneiric.adapters._network import Faults, is_about_certificates, told
 from oneiric.adapters._turns import Turns
@@ -297,7 +297,7 @@ class AzureBlobStorage:
             self._turns.give_back()
 
     async def _within(self, work: Awaitable[Result], seconds: float) -> Result:
-        with Deadline(self._deadlines, asyncio.get_running_loop().time() + seconds):
+        with self._deadlines.within(seconds):
             return await work
 
     def _translated(self, error: Exception, name: str) -> StorageError:
