@@ -29,12 +29,14 @@ def markdown(results: Path) -> str:
     """The machine, and each table with a column for each Python that has it: `targets/VERSION/NAME.json`."""
     versions = sorted((results / "targets").iterdir(), key=lambda folder: [*map(int, folder.name.split("."))])
     kept = {each.name: [json.loads(path.read_text("utf-8")) for path in _files(each)] for each in versions}
-    machines = {described(each["machine"]) for found in kept.values() for each in found}
+    machines = [each["machine"] for found in kept.values() for each in found]
+    pythons = ", ".join(dict.fromkeys(str(each["python"]) for each in machines))
+    others = dict.fromkeys(described({**each, "python": pythons}) for each in machines)
     tables: dict[str, dict[str, Any]] = {}
     for version, found in kept.items():
         for table in (table for each in found for table in each["tables"]):
             tables.setdefault(table["title"], {})[version] = table
-    return "\n".join((f"Measured on {'; '.join(sorted(machines))}.", *map(_section, tables.values())))
+    return "\n".join((f"Measured on {'; '.join(others)}.", *map(_section, tables.values())))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -72,7 +72,7 @@ def _compiled(chosen: Chosen, folder: Path) -> Path:
 
 async def _calls(subject: Subject, short: bool) -> list[Row]:
     """Of each operation: one user's calls one after the other, their median and 99th, and many users at once."""
-    rounds, times = (5, 300) if short else (21, 2000)
+    rounds, times = (5, 300) if short else (11, 1000)
     rows: list[Row] = []
     async with running(subject) as slot, subject.pairs(slot.current) as pairs:
         for pair in pairs:
@@ -95,7 +95,7 @@ async def _calls(subject: Subject, short: bool) -> list[Row]:
 
 
 async def _handle(subject: Subject, short: bool) -> list[Row]:
-    rounds, times = (5, 500) if short else (21, 3000)
+    rounds, times = (5, 500) if short else (11, 1500)
     taken: list[list[float]] = [[], []]
     async with running(subject) as slot:
         live, bare = slot.live, slot.current

@@ -16,7 +16,9 @@ from benchmarks.targets import markdown
 def kept(folder: Path, version: str, *rows: Row) -> None:
     tables: list[Any] = [Table("A title", "nothing", rows).as_json()]
     (folder / f"targets/{version}").mkdir(parents=True)
-    (folder / f"targets/{version}/live.json").write_text(json.dumps({"machine": {"cores": 2}, "tables": tables}))
+    (folder / f"targets/{version}/live.json").write_text(
+        json.dumps({"machine": {"python": f"P {version}"}, "tables": tables})
+    )
 
 
 def test_the_page_shows_the_results_that_are_kept() -> None:
@@ -34,7 +36,7 @@ def test_each_python_has_a_column_and_what_is_over_its_target_is_bold(tmp_path: 
     kept(tmp_path, "3.9", ratio, Row("a start", "ms", [12], [10], "above", 3))
     kept(tmp_path, "3.11", Row("a call", "ns", [20], [10], "ratio", 3.0))
     assert markdown(tmp_path).splitlines() == [
-        "Measured on cores 2.",
+        "Measured on python P 3.9, P 3.11.",
         "",
         "### A title",
         "",
