@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+import yaml
 from aiohttp import web
 
 from tests.remote.mirror import Answer, Mirror, endless, raw, redirect
@@ -38,6 +39,14 @@ def test_a_wrong_key(site: Site, mirror: Mirror, signer: Signer) -> None:
     pinned_once(site, mirror, signer)
     mirror.put("/acme.json", signed(Signer(), version=6))
     rejected(site, "signature")
+
+
+def test_an_algorithm_of_none(site: Site, mirror: Mirror, signer: Signer) -> None:
+    pinned_once(site, mirror, signer)
+    mirror.put("/acme.json", signed(signer, version=6).replace(b'"algorithm": "ed25519"', b'"algorithm": "none"'))
+    rejected(site, "signature")
+    mirror.put("/acme.json", signed(signer, version=6))
+    assert site.sync().ok
 
 
 def test_one_signature_twice_for_a_threshold_of_two(site: Site, mirror: Mirror, signer: Signer) -> None:
@@ -118,10 +127,14 @@ def test_a_manifest_of_another_source(site: Site, mirror: Mirror, signer: Signer
     assert site.lock().sources["beta"].version == 1
 
 
+BOMB = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else 'x'] * 9)}]" for n in range(9)).encode()
+
+
 @pytest.mark.parametrize(
     ("body", "rule"),
     [(b"\xff\xfe", "not-a-manifest"), (b"[]", "not-a-manifest"), (b"", "not-a-manifest"), (b"<html>", "not-a-manifest"),
-     (b"a: &a [*a]", "form"), (b'{"a": 1, "a": 2}', "duplicate-key"), (b"[" * 90_000, "limits"), (b"x: 1e400", "form")],
+     (b"a: &a [*a]", "form"), (BOMB, "form"),
+     (b'{"a": 1, "a": 2}', "duplicate-key"), (b"[" * 90_000, "limits"), (b"x: 1e400", "form")],
 )  # fmt: skip
 def test_what_is_no_manifest(site: Site, mirror: Mirror, signer: Signer, body: bytes, rule: str) -> None:
     pinned_once(site, mirror, signer)
@@ -166,6 +179,22 @@ def test_what_is_told_of_an_entry_is_short_and_harmless(site: Site, mirror: Mirr
 
 
 # Artifacts
+
+
+def test_a_time_without_quotes_is_read_as_the_time_it_is(site: Site, mirror: Mirror, signer: Signer) -> None:
+    pinned_once(site, mirror, signer)
+    document = yaml.safe_load(signed(signer, version=6))
+    past = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
+    for expires, well in ((past, False), (document["expires_at"], True)):
+        plain = {name: value for name, value in document.items() if name != "signatures"} | {"expires_at": expires}
+        listed = [{"signature": signer.signature(plain), "algorithm": "ed25519"}]
+        text = yaml.safe_dump({**plain, "signatures": listed}).replace(f"'{expires}'", expires)
+        assert f"expires_at: {expires}\n" in text
+        mirror.put("/acme.json", text.encode())
+        if not well:
+            rejected(site, "expired")
+        else:
+            assert site.sync().ok
 
 
 def test_an_artifact_without_digest(site: Site, mirror: Mirror, signer: Signer) -> None:
