@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
-from oneiric.report import Report, ReportError, read_report
+from oneiric.report import Report, read_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json, result_text
@@ -91,19 +91,12 @@ def _sides(root: Path, old: Path | None, new: Path | None, base: str | None) -> 
         raise CommandError("name two reports, or two compiled folders", help="a folder stands for all its profiles")
     if old.is_dir():
         return _of_folder(old), _of_folder(new)
-    one, other = _read(old), _read(new)
+    one, other = read_report(old), read_report(new)
     return {other.profile: one}, {other.profile: other}
 
 
 def _of_folder(folder: Path) -> Reports:
-    reports = [_read(path) for path in sorted([*folder.glob("explain.json"), *folder.glob("*/explain.json")])]
+    reports = [read_report(path) for path in sorted([*folder.glob("explain.json"), *folder.glob("*/explain.json")])]
     if not reports:
         raise CommandError(f"there is no report in {folder}", help="run `oneiric compile` first")
     return {report.profile: report for report in reports}
-
-
-def _read(path: Path) -> Report:
-    try:
-        return read_report(path)
-    except ReportError as error:
-        raise CommandError(str(error), code="ONE504") from error

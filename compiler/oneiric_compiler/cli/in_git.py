@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from oneiric.report import Report, ReportError, parse_report
+from oneiric.report import Report, parse_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
@@ -65,10 +65,7 @@ def _files(root: Path, commit: str, path: str) -> list[str]:
 
 
 def _parsed(root: Path, commit: str, name: str) -> Report:
-    try:
-        return parse_report(_git(root, "show", f"{commit}:./{name}"), f"{commit[:12]}:{name}")
-    except ReportError as error:
-        raise CommandError(str(error), code="ONE504") from error
+    return parse_report(_git(root, "show", f"{commit}:./{name}"), f"{commit[:12]}:{name}")
 
 
 def _git(root: Path, *arguments: str, otherwise: str = "") -> bytes:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from oneiric.report import Binding, Report, ReportError, read_report
+from oneiric.report import Binding, Report, read_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
@@ -138,10 +138,7 @@ def _near_keys(full: str, known: Iterable[str]) -> str:
 
 def _read(path: Path) -> Report:
     gc.disable()  # it takes a third of the time of a large report, and the process ends with it
-    try:
-        return read_report(path)
-    except ReportError as error:
-        raise CommandError(str(error), code="ONE504") from error
+    return read_report(path)
 
 
 def _committed(root: Path, profile: str | None) -> Path:
