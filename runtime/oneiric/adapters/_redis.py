@@ -149,7 +149,7 @@ class RedisServer:
     async def run(self, *command: bytes | str | int) -> Any:
         """The reply to one command."""
         if not self._turns.take():
-            await self._wait()
+            await self._turns.wait_in_time(self._faults, "max_connections", self._timeout)
         asked = cancellations()
         try:
             reply = await self._opened().execute_command(*command)
@@ -164,7 +164,7 @@ class RedisServer:
     async def run_together(self, *commands: tuple[bytes | str | int, ...]) -> list[Any]:
         """The replies to commands that run as one, without others in between."""
         if not self._turns.take():
-            await self._wait()
+            await self._turns.wait_in_time(self._faults, "max_connections", self._timeout)
         asked = cancellations()
         try:
             async with self._opened().pipeline(transaction=True) as pipeline:
@@ -178,15 +178,6 @@ class RedisServer:
         if cancellations() > asked:
             raise asyncio.CancelledError
         return replies
-
-    async def _wait(self) -> None:
-        """Wait for a connection that others use."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._turns.wait()
-        except TimeoutError:
-            what = f"all {self._max_connections} connections were busy for {self._timeout:g} s"
-            raise self._faults.no_answer(what, "max_connections") from None
 
     def _opened(self) -> Any:
         if self._client is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from oneiric.adapters._deadlines import Deadline, Deadlines
+from oneiric.adapters._deadlines import Deadlines
 from oneiric.adapters._turns import Turns
 
 
@@ -22,10 +22,6 @@ async def hang() -> None:
     await asyncio.sleep(3600)
 
 
-def after(deadlines: Deadlines, seconds: float) -> Deadline:
-    return Deadline(deadlines, asyncio.get_running_loop().time() + seconds)
-
-
 def timers() -> int:
     """Timers of the running loop that are still to come."""
     return sum(not handle.cancelled() for handle in asyncio.get_running_loop()._scheduled)  # type: ignore[attr-defined]
@@ -37,7 +33,7 @@ def test_each_block_ends_at_its_own_time_whatever_order_they_began_in() -> None:
 
         async def block(seconds: float) -> None:
             began = asyncio.get_running_loop().time()
-            with pytest.raises(TimeoutError), after(deadlines, seconds):
+            with pytest.raises(TimeoutError), deadlines.within(seconds):
                 await hang()
             assert asyncio.get_running_loop().time() - began > seconds - 0.001
             order.append(seconds)
@@ -53,10 +49,10 @@ def test_blocks_that_are_over_in_time_leave_one_timer_and_no_trace() -> None:
     async def case() -> None:
         deadlines, before = Deadlines(), timers()
         for _ in range(1000):
-            with after(deadlines, 0.1):
+            with deadlines.within(0.1):
                 await asyncio.sleep(0)
         assert timers() == before + 1
-        with pytest.raises(ZeroDivisionError), after(deadlines, 0.1):
+        with pytest.raises(ZeroDivisionError), deadlines.within(0.1):
             raise ZeroDivisionError
         await asyncio.sleep(0.3)
         assert timers() == before
@@ -68,9 +64,9 @@ def test_blocks_that_are_over_in_time_leave_one_timer_and_no_trace() -> None:
 def test_a_block_inside_another_ends_first_or_with_it() -> None:
     async def case() -> None:
         deadlines = Deadlines()
-        with after(deadlines, 10), pytest.raises(TimeoutError), after(deadlines, 0.05):
+        with deadlines.within(10), pytest.raises(TimeoutError), deadlines.within(0.05):
             await hang()
-        with pytest.raises(TimeoutError), after(deadlines, 0.05), after(deadlines, 10):
+        with pytest.raises(TimeoutError), deadlines.within(0.05), deadlines.within(10):
             await hang()
         task = asyncio.current_task()
         assert task is not None
@@ -84,7 +80,7 @@ def test_a_cancellation_beside_the_deadline_is_not_lost() -> None:
         deadlines = Deadlines()
 
         async def block() -> None:
-            with after(deadlines, 0.01):
+            with deadlines.within(0.01):
                 await hang()
 
         task = asyncio.ensure_future(block())
@@ -100,7 +96,7 @@ def test_a_cancellation_beside_the_deadline_is_not_lost() -> None:
 def test_what_the_work_raises_when_its_time_is_over_is_raised() -> None:
     async def case() -> None:
         deadlines = Deadlines()
-        with pytest.raises(ZeroDivisionError), after(deadlines, 0.01):
+        with pytest.raises(ZeroDivisionError), deadlines.within(0.01):
             try:
                 await hang()
             finally:
@@ -118,7 +114,7 @@ def test_all_can_be_ended_before_their_time_and_others_begin_after() -> None:
         deadlines = Deadlines()
 
         async def block() -> None:
-            with after(deadlines, 3600):
+            with deadlines.within(3600):
                 await hang()
 
         tasks = [asyncio.ensure_future(block()) for _ in range(3)]
@@ -126,11 +122,11 @@ def test_all_can_be_ended_before_their_time_and_others_begin_after() -> None:
         deadlines.end_all()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [TimeoutError] * 3
-        with pytest.raises(TimeoutError), after(deadlines, 0.05):
+        with pytest.raises(TimeoutError), deadlines.within(0.05):
             await hang()
         deadlines.end_all()
         await asyncio.sleep(0)
-        with after(deadlines, 3600):
+        with deadlines.within(3600):
             await asyncio.sleep(0.01)
 
     run(case)

@@ -192,7 +192,7 @@ class PooledDatabase(ABC):
         if not self._opened:
             raise self.closed()
         if not self._turns.take():
-            await self._wait()
+            await self._turns.wait_in_time(self._faults, "max_size", self._limits.connect_timeout)
         try:
             session = PooledSession(self, self._rested() or await self._new_link())
         except BaseException:
@@ -200,15 +200,6 @@ class PooledDatabase(ABC):
             raise
         self._busy.add(session)
         return session
-
-    async def _wait(self) -> None:
-        """Wait for a connection that others use."""
-        try:
-            with self.deadlines.within(self._limits.connect_timeout):
-                await self._turns.wait()
-        except TimeoutError:
-            what = f"all {self._limits.max_size} connections were busy for {self._limits.connect_timeout:g} s"
-            raise self._faults.no_answer(what, "max_size") from None
 
     def _rested(self) -> Link | None:
         """A connection that nobody uses, if there is one."""

@@ -80,7 +80,6 @@ class Exchanges:
         self._headers = headers
         self._secret_headers = secret_headers
         self._has_headers = bool(headers or secret_headers)
-        self._max_connections = max_connections
         self._turns = Turns(max_connections)
         self._deadlines = Deadlines()
         self.is_open = False
@@ -93,7 +92,7 @@ class Exchanges:
     async def answer(self, call: Call, request: Request) -> Answer:
         """Send a request once. The answer has its body, or else the exchange and a turn until it is `done`."""
         if not self._turns.take():
-            await self._wait(call)
+            await self._turns.wait_in_time(self._faults, "max_connections", call.timeout, call.deadline)
         exchange: Exchange | None = None
         try:
             if not self.is_open:
@@ -142,15 +141,6 @@ class Exchanges:
                 await exchange.close()
         finally:
             self._turns.give_back()
-
-    async def _wait(self, call: Call) -> None:
-        """Wait until one more connection may be open."""
-        try:
-            async with asyncio.timeout_at(call.deadline):
-                await self._turns.wait()
-        except TimeoutError:
-            what = f"all {self._max_connections} connections were busy for {call.timeout:g} s"
-            raise self._faults.no_answer(what, "max_connections") from None
 
     def _headers_of(self, request: Request) -> Mapping[str, str]:
         if not request.is_own or self._base_origin not in (None, request.target.origin):

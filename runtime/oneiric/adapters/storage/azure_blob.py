@@ -115,7 +115,6 @@ class AzureBlobStorage:
         self._ssl_ca_certs = ssl_ca_certs
         self._timeout = timeout
         self._healthcheck_timeout = healthcheck_timeout
-        self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
         self._client: ContainerClient | None = None
         self._blob: Callable[[str], BlobClient]  # of this client
@@ -277,12 +276,7 @@ class AzureBlobStorage:
     async def _turn(self, name: str = "") -> AsyncGenerator[ContainerClient, None]:
         """The client, for one more request; its errors become the port's. `name`: the object it is about."""
         if not self._turns.take():
-            try:
-                async with asyncio.timeout(self._timeout):
-                    await self._turns.wait()
-            except TimeoutError:
-                what = f"all {self._max_connections} connections were busy for {self._timeout:g} s"
-                raise _FAULTS.no_answer(what, "max_connections") from None
+            await self._turns.wait_in_time(_FAULTS, "max_connections", self._timeout)
         try:
             if self._client is None:
                 raise StorageClosed("the storage is not open", provider=_PROVIDER)
