@@ -209,7 +209,7 @@ def _dataclass_fields(sources: Sources, cls: Symbol, *, own: bool = True) -> dic
 
 
 def _foreign_decorators(sources: Sources, module: Module, decorators: list[ast.expr]) -> bool:
-    known = {"oneiric.component", "oneiric.component.component", "dataclasses.dataclass"}
+    known = {"oneiric.component", "oneiric.declaration.component", "dataclasses.dataclass"}
     return any(_decorator(sources, module, each) not in known for each in decorators)
 
 

@@ -12,7 +12,7 @@ from oneiric_compiler.model import Declaration, Key
 from oneiric_compiler.schema import report, validator
 from oneiric_compiler.sources import Function, Module, Sources, Symbol, dotted_name, inner_statements
 
-_DECORATORS = frozenset(("oneiric.component", "oneiric.component.component"))
+_DECORATORS = frozenset(("oneiric.component", "oneiric.declaration.component"))
 
 
 def declarations(

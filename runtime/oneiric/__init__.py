@@ -5,7 +5,7 @@ Importing it imports nothing else than a handful of small modules of its own; th
 
 from __future__ import annotations
 
-from oneiric.component import component
+from oneiric.declaration import component
 from oneiric.secret import Secret
 
 TYPE_CHECKING = False

@@ -12,9 +12,9 @@ from typing import Any
 
 from oneiric.activation import activate
 from oneiric.errors import PortError, RemovedKey
-from oneiric.expressions import load
 from oneiric.leases import LeasedAsyncContext, LeasedAsyncIterator
 from oneiric.port import Method, methods_of
+from oneiric.references import load
 from oneiric.results import OVER, keep, keep_iterable
 from oneiric.slot import Slot, inactive
 

@@ -231,7 +231,7 @@ def _start(tenant: str, key: str | None = None) -> bytes:
 def _binding(line: bytes, key: str) -> Binding:
     from json import loads
 
-    from oneiric.expressions import block_of
+    from oneiric.references import block_of
 
     try:
         entry = loads(line)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oneiric.convert import convert as convert_text
-from oneiric.expressions import evaluate
+from oneiric.references import evaluate
 from oneiric.secret import Secret
 from oneiric_compiler.annotations import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
 from oneiric_compiler.emit import _Body

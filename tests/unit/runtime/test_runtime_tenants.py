@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from oneiric import Runtime, Secret
 from oneiric.closing import drain
-from oneiric.expressions import evaluate
+from oneiric.references import evaluate
 from oneiric.shutdown import close_in_order
 from oneiric.slot import Held
 from oneiric.tenants import Lines

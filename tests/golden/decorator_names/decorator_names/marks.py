@@ -1,3 +1,3 @@
-from oneiric.component import component
+from oneiric.declaration import component
 
 __all__ = ["component"]
