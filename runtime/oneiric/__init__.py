@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         UnknownKey,
         VariableError,
     )
-    from oneiric.health import Health
+    from oneiric.lifecycle.health import Health
     from oneiric.loading import load
     from oneiric.outcome import Event, Outcome, Plan
     from oneiric.portal import Portal

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from oneiric.lifecycle.order import users_of
 from oneiric.runtime import Runtime
 from oneiric.scope import Scope
-from oneiric.shutdown import users_of
 from oneiric.slot import Held, Slot, empty, fill
 from oneiric.staging import Staging
 from oneiric.tenants import TenantScope, extend

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from oneiric.errors import OneiricError
+from oneiric.lifecycle.steps import Late, bounded
 from oneiric.outcome import Event
-from oneiric.steps import Late, bounded
 
 HOOKS = ("pre-swap", "post-swap", "cleanup")
 Call: TypeAlias = "Callable[[Event], Awaitable[None] | None]"

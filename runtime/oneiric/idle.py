@@ -41,7 +41,7 @@ def _in_use(scope: TenantScope, helds: list[Held]) -> bool:
 
 
 async def _close(runtime: Runtime[Any], helds: list[Held]) -> None:
-    from oneiric.shutdown import close_in_order
+    from oneiric.lifecycle.order import close_in_order
 
     loop = asyncio.get_running_loop()
     for error in await close_in_order(helds, loop.time() + runtime.deadlines.drain, loop.create_future()):

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from types import AsyncGeneratorType, TracebackType
 from typing import Any, Self, TypeVar
 
-from oneiric.activation import activate
+from oneiric.lifecycle.activation import activate
 from oneiric.slot import Held, Slot
 
 T = TypeVar("T")

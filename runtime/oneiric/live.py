@@ -10,9 +10,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from oneiric.activation import activate
 from oneiric.errors import PortError, RemovedKey
 from oneiric.leases import LeasedAsyncContext, LeasedAsyncIterator
+from oneiric.lifecycle.activation import activate
 from oneiric.port import Method, methods_of
 from oneiric.references import load
 from oneiric.results import OVER, keep, keep_iterable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from oneiric.activation import SECRETS
 from oneiric.errors import LoadError
+from oneiric.lifecycle.activation import SECRETS
 from oneiric.loading import digest_of, load
 from oneiric.outcome import Place, Plan
 from oneiric.runtime import Runtime

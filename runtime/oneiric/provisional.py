@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from oneiric.health import Health
+from oneiric.lifecycle.health import Health
 from oneiric.runtime import Runtime
 
 _LOOKS = 20

@@ -12,12 +12,12 @@ from typing import Any
 from oneiric.errors import OneiricError, RuntimeClosed
 from oneiric.history import Generation, History
 from oneiric.hooks import Hooks
+from oneiric.lifecycle.steps import in_thread
 from oneiric.outcome import Outcome, Overrides, Rejected
 from oneiric.provisional import Watch
 from oneiric.reloading import Change, Nack, planned, prepared_from, transact
 from oneiric.report import Report, ReportError, read_report
 from oneiric.runtime import Runtime
-from oneiric.steps import in_thread
 from oneiric.tracing import span
 from oneiric.turns import Turns
 from oneiric.wiring import Wiring, file_of

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 
-    from oneiric.health import Health
+    from oneiric.lifecycle.health import Health
     from oneiric.outcome import Event, Outcome, Overrides, Rejected
     from oneiric.portal import Portal
     from oneiric.reloads import Reloads
@@ -158,7 +158,7 @@ class Runtime(_Base[W]):
 
     async def __aenter__(self) -> Self:
         """Start everything that is eager, or nothing: `ActivationError` closes what was started."""
-        from oneiric.shutdown import enter
+        from oneiric.lifecycle.order import enter
 
         await enter(self)
         return self
@@ -168,13 +168,13 @@ class Runtime(_Base[W]):
     ) -> None:
         """Close everything, dependents first. Raises `ShutdownError`; where the block itself raised, tells the
         loop's exception handler. A cancelled exit stops waiting for leases, and closes all the same."""
-        from oneiric.shutdown import leave
+        from oneiric.lifecycle.order import leave
 
         await leave(self, error)
 
     async def use(self, domain: str, key: str, *, tenant: str | None = None) -> Any:
         """Activate a key by name and give its `live`. Raises `UnknownKey`, `PortError`, `ActivationError`."""
-        from oneiric.activation import activate
+        from oneiric.lifecycle.activation import activate
 
         slot = self.scope(tenant).place(f"{domain}:{key}")
         live = slot.live
@@ -183,7 +183,7 @@ class Runtime(_Base[W]):
 
     async def health(self) -> tuple[Health, ...]:
         """Ask every active component how it is; one answer each, sorted by tenant and key."""
-        from oneiric.health import ask_all
+        from oneiric.lifecycle.health import ask_all
 
         return await ask_all(self)
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from typing import Any, Generic, TypeVar
 
-    from oneiric.activation import Attempt
+    from oneiric.lifecycle.activation import Attempt
     from oneiric.scope import AnyScope
     from oneiric.wiring import Binding
 

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from oneiric.activation import activate_all, cancel, eager
-from oneiric.closing import drain
 from oneiric.errors import ActivationError, RuntimeClosed, UnknownKey
+from oneiric.lifecycle.activation import activate_all, cancel, eager
+from oneiric.lifecycle.closing import drain
+from oneiric.lifecycle.order import in_order, users_of
 from oneiric.planning import Prepared
 from oneiric.runtime import Runtime
 from oneiric.scope import Scope
-from oneiric.shutdown import in_order, users_of
 from oneiric.slot import Held, InactiveSlot, Slot, empty, fill, shared_slot
 from oneiric.tenants import TenantScope, binding_in, view
 from oneiric.wiring import Binding, Wiring

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping
     from typing import Any, ClassVar, Generic, TypeVar, overload
 
-    from oneiric.inputs import Inputs
+    from oneiric.lifecycle.inputs import Inputs
     from oneiric.scope import AnyScope
     from oneiric.secret import Secret
     from oneiric.slot import Slot

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias
 
 import pytest
-from oneiric import steps
+from oneiric.lifecycle import steps
 
 When: TypeAlias = Literal["at once", "when idle"]
 Act: TypeAlias = Callable[[Awaitable[Any]], Awaitable[bool]]

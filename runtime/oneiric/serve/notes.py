@@ -6,9 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from oneiric.activation import activate_all, eager
-from oneiric.closing import retire
 from oneiric.errors import OneiricError
+from oneiric.lifecycle.activation import activate_all, eager
+from oneiric.lifecycle.closing import retire
 from oneiric.runtime import Runtime
 from oneiric.serve.folder import StateFolder, read_json, write_json
 from oneiric.slot import Held

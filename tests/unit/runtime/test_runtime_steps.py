@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from oneiric.steps import in_thread
+from oneiric.lifecycle.steps import in_thread
 
 STEPS, TURNS = 20, 20_000
 """A step takes some sixty turns of the loop; where the loop wins each race for the interpreter, thousands."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from oneiric import Runtime, Secret
-from oneiric.closing import drain
+from oneiric.lifecycle.closing import drain
+from oneiric.lifecycle.order import close_in_order
 from oneiric.references import evaluate
-from oneiric.shutdown import close_in_order
 from oneiric.slot import Held
 from oneiric.tenants import Lines
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NamedTuple
 
+from oneiric.lifecycle.steps import Late, bounded, call, lifecycle
 from oneiric.runtime import Runtime
 from oneiric.slot import Held
-from oneiric.steps import Late, bounded, call, lifecycle
 
 
 class Health(NamedTuple):

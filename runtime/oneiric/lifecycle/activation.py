@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from oneiric.closing import close_late, close_unclaimed, discard
 from oneiric.errors import ActivationError, AdapterError, MissingExtra, OneiricError, Paused, RuntimeNotRunning
-from oneiric.inputs import Inputs
+from oneiric.lifecycle.closing import close_late, close_unclaimed, discard
+from oneiric.lifecycle.inputs import Inputs
+from oneiric.lifecycle.steps import Late, bounded, call, in_thread, lifecycle
 from oneiric.secret import Secret
 from oneiric.slot import Held, Slot
-from oneiric.steps import Late, bounded, call, in_thread, lifecycle
 from oneiric.tracing import span
 from oneiric.wiring import context
 

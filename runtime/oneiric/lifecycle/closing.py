@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from oneiric.errors import CloseError, DrainExpired
+from oneiric.lifecycle.steps import Late, bounded, call, lifecycle
 from oneiric.slot import Held
-from oneiric.steps import Late, bounded, call, lifecycle
 
 
 def _closer(instance: Any) -> Callable[[], Any] | None:

@@ -1,0 +1,1 @@
+"""Instances, from activation to close."""
