@@ -83,14 +83,14 @@ class Slot(_Base[T]):
         """
         handle = self.handle
         if handle is None:
-            from oneiric.live import handle_for
+            from oneiric.live.handles import handle_for
 
             handle = self.handle = handle_for(self)
         return handle
 
     def lease(self) -> AbstractAsyncContextManager[T]:
         """Activate on entering, and keep the instance from being closed until the exit."""
-        from oneiric.leases import SlotLease
+        from oneiric.live.leases import SlotLease
 
         return SlotLease(self)
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Generator
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
-from oneiric.leases import Lease, LeasedAsyncIterator, LeasedIterator
+from oneiric.live.leases import Lease, LeasedAsyncIterator, LeasedIterator
 from oneiric.slot import Held
 
 _LEASED = ("__next__", "__anext__", "__aiter__", "__enter__", "__aenter__", "__await__")

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from oneiric.errors import PortError, RemovedKey
-from oneiric.leases import LeasedAsyncContext, LeasedAsyncIterator
 from oneiric.lifecycle.activation import activate
+from oneiric.live.leases import LeasedAsyncContext, LeasedAsyncIterator
+from oneiric.live.results import OVER, keep, keep_iterable
 from oneiric.port import Method, methods_of
 from oneiric.references import load
-from oneiric.results import OVER, keep, keep_iterable
 from oneiric.slot import Slot, inactive
 
 _handles: dict[type, type] = {}

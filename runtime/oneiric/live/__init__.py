@@ -1,0 +1,1 @@
+"""Handles that lease for as long as a call lasts."""
