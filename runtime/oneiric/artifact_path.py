@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from oneiric.artifact_store import unpacked
 from oneiric.artifacts import ArtifactError, Contents, inspect
 from oneiric.errors import LoadError
-from oneiric.tenants import Lines
+from oneiric.tenants.scope import Lines
 from oneiric.wiring import Wiring, domains_of
 
 _NAMED = re.compile(r"([0-9a-f]{64}) ([^\s/]+\.(?:py|whl))")

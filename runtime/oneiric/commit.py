@@ -10,7 +10,7 @@ from oneiric.runtime import Runtime
 from oneiric.scope import Scope
 from oneiric.slot import Held, Slot, empty, fill
 from oneiric.staging import Staging
-from oneiric.tenants import TenantScope, extend
+from oneiric.tenants.scope import TenantScope, extend
 from oneiric.wiring import Binding
 
 

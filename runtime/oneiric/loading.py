@@ -11,7 +11,7 @@ from typing import Any
 
 from oneiric.errors import LoadError
 from oneiric.runtime import stamp_of
-from oneiric.tenants import Lines, lines_of
+from oneiric.tenants.scope import Lines, lines_of
 from oneiric.wiring import Wiring, domains_of, file_of
 
 TYPE_CHECKING = False

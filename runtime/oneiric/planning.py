@@ -12,7 +12,7 @@ from oneiric.outcome import Place, Plan
 from oneiric.runtime import Runtime
 from oneiric.scope import Scope
 from oneiric.slot import InactiveSlot
-from oneiric.tenants import Lines, TenantScope, binding_in, lines_of
+from oneiric.tenants.scope import Lines, TenantScope, binding_in, lines_of
 from oneiric.wiring import Binding, Wiring, artifacts_beside, domains_of, may_bind_artifacts
 
 TYPE_CHECKING = False

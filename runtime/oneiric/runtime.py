@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from oneiric.reloads import Reloads
     from oneiric.slot import Slot
     from oneiric.snapshot import Snapshot
-    from oneiric.tenants import Lines, Tenants, TenantScope
+    from oneiric.tenants.scope import Lines, Tenants, TenantScope
     from oneiric.wiring import Wiring
 
     W = TypeVar("W", bound=Wiring)
@@ -141,7 +141,7 @@ class Runtime(_Base[W]):
             self._stamp = stamp_of(path)
             if path is None or not os.path.exists(os.path.join(os.path.dirname(path), "tenants.jsonl")):
                 return
-        from oneiric.tenants import Tenants, lines_of
+        from oneiric.tenants.scope import Tenants, lines_of
 
         lines = lines_of(self.wiring_class)
         if lines:
@@ -294,7 +294,7 @@ class Runtime(_Base[W]):
         """The tenants' lines."""
         if self._tenants is not None:
             return self._tenants.lines
-        from oneiric.tenants import Lines
+        from oneiric.tenants.scope import Lines
 
         return Lines(None)
 
@@ -306,7 +306,7 @@ class Runtime(_Base[W]):
         if self._tenants is not None:
             self._tenants.lines = lines
         elif lines:
-            from oneiric.tenants import Tenants
+            from oneiric.tenants.scope import Tenants
 
             self._tenants = Tenants(self, lines)
 

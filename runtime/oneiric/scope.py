@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from oneiric.runtime import Runtime
     from oneiric.slot import Held, Slot
     from oneiric.staging import StagedTenant, Staging
-    from oneiric.tenants import TenantScope
+    from oneiric.tenants.scope import TenantScope
     from oneiric.wiring import Wiring
 
     AnyScope: TypeAlias = "Scope | TenantScope | Staging | StagedTenant"

@@ -14,7 +14,7 @@ from oneiric.planning import Prepared
 from oneiric.runtime import Runtime
 from oneiric.scope import Scope
 from oneiric.slot import Held, InactiveSlot, Slot, empty, fill, shared_slot
-from oneiric.tenants import TenantScope, binding_in, view
+from oneiric.tenants.scope import TenantScope, binding_in, view
 from oneiric.wiring import Binding, Wiring
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from oneiric.errors import LoadError, StateError
 from oneiric.loading import digest_of_files
 from oneiric.outcome import Overrides
-from oneiric.tenants import Lines
+from oneiric.tenants.scope import Lines
 
 FORMAT = "oneiric.state/1"
 KEPT = 5

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from oneiric.scope import AnyScope
     from oneiric.secret import Secret
     from oneiric.slot import Slot
-    from oneiric.tenants import Lines
+    from oneiric.tenants.scope import Lines
     from oneiric.trust import Trust
 
     T = TypeVar("T")

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from oneiric.errors import RuntimeClosed, RuntimeNotRunning, ShutdownError
-from oneiric.idle import close_idle_tenants
 from oneiric.lifecycle.activation import activate_all, cancel, eager, needed
 from oneiric.lifecycle.closing import retire
 from oneiric.runtime import Runtime
 from oneiric.slot import Held
+from oneiric.tenants.idle import close_idle_tenants
 
 
 async def enter(runtime: Runtime[Any]) -> None:

@@ -14,7 +14,7 @@ from oneiric.lifecycle.closing import drain
 from oneiric.lifecycle.order import close_in_order
 from oneiric.references import evaluate
 from oneiric.slot import Held
-from oneiric.tenants import Lines
+from oneiric.tenants.scope import Lines
 
 from tests.unit.runtime.making import Part, key, run, wiring_of
 from tests.unit.runtime.shop.parts import Color, Sqlite, Store, Tracked

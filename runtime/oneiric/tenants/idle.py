@@ -7,7 +7,7 @@ from typing import Any
 
 from oneiric.runtime import Runtime
 from oneiric.slot import Held
-from oneiric.tenants import TenantScope
+from oneiric.tenants.scope import TenantScope
 
 
 async def close_idle_tenants(runtime: Runtime[Any]) -> None:

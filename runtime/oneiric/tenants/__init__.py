@@ -1,0 +1,1 @@
+"""Scopes of tenants, their bindings, and closing those that are idle."""
