@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import oneiric
 from oneiric import Runtime, tracing
-from oneiric.commit import Switch
+from oneiric.reload.commit import Switch
 
 from benchmarks.command import main
 from benchmarks.swapping import InMemory, OverRedis, Stalls, redis, resident, wiring, write_wiring
@@ -171,7 +171,7 @@ def recompiled(short: bool) -> Table:
 
 
 async def _recompiles(project: Path, rounds: int) -> tuple[list[float], list[float], list[float]]:
-    seconds: dict[str, list[float]] = {"oneiric.recompile": [], "oneiric.drain": []}
+    seconds: dict[str, list[float]] = {"oneiric.reload.recompile": [], "oneiric.drain": []}
 
     def recorder(span: tracing.Span) -> tracing.End:
         return lambda _: seconds[span.name].append(span.seconds * SECOND) if span.name in seconds else None
@@ -189,7 +189,7 @@ async def _recompiles(project: Path, rounds: int) -> tuple[list[float], list[flo
                 assert outcome.accepted, outcome.reason
         finally:
             tracing.forget(recorder)
-    return total, seconds["oneiric.recompile"], seconds["oneiric.drain"]
+    return total, seconds["oneiric.reload.recompile"], seconds["oneiric.drain"]
 
 
 def big(short: bool) -> Table:

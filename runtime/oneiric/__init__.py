@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     )
     from oneiric.lifecycle.health import Health
     from oneiric.loading import load
-    from oneiric.outcome import Event, Outcome, Plan
     from oneiric.portal import Portal
+    from oneiric.reload.outcome import Event, Outcome, Plan
     from oneiric.runtime import Deadlines, Runtime
     from oneiric.slot import Slot
     from oneiric.snapshot import Snapshot

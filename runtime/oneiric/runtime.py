@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 
     from oneiric.lifecycle.health import Health
-    from oneiric.outcome import Event, Outcome, Overrides, Rejected
     from oneiric.portal import Portal
-    from oneiric.reloads import Reloads
+    from oneiric.reload.changes import Reloads
+    from oneiric.reload.outcome import Event, Outcome, Overrides, Rejected
     from oneiric.slot import Slot
     from oneiric.snapshot import Snapshot
     from oneiric.tenants.scope import Lines, Tenants, TenantScope
@@ -196,7 +196,7 @@ class Runtime(_Base[W]):
     def reloads(self) -> Reloads:
         """What changes the wiring."""
         if self._reloads is None:
-            from oneiric.reloads import Reloads
+            from oneiric.reload.changes import Reloads
 
             self._reloads = Reloads(self)
         return self._reloads

@@ -11,9 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
+    from oneiric.reload.staging import StagedTenant, Staging
     from oneiric.runtime import Runtime
     from oneiric.slot import Held, Slot
-    from oneiric.staging import StagedTenant, Staging
     from oneiric.tenants.scope import TenantScope
     from oneiric.wiring import Wiring
 

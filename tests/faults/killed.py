@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from oneiric.outcome import Overrides
-from oneiric.recompile import recompile
+from oneiric.reload.outcome import Overrides
+from oneiric.reload.recompile import recompile
 
 from tests.faults.compiler import text_of
 

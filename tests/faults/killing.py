@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import oneiric
-from oneiric import Deadlines, Runtime, history
+from oneiric import Deadlines, Runtime
 from oneiric.loading import digest_of
-from oneiric.outcome import Overrides
-from oneiric.state import KEPT, Record, State
+from oneiric.reload import history
+from oneiric.reload.outcome import Overrides
+from oneiric.reload.state import KEPT, Record, State
 
 from tests.faults.killed import QUICK, REAL, Kind
 

@@ -12,7 +12,7 @@ from typing import Any
 import oneiric
 import pytest
 from oneiric import Deadlines, Runtime, Secret
-from oneiric.outcome import Event
+from oneiric.reload.outcome import Event
 
 from tests.faults.compiler import LEDGER, Project
 from tests.faults.reloading import Counted, app, closed_once, part, settled, until

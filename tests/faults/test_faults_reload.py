@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from oneiric import Deadlines, Outcome, Runtime, RuntimeClosed
-from oneiric.outcome import Event
+from oneiric.reload.outcome import Event
 
 from tests.faults.reloading import (
     SHORT,

@@ -12,8 +12,8 @@ from typing import Any
 import oneiric
 import pytest
 from oneiric import Deadlines, LoadError, Outcome, Runtime, RuntimeClosed, StateError, UnknownKey
-from oneiric.outcome import Overrides
-from oneiric.state import KEPT
+from oneiric.reload.outcome import Overrides
+from oneiric.reload.state import KEPT
 
 from tests.faults.compiler import LEDGER, Project
 from tests.faults.reloading import SHORT, closed_once, settled, until

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oneiric.outcome import Outcome
-from oneiric.reloads import RolledBack
+from oneiric.reload.changes import RolledBack
+from oneiric.reload.outcome import Outcome
 from oneiric.runtime import Runtime
 from oneiric.serve.status import Status, now
 

@@ -17,7 +17,7 @@ from aiohttp import web
 
 import oneiric
 from oneiric.errors import OneiricError
-from oneiric.reloads import RolledBack
+from oneiric.reload.changes import RolledBack
 from oneiric.runtime import Runtime
 from oneiric.serve import control, probes
 from oneiric.serve.changes import Changes

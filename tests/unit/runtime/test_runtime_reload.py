@@ -11,8 +11,8 @@ from typing import Any
 import oneiric
 import pytest
 from oneiric import RemovedKey, Runtime
-from oneiric.commit import Switch
-from oneiric.outcome import Event, Overrides
+from oneiric.reload.commit import Switch
+from oneiric.reload.outcome import Event, Overrides
 from oneiric.slot import Held
 
 from tests.faults.compiler import LEDGER, text_of

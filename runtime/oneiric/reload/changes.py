@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from oneiric.errors import OneiricError, RuntimeClosed
-from oneiric.history import Generation, History
-from oneiric.hooks import Hooks
 from oneiric.lifecycle.steps import in_thread
-from oneiric.outcome import Outcome, Overrides, Rejected
-from oneiric.provisional import Watch
-from oneiric.reloading import Change, Nack, planned, prepared_from, transact
+from oneiric.reload.history import Generation, History
+from oneiric.reload.hooks import Hooks
+from oneiric.reload.outcome import Outcome, Overrides, Rejected
+from oneiric.reload.probation import Watch
+from oneiric.reload.queue import Turns
+from oneiric.reload.transaction import Change, Nack, planned, prepared_from, transact
 from oneiric.report import Report, ReportError, read_report
 from oneiric.runtime import Runtime
 from oneiric.tracing import span
-from oneiric.turns import Turns
 from oneiric.wiring import Wiring, file_of
 
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from oneiric.errors import RuntimeClosed
-from oneiric.outcome import Outcome
-from oneiric.reloading import Change
+from oneiric.reload.outcome import Outcome
+from oneiric.reload.transaction import Change
 from oneiric.runtime import Runtime
 
 

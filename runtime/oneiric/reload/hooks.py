@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from oneiric.errors import OneiricError
 from oneiric.lifecycle.steps import Late, bounded
-from oneiric.outcome import Event
+from oneiric.reload.outcome import Event
 
 HOOKS = ("pre-swap", "post-swap", "cleanup")
 Call: TypeAlias = "Callable[[Event], Awaitable[None] | None]"

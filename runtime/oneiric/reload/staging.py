@@ -10,7 +10,7 @@ from oneiric.errors import ActivationError, RuntimeClosed, UnknownKey
 from oneiric.lifecycle.activation import activate_all, cancel, eager
 from oneiric.lifecycle.closing import drain
 from oneiric.lifecycle.order import in_order, users_of
-from oneiric.planning import Prepared
+from oneiric.reload.planning import Prepared
 from oneiric.runtime import Runtime
 from oneiric.scope import Scope
 from oneiric.slot import Held, InactiveSlot, Slot, empty, fill, shared_slot

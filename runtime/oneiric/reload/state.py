@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 from oneiric.errors import LoadError, StateError
 from oneiric.loading import digest_of_files
-from oneiric.outcome import Overrides
+from oneiric.reload.outcome import Overrides
 from oneiric.tenants.scope import Lines
 
-FORMAT = "oneiric.state/1"
+FORMAT = "oneiric.reload.state/1"
 KEPT = 5
 """How many generations before the current one are kept."""
 _SIGNATURE = "wiring.sig"

@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from oneiric.outcome import Overrides
-from oneiric.reloading import Nack
+from oneiric.reload.outcome import Overrides
+from oneiric.reload.transaction import Nack
 from oneiric.tracing import span
 
 _REASON = 8000

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from oneiric.lifecycle.order import users_of
+from oneiric.reload.staging import Staging
 from oneiric.runtime import Runtime
 from oneiric.scope import Scope
 from oneiric.slot import Held, Slot, empty, fill
-from oneiric.staging import Staging
 from oneiric.tenants.scope import TenantScope, extend
 from oneiric.wiring import Binding
 

@@ -8,7 +8,7 @@ from typing import Any
 from oneiric.errors import LoadError
 from oneiric.lifecycle.activation import SECRETS
 from oneiric.loading import digest_of, load
-from oneiric.outcome import Place, Plan
+from oneiric.reload.outcome import Place, Plan
 from oneiric.runtime import Runtime
 from oneiric.scope import Scope
 from oneiric.slot import InactiveSlot

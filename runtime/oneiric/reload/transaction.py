@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from oneiric.commit import Switch
 from oneiric.errors import ActivationError, LoadError, OneiricError
-from oneiric.hooks import HookFailed, Hooks
 from oneiric.lifecycle.closing import drain
 from oneiric.lifecycle.order import in_order
 from oneiric.lifecycle.steps import bounded, in_thread
-from oneiric.outcome import Event, Outcome
-from oneiric.planning import Prepared, plan, prepare
+from oneiric.reload.commit import Switch
+from oneiric.reload.hooks import HookFailed, Hooks
+from oneiric.reload.outcome import Event, Outcome
+from oneiric.reload.planning import Prepared, plan, prepare
+from oneiric.reload.staging import Staging
 from oneiric.runtime import Runtime
 from oneiric.slot import Held, empty
-from oneiric.staging import Staging
 from oneiric.tracing import span, words
 
 

@@ -7,15 +7,15 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from oneiric.commit import Switch
 from oneiric.errors import LoadError, OneiricError, StateError
 from oneiric.lifecycle.steps import in_thread
-from oneiric.outcome import Overrides
-from oneiric.recompile import recompile
-from oneiric.reloading import Nack, prepared_from
+from oneiric.reload.commit import Switch
+from oneiric.reload.outcome import Overrides
+from oneiric.reload.recompile import recompile
+from oneiric.reload.staging import Staging
+from oneiric.reload.state import KEPT, Record, State
+from oneiric.reload.transaction import Nack, prepared_from
 from oneiric.runtime import Runtime
-from oneiric.staging import Staging
-from oneiric.state import KEPT, Record, State
 from oneiric.wiring import artifacts_beside, file_of
 
 _KEPT_IN_MEMORY = 1

@@ -1,0 +1,1 @@
+"""Changing to another wiring in one transaction."""
