@@ -10,7 +10,7 @@ from oneiric.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from oneiric.artifacts import ArtifactError
+    from oneiric.artifacts.contents import ArtifactError
     from oneiric.errors import (
         ActivationError,
         CloseError,

@@ -39,7 +39,7 @@ def block_of(entry: dict[str, Any]) -> Callable[[Any], Any]:
 
     def build(domain: Any) -> Any:
         if artifact is not None:
-            from oneiric.artifact_path import require
+            from oneiric.artifacts.path import require
 
             require(artifact)
         make = load(factory)

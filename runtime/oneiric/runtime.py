@@ -152,7 +152,7 @@ class Runtime(_Base[W]):
         lines = None if self._tenants is None else self._tenants.lines
         place = None if lines is None else artifacts_beside(self.wiring_class)
         if may_bind_artifacts(self.wiring_class, lines, place):
-            from oneiric.artifact_path import enter, named_by, prepare
+            from oneiric.artifacts.path import enter, named_by, prepare
 
             enter(prepare(named_by(self.wiring_class, self.lines), [artifacts_beside(self.wiring_class)]))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
-from oneiric.artifacts import inspect
+from oneiric.artifacts.contents import inspect
 from packaging.version import InvalidVersion, Version
 
 from oneiric_compiler.manifests.entries import Artifact
@@ -32,7 +32,7 @@ class Archive:
 
 
 def open_archive(artifact: Artifact, data: bytes, shown: str) -> Archive:
-    """The artifact in these bytes, which places call `shown`. Raises `oneiric.artifacts.ArtifactError`."""
+    """The artifact in these bytes, which places call `shown`. Raises `oneiric.artifacts.contents.ArtifactError`."""
     found = inspect(artifact.name, data)
     root = Root(_in_memory(found.files), shown, found.modules)
     return Archive(artifact, found.modules, root, found.distribution, _version(found.version))

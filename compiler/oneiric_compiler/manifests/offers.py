@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from oneiric.artifacts import ArtifactError
+from oneiric.artifacts.contents import ArtifactError
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
-from oneiric.artifacts import ArtifactError, inspect
+from oneiric.artifacts.contents import ArtifactError, inspect
 
 from oneiric_compiler.diagnostics import Diagnostics, Source, Span
 from oneiric_compiler.manifests.document import is_json

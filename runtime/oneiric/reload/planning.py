@@ -17,7 +17,7 @@ from oneiric.wiring import Binding, Wiring, artifacts_beside, domains_of, may_bi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from oneiric.artifact_path import Ready
+    from oneiric.artifacts.path import Ready
 
 
 class Prepared:
@@ -73,14 +73,14 @@ class Prepared:
         places = artifacts_beside(self.wiring), runtime.reloads.history.artifacts
         if not may_bind_artifacts(self.wiring, self.lines, *places):
             return ()
-        from oneiric.artifact_path import named_by, prepare
+        from oneiric.artifacts.path import named_by, prepare
 
         return prepare(named_by(self.wiring, self.lines), places)
 
     def enter(self) -> None:
         """Put its artifacts on the path."""
         if self.artifacts:
-            from oneiric.artifact_path import enter
+            from oneiric.artifacts.path import enter
 
             enter(self.artifacts)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oneiric.artifacts import MAX_FILES, ArtifactError, Contents, inspect
+from oneiric.artifacts.contents import MAX_FILES, ArtifactError, Contents, inspect
 
 from tests.unit.runtime.wheels import WHEEL, distribution, wheel
 

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from oneiric.artifacts import ArtifactError, Contents
+from oneiric.artifacts.contents import ArtifactError, Contents
 
 _PART = ".part-"
 _STALE = 86_400

@@ -16,8 +16,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
-from oneiric.artifact_store import unpacked
-from oneiric.artifacts import ArtifactError, Contents, inspect
+from oneiric.artifacts.contents import ArtifactError, Contents, inspect
+from oneiric.artifacts.store import unpacked
 from oneiric.errors import LoadError
 from oneiric.tenants.scope import Lines
 from oneiric.wiring import Wiring, domains_of

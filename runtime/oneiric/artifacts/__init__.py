@@ -1,0 +1,1 @@
+"""Pinned remote code: reading, unpacking, importing it."""
