@@ -1,4 +1,4 @@
-"""Signatures of wirings: `wiring.sig` beside each, which production can insist on (see `oneiric.trust`)."""
+"""Signatures of wirings: `wiring.sig` beside each, which production can insist on (see `oneiric.trust.signature`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from oneiric.trust import FORMAT, NAME, Signed, parse, signed_bytes
+from oneiric.trust.signature import FORMAT, NAME, Signed, parse, signed_bytes
 
 from oneiric_compiler.manifests.keys import BadKey, public_of, read_public_key, show_key, signature_of
 from oneiric_compiler.pipeline import Outputs

@@ -16,7 +16,7 @@ from dataclasses import replace
 from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
-from oneiric.trust import NAME as SIGNATURE
+from oneiric.trust.signature import NAME as SIGNATURE
 
 from oneiric_compiler.diagnostics import Diagnostics, Source, Span
 from oneiric_compiler.emit import emit

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from oneiric.runtime import Deadlines, Runtime
     from oneiric.slot import Slot
     from oneiric.snapshot import Snapshot
-    from oneiric.trust import Trust, TrustError
+    from oneiric.trust.signature import Trust, TrustError
     from oneiric.wiring import Domain, Wiring
 
 _MODULES = {

@@ -17,7 +17,7 @@ from oneiric.wiring import Wiring, domains_of, file_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from oneiric.runtime import Stamp
-    from oneiric.trust import Trust
+    from oneiric.trust.signature import Trust
 
 _PYC_HEAD = 16  # bytes: magic number, flags, hash of the source
 _CHECKED_HASH = 0b11
@@ -39,7 +39,7 @@ def load(path: str | os.PathLike[str], *, trust: Trust | None = None) -> type[Wi
         raise LoadError("load", f"{path} cannot be read: {error.strerror or error}") from error
     digest = digest_of_files(source, tenants)
     if trust is not None:
-        from oneiric.trust import verify
+        from oneiric.trust.signature import verify
 
         verify(trust, path, digest)
     module = ModuleType(f"oneiric.generations.{digest}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from oneiric.secret import Secret
     from oneiric.slot import Slot
     from oneiric.tenants.scope import Lines
-    from oneiric.trust import Trust
+    from oneiric.trust.signature import Trust
 
     T = TypeVar("T")
     T_co = TypeVar("T_co", covariant=True)

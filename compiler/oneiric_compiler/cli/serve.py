@@ -42,7 +42,7 @@ def serve(
     from oneiric.errors import OneiricError
     from oneiric.serve.process import Serving
     from oneiric.serve.process import serve as run
-    from oneiric.trust import Trust, TrustError
+    from oneiric.trust.signature import Trust, TrustError
 
     root: Path = context.obj
     if wiring is not None and (profile is not None or recompile):

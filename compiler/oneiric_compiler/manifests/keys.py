@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from oneiric.keys import BadKey, decoded, holds, read_public_key, read_signature, show_key
+from oneiric.trust.keys import BadKey, decoded, holds, read_public_key, read_signature, show_key
 
 __all__ = [
     "BadKey",

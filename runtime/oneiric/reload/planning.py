@@ -99,7 +99,7 @@ def prepare(runtime: Runtime[Any], source: Any) -> Prepared:
     trust = runtime.wiring_class.__trust__
     wiring: type[Wiring] = source if isinstance(source, type) else load(source, trust=trust)
     if trust is not None and wiring.__trust__ != trust:
-        from oneiric.trust import TrustError
+        from oneiric.trust.signature import TrustError
 
         raise TrustError("the wiring was not loaded with the trust of this runtime")
     return Prepared(runtime, wiring)

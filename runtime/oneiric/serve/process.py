@@ -27,7 +27,7 @@ from oneiric.serve.logs import configure, log_error, spans
 from oneiric.serve.notes import Notes
 from oneiric.serve.status import Status
 from oneiric.tracing import forget, record
-from oneiric.trust import Trust
+from oneiric.trust.signature import Trust
 
 _ANSWERING = 2.0
 """Seconds for requests that are being answered when everything else is over."""

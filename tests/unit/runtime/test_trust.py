@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oneiric import Runtime, Trust, TrustError
-from oneiric.trust import parse
+from oneiric.trust.signature import parse
 
 from tests.unit.runtime.making import run
 from tests.unit.runtime.signing import ONE, STRANGER, TWO, public, sign
@@ -205,7 +205,7 @@ def test_planted_bytecode_is_not_what_runs(tmp_path: Path) -> None:
 
 def test_what_is_executed_is_what_was_read_and_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wiring is a symbolic link that leads elsewhere as soon as it was read, as in a race with a deploy."""
-    from oneiric import trust
+    from oneiric.trust import signature as trust
 
     good, evil, link = sign(wiring(tmp_path / "good"), ONE), wiring(tmp_path / "evil", "evil"), tmp_path / "current"
     link.symlink_to(good.parent)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from oneiric.errors import LoadError
-from oneiric.keys import BadKey, holds, read_public_key, read_signature
+from oneiric.trust.keys import BadKey, holds, read_public_key, read_signature
 
 FORMAT = "oneiric.signature/1"
 NAME = "wiring.sig"

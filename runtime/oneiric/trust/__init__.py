@@ -1,0 +1,1 @@
+"""Signatures: keys, and signed wirings."""
