@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from oneiric.adapters._deadlines import Deadlines
-from oneiric.adapters._turns import Turns
+from oneiric.adapters._common.deadlines import Deadlines
+from oneiric.adapters._common.turns import Turns
 
 
 def run(case: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from redis.exceptions import ResponseError
 
 from oneiric import Secret, component
-from oneiric.adapters._network import Faults
-from oneiric.adapters._redis import RedisAddress, RedisServer, address_of
+from oneiric.adapters._common.network import Faults
+from oneiric.adapters._common.redis import RedisAddress, RedisServer, address_of
 from oneiric.adapters.cache import (
     CacheClosed,
     CacheError,

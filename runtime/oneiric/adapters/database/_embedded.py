@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from oneiric.adapters._finish import finish
+from oneiric.adapters._common.finish import finish
 from oneiric.adapters.database import DatabaseClosed, DatabaseError, Row, Value, check_statement
 from oneiric.adapters.database._transactions import (
     OpenTransaction,

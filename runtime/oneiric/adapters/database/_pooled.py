@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from oneiric.adapters._deadlines import Deadline, Deadlines
-from oneiric.adapters._finish import finish
-from oneiric.adapters._network import Faults
-from oneiric.adapters._turns import Turns
+from oneiric.adapters._common.deadlines import Deadline, Deadlines
+from oneiric.adapters._common.finish import finish
+from oneiric.adapters._common.network import Faults
+from oneiric.adapters._common.turns import Turns
 from oneiric.adapters.database import (
     DatabaseClosed,
     DatabaseError,

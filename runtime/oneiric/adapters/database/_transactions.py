@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import NamedTuple, Protocol
 
-from oneiric.adapters._finish import finish
+from oneiric.adapters._common.finish import finish
 from oneiric.adapters.database import QueryError, Row, TransactionError, Value, check_statement
 
 

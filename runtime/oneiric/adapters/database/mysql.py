@@ -13,7 +13,7 @@ from pymysql.constants import CLIENT, ER, SERVER_STATUS
 from pymysql.err import MySQLError
 
 from oneiric import Secret, component
-from oneiric.adapters._network import Faults, is_about_certificates, told
+from oneiric.adapters._common.network import Faults, is_about_certificates, told
 from oneiric.adapters.database import (
     DatabaseMisconfigured,
     DatabaseRefused,

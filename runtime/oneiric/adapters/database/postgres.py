@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from oneiric import Secret, component
-from oneiric.adapters._network import Faults, is_about_certificates, told
+from oneiric.adapters._common.network import Faults, is_about_certificates, told
 from oneiric.adapters.database import (
     DatabaseMisconfigured,
     DatabaseRefused,

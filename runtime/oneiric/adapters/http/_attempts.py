@@ -13,7 +13,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from oneiric.adapters._network import Faults
+from oneiric.adapters._common.network import Faults
 from oneiric.adapters.http import HttpUnavailable
 from oneiric.adapters.http._breakers import Breakers
 from oneiric.adapters.http._exchanges import Answer, Call, Exchanges

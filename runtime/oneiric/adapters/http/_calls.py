@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from oneiric import Secret
-from oneiric.adapters._network import Faults
+from oneiric.adapters._common.network import Faults
 from oneiric.adapters.http import (
     Body,
     HttpError,

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from typing import NoReturn, Protocol
 
 from oneiric import Secret
-from oneiric.adapters._deadlines import Deadline, Deadlines
-from oneiric.adapters._network import Faults, is_about_certificates, told
-from oneiric.adapters._turns import Turns
+from oneiric.adapters._common.deadlines import Deadline, Deadlines
+from oneiric.adapters._common.network import Faults, is_about_certificates, told
+from oneiric.adapters._common.turns import Turns
 from oneiric.adapters.http import MAX_BODY, Headers, HttpClosed, HttpError, HttpUnavailable, InvalidResponse
 from oneiric.adapters.http._request import Request, StreamedBody
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from oneiric import component
-from oneiric.adapters._finish import finish
+from oneiric.adapters._common.finish import finish
 from oneiric.adapters.http._calls import HttpCalls
 from oneiric.adapters.http._exchanges import OWN, Exchange
 from oneiric.adapters.http._request import Request

@@ -13,7 +13,7 @@ import grpc
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-from oneiric.adapters._network import told
+from oneiric.adapters._common.network import told
 from oneiric.adapters.monitoring._receiver import Receiver
 
 _METHODS = {

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientSSLError, ClientTimeout
 
-from oneiric.adapters._network import Faults, is_about_certificates, told
+from oneiric.adapters._common.network import Faults, is_about_certificates, told
 from oneiric.adapters.monitoring import MonitoringMisconfigured, MonitoringRefused, MonitoringUnavailable
 from oneiric.secret import Secret
 

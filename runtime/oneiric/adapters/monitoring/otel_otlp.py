@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Tracer, use_span
 
 from oneiric import Secret, component
-from oneiric.adapters._network import revealed
+from oneiric.adapters._common.network import revealed
 from oneiric.adapters.monitoring import Attributes, Level, Span, check_level, checked_name, told_attributes
 from oneiric.adapters.monitoring._otlp import PROTOBUF, Instruments, Pipeline, http_exporters, tell_error
 from oneiric.adapters.monitoring._outbox import Outbox

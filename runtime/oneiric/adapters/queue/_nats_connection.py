@@ -15,8 +15,8 @@ from nats.aio.client import Client
 from nats.errors import AuthorizationError, Error, NoServersError
 from nats.js.errors import APIError
 
-from oneiric.adapters._finish import finish
-from oneiric.adapters._network import Faults, is_about_certificates, revealed, told
+from oneiric.adapters._common.finish import finish
+from oneiric.adapters._common.network import Faults, is_about_certificates, revealed, told
 from oneiric.adapters.queue import QueueClosed, QueueError, QueueMisconfigured, QueueRefused, QueueUnavailable
 from oneiric.secret import Secret
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from redis.exceptions import ResponseError
 
 from oneiric import Secret, component
-from oneiric.adapters._network import Faults
-from oneiric.adapters._redis import RedisServer, address_of
+from oneiric.adapters._common.network import Faults
+from oneiric.adapters._common.redis import RedisServer, address_of
 from oneiric.adapters.queue import (
     MAX_ACK_WAIT,
     Message,

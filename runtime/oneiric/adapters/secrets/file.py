@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from oneiric import Secret, component
-from oneiric.adapters._finish import in_thread
+from oneiric.adapters._common.finish import in_thread
 from oneiric.adapters.secrets import (
     InvalidName,
     SecretNotFound,

@@ -23,10 +23,10 @@ from azure.storage.blob import BlobProperties, ContentSettings
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from oneiric import Secret, component
-from oneiric.adapters._deadlines import Deadlines
-from oneiric.adapters._finish import finish
-from oneiric.adapters._network import Faults, is_about_certificates, told
-from oneiric.adapters._turns import Turns
+from oneiric.adapters._common.deadlines import Deadlines
+from oneiric.adapters._common.finish import finish
+from oneiric.adapters._common.network import Faults, is_about_certificates, told
+from oneiric.adapters._common.turns import Turns
 from oneiric.adapters.storage import (
     DEFAULT_CONTENT_TYPE,
     STABLE,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from oneiric import component
-from oneiric.adapters._finish import in_thread
+from oneiric.adapters._common.finish import in_thread
 from oneiric.adapters.storage import (
     DEFAULT_CONTENT_TYPE,
     Entry,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from oneiric.adapters._deadlines import Deadline, Deadlines
-from oneiric.adapters._network import Faults
+from oneiric.adapters._common.deadlines import Deadline, Deadlines
+from oneiric.adapters._common.network import Faults
 
 
 class Turns:

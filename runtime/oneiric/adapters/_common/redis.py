@@ -15,8 +15,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
 
-from oneiric.adapters._network import Faults, cancellations, is_about_certificates, revealed, told
-from oneiric.adapters._turns import Turns
+from oneiric.adapters._common.network import Faults, cancellations, is_about_certificates, revealed, told
+from oneiric.adapters._common.turns import Turns
 from oneiric.errors import AdapterError
 from oneiric.secret import Secret
 

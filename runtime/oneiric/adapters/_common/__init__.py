@@ -1,0 +1,1 @@
+"""What providers of several ports share."""
