@@ -42,19 +42,19 @@ if TYPE_CHECKING:
     from oneiric.wiring import Domain, Wiring
 
 _MODULES = {
-    "ArtifactError": "artifacts",
+    "ArtifactError": "artifacts.contents",
     "Deadlines": "runtime",
     "Domain": "wiring",
-    "Event": "outcome",
-    "Health": "health",
-    "Outcome": "outcome",
-    "Plan": "outcome",
+    "Event": "reload.outcome",
+    "Health": "lifecycle.health",
+    "Outcome": "reload.outcome",
+    "Plan": "reload.outcome",
     "Portal": "portal",
     "Runtime": "runtime",
     "Slot": "slot",
     "Snapshot": "snapshot",
-    "Trust": "trust",
-    "TrustError": "trust",
+    "Trust": "trust.signature",
+    "TrustError": "trust.signature",
     "Wiring": "wiring",
     "load": "loading",
 }
