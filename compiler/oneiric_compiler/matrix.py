@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from oneiric.report import Json, Report
 
-from oneiric_compiler.paint import Line, columns, padded
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line, columns, padded
+from oneiric_compiler.text.redact import visible
 
 _NAMED = 3
 """Tenants of a row that are named; more are counted."""

@@ -10,8 +10,8 @@ from oneiric_compiler.diagnostics import Diagnostics, did_you_mean
 from oneiric_compiler.documents import Value
 from oneiric_compiler.expressions import Converted, Unfit, convert
 from oneiric_compiler.model import Candidate, Key, Layer, Section, Setting, Stated
-from oneiric_compiler.redact import secret_name
 from oneiric_compiler.resolve import NOTHING, Scope
+from oneiric_compiler.text.redact import secret_name
 
 
 @dataclass(slots=True)

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from oneiric_compiler.catalogue import CODES
 from oneiric_compiler.diagnostics import Diagnostic, Severity, Source, Span
-from oneiric_compiler.paint import Line, Style, paint
-from oneiric_compiler.redact import mask_urls, visible
 from oneiric_compiler.snippet import snippet
+from oneiric_compiler.text.paint import Line, Style, paint
+from oneiric_compiler.text.redact import mask_urls, visible
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from oneiric_compiler.diagnostics import Span
-from oneiric_compiler.paint import Line, Style, columns
-from oneiric_compiler.redact import mask, python_line, settings_line, visible, visible_character
+from oneiric_compiler.text.paint import Line, Style, columns
+from oneiric_compiler.text.redact import mask, python_line, settings_line, visible, visible_character
 
 _TAB = 4
 _CUT = "…"

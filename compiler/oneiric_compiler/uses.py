@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from oneiric.report import Json, Report
 
 from oneiric_compiler.explain.rows import section
-from oneiric_compiler.paint import Line
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line
+from oneiric_compiler.text.redact import visible
 
 Users = Mapping[str, dict[str, list[str]]]
 

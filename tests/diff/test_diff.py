@@ -19,9 +19,9 @@ from oneiric.report import Report, parse_report
 from oneiric_compiler.diagnostics import Diagnostics
 from oneiric_compiler.diff import tell
 from oneiric_compiler.diff.compare import CLASSES, Change, compare, without
-from oneiric_compiler.paint import paint
 from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.read import Project
+from oneiric_compiler.text.paint import paint
 from oneiric_compiler.write import write
 
 from tests.unit.cli.running import COMPILER_EXTRA, run

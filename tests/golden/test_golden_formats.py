@@ -15,7 +15,7 @@ import pytest
 from golden_cases import Case, all_cases, compile_case
 from jsonschema import Draft202012Validator, FormatChecker
 from oneiric_compiler.diagnostics import Diagnostic
-from oneiric_compiler.redact import mask_urls
+from oneiric_compiler.text.redact import mask_urls
 from oneiric_compiler.render import as_github, as_json, as_sarif, as_text
 
 TELLING = [case for case in all_cases() if "errors.txt" in case.want]

@@ -12,8 +12,8 @@ from oneiric_compiler.cli import processes
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json, warn
 from oneiric_compiler.cli.processes import Domain, Json, Key, Name, State
-from oneiric_compiler.paint import Line
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line
+from oneiric_compiler.text.redact import visible
 
 Note = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; shown by status and to whoever is refused.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Take the note away again.")]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from oneiric_compiler.paint import Line
-from oneiric_compiler.redact import mask_urls, visible
+from oneiric_compiler.text.paint import Line
+from oneiric_compiler.text.redact import mask_urls, visible
 
 COMPILER_MODULES = frozenset(("cryptography", "httpx", "jinja2", "jsonschema", "tenacity", "yaml"))
 

@@ -9,7 +9,7 @@ import typer
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result
-from oneiric_compiler.paint import Line
+from oneiric_compiler.text.paint import Line
 
 
 def explain_code(

@@ -11,8 +11,8 @@ import typer
 
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.output import log, result
-from oneiric_compiler.paint import Line
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line
+from oneiric_compiler.text.redact import visible
 
 _NEXT = (
     ("python main.py", "take two orders"),

@@ -11,8 +11,8 @@ import typer
 
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.output import log, result, result_text, warn
-from oneiric_compiler.paint import Line
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line
+from oneiric_compiler.text.redact import visible
 
 if TYPE_CHECKING:
     from oneiric_compiler.manifests.signing import Signed

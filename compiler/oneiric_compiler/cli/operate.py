@@ -11,8 +11,8 @@ from oneiric_compiler.cli import processes
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import log, result, result_json
 from oneiric_compiler.cli.processes import Domain, Json, Key, Name, State
-from oneiric_compiler.paint import Line
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line
+from oneiric_compiler.text.redact import visible
 
 Force = Annotated[bool, typer.Option("--force", help="Accept components whose health check fails.")]
 

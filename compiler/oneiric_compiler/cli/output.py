@@ -13,7 +13,7 @@ from typing import TextIO
 import typer
 
 from oneiric_compiler.cli.errors import CommandError
-from oneiric_compiler.paint import Line, paint
+from oneiric_compiler.text.paint import Line, paint
 
 READER_GONE = 141
 

@@ -14,8 +14,8 @@ import typer
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.output import result, result_text
 from oneiric_compiler.cli.processes import Json
-from oneiric_compiler.paint import Line, Style
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line, Style
+from oneiric_compiler.text.redact import visible
 
 if TYPE_CHECKING:
     from oneiric_compiler.diagnostics import Diagnostic, Diagnostics

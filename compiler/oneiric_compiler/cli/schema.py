@@ -12,7 +12,7 @@ import typer
 
 from oneiric_compiler.cli.errors import compiler_extra
 from oneiric_compiler.cli.output import log, result
-from oneiric_compiler.paint import Line
+from oneiric_compiler.text.paint import Line
 
 
 def schema(

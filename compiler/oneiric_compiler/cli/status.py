@@ -12,8 +12,8 @@ from oneiric_compiler.cli import processes
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Json, Name, State
-from oneiric_compiler.paint import Line, Style
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line, Style
+from oneiric_compiler.text.redact import visible
 
 
 def status(context: typer.Context, name: Name = None, state: State = None, json: Json = False) -> None:

@@ -10,8 +10,8 @@ import typer
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
-from oneiric_compiler.paint import Line
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line
+from oneiric_compiler.text.redact import visible
 
 
 def verify(

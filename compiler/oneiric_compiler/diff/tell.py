@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from oneiric.report import Json
 
 from oneiric_compiler.diff.compare import CLASSES, Change, Class
-from oneiric_compiler.paint import Line, Style, columns, padded
-from oneiric_compiler.redact import redacted, visible
+from oneiric_compiler.text.paint import Line, Style, columns, padded
+from oneiric_compiler.text.redact import redacted, visible
 
 FORMAT = "oneiric.diff/1"
 LONGEST_COMMENT = 60_000

@@ -8,7 +8,7 @@ from typing import cast
 from oneiric.report import Binding, Json, Report
 
 from oneiric_compiler.explain.key import difference
-from oneiric_compiler.redact import redacted
+from oneiric_compiler.text.redact import redacted
 
 
 def why_not_document(report: Report, key: str, provider: str) -> dict[str, Json]:

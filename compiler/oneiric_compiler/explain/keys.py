@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from oneiric.report import Binding, Report
 
 from oneiric_compiler.explain.key import difference
-from oneiric_compiler.paint import Line
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line
+from oneiric_compiler.text.redact import visible
 
 _MARKS = {
     "o": "registration order alone decided",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from oneiric_compiler.paint import Line, columns, padded
-from oneiric_compiler.redact import visible
+from oneiric_compiler.text.paint import Line, columns, padded
+from oneiric_compiler.text.redact import visible
 
 
 def section(title: str, facts: list[tuple[str, str, str]]) -> list[Line]:

@@ -12,8 +12,8 @@ from oneiric_compiler import matrix, uses
 from oneiric_compiler.explain.documents import key_document, listing_document, report_document
 from oneiric_compiler.explain.key import tell, why_not
 from oneiric_compiler.explain.keys import listing, summary
-from oneiric_compiler.paint import Line, paint
 from oneiric_compiler.places import Locator
+from oneiric_compiler.text.paint import Line, paint
 
 from tests.unit.cli.reports import binding, report, shop
 

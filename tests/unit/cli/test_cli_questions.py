@@ -11,7 +11,7 @@ from oneiric.report import Report, parse_report
 from oneiric_compiler import matrix, uses
 from oneiric_compiler.explain.key import why_not
 from oneiric_compiler.explain.keys import fragile
-from oneiric_compiler.paint import paint
+from oneiric_compiler.text.paint import paint
 
 from tests.unit.cli.reports import binding, candidate, report, shop
 from tests.unit.cli.running import COMPILER_EXTRA, run

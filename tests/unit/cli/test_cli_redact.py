@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oneiric_compiler.redact import mask, mask_urls, python_line, secret_name, settings_line, visible
+from oneiric_compiler.text.redact import mask, mask_urls, python_line, secret_name, settings_line, visible
 
 SECRET = "hunter2"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from oneiric_compiler.explain.rows import section
-from oneiric_compiler.paint import paint
+from oneiric_compiler.text.paint import paint
 
 from tests.unit.cli.reports import shop
 from tests.unit.cli.running import run, run_on_terminal

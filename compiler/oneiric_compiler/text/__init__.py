@@ -1,0 +1,1 @@
+"""Text for people: styles, and what may not be shown."""
