@@ -18,7 +18,7 @@ READY = """\
 import asyncio, os, ssl, time
 from pathlib import Path
 import httpx
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.read import Project, read
 from oneiric_compiler.remote.fetch import Fetcher
 from oneiric_compiler.remote.status import Memory

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from oneiric_compiler.diagnostics import Place
+from oneiric_compiler.diagnostics.found import Place
 from oneiric_compiler.sources import Function, Module, Sources, Symbol, dotted_name, statements
 
 SCALARS = {

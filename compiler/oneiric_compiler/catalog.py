@@ -16,7 +16,7 @@ import oneiric
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from oneiric_compiler.annotations import Signature, signature
-from oneiric_compiler.diagnostics import Diagnostics, Place, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
 from oneiric_compiler.discover import declarations
 from oneiric_compiler.model import App, Candidate, Catalog, Declaration, Key, Layer, Settings, Stated
 from oneiric_compiler.plugins import find_plugins

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from oneiric_compiler.catalogue import CODES
-from oneiric_compiler.examples import examples
+from oneiric_compiler.diagnostics.codes import CODES
+from oneiric_compiler.diagnostics.examples import examples
 
 _HEAD = """# Diagnostics
 
-Made from the table in `oneiric_compiler/catalogue.py`, with an example each of what the tests make the compiler say;
+Made from the table in `oneiric_compiler/diagnostics/codes.py`, with an example each of what the tests make the compiler say;
 `oneiric explain-code ONE110` tells the same. Errors fail a compile; warnings do with `--strict`; notes never do.
 """
 _GROUPS = {

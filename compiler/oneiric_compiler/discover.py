@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from oneiric_compiler.diagnostics import Diagnostics, Place, Span, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, Place, Span, did_you_mean
 from oneiric_compiler.documents import Document, Value
 from oneiric_compiler.model import Declaration, Key
 from oneiric_compiler.schema import report, validator

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import yaml
 from yaml.reader import ReaderError
 
-from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span
+from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
 
 if TYPE_CHECKING:
     import zipfile

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from oneiric_compiler.annotations import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
-from oneiric_compiler.diagnostics import did_you_mean
+from oneiric_compiler.diagnostics.found import did_you_mean
 from oneiric_compiler.documents import Value
 
 Expr: TypeAlias = dict[str, Any]

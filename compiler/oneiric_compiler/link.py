@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from oneiric_compiler.annotations import Scalar
 from oneiric_compiler.catalog import BUILTIN
-from oneiric_compiler.diagnostics import Diagnostics, did_you_mean, nearest
+from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.model import (
     SECRETS,

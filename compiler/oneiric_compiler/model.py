@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from oneiric_compiler.annotations import Signature
-from oneiric_compiler.diagnostics import Place
+from oneiric_compiler.diagnostics.found import Place
 from oneiric_compiler.documents import Value
 
 T = TypeVar("T")

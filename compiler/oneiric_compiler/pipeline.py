@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oneiric_compiler.catalog import catalog
-from oneiric_compiler.diagnostics import Diagnostics, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.emit import emit
 from oneiric_compiler.link import link
 from oneiric_compiler.read import Project, read

@@ -46,7 +46,7 @@ class Locator:
     @staticmethod
     def _read_document(path: Path) -> Document | None:
         try:
-            from oneiric_compiler.diagnostics import Diagnostics
+            from oneiric_compiler.diagnostics.found import Diagnostics
             from oneiric_compiler.documents import read_document
         except ModuleNotFoundError:
             return None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from oneiric_compiler.diagnostics import Diagnostics, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.model import Stated
 from oneiric_compiler.sources import Root
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from oneiric_compiler.annotations import is_generic
-from oneiric_compiler.diagnostics import Diagnostics, Place, Span
+from oneiric_compiler.diagnostics.found import Diagnostics, Place, Span
 from oneiric_compiler.model import Stated
 from oneiric_compiler.sources import Function, Sources, Symbol, dotted_name, is_generator
 

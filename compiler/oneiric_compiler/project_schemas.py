@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from oneiric_compiler.catalog import catalog
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.docstrings import docstring
 from oneiric_compiler.model import Candidate, Catalog, Key, Settings
 from oneiric_compiler.provider_settings import takes

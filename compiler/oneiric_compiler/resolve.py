@@ -12,7 +12,7 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
-from oneiric_compiler.diagnostics import Diagnostics, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.documents import Value
 from oneiric_compiler.model import (
     Candidate,

@@ -12,7 +12,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.protocols import Validator
 
-from oneiric_compiler.diagnostics import Diagnostics, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.documents import Document, Path_, Value
 from oneiric_compiler.resources import schemas
 

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from oneiric_compiler.annotations import AnyOf, Choice, Enumeration, Many, Scalar, Type
 from oneiric_compiler.catalog import catalog
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.docstrings import docstring
 from oneiric_compiler.model import App, Candidate, Overrides, Settings
 from oneiric_compiler.read import Project

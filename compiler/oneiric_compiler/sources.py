@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span
+from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
 from oneiric_compiler.documents import Folder, read_text
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from oneiric_compiler.catalog import BUILTIN, catalog
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.link import link
 from oneiric_compiler.model import Candidate, Catalog, Key, Linked, Settings
 from oneiric_compiler.read import Project, read

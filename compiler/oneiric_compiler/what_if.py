@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from oneiric.report import Report, parse_report
 
 from oneiric_compiler.catalog import catalog
-from oneiric_compiler.diagnostics import Diagnostics, Place
+from oneiric_compiler.diagnostics.found import Diagnostics, Place
 from oneiric_compiler.diff.compare import Change, compare
 from oneiric_compiler.link import link
 from oneiric_compiler.model import Candidate, Catalog, Key, Layer, Section, Settings, Stated

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from oneiric.trust.signature import NAME as SIGNATURE
 
-from oneiric_compiler.diagnostics import Diagnostics, Source, Span
+from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
 from oneiric_compiler.emit import emit
 from oneiric_compiler.model import FORMAT
 from oneiric_compiler.pipeline import Outputs, compile_project

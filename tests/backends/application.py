@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.pipeline import Project, compile_project
 
 

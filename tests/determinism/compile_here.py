@@ -25,7 +25,7 @@ def list_backwards() -> None:
 
 
 def main() -> None:
-    from oneiric_compiler.diagnostics import Diagnostics
+    from oneiric_compiler.diagnostics.found import Diagnostics
     from oneiric_compiler.pipeline import Project, compile_project
 
     if "reversed" in sys.argv[2:]:

@@ -16,7 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 from oneiric.report import Report, parse_report
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.diff import tell
 from oneiric_compiler.diff.compare import CLASSES, Change, compare, without
 from oneiric_compiler.pipeline import compile_project

@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from oneiric_compiler.diagnostics import Diagnostics, Source
+from oneiric_compiler.diagnostics.found import Diagnostics, Source
 from oneiric_compiler.documents import parse_document
 from oneiric_compiler.pipeline import Project, compile_project
 

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.docstrings import Docstring, docstring
 from oneiric_compiler.port_pages import filled
 from oneiric_compiler.sources import Root, Sources

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import oneiric
 from oneiric_compiler import catalog
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.pipeline import Outputs, Project, compile_project
-from oneiric_compiler.render import as_text
+from oneiric_compiler.diagnostics.render import as_text
 from pytest import MonkeyPatch
 
 HERE = Path(__file__).parent

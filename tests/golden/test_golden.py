@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from golden_cases import Case, all_cases, compile_case, produced
 from oneiric import Runtime, Wiring
-from oneiric_compiler.catalogue import CODES
-from oneiric_compiler.render import as_github, as_json, as_sarif
+from oneiric_compiler.diagnostics.codes import CODES
+from oneiric_compiler.diagnostics.render import as_github, as_json, as_sarif
 from test_hostile import HOSTILE_CODES
 
 from tests.remote.codes import SYNC_CODES

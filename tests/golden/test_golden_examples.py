@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from golden_cases import all_cases
-from oneiric_compiler.catalogue import CODES
+from oneiric_compiler.diagnostics.codes import CODES
 from oneiric_compiler.catalogue_page import page
-from oneiric_compiler.diagnostics import Diagnostics
-from oneiric_compiler.examples import EXAMPLES, by_code, examples
+from oneiric_compiler.diagnostics.found import Diagnostics
+from oneiric_compiler.diagnostics.examples import EXAMPLES, by_code, examples
 from oneiric_compiler.pipeline import Project, compile_project
-from oneiric_compiler.render import as_text
+from oneiric_compiler.diagnostics.render import as_text
 from oneiric_compiler.write import check, write
 from test_hostile import app_not_utf8
 from test_hostile import root as root  # a fixture

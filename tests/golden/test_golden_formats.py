@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from golden_cases import Case, all_cases, compile_case
 from jsonschema import Draft202012Validator, FormatChecker
-from oneiric_compiler.diagnostics import Diagnostic
+from oneiric_compiler.diagnostics.found import Diagnostic
 from oneiric_compiler.text.redact import mask_urls
-from oneiric_compiler.render import as_github, as_json, as_sarif, as_text
+from oneiric_compiler.diagnostics.render import as_github, as_json, as_sarif, as_text
 
 TELLING = [case for case in all_cases() if "errors.txt" in case.want]
 CONFLICTS = {"ONE204", "ONE302", "ONE304", "ONE404", "ONE405", "ONE407", "ONE413"}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.pipeline import Outputs, Project, compile_project
 
 from tests.golden.signing import PUBLIC, manifest, pin

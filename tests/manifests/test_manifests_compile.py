@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import RemoteSource
 from oneiric_compiler.pipeline import Project, compile_project
 from oneiric_compiler.read import read

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from oneiric_compiler.diagnostics import Diagnostics, Source, Span
+from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
 from oneiric_compiler.documents import MAX_DEPTH, Document, parse_document, read_document
 
 YAML_SIGNS = "-:?{}[],&*!|>'\"%@`#~=<./\\ \t\n\r\x0b\x0c\x00\x1b\x85\u2028\u2029\ufeff\U0001f600aN01eE+_"

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.manifests.document import canonical
 from oneiric_compiler.manifests.keys import new_seed, public_of, signature_of
 from oneiric_compiler.manifests.lock import Lock

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.manifests.lock import render_lock
 from oneiric_compiler.read import Project, read
 from oneiric_compiler.remote.fetch import Fetcher

@@ -9,10 +9,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
+from oneiric_compiler.diagnostics.render import as_text
 from oneiric_compiler.pipeline import Outputs, compile_project
 from oneiric_compiler.read import Project
-from oneiric_compiler.render import as_text
 from oneiric_compiler.write import write
 
 KEYS = ("ka", "kb", "kc", "kd")

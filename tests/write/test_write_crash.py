@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.pipeline import Outputs
 from oneiric_compiler.write import write
 from small_project import compiled, make, outputs_of, set_fee, state, told

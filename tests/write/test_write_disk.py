@@ -12,7 +12,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.write import write
 from small_project import compiled, make, outputs_of, set_fee, state, told
 

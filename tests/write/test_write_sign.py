@@ -10,7 +10,7 @@ import oneiric
 import pytest
 from oneiric import Trust, TrustError
 from oneiric.loading import digest_of
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.manifests.keys import show_key
 from oneiric_compiler.write import write
 

@@ -16,7 +16,7 @@ from oneiric_compiler.cli.manifest import seed_of
 from oneiric_compiler.cli.output import result, result_text
 
 if TYPE_CHECKING:
-    from oneiric_compiler.diagnostics import Diagnostics
+    from oneiric_compiler.diagnostics.found import Diagnostics
     from oneiric_compiler.read import Project
 
 
@@ -55,7 +55,7 @@ def compile(
         raise CommandError("--check writes nothing, so --sign has nothing to sign")
     with compiler_extra("compile"):
         from oneiric_compiler.cli import projects
-        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.diagnostics.found import Diagnostics
 
     gc.disable()  # it takes half the time of a large compile, and the process ends with it
     diagnostics = Diagnostics(strict=strict)
@@ -99,8 +99,8 @@ def _check(project: Project, diagnostics: Diagnostics, profile: str | None) -> l
 
 
 def _show(diagnostics: Diagnostics, format: Format, project: Project, files: list[Path], status: str) -> None:
-    from oneiric_compiler import render
     from oneiric_compiler.cli import projects
+    from oneiric_compiler.diagnostics import render
 
     found = projects.as_seen(diagnostics, project.root)
     shown = [Path(os.path.relpath(file)).as_posix() for file in files]

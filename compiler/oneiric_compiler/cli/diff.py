@@ -13,7 +13,7 @@ from oneiric.report import Report, read_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json, result_text
-from oneiric_compiler.diagnostics import did_you_mean
+from oneiric_compiler.diagnostics.found import did_you_mean
 
 Reports: TypeAlias = dict[str, Report]
 """By profile."""

@@ -16,8 +16,8 @@ def explain_code(
     code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="Such as ONE110; all codes without it.")] = None,
 ) -> None:
     """Tell what a diagnostic's code means and what to do; without CODE, list them all."""
-    from oneiric_compiler.catalogue import CODES
-    from oneiric_compiler.examples import examples
+    from oneiric_compiler.diagnostics.codes import CODES
+    from oneiric_compiler.diagnostics.examples import examples
 
     if code is None:
         lines: list[Line] = [
@@ -27,7 +27,7 @@ def explain_code(
         return
     known = CODES.get(code.upper())
     if known is None:
-        from oneiric_compiler.diagnostics import nearest
+        from oneiric_compiler.diagnostics.found import nearest
 
         near = nearest(code.upper(), CODES)
         help = f"did you mean `{near}`? " if near else ""

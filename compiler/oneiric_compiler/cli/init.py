@@ -30,7 +30,7 @@ def init(
     root: Path = context.obj / directory if directory else context.obj
     with compiler_extra("init"):
         from oneiric_compiler.cli import projects
-        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.pipeline import compile_project
         from oneiric_compiler.project_schemas import FOLDER, project_schemas
         from oneiric_compiler.write import write

@@ -56,7 +56,7 @@ def _list_unused(root: Path, json: bool) -> None:
 
     with compiler_extra("list --unused"):
         from oneiric_compiler.cli import projects
-        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.explain.rows import section
         from oneiric_compiler.places import Locator
         from oneiric_compiler.unused import unused

@@ -131,7 +131,7 @@ def export(
     with compiler_extra("manifest export"):
         from oneiric_compiler.catalog import catalog
         from oneiric_compiler.cli import projects
-        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.manifests import export as exporting
         from oneiric_compiler.read import read
         from oneiric_compiler.write import stage

@@ -18,13 +18,13 @@ from oneiric_compiler.text.paint import Line, Style
 from oneiric_compiler.text.redact import visible
 
 if TYPE_CHECKING:
-    from oneiric_compiler.diagnostics import Diagnostic, Diagnostics
+    from oneiric_compiler.diagnostics.found import Diagnostic, Diagnostics
+    from oneiric_compiler.diagnostics.render import Json as Facts
     from oneiric_compiler.manifests.lock import Pin
     from oneiric_compiler.model import Settings
     from oneiric_compiler.read import Project
     from oneiric_compiler.remote.fetch import Progress
     from oneiric_compiler.remote.sync import Result, Synced
-    from oneiric_compiler.render import Json as Facts
 
 FINDINGS = frozenset(("ONE604", "ONE606", "ONE607", "ONE608", "ONE610", "ONE611", "ONE620", "ONE622"))
 """Codes of what a sync may find; any other error is one of the input."""
@@ -48,7 +48,7 @@ def remote_sync(
     with compiler_extra("remote-sync"):
         import_module("cryptography")  # else it would be missed at the first signature
         from oneiric_compiler.cli import projects
-        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.diagnostics.found import Diagnostics
     if watch:
         _watch(context.obj)
         raise typer.Exit
@@ -178,7 +178,7 @@ def _exit_code(diagnostics: Iterable[Diagnostic]) -> int:
 
 def _show(found: list[Diagnostic], synced: Synced | None, code: int, check: bool, json: bool) -> None:
     from oneiric_compiler.cli import projects
-    from oneiric_compiler.render import as_json
+    from oneiric_compiler.diagnostics.render import as_json
 
     status = ("match" if check else "synced", "differs" if check else "failed", "failed")[code]
     results: Mapping[str, Result] = synced.results if synced else {}

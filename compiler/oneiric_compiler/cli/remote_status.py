@@ -26,7 +26,7 @@ def remote_status(context: typer.Context, json: Json = False) -> None:
     """Show what is pinned of each source, how long it is good, and the last look; 1 when something is wrong."""
     with compiler_extra("remote-status"):
         from oneiric_compiler.cli import projects
-        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.manifests.lock import LockError
         from oneiric_compiler.remote.pins import Pins
         from oneiric_compiler.remote.status import Memory

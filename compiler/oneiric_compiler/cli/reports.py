@@ -12,7 +12,7 @@ from oneiric.report import Binding, Report, read_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
-from oneiric_compiler.diagnostics import did_you_mean, nearest
+from oneiric_compiler.diagnostics.found import did_you_mean, nearest
 from oneiric_compiler.explain.key import Locate
 
 
@@ -171,7 +171,7 @@ def stated_output(text: str) -> str:
     except ModuleNotFoundError:
         found = re.search(r"""^output: +(["']?)([\w./-]+)\1 *(?:#.*)?$""", text, re.MULTILINE)
         return found[2] if found else "generated"
-    from oneiric_compiler.diagnostics import Diagnostics, Source
+    from oneiric_compiler.diagnostics.found import Diagnostics, Source
 
     value = parse_document(Source("settings/app.yml", text), Diagnostics()).value
     stated = value.get("output") if isinstance(value, dict) else None

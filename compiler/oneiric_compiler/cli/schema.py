@@ -24,7 +24,7 @@ def schema(
     """Write JSON Schemas of this project's settings: editors complete to the candidates and fields that exist."""
     with compiler_extra("schema"):
         from oneiric_compiler.cli import projects
-        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.project_schemas import FOLDER, project_schemas, write_schemas
 
     gc.disable()  # as in `compile`

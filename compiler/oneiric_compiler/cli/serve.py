@@ -98,7 +98,7 @@ def compile_first(root: Path) -> None:
     """Compile every profile of the project, as `oneiric compile` does. Exits with 2 when that fails."""
     with compiler_extra("compile"):
         from oneiric_compiler.cli import projects
-        from oneiric_compiler.diagnostics import Diagnostics
+        from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.pipeline import compile_project
         from oneiric_compiler.write import write
 

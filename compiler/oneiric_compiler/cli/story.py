@@ -15,12 +15,12 @@ from oneiric.report import read_report
 from oneiric_compiler import scaffold
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_text, source_width, styled
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
+from oneiric_compiler.diagnostics.render import as_text
 from oneiric_compiler.explain.key import tell
 from oneiric_compiler.pipeline import Outputs, compile_project
 from oneiric_compiler.places import Locator
 from oneiric_compiler.read import Project
-from oneiric_compiler.render import as_text
 from oneiric_compiler.resources import templates
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.write import write

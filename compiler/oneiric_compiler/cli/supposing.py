@@ -11,14 +11,14 @@ from oneiric.report import Binding
 from oneiric_compiler.cli import reports
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.output import result, result_json, result_text
-from oneiric_compiler.diagnostics import Diagnostics, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 
 with compiler_extra("explain --what-if"):
     from oneiric_compiler import what_if
     from oneiric_compiler.cli import projects
+    from oneiric_compiler.diagnostics.render import as_json
     from oneiric_compiler.diff import tell
     from oneiric_compiler.model import Key
-    from oneiric_compiler.render import as_json
 
 _RANK = re.compile(r"(?:(?P<provider>.+):)?(?P<rank>[-+]?[0-9]{1,4})")
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from oneiric_compiler.diagnostics import Diagnostics, Source
+from oneiric_compiler.diagnostics.found import Diagnostics, Source
 from oneiric_compiler.documents import Document, Path_
 from oneiric_compiler.schema import report, shortened, validator
 

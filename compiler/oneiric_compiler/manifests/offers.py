@@ -12,7 +12,7 @@ from oneiric.artifacts.contents import ArtifactError
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span, nearest
+from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span, nearest
 from oneiric_compiler.documents import Value
 from oneiric_compiler.manifests.archives import Archive, open_archive
 from oneiric_compiler.manifests.entries import Artifact, Entry

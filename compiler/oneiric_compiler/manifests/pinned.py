@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from oneiric_compiler.diagnostics import Diagnostics, Place, Source, Span
+from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
 from oneiric_compiler.documents import Document, read_document
 from oneiric_compiler.manifests.document import NotAManifest
 from oneiric_compiler.manifests.entries import Artifact, Entry, Problem, read_entries

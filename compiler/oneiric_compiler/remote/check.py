@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oneiric_compiler.diagnostics import Diagnostics, Source, Span
+from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
 from oneiric_compiler.manifests.lock import LockError
 from oneiric_compiler.manifests.pinned import read_pinned
 from oneiric_compiler.model import Settings

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 
 from oneiric.artifacts.contents import ArtifactError, inspect
 
-from oneiric_compiler.diagnostics import Diagnostics, Source, Span
+from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
 from oneiric_compiler.manifests.document import is_json
 from oneiric_compiler.manifests.entries import Artifact, read_entries
 from oneiric_compiler.manifests.lock import ARTIFACTS, NAME, Lock, LockError, Pin, PinnedArtifact

@@ -19,7 +19,7 @@ from oneiric.serve.folder import StateFolder
 from oneiric.serve.logs import log_error
 from oneiric.tracing import words
 
-from oneiric_compiler.diagnostics import Diagnostics
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.manifests.lock import LockError
 from oneiric_compiler.model import RemoteSource, Settings
 from oneiric_compiler.read import Project, read

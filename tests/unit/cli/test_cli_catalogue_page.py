@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oneiric_compiler.catalogue import CODES
 from oneiric_compiler.catalogue_page import page
+from oneiric_compiler.diagnostics.codes import CODES
 
 PAGE = Path(__file__).parents[3] / "docs" / "diagnostics.md"
 

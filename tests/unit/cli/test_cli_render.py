@@ -8,9 +8,9 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oneiric_compiler.catalogue import CODES
-from oneiric_compiler.diagnostics import Diagnostic, Source, Span
-from oneiric_compiler.render import as_github, as_json, as_sarif, as_text
+from oneiric_compiler.diagnostics.codes import CODES
+from oneiric_compiler.diagnostics.found import Diagnostic, Source, Span
+from oneiric_compiler.diagnostics.render import as_github, as_json, as_sarif, as_text
 
 SETTINGS = Source("settings/adapters.yml", "selections:\n  cache: reddis\nprovider_settings:\n  redis:\n    port: 1\n")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from oneiric_compiler.diagnostics import Diagnostics, Source
+from oneiric_compiler.diagnostics.found import Diagnostics, Source
 from oneiric_compiler.documents import parse_document
 
 from tests.unit.cli.running import COMPILER_EXTRA, run

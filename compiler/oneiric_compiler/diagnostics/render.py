@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import TypeAlias
 from urllib.parse import quote
 
-from oneiric_compiler.catalogue import CODES
-from oneiric_compiler.diagnostics import Diagnostic, Severity, Source, Span
-from oneiric_compiler.snippet import snippet
+from oneiric_compiler.diagnostics.codes import CODES
+from oneiric_compiler.diagnostics.found import Diagnostic, Severity, Source, Span
+from oneiric_compiler.diagnostics.snippet import snippet
 from oneiric_compiler.text.paint import Line, Style, paint
 from oneiric_compiler.text.redact import mask_urls, visible
 

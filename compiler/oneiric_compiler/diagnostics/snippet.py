@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oneiric_compiler.diagnostics import Span
+from oneiric_compiler.diagnostics.found import Span
 from oneiric_compiler.text.paint import Line, Style, columns
 from oneiric_compiler.text.redact import mask, python_line, settings_line, visible, visible_character
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from oneiric_compiler.catalogue import CODES
+from oneiric_compiler.diagnostics.codes import CODES
 
 Severity = Literal["error", "warning", "note"]
 
