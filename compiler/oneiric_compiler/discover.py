@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Span, did_you_mean
-from oneiric_compiler.documents import Document, Value
 from oneiric_compiler.model import Declaration, Key
-from oneiric_compiler.schema import report, validator
+from oneiric_compiler.settings.documents import Document, Value
+from oneiric_compiler.settings.schema import report, validator
 from oneiric_compiler.sources import Function, Module, Sources, Symbol, dotted_name, inner_statements
 
 _DECORATORS = frozenset(("oneiric.component", "oneiric.declaration.component"))

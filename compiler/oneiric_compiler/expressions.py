@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 
 from oneiric_compiler.annotations import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
 from oneiric_compiler.diagnostics.found import did_you_mean
-from oneiric_compiler.documents import Value
+from oneiric_compiler.settings.documents import Value
 
 Expr: TypeAlias = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from oneiric_compiler.annotations import Signature
 from oneiric_compiler.diagnostics.found import Place
-from oneiric_compiler.documents import Value
+from oneiric_compiler.settings.documents import Value
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import oneiric
 
 if TYPE_CHECKING:
-    from oneiric_compiler.documents import Document, Path_, Value
+    from oneiric_compiler.settings.documents import Document, Path_, Value
 
 
 class Locator:
@@ -47,7 +47,7 @@ class Locator:
     def _read_document(path: Path) -> Document | None:
         try:
             from oneiric_compiler.diagnostics.found import Diagnostics
-            from oneiric_compiler.documents import read_document
+            from oneiric_compiler.settings.documents import read_document
         except ModuleNotFoundError:
             return None
         return read_document(path, path.name, Diagnostics())

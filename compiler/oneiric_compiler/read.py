@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span, did_you_mean, nearest
-from oneiric_compiler.documents import Document, Value, read_document
 from oneiric_compiler.model import App, Declaration, Key, Layer, Overrides, Remote, Section, Settings, Stated
-from oneiric_compiler.schema import conform
+from oneiric_compiler.settings.documents import Document, Value, read_document
+from oneiric_compiler.settings.schema import conform
 
 T = TypeVar("T")
 RECORDED = ("ONEIRIC_STACK_ORDER", "ONEIRIC_TRUSTED_PUBLIC_KEYS")

@@ -9,9 +9,9 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
-from oneiric_compiler.documents import Document, Value, read_text
 from oneiric_compiler.manifests.keys import BadKey, read_public_key, show_key
 from oneiric_compiler.model import Remote, RemoteSource
+from oneiric_compiler.settings.documents import Document, Value, read_text
 
 KEYS_VARIABLE = "ONEIRIC_TRUSTED_PUBLIC_KEYS"
 _FLATTENED = {

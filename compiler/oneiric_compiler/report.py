@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from oneiric_compiler.counterfactuals import Alternatives, wins_if
-from oneiric_compiler.documents import Value
 from oneiric_compiler.link import differs
 from oneiric_compiler.model import (
     FORMAT,
@@ -26,6 +25,7 @@ from oneiric_compiler.model import (
     Trust,
 )
 from oneiric_compiler.resolve import Scope
+from oneiric_compiler.settings.documents import Value
 
 Report: TypeAlias = dict[str, Any]
 

@@ -13,7 +13,6 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
-from oneiric_compiler.documents import Value
 from oneiric_compiler.model import (
     Candidate,
     Catalog,
@@ -28,6 +27,7 @@ from oneiric_compiler.model import (
     Settings,
     Stated,
 )
+from oneiric_compiler.settings.documents import Value
 
 NOTHING = Section()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
-from oneiric_compiler.documents import Folder, read_text
+from oneiric_compiler.settings.documents import Folder, read_text
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 Definition: TypeAlias = "ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr"

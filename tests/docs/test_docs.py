@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics, Source
-from oneiric_compiler.documents import parse_document
 from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.settings.documents import parse_document
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

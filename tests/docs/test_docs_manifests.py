@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 
 import yaml
-from oneiric_compiler.schema import validator
+from oneiric_compiler.settings.schema import validator
 
 PAGE = (Path(__file__).parents[2] / "docs" / "manifests.md").read_text("utf-8")
 DEADLINE = 120

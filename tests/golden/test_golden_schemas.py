@@ -11,7 +11,7 @@ import pytest
 from golden_cases import NOW, Case, all_cases, compile_case, surroundings
 from jsonschema import Draft202012Validator
 from oneiric_compiler.diagnostics.found import Diagnostics, Source
-from oneiric_compiler.documents import parse_document
+from oneiric_compiler.settings.documents import parse_document
 from oneiric_compiler.project_schemas import project_schemas, schema_of
 from oneiric_compiler.read import Project
 

@@ -234,7 +234,7 @@ class TestExport:
         assert exported["entries"][1]["python_version"] == ">=3.11"
 
     def test_what_is_exported_is_signed_verified_and_of_the_schema(self, shop: Path) -> None:
-        from oneiric_compiler.schema import validator
+        from oneiric_compiler.settings.schema import validator
 
         (shop / "settings" / "services.yml").unlink()
         assert run("manifest", "export", "--out", "acme.json", cwd=shop).stdout == "written acme.json: 1 entry\n"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
-from oneiric_compiler.documents import MAX_DEPTH, Document, parse_document, read_document
+from oneiric_compiler.settings.documents import MAX_DEPTH, Document, parse_document, read_document
 
 YAML_SIGNS = "-:?{}[],&*!|>'\"%@`#~=<./\\ \t\n\r\x0b\x0c\x00\x1b\x85\u2028\u2029\ufeff\U0001f600aN01eE+_"
 yaml_like = st.text(st.sampled_from(YAML_SIGNS), max_size=60)

@@ -167,7 +167,7 @@ def stated_output(text: str) -> str:
     On the base install, which has no YAML, one that stands on a line of its own is found.
     """
     try:
-        from oneiric_compiler.documents import parse_document
+        from oneiric_compiler.settings.documents import parse_document
     except ModuleNotFoundError:
         found = re.search(r"""^output: +(["']?)([\w./-]+)\1 *(?:#.*)?$""", text, re.MULTILINE)
         return found[2] if found else "generated"

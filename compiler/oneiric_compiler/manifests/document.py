@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from yaml.reader import ReaderError
 
-from oneiric_compiler.documents import Value
+from oneiric_compiler.settings.documents import Value
 
 UNSIGNED = ("signature", "signature_algorithm", "signatures")
 MAX_BYTES, MAX_ENTRIES, MAX_DEPTH = 1024 * 1024, 10_000, 32

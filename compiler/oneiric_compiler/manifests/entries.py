@@ -16,8 +16,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Source
-from oneiric_compiler.documents import Document, Path_
-from oneiric_compiler.schema import report, shortened, validator
+from oneiric_compiler.settings.documents import Document, Path_
+from oneiric_compiler.settings.schema import report, shortened, validator
 
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\.whl|[A-Za-z_][A-Za-z0-9_]*\.py")
 _USED = ("priority", "stack_level", "needs", "port", "python_version", "os_platform", "eager")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from oneiric_compiler.schema import validator
+from oneiric_compiler.settings.schema import validator
 
 FORMAT = "oneiric.lock/1"
 FOLDER = "manifests"

@@ -13,11 +13,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span, nearest
-from oneiric_compiler.documents import Value
 from oneiric_compiler.manifests.archives import Archive, open_archive
 from oneiric_compiler.manifests.entries import Artifact, Entry
 from oneiric_compiler.manifests.pinned import PinnedManifest
 from oneiric_compiler.model import Declaration, Filter, Key, RemoteSource, Trust
+from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.sources import Sources
 
 _OTHER_RELEASES = """

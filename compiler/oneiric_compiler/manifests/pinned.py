@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
-from oneiric_compiler.documents import Document, read_document
 from oneiric_compiler.manifests.document import NotAManifest
 from oneiric_compiler.manifests.entries import Artifact, Entry, Problem, read_entries
 from oneiric_compiler.manifests.lock import FOLDER, NAME, Lock, LockError, Pin, parse_lock, render_time
 from oneiric_compiler.manifests.verify import BadKey, Manifest, Pinned, Policy, Rejected, verify
 from oneiric_compiler.model import RemoteSource, Settings, Trust
 from oneiric_compiler.read import Project
+from oneiric_compiler.settings.documents import Document, read_document
 
 WARN_AHEAD = timedelta(days=14)
 """How long before a manifest expires a compile begins to tell."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 
-from oneiric_compiler.documents import Value
 from oneiric_compiler.manifests.document import (
     MAX_BYTES,
     MAX_ENTRIES,
@@ -23,6 +22,7 @@ from oneiric_compiler.manifests.document import (
 from oneiric_compiler.manifests.keys import BadKey, holds, public_of, read_public_key, read_signature, show_key
 from oneiric_compiler.manifests.keys import signature_of as sign_bytes
 from oneiric_compiler.manifests.verify import ALGORITHM, Policy, stated_signatures, verify
+from oneiric_compiler.settings.documents import Value
 
 _PLACED = ("version", "signed_at", "expires_at")
 """The fields that signing may set, in the order that they are added in."""

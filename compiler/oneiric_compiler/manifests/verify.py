@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from oneiric_compiler.documents import Value
 from oneiric_compiler.manifests.document import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -22,6 +21,7 @@ from oneiric_compiler.manifests.document import (
     parse,
 )
 from oneiric_compiler.manifests.keys import BadKey, holds, read_public_key, read_signature, show_key
+from oneiric_compiler.settings.documents import Value
 
 __all__ = ["BadKey", "Manifest", "NotAManifest", "Pinned", "Policy", "Rejected", "verify"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from oneiric_compiler.diagnostics.found import Diagnostics, Source
-from oneiric_compiler.documents import parse_document
+from oneiric_compiler.settings.documents import parse_document
 
 from tests.unit.cli.running import COMPILER_EXTRA, run
 

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.protocols import Validator
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
-from oneiric_compiler.documents import Document, Path_, Value
 from oneiric_compiler.resources import schemas
+from oneiric_compiler.settings.documents import Document, Path_, Value
 
 KINDS = {
     "object": "a mapping",

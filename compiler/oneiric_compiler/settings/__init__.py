@@ -1,0 +1,1 @@
+"""Settings files as values with places."""
