@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import oneiric
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from oneiric_compiler.annotations import Signature, signature
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
 from oneiric_compiler.discover import declarations
 from oneiric_compiler.model import App, Candidate, Catalog, Declaration, Key, Layer, Settings, Stated
 from oneiric_compiler.plugins import find_plugins
 from oneiric_compiler.read import Project
-from oneiric_compiler.sources import Module, Root, Sources, Symbol, is_generator
+from oneiric_compiler.source.modules import Module, Root, Sources, Symbol, is_generator
+from oneiric_compiler.source.signatures import Signature, signature
 
 if TYPE_CHECKING:
     from oneiric_compiler.manifests.offers import Offer

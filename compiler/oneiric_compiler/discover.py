@@ -10,7 +10,7 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Place, Span, did_you
 from oneiric_compiler.model import Declaration, Key
 from oneiric_compiler.settings.documents import Document, Value
 from oneiric_compiler.settings.schema import report, validator
-from oneiric_compiler.sources import Function, Module, Sources, Symbol, dotted_name, inner_statements
+from oneiric_compiler.source.modules import Function, Module, Sources, Symbol, dotted_name, inner_statements
 
 _DECORATORS = frozenset(("oneiric.component", "oneiric.declaration.component"))
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
-from oneiric_compiler.annotations import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
 from oneiric_compiler.diagnostics.found import did_you_mean
 from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
 
 Expr: TypeAlias = dict[str, Any]
 

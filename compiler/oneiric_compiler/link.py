@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from oneiric_compiler.annotations import Scalar
 from oneiric_compiler.catalog import BUILTIN
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.graph import closure, cycles, path_to, reversed_edges
@@ -25,7 +24,8 @@ from oneiric_compiler.model import (
 from oneiric_compiler.ports import find_port, misfits
 from oneiric_compiler.provider_settings import ProviderSettings
 from oneiric_compiler.resolve import NOTHING, Filtered, Resolution, Scope, tell
-from oneiric_compiler.sources import Sources, Symbol
+from oneiric_compiler.source.modules import Sources, Symbol
+from oneiric_compiler.source.signatures import Scalar
 
 DEFAULT_LEVEL = -10
 WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))

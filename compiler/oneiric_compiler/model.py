@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
-from oneiric_compiler.annotations import Signature
 from oneiric_compiler.diagnostics.found import Place
 from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.source.signatures import Signature
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.model import Stated
-from oneiric_compiler.sources import Root
+from oneiric_compiler.source.modules import Root
 
 GROUP = "oneiric.components"
 

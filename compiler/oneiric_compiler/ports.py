@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from oneiric_compiler.annotations import is_generic
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Span
 from oneiric_compiler.model import Stated
-from oneiric_compiler.sources import Function, Sources, Symbol, dotted_name, is_generator
+from oneiric_compiler.source.modules import Function, Sources, Symbol, dotted_name, is_generator
+from oneiric_compiler.source.signatures import is_generic
 
 _AWAITABLE = frozenset(("Awaitable", "Coroutine", "Future", "Task"))
 _MACHINERY = frozenset(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from oneiric_compiler.annotations import AnyOf, Scalar, Type, Unchecked
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.expressions import Converted, Unfit, convert
 from oneiric_compiler.model import Candidate, Key, Layer, Section, Setting, Stated
 from oneiric_compiler.resolve import NOTHING, Scope
 from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.source.signatures import AnyOf, Scalar, Type, Unchecked
 from oneiric_compiler.text.redact import secret_name
 
 

@@ -17,7 +17,7 @@ from oneiric_compiler.pipeline import profile_names
 from oneiric_compiler.read import Project, read
 from oneiric_compiler.report import render_report, report
 from oneiric_compiler.resolve import resolve
-from oneiric_compiler.sources import Sources
+from oneiric_compiler.source.modules import Sources
 
 SUPPOSED = Place("--what-if")
 

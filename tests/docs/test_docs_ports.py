@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.docstrings import Docstring, docstring
 from oneiric_compiler.port_pages import filled
-from oneiric_compiler.sources import Root, Sources
+from oneiric_compiler.source.docstrings import Docstring, docstring
+from oneiric_compiler.source.modules import Root, Sources
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = sorted((ROOT / "schemas/settings").rglob("*.schema.json"))

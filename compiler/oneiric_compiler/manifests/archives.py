@@ -11,7 +11,7 @@ from oneiric.artifacts.contents import inspect
 from packaging.version import InvalidVersion, Version
 
 from oneiric_compiler.manifests.entries import Artifact
-from oneiric_compiler.sources import Root
+from oneiric_compiler.source.modules import Root
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from oneiric_compiler.manifests.entries import Artifact, Entry
 from oneiric_compiler.manifests.pinned import PinnedManifest
 from oneiric_compiler.model import Declaration, Filter, Key, RemoteSource, Trust
 from oneiric_compiler.settings.documents import Value
-from oneiric_compiler.sources import Sources
+from oneiric_compiler.source.modules import Sources
 
 _OTHER_RELEASES = """
     __main__ aifc annotationlib asynchat asyncore audioop binhex cgi cgitb chunk compression crypt distutils formatter

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from oneiric_compiler.diagnostics.found import Place
-from oneiric_compiler.sources import Function, Module, Sources, Symbol, dotted_name, statements
+from oneiric_compiler.source.modules import Function, Module, Sources, Symbol, dotted_name, statements
 
 SCALARS = {
     "builtins.str": "str",

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from oneiric_compiler.sources import Sources, Symbol
+from oneiric_compiler.source.modules import Sources, Symbol
 
 _BREAKS = re.compile(r"\n\n+|\n(?=`\w+`: )")
 _SETTING = re.compile(r"`(\w+)`: (.*)")
