@@ -10,7 +10,9 @@ from typing import TypeAlias
 
 from oneiric_compiler.catalog import BUILTIN
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
-from oneiric_compiler.graph import closure, cycles, path_to, reversed_edges
+from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
+from oneiric_compiler.linking.ports import find_port, misfits
+from oneiric_compiler.linking.settings import ProviderSettings
 from oneiric_compiler.model import (
     SECRETS,
     Binding,
@@ -21,8 +23,6 @@ from oneiric_compiler.model import (
     Setting,
     Stated,
 )
-from oneiric_compiler.ports import find_port, misfits
-from oneiric_compiler.provider_settings import ProviderSettings
 from oneiric_compiler.resolve import NOTHING, Filtered, Resolution, Scope, tell
 from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.source.signatures import Scalar

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 
 from oneiric_compiler.catalog import catalog
 from oneiric_compiler.diagnostics.found import Diagnostics
+from oneiric_compiler.linking.settings import takes
 from oneiric_compiler.model import Candidate, Catalog, Key, Settings
-from oneiric_compiler.provider_settings import takes
 from oneiric_compiler.read import Project, read
 from oneiric_compiler.report import render_report
 from oneiric_compiler.resources import schemas

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from oneiric_compiler.graph import closure, cycles, path_to, reversed_edges
+from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 
 Edges = dict[str, set[str]]
 NODES = "abcdef"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
-from oneiric_compiler.expressions import Converted, Unfit, convert
+from oneiric_compiler.linking.expressions import Converted, Unfit, convert
 from oneiric_compiler.model import Candidate, Key, Layer, Section, Setting, Stated
 from oneiric_compiler.resolve import NOTHING, Scope
 from oneiric_compiler.settings.documents import Value
