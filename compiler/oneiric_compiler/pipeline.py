@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from oneiric_compiler.catalog import catalog
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
-from oneiric_compiler.emit import emit
-from oneiric_compiler.link import link
-from oneiric_compiler.read import Project, read
-from oneiric_compiler.report import render_report, report
-from oneiric_compiler.resolve import resolve
+from oneiric_compiler.stages.catalog import catalog
+from oneiric_compiler.stages.emit import emit
+from oneiric_compiler.stages.link import link
+from oneiric_compiler.stages.read import Project, read
+from oneiric_compiler.stages.report import render_report, report
+from oneiric_compiler.stages.resolve import resolve
 
 __all__ = ["Outputs", "Project", "compile_project"]
 

@@ -13,17 +13,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from oneiric_compiler.catalog import catalog
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.linking.settings import takes
 from oneiric_compiler.model import Candidate, Catalog, Key, Settings
-from oneiric_compiler.read import Project, read
-from oneiric_compiler.report import render_report
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.settings_schema import REFERENCE, Schema, value_schema
 from oneiric_compiler.source.docstrings import docstring
 from oneiric_compiler.source.modules import Sources
-from oneiric_compiler.write import stage
+from oneiric_compiler.stages.catalog import catalog
+from oneiric_compiler.stages.read import Project, read
+from oneiric_compiler.stages.report import render_report
+from oneiric_compiler.stages.write import stage
 
 Candidates: TypeAlias = Mapping[Key, tuple[Candidate, ...]]
 Served: TypeAlias = Mapping[str, tuple[Candidate, ...]]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from oneiric_compiler.catalog import BUILTIN, catalog
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.link import link
 from oneiric_compiler.model import Candidate, Catalog, Key, Linked, Settings
-from oneiric_compiler.read import Project, read
-from oneiric_compiler.resolve import NOTHING, Resolution, Scope, resolve
+from oneiric_compiler.stages.catalog import BUILTIN, catalog
+from oneiric_compiler.stages.link import link
+from oneiric_compiler.stages.read import Project, read
+from oneiric_compiler.stages.resolve import NOTHING, Resolution, Scope, resolve
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,16 @@ from typing import Literal, TypeAlias
 
 from oneiric.report import Report, parse_report
 
-from oneiric_compiler.catalog import catalog
 from oneiric_compiler.diagnostics.found import Diagnostics, Place
 from oneiric_compiler.diff.compare import Change, compare
-from oneiric_compiler.link import link
 from oneiric_compiler.model import Candidate, Catalog, Key, Layer, Section, Settings, Stated
 from oneiric_compiler.pipeline import profile_names
-from oneiric_compiler.read import Project, read
-from oneiric_compiler.report import render_report, report
-from oneiric_compiler.resolve import resolve
 from oneiric_compiler.source.modules import Sources
+from oneiric_compiler.stages.catalog import catalog
+from oneiric_compiler.stages.link import link
+from oneiric_compiler.stages.read import Project, read
+from oneiric_compiler.stages.report import render_report, report
+from oneiric_compiler.stages.resolve import resolve
 
 SUPPOSED = Place("--what-if")
 

@@ -20,9 +20,9 @@ from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.diff import tell
 from oneiric_compiler.diff.compare import CLASSES, Change, compare, without
 from oneiric_compiler.pipeline import compile_project
-from oneiric_compiler.read import Project
+from oneiric_compiler.stages.read import Project
+from oneiric_compiler.stages.write import write
 from oneiric_compiler.text.paint import paint
-from oneiric_compiler.write import write
 
 from tests.unit.cli.running import COMPILER_EXTRA, run
 

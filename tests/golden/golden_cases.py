@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import oneiric
-from oneiric_compiler import catalog
+from oneiric_compiler.stages import catalog
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.pipeline import Outputs, Project, compile_project
 from oneiric_compiler.diagnostics.render import as_text

@@ -22,7 +22,7 @@ from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.diagnostics.examples import EXAMPLES, by_code, examples
 from oneiric_compiler.pipeline import Project, compile_project
 from oneiric_compiler.diagnostics.render import as_text
-from oneiric_compiler.write import check, write
+from oneiric_compiler.stages.write import check, write
 from test_hostile import app_not_utf8
 from test_hostile import root as root  # a fixture
 

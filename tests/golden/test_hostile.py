@@ -15,7 +15,7 @@ from golden_cases import surroundings
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.pipeline import Project, compile_project
 from oneiric_compiler.diagnostics.render import as_text
-from oneiric_compiler.write import check, write
+from oneiric_compiler.stages.write import check, write
 
 PART = 'from oneiric import component\n\n\n@component("adapter", "mail", provider="smtp")\nclass Smtp:\n    pass\n'
 

@@ -15,8 +15,8 @@ import yaml
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import RemoteSource
 from oneiric_compiler.pipeline import Project, compile_project
-from oneiric_compiler.read import read
-from oneiric_compiler.write import check, write
+from oneiric_compiler.stages.read import read
+from oneiric_compiler.stages.write import check, write
 
 from tests.golden.signing import PUBLIC, digest, entry, wheel
 from tests.manifests.pinned import (
@@ -128,7 +128,7 @@ main()
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
-    assert "oneiric_compiler.catalog" in loaded
+    assert "oneiric_compiler.stages.catalog" in loaded
     rooms = tuple(f"oneiric_compiler.manifests.{name}" for name in ("document", "verify", "lock", "pinned", "offers"))
     assert not {
         name for name in loaded if name.startswith(("cryptography", "httpx", "oneiric.artifacts.contents", *rooms))

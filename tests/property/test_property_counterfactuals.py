@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from oneiric_compiler import catalog
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.stages import catalog
 from pytest import MonkeyPatch
 
 KEY, SECTION = "a.b", "plugins"

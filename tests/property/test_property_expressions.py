@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from oneiric.convert import convert as convert_text
 from oneiric.references import evaluate
 from oneiric.secret import Secret
-from oneiric_compiler.emit import _Body
 from oneiric_compiler.linking.expressions import Unfit, convert
 from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
+from oneiric_compiler.stages.emit import _Body
 
 ENVIRON = {"EMPTY": "", "HOST": "db.example", "PORT": "8080", "FLAG": "yes", "RATE": "0.5"}
 SECRETS = {"PW": "hunter2"}

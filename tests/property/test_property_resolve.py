@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oneiric_compiler.diagnostics.found import Diagnostics, Place
 from oneiric_compiler.model import App, Candidate, Catalog, Decision, Key, Layer, Overrides, Section, Settings, Stated
-from oneiric_compiler.resolve import Filtered, resolve
 from oneiric_compiler.source.signatures import Signature
+from oneiric_compiler.stages.resolve import Filtered, resolve
 
 KEY, OTHER = Key("service", "thing"), Key("service", "unrelated")
 NOWHERE = Place("settings/services.yml#")

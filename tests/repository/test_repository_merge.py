@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.read import Project
-from oneiric_compiler.write import check
+from oneiric_compiler.stages.read import Project
+from oneiric_compiler.stages.write import check
 
 from tests.repository.repositories import KEYS, NEW, Section, Shop, committed, compiled, git, made, put
 from tests.unit.cli.running import run

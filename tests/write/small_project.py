@@ -6,7 +6,7 @@ from pathlib import Path
 
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.pipeline import Outputs, Project, compile_project
-from oneiric_compiler.write import check, write
+from oneiric_compiler.stages.write import check, write
 
 FILES = {
     "settings/app.yml": "name: shop\npackages: [shop]\nprofiles: [busy]\n",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oneiric_compiler.report import render_report
+from oneiric_compiler.stages.report import render_report
 from small_project import FILES, OUTPUTS, compiled, make, outputs_of, set_fee, state, told
 
 STALE, EDITED = "ONE502", "ONE503"

@@ -12,7 +12,7 @@ from oneiric import Trust, TrustError
 from oneiric.loading import digest_of
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.manifests.keys import show_key
-from oneiric_compiler.write import write
+from oneiric_compiler.stages.write import write
 
 from tests.unit.cli.running import run as command
 from tests.unit.runtime.signing import ONE, TWO, public

@@ -17,7 +17,7 @@ from oneiric_compiler.cli.output import result, result_text
 
 if TYPE_CHECKING:
     from oneiric_compiler.diagnostics.found import Diagnostics
-    from oneiric_compiler.read import Project
+    from oneiric_compiler.stages.read import Project
 
 
 class Format(StrEnum):
@@ -80,7 +80,7 @@ def _compile(
     """Compiles and writes; the reports and wirings written."""
     with compiler_extra("compile"):
         from oneiric_compiler.pipeline import compile_project
-        from oneiric_compiler.write import write
+        from oneiric_compiler.stages.write import write
 
     outputs = compile_project(project, diagnostics, profile=profile)
     if outputs is None:
@@ -92,7 +92,7 @@ def _compile(
 
 
 def _check(project: Project, diagnostics: Diagnostics, profile: str | None) -> list[Path]:
-    from oneiric_compiler.write import check
+    from oneiric_compiler.stages.write import check
 
     check(project, diagnostics, profile=profile)
     return []

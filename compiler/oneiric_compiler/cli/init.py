@@ -33,7 +33,7 @@ def init(
         from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.pipeline import compile_project
         from oneiric_compiler.project_schemas import FOLDER, project_schemas
-        from oneiric_compiler.write import write
+        from oneiric_compiler.stages.write import write
     from oneiric_compiler import scaffold
 
     if os.path.lexists(root / "settings" / "app.yml"):

@@ -63,7 +63,7 @@ def sign(
     with compiler_extra("manifest sign"):
         from oneiric_compiler.manifests import signing
         from oneiric_compiler.manifests.verify import NotAManifest, Rejected
-        from oneiric_compiler.write import stage
+        from oneiric_compiler.stages.write import stage
 
     data, seed = _read(file), seed_of(key)
     try:
@@ -129,12 +129,12 @@ def export(
 ) -> None:
     """Write this project's own components as an unsigned manifest."""
     with compiler_extra("manifest export"):
-        from oneiric_compiler.catalog import catalog
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.manifests import export as exporting
-        from oneiric_compiler.read import read
-        from oneiric_compiler.write import stage
+        from oneiric_compiler.stages.catalog import catalog
+        from oneiric_compiler.stages.read import read
+        from oneiric_compiler.stages.write import stage
 
     diagnostics = Diagnostics()
     project = projects.project_at(context.obj)

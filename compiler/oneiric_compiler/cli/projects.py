@@ -12,8 +12,8 @@ from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import log_text, source_width, styled
 from oneiric_compiler.diagnostics.found import Diagnostic, Diagnostics, Source, Span
 from oneiric_compiler.diagnostics.render import as_text
-from oneiric_compiler.read import Project
-from oneiric_compiler.write import check
+from oneiric_compiler.stages.read import Project
+from oneiric_compiler.stages.write import check
 
 FINDINGS = frozenset(("ONE502", "ONE503"))
 

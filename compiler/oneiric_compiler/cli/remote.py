@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from oneiric_compiler.diagnostics.render import Json as Facts
     from oneiric_compiler.manifests.lock import Pin
     from oneiric_compiler.model import Settings
-    from oneiric_compiler.read import Project
     from oneiric_compiler.remote.fetch import Progress
     from oneiric_compiler.remote.sync import Result, Synced
+    from oneiric_compiler.stages.read import Project
 
 FINDINGS = frozenset(("ONE604", "ONE606", "ONE607", "ONE608", "ONE610", "ONE611", "ONE620", "ONE622"))
 """Codes of what a sync may find; any other error is one of the input."""
@@ -67,7 +67,7 @@ def remote_sync(
 
 def valid_settings(project: Project, diagnostics: Diagnostics) -> Settings | None:
     """The settings, None when `diagnostics` tells why they cannot be used."""
-    from oneiric_compiler.read import read
+    from oneiric_compiler.stages.read import read
 
     settings = read(project, diagnostics)
     return None if diagnostics.failed else settings

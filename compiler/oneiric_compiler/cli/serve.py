@@ -100,7 +100,7 @@ def compile_first(root: Path) -> None:
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.pipeline import compile_project
-        from oneiric_compiler.write import write
+        from oneiric_compiler.stages.write import write
 
     diagnostics = Diagnostics()
     outputs = compile_project(projects.project_at(root), diagnostics)

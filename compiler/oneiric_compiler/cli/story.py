@@ -20,10 +20,10 @@ from oneiric_compiler.diagnostics.render import as_text
 from oneiric_compiler.explain.key import tell
 from oneiric_compiler.pipeline import Outputs, compile_project
 from oneiric_compiler.places import Locator
-from oneiric_compiler.read import Project
 from oneiric_compiler.resources import templates
+from oneiric_compiler.stages.read import Project
+from oneiric_compiler.stages.write import write
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.write import write
 
 KEY = "service:payments"
 RIGHT, WRONG = "payments: prepaid", "payments: prepayed"

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from oneiric_compiler.catalog import BUILTIN
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.ports import find_port, misfits
@@ -23,9 +22,10 @@ from oneiric_compiler.model import (
     Setting,
     Stated,
 )
-from oneiric_compiler.resolve import NOTHING, Filtered, Resolution, Scope, tell
 from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.source.signatures import Scalar
+from oneiric_compiler.stages.catalog import BUILTIN
+from oneiric_compiler.stages.resolve import NOTHING, Filtered, Resolution, Scope, tell
 
 DEFAULT_LEVEL = -10
 WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))

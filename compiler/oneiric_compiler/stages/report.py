@@ -10,8 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from oneiric_compiler.counterfactuals import Alternatives, wins_if
-from oneiric_compiler.link import differs
 from oneiric_compiler.model import (
     FORMAT,
     App,
@@ -24,8 +22,10 @@ from oneiric_compiler.model import (
     Settings,
     Trust,
 )
-from oneiric_compiler.resolve import Scope
 from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
+from oneiric_compiler.stages.link import differs
+from oneiric_compiler.stages.resolve import Scope
 
 Report: TypeAlias = dict[str, Any]
 

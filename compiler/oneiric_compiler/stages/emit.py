@@ -10,10 +10,10 @@ from typing import Any
 
 import jinja2
 
-from oneiric_compiler.link import WIRING_NAMES, attribute_name
-from oneiric_compiler.report import Report
 from oneiric_compiler.resources import templates
 from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.stages.link import WIRING_NAMES, attribute_name
+from oneiric_compiler.stages.report import Report
 
 _WIDTH = 80
 

@@ -19,12 +19,12 @@ from pathlib import Path
 from oneiric.trust.signature import NAME as SIGNATURE
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
-from oneiric_compiler.emit import emit
 from oneiric_compiler.model import FORMAT
 from oneiric_compiler.pipeline import Outputs, compile_project
-from oneiric_compiler.read import RECORDED, Project, read
-from oneiric_compiler.report import render_report
-from oneiric_compiler.sign_wiring import signed
+from oneiric_compiler.stages.emit import emit
+from oneiric_compiler.stages.read import RECORDED, Project, read
+from oneiric_compiler.stages.report import render_report
+from oneiric_compiler.stages.sign import signed
 
 _ORDER = ("__init__.py", "explain.json", "tenants.jsonl", SIGNATURE, "wiring.py")
 _OPTIONAL = ("tenants.jsonl", SIGNATURE)
