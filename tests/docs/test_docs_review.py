@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from oneiric_compiler.diff.compare import CLASSES
+from oneiric_compiler.questions.diff.compare import CLASSES
 
 from tests.unit.cli.running import run
 

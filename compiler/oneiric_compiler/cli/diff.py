@@ -44,8 +44,8 @@ def diff(
 
     Classes, by what a reviewer must care about: winner, trust, port, need, setting, rule, candidate, provenance.
     """
-    from oneiric_compiler.diff import tell
-    from oneiric_compiler.diff.compare import CLASSES, compare, without
+    from oneiric_compiler.questions.diff import tell
+    from oneiric_compiler.questions.diff.compare import CLASSES, compare, without
 
     gc.disable()  # it takes a third of the time of large ones, and the process ends with it
     failing = _classes(CLASSES if fail_on is None else fail_on.split(","), CLASSES)

@@ -45,10 +45,10 @@ def explain(
 ) -> None:
     """Tell why a key is served by what serves it; without KEY, one line per key."""
     from oneiric_compiler.cli import reports
-    from oneiric_compiler.explain import documents
-    from oneiric_compiler.explain.key import tell
-    from oneiric_compiler.explain.key import why_not as tell_why_not
-    from oneiric_compiler.explain.keys import summary
+    from oneiric_compiler.questions.explain import documents
+    from oneiric_compiler.questions.explain.key import tell
+    from oneiric_compiler.questions.explain.key import why_not as tell_why_not
+    from oneiric_compiler.questions.explain.keys import summary
 
     asked = [name for name, given in (("--why-not", why_not), ("--what-if", what_if), ("--uses", uses)) if given]
     if len(asked) > 1:
@@ -98,8 +98,8 @@ def _others(root: Path, report: Report, tenant: str | None) -> Mapping[str, Repo
 
 
 def _tell_uses(root: Path, report: Report, key: str, everywhere: bool, tenant: str | None, json: bool) -> None:
-    from oneiric_compiler import uses
     from oneiric_compiler.cli import reports
+    from oneiric_compiler.questions import uses
 
     found = reports.committed(root) if everywhere else {report.profile: report}
     if tenant is not None:

@@ -40,8 +40,8 @@ def list_keys(
         status.list_running(context.obj, name, domain, json)
         return
     from oneiric_compiler.cli import reports
-    from oneiric_compiler.explain.documents import listing_document
-    from oneiric_compiler.explain.keys import listing
+    from oneiric_compiler.questions.explain.documents import listing_document
+    from oneiric_compiler.questions.explain.keys import listing
 
     report, _ = reports.load(context.obj, profile, from_report)
     keys = reports.of_domain(report, domain)
@@ -57,9 +57,9 @@ def _list_unused(root: Path, json: bool) -> None:
     with compiler_extra("list --unused"):
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics.found import Diagnostics
-        from oneiric_compiler.explain.rows import section
-        from oneiric_compiler.places import Locator
-        from oneiric_compiler.unused import unused
+        from oneiric_compiler.questions.explain.rows import section
+        from oneiric_compiler.questions.places import Locator
+        from oneiric_compiler.questions.unused import unused
 
     diagnostics = Diagnostics()
     project = projects.project_at(root)

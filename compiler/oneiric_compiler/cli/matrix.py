@@ -14,8 +14,8 @@ def matrix(
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show keys by profiles and tenants, where another provider serves them."""
-    from oneiric_compiler import matrix as table
     from oneiric_compiler.cli import reports
+    from oneiric_compiler.questions import matrix as table
 
     found = reports.committed(context.obj)
     rows = table.matrix(found)

@@ -13,7 +13,7 @@ from oneiric.report import Binding, Report, read_report
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
 from oneiric_compiler.diagnostics.found import did_you_mean, nearest
-from oneiric_compiler.explain.key import Locate
+from oneiric_compiler.questions.explain.key import Locate
 
 
 def load(root: Path, profile: str | None, from_report: Path | None) -> tuple[Report, Locate]:
@@ -37,7 +37,7 @@ def load(root: Path, profile: str | None, from_report: Path | None) -> tuple[Rep
     report = _read(path)
     _warn_when_stale(root, profile)
 
-    from oneiric_compiler.places import Locator
+    from oneiric_compiler.questions.places import Locator
 
     return report, Locator(root, settings)
 

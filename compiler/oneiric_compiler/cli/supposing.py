@@ -14,11 +14,11 @@ from oneiric_compiler.cli.output import result, result_json, result_text
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 
 with compiler_extra("explain --what-if"):
-    from oneiric_compiler import what_if
     from oneiric_compiler.cli import projects
     from oneiric_compiler.diagnostics.render import as_json
-    from oneiric_compiler.diff import tell
     from oneiric_compiler.model import Key
+    from oneiric_compiler.questions import what_if
+    from oneiric_compiler.questions.diff import tell
 
 _RANK = re.compile(r"(?:(?P<provider>.+):)?(?P<rank>[-+]?[0-9]{1,4})")
 

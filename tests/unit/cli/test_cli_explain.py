@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from oneiric.report import Report, parse_report
-from oneiric_compiler import matrix, uses
-from oneiric_compiler.explain.documents import key_document, listing_document, report_document
-from oneiric_compiler.explain.key import tell, why_not
-from oneiric_compiler.explain.keys import listing, summary
-from oneiric_compiler.places import Locator
+from oneiric_compiler.questions import matrix, uses
+from oneiric_compiler.questions.explain.documents import key_document, listing_document, report_document
+from oneiric_compiler.questions.explain.key import tell, why_not
+from oneiric_compiler.questions.explain.keys import listing, summary
+from oneiric_compiler.questions.places import Locator
 from oneiric_compiler.text.paint import Line, paint
 
 from tests.unit.cli.reports import binding, report, shop

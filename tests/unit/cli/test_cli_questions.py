@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from oneiric.report import Report, parse_report
-from oneiric_compiler import matrix, uses
-from oneiric_compiler.explain.key import why_not
-from oneiric_compiler.explain.keys import fragile
+from oneiric_compiler.questions import matrix, uses
+from oneiric_compiler.questions.explain.key import why_not
+from oneiric_compiler.questions.explain.keys import fragile
 from oneiric_compiler.text.paint import paint
 
 from tests.unit.cli.reports import binding, candidate, report, shop

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from oneiric.report import ReportError, parse_report, read_report
-from oneiric_compiler.explain.key import tell
+from oneiric_compiler.questions.explain.key import tell
 
 from tests.unit.cli.reports import binding, candidate, report, shop
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from oneiric_compiler.explain.rows import section
+from oneiric_compiler.questions.explain.rows import section
 from oneiric_compiler.text.paint import paint
 
 from tests.unit.cli.reports import shop

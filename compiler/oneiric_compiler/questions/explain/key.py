@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from oneiric.report import Binding, Candidate, Edit, Json, Report, Setting
 
-from oneiric_compiler.explain.rows import rows, section
+from oneiric_compiler.questions.explain.rows import rows, section
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import mask_urls, redacted, visible
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from oneiric.report import Binding, Report
 
-from oneiric_compiler.explain.key import difference
+from oneiric_compiler.questions.explain.key import difference
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 

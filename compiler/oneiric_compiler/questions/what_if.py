@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 from oneiric.report import Report, parse_report
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place
-from oneiric_compiler.diff.compare import Change, compare
 from oneiric_compiler.model import Candidate, Catalog, Key, Layer, Section, Settings, Stated
 from oneiric_compiler.pipeline import profile_names
+from oneiric_compiler.questions.diff.compare import Change, compare
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.stages.catalog import catalog
 from oneiric_compiler.stages.link import link

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from oneiric.report import Json
 
-from oneiric_compiler.diff.compare import CLASSES, Change, Class
+from oneiric_compiler.questions.diff.compare import CLASSES, Change, Class
 from oneiric_compiler.text.paint import Line, Style, columns, padded
 from oneiric_compiler.text.redact import redacted, visible
 

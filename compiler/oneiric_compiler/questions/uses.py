@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from oneiric.report import Json, Report
 
-from oneiric_compiler.explain.rows import section
+from oneiric_compiler.questions.explain.rows import section
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from oneiric.report import Binding, Json, Report
 
-from oneiric_compiler.explain.key import difference
+from oneiric_compiler.questions.explain.key import difference
 from oneiric_compiler.text.redact import redacted
 
 

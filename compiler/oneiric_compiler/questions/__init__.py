@@ -1,0 +1,1 @@
+"""What is asked of a compile or a report afterwards."""
