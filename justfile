@@ -28,7 +28,7 @@ versions:
 # what is generated from the code: schemas of the built-ins' settings, the tables of the ports' pages, examples and the
 # page of diagnostics
 schemas:
-    python -m oneiric_compiler.settings_schema schemas/settings
+    python -m oneiric_compiler.editor.builtin_schemas schemas/settings
     python -m oneiric_compiler.port_pages docs/ports
     ONEIRIC_UPDATE_GOLDEN=1 pytest -q tests/golden/test_golden_examples.py
     python -m oneiric_compiler.catalogue_page > docs/diagnostics.md

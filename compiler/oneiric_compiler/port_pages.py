@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from oneiric_compiler.settings_schema import Schema, settings_schemas
+from oneiric_compiler.editor.builtin_schemas import Schema, settings_schemas
 
 _TABLE = re.compile(r"(<!-- (providers|settings) of ([a-z0-9/, -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -12,7 +12,7 @@ from golden_cases import NOW, Case, all_cases, compile_case, surroundings
 from jsonschema import Draft202012Validator
 from oneiric_compiler.diagnostics.found import Diagnostics, Source
 from oneiric_compiler.settings.documents import parse_document
-from oneiric_compiler.project_schemas import project_schemas, schema_of
+from oneiric_compiler.editor.project_schemas import project_schemas, schema_of
 from oneiric_compiler.stages.read import Project
 
 CASES = all_cases()

@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
+from oneiric_compiler.editor.builtin_schemas import settings_schemas, value_schema, write_settings_schemas
 from oneiric_compiler.model import Filter, Rule
-from oneiric_compiler.settings_schema import settings_schemas, value_schema, write_settings_schemas
 from oneiric_compiler.source.signatures import Choice, Enumeration, Many, Scalar, Unchecked
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -31,8 +31,8 @@ def init(
     with compiler_extra("init"):
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics.found import Diagnostics
+        from oneiric_compiler.editor.project_schemas import FOLDER, project_schemas
         from oneiric_compiler.pipeline import compile_project
-        from oneiric_compiler.project_schemas import FOLDER, project_schemas
         from oneiric_compiler.stages.write import write
     from oneiric_compiler import scaffold
 

@@ -25,7 +25,7 @@ def schema(
     with compiler_extra("schema"):
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics.found import Diagnostics
-        from oneiric_compiler.project_schemas import FOLDER, project_schemas, write_schemas
+        from oneiric_compiler.editor.project_schemas import FOLDER, project_schemas, write_schemas
 
     gc.disable()  # as in `compile`
     diagnostics = Diagnostics()
@@ -44,7 +44,7 @@ def schema(
 
 def _unled(settings: Path, folder: Path, files: Iterable[str]) -> Iterator[Line]:
     """The settings files that do not lead an editor to their schema, and the line that does."""
-    from oneiric_compiler.project_schemas import schema_of
+    from oneiric_compiler.editor.project_schemas import schema_of
 
     for file in sorted([*settings.glob("*.yml"), *settings.glob("profiles/*.yml"), *settings.glob("tenants/*.yml")]):
         name = schema_of(file.relative_to(settings).as_posix())

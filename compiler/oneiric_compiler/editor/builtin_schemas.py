@@ -1,6 +1,6 @@
 """JSON Schemas of the built-in providers' settings, made from their source; editors and `port_pages` use them.
 
-    python -m oneiric_compiler.settings_schema schemas/settings
+    python -m oneiric_compiler.editor.builtin_schemas schemas/settings
 
 No field is `required`: another layer, such as a profile, may be the one that sets it. One without a default has to be
 set by somebody. `x-capabilities`, `x-stack-level` and `x-needs` tell of the provider itself.

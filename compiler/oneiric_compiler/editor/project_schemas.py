@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from oneiric_compiler.diagnostics.found import Diagnostics
+from oneiric_compiler.editor.builtin_schemas import REFERENCE, Schema, value_schema
 from oneiric_compiler.linking.settings import takes
 from oneiric_compiler.model import Candidate, Catalog, Key, Settings
 from oneiric_compiler.resources import schemas
-from oneiric_compiler.settings_schema import REFERENCE, Schema, value_schema
 from oneiric_compiler.source.docstrings import docstring
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.stages.catalog import catalog
