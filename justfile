@@ -29,9 +29,9 @@ versions:
 # page of diagnostics
 schemas:
     python -m oneiric_compiler.editor.builtin_schemas schemas/settings
-    python -m oneiric_compiler.port_pages docs/ports
+    python -m oneiric_compiler.pages.ports docs/ports
     ONEIRIC_UPDATE_GOLDEN=1 pytest -q tests/golden/test_golden_examples.py
-    python -m oneiric_compiler.catalogue_page > docs/diagnostics.md
+    python -m oneiric_compiler.pages.diagnostics > docs/diagnostics.md
 
 # this project beside the field, in environments of its own, into benchmarks/results
 bench *arguments:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.port_pages import filled
+from oneiric_compiler.pages.ports import filled
 from oneiric_compiler.source.docstrings import Docstring, docstring
 from oneiric_compiler.source.modules import Root, Sources
 

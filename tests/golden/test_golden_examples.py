@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from golden_cases import all_cases
 from oneiric_compiler.diagnostics.codes import CODES
-from oneiric_compiler.catalogue_page import page
+from oneiric_compiler.pages.diagnostics import page
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.diagnostics.examples import EXAMPLES, by_code, examples
 from oneiric_compiler.pipeline import Project, compile_project

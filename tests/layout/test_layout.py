@@ -43,8 +43,8 @@ ENTRIES = {
     "oneiric_compiler.__main__",
     "oneiric_compiler.child",
     "oneiric_compiler.cli",
-    "oneiric_compiler.catalogue_page",
-    "oneiric_compiler.port_pages",
+    "oneiric_compiler.pages.diagnostics",
+    "oneiric_compiler.pages.ports",
     "oneiric.testing.contracts",
     "oneiric.testing.fixture",
 }

@@ -1,4 +1,4 @@
-"""The documentation page of all diagnostics: `python -m oneiric_compiler.catalogue_page > docs/diagnostics.md`."""
+"""The documentation page of all diagnostics: `python -m oneiric_compiler.pages.diagnostics > docs/diagnostics.md`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables in the pages of the ports, made from the schemas: `python -m oneiric_compiler.port_pages docs/ports`.
+"""The tables in the pages of the ports, made from the schemas: `python -m oneiric_compiler.pages.ports docs/ports`.
 
 A table stands between `<!-- providers of PORT -->`, or `<!-- settings of PORT/PROVIDER -->`, and `<!-- end -->`.
 Several providers that have the same settings share a table. All else of a page is written by hand.
