@@ -34,7 +34,7 @@ def init(
         from oneiric_compiler.editor.project_schemas import FOLDER, project_schemas
         from oneiric_compiler.pipeline import compile_project
         from oneiric_compiler.stages.write import write
-    from oneiric_compiler import scaffold
+    from oneiric_compiler.cli import scaffold
 
     if os.path.lexists(root / "settings" / "app.yml"):
         raise CommandError(

@@ -12,7 +12,7 @@ from time import perf_counter
 
 from oneiric.report import read_report
 
-from oneiric_compiler import scaffold
+from oneiric_compiler.cli import scaffold
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_text, source_width, styled
 from oneiric_compiler.diagnostics.found import Diagnostics

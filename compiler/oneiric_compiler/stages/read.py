@@ -165,7 +165,7 @@ class _Reader:
         document = self.document("remote.yml", "remote")
         if document is None:
             return Remote()
-        from oneiric_compiler.remote_settings import read_remote
+        from oneiric_compiler.manifests.settings import read_remote
 
         remote = read_remote(document, self.project.root, self.project.environ, self.diagnostics)
         if len(remote.sources) < len(_mapping(document.value).get("sources") or ()):
