@@ -9,8 +9,8 @@ from oneiric_compiler.diagnostics.examples import examples
 
 _HEAD = """# Diagnostics
 
-Made from the table in `oneiric_compiler/diagnostics/codes.py`, with an example each of what the tests make the compiler say;
-`oneiric explain-code ONE110` tells the same. Errors fail a compile; warnings do with `--strict`; notes never do.
+Made from the table in `oneiric_compiler/diagnostics/codes.py`, with an example each of what the tests make the compiler
+say; `oneiric explain-code ONE110` tells the same. Errors fail a compile; warnings do with `--strict`; notes never do.
 """
 _GROUPS = {
     "1": "Settings files",
