@@ -24,6 +24,7 @@ FOLDERS = {
     "benchmarks",
     "docs",
     "shop",
+    "changes",
     ".ci",
 }
 FILES = {
@@ -36,6 +37,7 @@ FILES = {
     ".gitignore",
     ".gitattributes",
     ".pre-commit-hooks.yaml",
+    ".pre-commit-config.yaml",
 }
 ENTRIES = {
     "oneiric",

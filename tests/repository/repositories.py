@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -139,3 +140,15 @@ def committed(root: Path, message: str) -> None:
     git(root, "add", "-A")
     done = git(root, "commit", "-m", message)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def pre_commit(root: Path, environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pre_commit", *arguments],
+        cwd=root,
+        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, **environ},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )

@@ -1,4 +1,4 @@
-"""The pre-commit hooks, run by pre-commit on real commits."""
+"""The pre-commit hooks that this repository offers, run by pre-commit on real commits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository.repositories import SECONDS, Shop, committed, git, made
+from tests.repository.repositories import SECONDS, Shop, committed, git, made, pre_commit
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOOKS = (CHECKOUT / ".pre-commit-hooks.yaml").read_text()
@@ -48,18 +48,6 @@ def repository(tmp_path: Path, environ: dict[str, str]) -> Path:
     installed = pre_commit(root, environ, "install", "--install-hooks")
     assert installed.returncode == 0, installed.stdout + installed.stderr
     return root
-
-
-def pre_commit(root: Path, environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pre_commit", *arguments],
-        cwd=root,
-        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, **environ},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
 
 
 def test_the_definitions_are_valid(tmp_path: Path, environ: dict[str, str]) -> None:
