@@ -26,7 +26,9 @@ from oneiric.adapters.database import (
     DatabaseMisconfigured,
     DatabaseRefused,
     DatabaseUnavailable,
+    IntegrityError,
     QueryError,
+    TransactionConflict,
 )
 from oneiric.adapters.database.postgres import PostgresDatabase
 from oneiric.testing.contracts import DatabaseContract, NetworkedDatabaseContract, started
@@ -37,6 +39,7 @@ from oneiric.testing.contracts.running import run
 from tests.backends.harness.certificates import Authority
 from tests.backends.harness.servers import POSTGRES, Address, Server, private
 from tests.backends.pooled import EncryptionCases, Place, PoolCases
+from tests.docs.test_docs_schema import migrated, shown
 
 
 def admin(address: Address | Server, *statements: str, database: str = "postgres") -> None:
@@ -341,6 +344,67 @@ def test_a_copy_is_no_statement_of_the_port_and_hangs_nothing(place: Place) -> N
                 with suppress(QueryError, DatabaseUnavailable):
                     await postgres.execute(sql)
                 assert await postgres.health()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE SCHEMA IF NOT EXISTS made",
+        "CREATE SEQUENCE IF NOT EXISTS made",
+    ],
+)
+def test_many_at_once_create_what_is_missing(place: Place, sql: str) -> None:
+    """PostgreSQL itself fails all but one of them, with a duplicate in its catalogue."""
+
+    async def main() -> None:
+        async with started(database(place, min_size=10)) as postgres:
+            for _ in range(20):
+                await asyncio.gather(*(postgres.execute(sql) for _ in range(10)))
+                await postgres.execute(f"DROP {sql.split()[1]} made")
+
+    run(main())
+
+
+def test_in_a_transaction_it_is_a_conflict_that_is_run_again(place: Place) -> None:
+    async def create(postgres: Database) -> int:
+        for conflicts in range(50):
+            with suppress(TransactionConflict):
+                async with postgres.transaction() as transaction:
+                    await transaction.fetch("SELECT 1 AS one")
+                    await transaction.execute("CREATE TABLE IF NOT EXISTS made (id INTEGER PRIMARY KEY)")
+                return conflicts
+        raise AssertionError("never made")
+
+    async def main() -> None:
+        async with started(database(place, min_size=10)) as postgres:
+            conflicts = 0
+            for _ in range(20):
+                conflicts += sum(await asyncio.gather(*(create(postgres) for _ in range(10))))
+                await postgres.execute("DROP TABLE made")
+            assert conflicts
+
+    run(main())
+
+
+def test_what_is_there_already_is_a_query_error(place: Place) -> None:
+    async def main() -> None:
+        async with started(database(place)) as postgres:
+            await postgres.execute("CREATE TABLE made (id INTEGER PRIMARY KEY)")
+            with pytest.raises(QueryError):
+                await postgres.execute("CREATE TABLE made (id INTEGER PRIMARY KEY)")
+            await postgres.execute("INSERT INTO made VALUES (1)")
+            with pytest.raises(IntegrityError):
+                await postgres.execute("INSERT INTO made VALUES (1)")
+
+    run(main())
+
+
+def test_the_migration_of_the_documentation_holds(place: Place) -> None:
+    async def main() -> None:
+        async with started(database(place)) as one, started(database(place)) as other:
+            await migrated([one, other], shown()["migrate"])
 
     run(main())
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 
 from oneiric import Secret, component
-from oneiric.adapters.database import Database
+from oneiric.adapters.database import Database, TransactionConflict
 from oneiric.adapters.storage import Storage
 
 from shop.ports import PaymentRefused
@@ -30,17 +30,25 @@ class PrepaidPayments:
         await self._database.execute("CREATE TABLE IF NOT EXISTS balances (customer TEXT PRIMARY KEY, cents INTEGER)")
 
     async def charge(self, customer: str, cents: int, *, order: str) -> str:
+        while True:
+            try:
+                paid = await self._pay(customer, cents)
+            except TransactionConflict:  # another process pays from the same balance: run it again
+                continue
+            if not paid:
+                raise PaymentRefused(f"the balance of {customer} is too low")
+            return f"balance/{order}"
+
+    async def _pay(self, customer: str, cents: int) -> bool:
         async with self._database.transaction() as transaction:
             await transaction.execute(
                 "INSERT INTO balances VALUES (?, ?) ON CONFLICT DO NOTHING", (customer, self._opening_cents)
             )
-            paid = await transaction.execute(
+            changed = await transaction.execute(
                 "UPDATE balances SET cents = cents - ? WHERE customer = ? AND cents >= ?",
                 (cents, customer, cents),
             )
-        if not paid:
-            raise PaymentRefused(f"the balance of {customer} is too low")
-        return f"balance/{order}"
+        return changed == 1
 
 
 @component(

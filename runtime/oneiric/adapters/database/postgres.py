@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +32,8 @@ _FAULTS = Faults("postgres", DatabaseUnavailable, DatabaseRefused, DatabaseMisco
 _REMEMBERED = 512  # statements
 _CHANGES = ("INSERT", "UPDATE", "DELETE", "MERGE")
 _UNAVAILABLE = ("08", "53", "57", "58", "XX")  # connection, resources, operator intervention, system, internal
+_CREATES = re.compile(r"\s*CREATE\s[\w\s]*?\bIF\s+NOT\s+EXISTS\b", re.IGNORECASE)
+_DUPLICATES = ("42P06", "42P07", "42710")  # schema, relation, object
 _CONFLICTS = ("40001", "40P01", "55P03")  # serialization, deadlock, lock
 
 
@@ -168,8 +171,16 @@ class _Link:
         return self.is_open and self._connection.is_in_transaction()
 
     async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+        alone = not self.in_transaction
         try:
-            records, status = await self._run(sql, parameters)
+            try:
+                records, status = await self._run(sql, parameters)
+            except asyncpg.PostgresError as error:
+                if not _was_created_meanwhile(error, sql):
+                    raise
+                if not alone:
+                    raise TransactionConflict(told(error), provider="postgres") from None
+                records, status = await self._run(sql, parameters)  # by now `IF NOT EXISTS` sees it
         except asyncpg.InterfaceError as error:
             if self.is_open:  # the SDK refuses the statement
                 raise QueryError(told(error), provider="postgres") from None
@@ -214,6 +225,17 @@ class _Link:
         connection: Any = self._connection
         records, status, _ = await connection._execute(sql, parameters, 0, None, return_status=True)
         return records, status
+
+
+def _was_created_meanwhile(error: asyncpg.PostgresError, sql: str) -> bool:
+    """Whether `CREATE … IF NOT EXISTS` failed because another session created the same at that moment.
+
+    PostgreSQL looks before it creates and holds no lock in between: the one that comes late finds a duplicate, by
+    name or in an index of its own catalogue.
+    """
+    if not _CREATES.match(sql):
+        return False
+    return error.sqlstate in _DUPLICATES or getattr(error, "schema_name", None) == "pg_catalog"
 
 
 @lru_cache(maxsize=_REMEMBERED)

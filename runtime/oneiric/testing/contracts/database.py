@@ -204,6 +204,15 @@ class DatabaseContract(TransactionCases):
 
         self.check(case)
 
+    def test_many_at_once_create_what_is_missing(self) -> None:
+        async def case(database: Database) -> None:
+            for _ in range(10):
+                create = "CREATE TABLE IF NOT EXISTS made (id INTEGER PRIMARY KEY)"
+                await asyncio.gather(*(database.execute(create) for _ in range(10)))
+                await database.execute("DROP TABLE made")
+
+        self.check(case)
+
     def test_a_statement_cancelled_at_any_step_happens_whole_or_not(self) -> None:
         async def case(database: Database) -> None:
             await make(database)
