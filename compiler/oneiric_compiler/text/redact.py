@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from oneiric.report import Json
 
+MASK = "****"
 _WORDS = (
     r"passw(?:or)?ds?|passphrases?|passwd|pwd|secrets?|tokens?|credentials?|"
     r"(?:api|private|access|signing|encryption|auth|secret)[_-]?keys?"
@@ -18,6 +19,7 @@ _SECRET_NAME = re.compile(rf"(?:^|[_\-./]|(?<=[a-z0-9])(?=[A-Z]))(?i:{_WORDS})(?
 _NAMED = re.compile(r"""(?P<name>[A-Za-z_][\w.\-/]*)(?:["']\s*:|\s*:(?=\s|$)|\s*=(?!=))\s*""")
 _URL_PASSWORD = re.compile(r"""(?<=://)(?P<user>[^\s:/@"']*:)(?P<password>[^\s"']*)(?=@)""")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_PARTS = re.compile(rf"({_REFERENCE.pattern})")
 _SECRET_DEFAULT = re.compile(r"(\$\{\w*SECRET\w*:-)([^}]*)")
 _PYTHON_STRING = re.compile(r""""(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?""")
 
@@ -35,19 +37,31 @@ def mask(text: str) -> str:
 
 def mask_urls(text: str) -> str:
     """The text with passwords in URLs, and defaults of references to secrets, masked."""
-    text = _URL_PASSWORD.sub(lambda found: found["user"] + mask(found["password"]), text)
-    return _SECRET_DEFAULT.sub(lambda found: found[1] + mask(found[2]), text)
+    return _masked_urls(text, mask)
 
 
 def redacted(name: str, value: Json) -> Json:
-    """The value of a setting with what a secret-looking name holds, and passwords in URLs, masked."""
+    """The value of a setting with what a secret-looking name holds, and passwords in URLs, masked.
+
+    A mask tells nothing of the length of what it hides.
+    """
     if isinstance(value, Mapping):
         return {each: redacted(name if secret_name(name) else each, inner) for each, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [redacted(name, inner) for inner in value]
     if secret_name(name) and value is not None:
-        return mask(value if isinstance(value, str) else json.dumps(value))
-    return mask_urls(value) if isinstance(value, str) else value
+        return _hidden(value if isinstance(value, str) else json.dumps(value))
+    return _masked_urls(value, _hidden) if isinstance(value, str) else value
+
+
+def _masked_urls(text: str, masked: Callable[[str], str]) -> str:
+    text = _URL_PASSWORD.sub(lambda found: found["user"] + masked(found["password"]), text)
+    return _SECRET_DEFAULT.sub(lambda found: found[1] + masked(found[2]), text)
+
+
+def _hidden(text: str) -> str:
+    """A mask of one length for each stretch of the text between references without default, which stay."""
+    return "".join(part if _REFERENCE.fullmatch(part) else MASK for part in _PARTS.split(text) if part)
 
 
 def settings_line(text: str, number: int) -> str:

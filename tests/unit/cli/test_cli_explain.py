@@ -50,11 +50,11 @@ adapter:cache is served by redis
            shop/parts.py#Newer (package:shop; priority 0, stack level 0)
 
   settings
-    url       "redis://user:*******@h/0"            settings/adapters.yml#/provider_settings/redis/url
-    password  ${ONEIRIC_SECRET_PW}                  settings/adapters.yml#/x
-    token     "*******"                             settings/adapters.yml#/x
-    options   {"password": ["*******"], "size": 3}  settings/adapters.yml#/x
-    hidden    ****                                  settings/adapters.yml#/x
+    url       "redis://user:****@h/0"            settings/adapters.yml#/provider_settings/redis/url
+    password  ${ONEIRIC_SECRET_PW}               settings/adapters.yml#/x
+    token     "****"                             settings/adapters.yml#/x
+    options   {"password": ["****"], "size": 3}  settings/adapters.yml#/x
+    hidden    ****                               settings/adapters.yml#/x
 
   needs
     adapter:secrets (env) for the secret PW

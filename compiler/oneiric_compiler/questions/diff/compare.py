@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
-from oneiric.report import Binding, Json, Report, Setting
+from oneiric.report import Binding, Candidate, Json, Report, Setting
 
-Class: TypeAlias = Literal["winner", "trust", "port", "need", "setting", "rule", "candidate", "provenance"]
+from oneiric_compiler.text.redact import MASK
+
+Class: TypeAlias = Literal["winner", "trust", "moved", "port", "need", "setting", "rule", "candidate", "provenance"]
 CLASSES: tuple[Class, ...] = get_args(Class)
+How: TypeAlias = Literal["added", "removed", "changed"]
 
 _OPTIONS = ("eager", "async", "python", "os")
-_RANKS = ("factory", "priority", "stack_level", "capabilities", "excluded_by")
-"""What a candidate brings, besides its place in the order, which tells nothing by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference: `what` of a key (of a tenant) was `old` and is `new`; None where there is none."""
+    """One difference: `what` of a key (of a tenant) was `old` and is `new`; `how` tells null from nothing."""
 
     kind: Class
     key: str
@@ -32,6 +33,7 @@ class Change:
     old: Json
     new: Json
     because: str = ""
+    how: How = "changed"
 
 
 def compare(old: Report, new: Report) -> list[Change]:
@@ -58,36 +60,117 @@ def _key(key: str, old: Binding | None, new: Binding | None) -> Iterator[Change]
     """The changes of the base, and those of tenants that are not the base's."""
     base = list(_binding(key, None, old, new))
     yield from base
-    if old and new:
-        told = {(each.kind, each.what, str(each.new)) for each in base}
-        for tenant in sorted({*old.tenants, *new.tenants}):
-            changes = _binding(key, tenant, old.tenants.get(tenant, old), new.tenants.get(tenant, new))
-            yield from (each for each in changes if (each.kind, each.what, str(each.new)) not in told)
+    told = {_told(each) for each in base}
+    for tenant in sorted({*(old.tenants if old else ()), *(new.tenants if new else ())}):
+        sides = [side and side.tenants.get(tenant, side) for side in (old, new)]
+        yield from (each for each in _binding(key, tenant, *sides) if _told(each) not in told)
+
+
+def _told(change: Change) -> tuple[str, ...]:
+    return change.kind, change.what, change.how, _written([change.old, change.new])
 
 
 def _binding(key: str, tenant: str | None, old: Binding | None, new: Binding | None) -> Iterator[Change]:
-    if old is None or new is None or (old.provider, old.factory) != (new.provider, new.factory):
-        same = old is not None and new is not None and old.provider == new.provider
-        names = [each if each is None else each.factory if same else each.provider for each in (old, new)]
-        yield Change("winner", key, tenant, "", names[0], names[1], because=new.because if new else "")
+    change = _served(key, tenant, old, new)
+    served = change.kind if change else None
+    made = [*([change] if change else ()), *_made(key, tenant, old, new, served)]
+    yield from made
+    if old is None or new is None:
         return
-    artifacts = [{"artifact": each.raw.get("artifact")} for each in (old, new)]
-    yield from _facts("trust", key, tenant, *artifacts)
-    promised: list[dict[str, Json]] = [{"port": each.port, "instances": each.raw.get("result")} for each in (old, new)]
-    yield from _facts("port", key, tenant, *promised)
-    yield from _facts("need", key, tenant, old.needs, new.needs)
-    options = [{name: each.raw.get(name) for name in _OPTIONS} for each in (old, new)]
-    yield from _facts(
-        "setting", key, tenant, *({**_settings(each), **own} for each, own in zip((old, new), options, strict=True))
+    if served != "winner":
+        yield from _decided(key, tenant, old, new, moved=served == "moved")
+        yield from _converted(key, tenant, old, new)
+        yield from _facts("provenance", key, tenant, *(_places(each, old, new) for each in (old, new)))
+        if not made:
+            yield from _hidden(key, tenant, old, new)
+    if tenant is None:
+        yield from _candidates(key, old, new, moved=served == "moved")
+
+
+def _served(key: str, tenant: str | None, old: Binding | None, new: Binding | None) -> Change | None:
+    """What serves the key: another component, or the same one from another place in the code."""
+    if old is None or new is None:
+        was, serves = old.provider if old else None, new.provider if new else None
+        because = new.because if new else ""
+        return Change("winner", key, tenant, "", was, serves, because, _how(old, new))
+    if (old.provider, old.factory) == (new.provider, new.factory):
+        return None
+    if old.provider != new.provider:
+        return Change("winner", key, tenant, "", old.provider, new.provider, new.because)
+    if _moved(old, new):
+        return Change("moved", key, tenant, "", old.factory, new.factory)
+    return Change("winner", key, tenant, "", old.factory, new.factory, new.because)
+
+
+def _moved(old: Binding, new: Binding) -> bool:
+    """Whether one candidate of the same kind of source has another path, and not that another of its name wins."""
+    one, other = _winner(old), _winner(new)
+    if one is None or other is None or one.source.partition(":")[0] != other.source.partition(":")[0]:
+        return False
+    return all(each.factory != old.factory for each in new.candidates) and all(
+        each.factory != new.factory for each in old.candidates
     )
-    yield from _converted(key, tenant, old, new)
+
+
+def _made(
+    key: str, tenant: str | None, old: Binding | None, new: Binding | None, served: Class | None
+) -> Iterator[Change]:
+    """What the component is, promises and is made with, whether or not it is the one that served the key before."""
+    yield from _facts("trust", key, tenant, *(_trust(each) for each in (old, new)))
+    yield from _facts("port", key, tenant, *(_promised(each, served) for each in (old, new)))
+    yield from _facts("need", key, tenant, *(each.needs if each else {} for each in (old, new)))
+    options = [_stated(each, **{name: name for name in _OPTIONS}) for each in (old, new)]
+    settings = [{**_settings(each), **own} for each, own in zip((old, new), options, strict=True)]
+    yield from _facts("setting", key, tenant, *settings)
+
+
+def _decided(key: str, tenant: str | None, old: Binding, new: Binding, *, moved: bool) -> Iterator[Change]:
+    by_itself = all((winner := _winner(each)) and winner.declared_at == each.decided_at for each in (old, new))
     if old.decided_by != new.decided_by:
         yield Change("rule", key, tenant, "", old.decided_by, new.decided_by, because=new.because)
-    elif old.decided_at != new.decided_at:
+    elif old.decided_at != new.decided_at and not (moved and by_itself):
         yield Change("provenance", key, tenant, "decided at", old.decided_at, new.decided_at, because=new.because)
-    yield from _facts("provenance", key, tenant, *(_places(each, old, new) for each in (old, new)))
-    if tenant is None:
-        yield from _candidates(key, old, new)
+
+
+def _hidden(key: str, tenant: str | None, old: Binding, new: Binding) -> Iterator[Change]:
+    """A change of what both reports mask: the fingerprint of the binding alone tells of it."""
+    masked = [name for name, each in new.settings.items() if each.masked and name in old.settings]
+    if masked and old.raw.get("fingerprint") != new.raw.get("fingerprint"):
+        because = "the fingerprint of the binding differs, and nothing else that it is made of"
+        yield Change("setting", key, tenant, " or ".join(masked), MASK, MASK, because=because)
+
+
+def _promised(binding: Binding | None, served: Class | None) -> dict[str, Json]:
+    """The port, and the class of the instances where what `served` says does not come to it already."""
+    if binding is None:
+        return {}
+    port: dict[str, Json] = {"port": binding.port} if binding.port else {}
+    instances = _stated(binding, instances="result")
+    implied = {"winner": bool(port), "moved": instances.get("instances") == binding.factory}
+    return port if served and implied.get(served) else {**port, **instances}
+
+
+def _trust(binding: Binding | None) -> dict[str, Json]:
+    winner = _winner(binding) if binding else None
+    return {**_stated(binding, artifact="artifact"), **(_trusted(winner) if winner else {})}
+
+
+def _trusted(candidate: Candidate) -> dict[str, Json]:
+    """The manifest that a candidate is believed for, under its name; nothing for one of the project's own."""
+    if candidate.trust is None:
+        return {}
+    facts = {name: fact for name, fact in asdict(candidate.trust).items() if fact is not None}
+    return {f"{candidate.provider} trust": facts}
+
+
+def _winner(binding: Binding) -> Candidate | None:
+    return next((each for each in binding.candidates if each.won), None)
+
+
+def _stated(binding: Binding | None, **names: str) -> dict[str, Json]:
+    """Facts of a binding by what they are called here, those that the report states."""
+    raw = binding.raw if binding else {}
+    return {called: raw[name] for called, name in names.items() if raw.get(name) is not None}
 
 
 def _facts(
@@ -95,7 +178,12 @@ def _facts(
 ) -> Iterator[Change]:
     for name in sorted({*old, *new}):
         if (name in old) != (name in new) or not _equal(old.get(name), new.get(name)):
-            yield Change(kind, key, tenant, name, old.get(name), new.get(name))
+            how: How = "added" if name not in old else "removed" if name not in new else "changed"
+            yield Change(kind, key, tenant, name, old.get(name), new.get(name), how=how)
+
+
+def _how(old: object, new: object) -> How:
+    return "added" if old is None else "removed" if new is None else "changed"
 
 
 def _equal(one: Json, other: Json) -> bool:
@@ -106,13 +194,13 @@ def _equal(one: Json, other: Json) -> bool:
 _written = json.JSONEncoder(sort_keys=True).encode
 
 
-def _settings(binding: Binding) -> dict[str, Json]:
-    return {name: _value(each) for name, each in binding.settings.items()}
+def _settings(binding: Binding | None) -> dict[str, Json]:
+    return {name: _value(each) for name, each in binding.settings.items()} if binding else {}
 
 
 def _value(setting: Setting) -> Json:
     if setting.masked:
-        return "****"
+        return MASK
     return setting.value if setting.reference is None else setting.reference
 
 
@@ -136,29 +224,47 @@ def _places(binding: Binding, old: Binding, new: Binding) -> dict[str, Json]:
     return {f"{name} stated at": binding.settings[name].stated_at for name in _alike(old, new)}
 
 
-def _candidates(key: str, old: Binding, new: Binding) -> Iterator[Change]:
+def _candidates(key: str, old: Binding, new: Binding, *, moved: bool) -> Iterator[Change]:
+    """What changed of those that could serve; of the winners' trust, and of one that moved, is told already."""
     before, after = _by_identity(old), _by_identity(new)
+    winners = [_identity(each) for each in map(_winner, (old, new)) if each]
+    if moved:
+        before[winners[1]] = before.pop(winners[0])
     for identity in sorted({*before, *after}):
         name, one, other = identity[0], before.get(identity), after.get(identity)
         if one is None or other is None:
-            yield Change("candidate", key, None, name, _ranks(one), _ranks(other))
+            yield Change("candidate", key, None, name, _rank(one), _rank(other), how=_how(one, other))
             continue
-        yield from _facts("trust", key, None, *({f"{name} trust": each["trust"]} for each in (one, other)))
-        for fact in _RANKS:
-            if one[fact] != other[fact]:
-                yield Change("candidate", key, None, f"{name} {fact.replace('_', ' ')}", one[fact], other[fact])
+        if identity not in winners:
+            yield from _facts("trust", key, None, _trusted(one), _trusted(other))
+        was, ranks = _ranks(name, one), _ranks(name, other)
+        if moved and identity == winners[1]:
+            was[f"{name} factory"] = ranks[f"{name} factory"]
+        yield from _facts("candidate", key, None, was, ranks)
 
 
-def _ranks(candidate: Mapping[str, Any] | None) -> str | None:
-    if candidate is None:
-        return None
-    return f"priority {candidate['priority']}, stack level {candidate['stack_level']}"
+def _ranks(name: str, candidate: Candidate) -> dict[str, Json]:
+    """What a candidate brings, besides its place in the order, which tells nothing by itself."""
+    facts: dict[str, Json] = {
+        "factory": candidate.factory,
+        "priority": candidate.priority,
+        "stack level": candidate.stack_level,
+        "capabilities": candidate.capabilities,
+    }
+    excluded: dict[str, Json] = {"excluded by": candidate.excluded_by} if candidate.excluded_by else {}
+    return {f"{name} {fact}": each for fact, each in {**facts, **excluded}.items()}
 
 
-def _by_identity(binding: Binding) -> dict[tuple[str, str], dict[str, Any]]:
-    """Candidates by provider and source, with what they bring."""
-    raw: Any = binding.raw.get("candidates", ())
-    return {(each["provider"], each["source"]): {name: each.get(name) for name in (*_RANKS, "trust")} for each in raw}
+def _rank(candidate: Candidate | None) -> str | None:
+    return f"priority {candidate.priority}, stack level {candidate.stack_level}" if candidate else None
+
+
+def _by_identity(binding: Binding) -> dict[tuple[str, str], Candidate]:
+    return {_identity(each): each for each in binding.candidates}
+
+
+def _identity(candidate: Candidate) -> tuple[str, str]:
+    return candidate.provider, candidate.source
 
 
 def _inputs(old: Report, new: Report) -> Iterator[Change]:

@@ -10,7 +10,7 @@ from oneiric.report import Json
 
 from oneiric_compiler.questions.diff.compare import CLASSES, Change, Class
 from oneiric_compiler.text.paint import Line, Style, columns, padded
-from oneiric_compiler.text.redact import redacted, visible
+from oneiric_compiler.text.redact import MASK, redacted, visible
 
 FORMAT = "oneiric.diff/1"
 LONGEST_COMMENT = 60_000
@@ -20,6 +20,7 @@ _LONGEST_VALUE = 80
 _COLOURS: dict[Class, Style] = {
     "winner": "red",
     "trust": "red",
+    "moved": "yellow",
     "port": "yellow",
     "need": "yellow",
     "setting": "yellow",
@@ -27,6 +28,7 @@ _COLOURS: dict[Class, Style] = {
 _WORDS: dict[Class, str] = {
     "winner": "another component serves",
     "trust": "other trust",
+    "moved": "the same component from another place in the code",
     "port": "another port",
     "need": "other needs",
     "setting": "other settings",
@@ -113,8 +115,9 @@ def document(changes: Changes) -> dict[str, Json]:
                 "key": each.key or None,
                 "tenant": each.tenant,
                 "what": each.what,
-                "old": redacted(each.what, each.old),
-                "new": redacted(each.what, each.new),
+                "how": each.how,
+                "old": _public(each, each.old),
+                "new": _public(each, each.new),
                 "because": each.because,
             }
             for each in found
@@ -129,13 +132,13 @@ def _subject(each: Change) -> str:
 
 
 def _difference(each: Change) -> str:
-    old, new = _shown(each.what, each.old), _shown(each.what, each.new)
     what = f"{each.what}: " if each.what else ""
-    if each.old is None and each.new is not None:
-        return visible(f"{what}added {new}")
-    if each.new is None and each.old is not None:
-        return visible(f"{what}removed {old}")
-    return visible(f"{what}{old} -> {new}")
+    old, new = _written(_public(each, each.old)), _written(_public(each, each.new))
+    if each.how != "changed":
+        return visible(f"{what}{each.how} {_cut(old if each.how == 'removed' else new)}")
+    if old != new:
+        return visible(f"{what}{' -> '.join(_cut_alike(old, new))}")
+    return visible(f"{what}{'changed (masked)' if MASK in new else _cut(new)}")
 
 
 def _why(each: Change) -> tuple[str, Style]:
@@ -152,9 +155,22 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-def _shown(what: str, value: Json) -> str:
-    public = redacted(what, value)
-    return _cut(public if isinstance(public, str) else json.dumps(public, ensure_ascii=False))
+def _public(change: Change, value: Json) -> Json:
+    """A side of a change without what is secret: the names of settings tell what may be, those of needs do not."""
+    return redacted(change.what if change.kind == "setting" else "", value)
+
+
+def _written(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _cut_alike(old: str, new: str) -> tuple[str, str]:
+    """Both, cut so that it is seen where they begin to differ."""
+    begins = next((at for at, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), 0)
+    if begins < _LONGEST_VALUE - 1:
+        return _cut(old), _cut(new)
+    start = begins - _LONGEST_VALUE // 2
+    return _cut(f"…{old[start:]}"), _cut(f"…{new[start:]}")
 
 
 def _cut(text: str) -> str:
