@@ -19,7 +19,8 @@ import asyncio, os, ssl, time
 from pathlib import Path
 import httpx
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.stages.read import Project, read
+from oneiric_compiler.model import Project
+from oneiric_compiler.stages.read import read
 from oneiric_compiler.remote.fetch import Fetcher
 from oneiric_compiler.remote.status import Memory
 from oneiric_compiler.remote.sync import sync

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from oneiric_compiler.diagnostics.found import Place
 from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.source.signatures import Signature
 
 T = TypeVar("T")
@@ -34,6 +37,27 @@ Rule: TypeAlias = Literal[
     "registration-order",
 ]
 Filter: TypeAlias = Literal["capability", "python-version", "os-platform", "allowlist", "requires", "conflicts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a compile reads: the project's root, its settings folder, the environment, an operator's overrides.
+
+    Manifests are held against `evaluated_at` (None: now), and those that expire before `valid_until` are told of.
+    """
+
+    root: Path
+    settings: Path
+    environ: Mapping[str, str]
+    overrides: Path | None = None
+    evaluated_at: datetime | None = None
+    valid_until: datetime | None = None
+
+    @classmethod
+    def at(cls, root: Path, environ: Mapping[str, str], overrides: Path | None = None) -> Project:
+        """The project in `root`; ONEIRIC_CONFIG names another settings folder."""
+        settings = root / environ["ONEIRIC_CONFIG"] if environ.get("ONEIRIC_CONFIG") else root / "settings"
+        return cls(root.resolve(), settings, environ, overrides)
 
 
 class Key(NamedTuple):
@@ -235,6 +259,20 @@ class Catalog:
 
 
 @dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that the pure stages work on: the settings, the candidates, and the sources that those were read from."""
+
+    settings: Settings
+    catalog: Catalog
+    sources: Sources
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether candidates may be missing, since something that may declare one could not be read."""
+        return self.settings.incomplete or self.catalog.incomplete
+
+
+@dataclass(frozen=True, slots=True)
 class Explicit:
     """An explicit choice of a provider, by the rule it is made under."""
 
@@ -307,6 +345,19 @@ class Linked:
 
     bindings: Mapping[Key, Binding]
     tenants: Mapping[str, Mapping[Key, Binding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a compile makes: for each profile its folder, relative to the project, and its files by name."""
+
+    root: Path
+    profiles: dict[str, tuple[str, dict[str, bytes]]]
+
+    def moved(self, out: Path) -> Outputs:
+        """The same files under another folder than the project's own output."""
+        profiles = {name: ("." if name == "default" else name, files) for name, (_, files) in self.profiles.items()}
+        return Outputs(out.resolve(), profiles)
 
 
 SECRETS = Key("adapter", "secrets")

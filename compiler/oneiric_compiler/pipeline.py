@@ -2,56 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
+from oneiric_compiler.model import Inputs, Linked, Outputs, Project
 from oneiric_compiler.stages.catalog import catalog
 from oneiric_compiler.stages.emit import emit
 from oneiric_compiler.stages.link import link
-from oneiric_compiler.stages.read import Project, read
-from oneiric_compiler.stages.report import render_report, report
-from oneiric_compiler.stages.resolve import resolve
-
-__all__ = ["Outputs", "Project", "compile_project"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """What a compile makes: for each profile its folder, relative to the project, and its files by name."""
-
-    root: Path
-    profiles: dict[str, tuple[str, dict[str, bytes]]]
-
-    def moved(self, out: Path) -> Outputs:
-        """The same files under another folder than the project's own output."""
-        profiles = {name: ("." if name == "default" else name, files) for name, (_, files) in self.profiles.items()}
-        return Outputs(out.resolve(), profiles)
+from oneiric_compiler.stages.read import read
+from oneiric_compiler.stages.report import Report, render_report, report
+from oneiric_compiler.stages.resolve import Resolution, resolve
 
 
 def compile_project(project: Project, diagnostics: Diagnostics, *, profile: str | None = None) -> Outputs | None:
     """Compiles every profile, or the one named; None when `diagnostics` holds an error."""
-    settings = read(project, diagnostics)
-    if settings is None:
+    inputs = gather(project, diagnostics)
+    if inputs is None:
         return None
-    candidates, sources = catalog(project, settings, diagnostics)
-    incomplete = settings.incomplete or candidates.incomplete
     profiles: dict[str, tuple[str, dict[str, bytes]]] = {}
-    for name in profile_names(settings.profiles, profile, diagnostics):
-        overlay = None if name == "default" else name
-        resolution = resolve(settings, candidates, overlay, diagnostics)
-        linked = link(resolution, sources, incomplete, diagnostics)
-        if diagnostics.failed:
-            continue
-        explained = report(settings, candidates, linked, overlay)
+    for name, explained in reports(inputs, profile, diagnostics):
+        output = inputs.settings.app.output
         files = {"explain.json": render_report(explained), **emit(explained)}
-        folder = settings.app.output if overlay is None else f"{settings.app.output}/{name}"
+        folder = output if name == "default" else f"{output}/{name}"
         profiles[name] = folder, {file: text.encode() for file, text in files.items()}
     return None if diagnostics.failed else Outputs(project.root, profiles)
 
 
-def profile_names(known: Iterable[str], wanted: str | None, diagnostics: Diagnostics) -> list[str]:
+def gather(project: Project, diagnostics: Diagnostics) -> Inputs | None:
+    """Reads all that a project is made of; None when app.yml does not tell."""
+    settings = read(project, diagnostics)
+    return None if settings is None else Inputs(settings, *catalog(project, settings, diagnostics))
+
+
+def reports(inputs: Inputs, profile: str | None, diagnostics: Diagnostics) -> Iterator[tuple[str, Report]]:
+    """The report of every profile, or of the one named, as long as `diagnostics` holds no error."""
+    for name in _profile_names(inputs.settings.profiles, profile, diagnostics):
+        overlay = None if name == "default" else name
+        _, linked = wire(inputs, overlay, diagnostics)
+        if not diagnostics.failed:
+            yield name, report(inputs, linked, overlay)
+
+
+def wire(inputs: Inputs, profile: str | None, diagnostics: Diagnostics) -> tuple[Resolution, Linked]:
+    """What serves each key of a profile (None: the base), decided and then made concrete."""
+    resolution = resolve(inputs, profile, diagnostics)
+    return resolution, link(resolution, inputs, diagnostics)
+
+
+def _profile_names(known: Iterable[str], wanted: str | None, diagnostics: Diagnostics) -> list[str]:
     """The profiles to compile, the base first: all, or the one wanted, which is reported when it is none."""
     names = ["default", *known]
     if wanted is None:

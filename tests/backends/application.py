@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.model import Project
+from oneiric_compiler.pipeline import compile_project
 
 
 def compiled(folder: Path, key: str, provider: str | None, settings: dict[str, object]) -> Path:

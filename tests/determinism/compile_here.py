@@ -26,7 +26,8 @@ def list_backwards() -> None:
 
 def main() -> None:
     from oneiric_compiler.diagnostics.found import Diagnostics
-    from oneiric_compiler.pipeline import Project, compile_project
+    from oneiric_compiler.model import Project
+    from oneiric_compiler.pipeline import compile_project
 
     if "reversed" in sys.argv[2:]:
         list_backwards()

@@ -17,10 +17,10 @@ from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 from oneiric.report import Report, parse_report
 from oneiric_compiler.diagnostics.found import Diagnostics
+from oneiric_compiler.model import Project
 from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.questions.diff import tell
 from oneiric_compiler.questions.diff.compare import CLASSES, Change, compare, without
-from oneiric_compiler.stages.read import Project
 from oneiric_compiler.stages.write import write
 from oneiric_compiler.text.paint import paint
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics, Source
-from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.model import Project
+from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.settings.documents import parse_document
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import oneiric
 from oneiric_compiler.stages import catalog
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.pipeline import Outputs, Project, compile_project
+from oneiric_compiler.model import Outputs, Project
+from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.diagnostics.render import as_text
 from pytest import MonkeyPatch
 

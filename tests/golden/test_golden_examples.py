@@ -20,9 +20,11 @@ from oneiric_compiler.diagnostics.codes import CODES
 from oneiric_compiler.pages.diagnostics import page
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.diagnostics.examples import EXAMPLES, by_code, examples
-from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.model import Project
+from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.diagnostics.render import as_text
-from oneiric_compiler.stages.write import check, write
+from oneiric_compiler.checking import check
+from oneiric_compiler.stages.write import write
 from test_hostile import app_not_utf8
 from test_hostile import root as root  # a fixture
 

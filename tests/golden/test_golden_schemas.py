@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from oneiric_compiler.diagnostics.found import Diagnostics, Source
 from oneiric_compiler.settings.documents import parse_document
 from oneiric_compiler.editor.project_schemas import project_schemas, schema_of
-from oneiric_compiler.stages.read import Project
+from oneiric_compiler.model import Project
 
 CASES = all_cases()
 SEEN = {"ONE110", "ONE111", "ONE112", "ONE113", "ONE301", "ONE305", "ONE407"}

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from golden_cases import surroundings
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.model import Project
+from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.diagnostics.render import as_text
-from oneiric_compiler.stages.write import check, write
+from oneiric_compiler.checking import check
+from oneiric_compiler.stages.write import write
 
 PART = 'from oneiric import component\n\n\n@component("adapter", "mail", provider="smtp")\nclass Smtp:\n    pass\n'
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.pipeline import Outputs, Project, compile_project
+from oneiric_compiler.model import Outputs, Project
+from oneiric_compiler.pipeline import compile_project
 
 from tests.golden.signing import PUBLIC, manifest, pin
 

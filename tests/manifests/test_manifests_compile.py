@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
+from oneiric_compiler.checking import check
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.model import RemoteSource
-from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.model import Project, RemoteSource
+from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.stages.read import read
-from oneiric_compiler.stages.write import check, write
+from oneiric_compiler.stages.write import write
 
 from tests.golden.signing import PUBLIC, digest, entry, wheel
 from tests.manifests.pinned import (

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.model import Project
+from oneiric_compiler.pipeline import compile_project
 
 from tests.golden.signing import PUBLIC, digest, entry, manifest, pin, wheel
 from tests.manifests.pinned import (

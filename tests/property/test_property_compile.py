@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.model import Project
+from oneiric_compiler.pipeline import compile_project
 
 KEYS = ("alpha", "beta", "gamma")
 FIELDS = st.fixed_dictionaries(

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.model import Project
+from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.stages import catalog
 from pytest import MonkeyPatch
 

@@ -14,7 +14,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.pipeline import Project, compile_project
+from oneiric_compiler.model import Project
+from oneiric_compiler.pipeline import compile_project
 
 from tests.golden.signing import PUBLIC, digest, entry, manifest, pin
 from tests.property.test_property_resolve import Case, Expected, Part, expected

@@ -8,7 +8,20 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given
 from hypothesis import strategies as st
 from oneiric_compiler.diagnostics.found import Diagnostics, Place
-from oneiric_compiler.model import App, Candidate, Catalog, Decision, Key, Layer, Overrides, Section, Settings, Stated
+from oneiric_compiler.model import (
+    App,
+    Candidate,
+    Catalog,
+    Decision,
+    Inputs,
+    Key,
+    Layer,
+    Overrides,
+    Section,
+    Settings,
+    Stated,
+)
+from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.source.signatures import Signature
 from oneiric_compiler.stages.resolve import Filtered, resolve
 
@@ -165,7 +178,9 @@ def answers(case: Case, profile: bool) -> tuple[Expected, Expected | None]:
         {"acme": added["tenant"]},
         {},
     )
-    resolution = resolve(settings, catalog, "busy" if profile else None, Diagnostics())
+    resolution = resolve(
+        Inputs(settings, catalog, Sources((), Diagnostics())), "busy" if profile else None, Diagnostics()
+    )
     decided = resolution.tenants["acme"][1]
     return answer(resolution.decisions[KEY]), answer(decided[KEY]) if KEY in decided else None
 

@@ -19,12 +19,13 @@ from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.manifests.document import canonical
 from oneiric_compiler.manifests.keys import new_seed, public_of, signature_of
 from oneiric_compiler.manifests.lock import Lock
+from oneiric_compiler.model import Project
 from oneiric_compiler.remote.check import check
 from oneiric_compiler.remote.fetch import Fetcher
 from oneiric_compiler.remote.pins import Pins
 from oneiric_compiler.remote.status import Memory, Remembered
 from oneiric_compiler.remote.sync import Synced, sync
-from oneiric_compiler.stages.read import Project, read
+from oneiric_compiler.stages.read import read
 
 from tests.remote.mirror import Mirror
 

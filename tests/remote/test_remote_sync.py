@@ -11,10 +11,11 @@ import pytest
 from aiohttp import web
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.manifests.lock import render_lock
+from oneiric_compiler.model import Project
 from oneiric_compiler.remote.fetch import Fetcher
 from oneiric_compiler.remote.status import Remembered
 from oneiric_compiler.remote.sync import sync
-from oneiric_compiler.stages.read import Project, read
+from oneiric_compiler.stages.read import read
 
 from tests.remote.mirror import Mirror, status
 from tests.remote.project import MODULE, Signer, Site, pinned_once, rejected, sha256, signed, source, with_module

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.diagnostics.render import as_text
-from oneiric_compiler.pipeline import Outputs, compile_project
-from oneiric_compiler.stages.read import Project
+from oneiric_compiler.model import Outputs, Project
+from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.stages.write import write
 
 KEYS = ("ka", "kb", "kc", "kd")

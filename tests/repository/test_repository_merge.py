@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from oneiric_compiler.checking import check
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.stages.read import Project
-from oneiric_compiler.stages.write import check
+from oneiric_compiler.model import Project
 
 from tests.repository.repositories import KEYS, NEW, Section, Shop, committed, compiled, git, made, put
 from tests.unit.cli.running import run

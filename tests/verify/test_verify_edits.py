@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics
+from oneiric_compiler.model import Project
 from oneiric_compiler.pipeline import compile_project
-from oneiric_compiler.stages.read import Project
 from oneiric_compiler.verify import verify
 
 from tests.unit.cli.running import run

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics
+from oneiric_compiler.model import Project
 from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.stages.emit import emit
-from oneiric_compiler.stages.read import Project
 from oneiric_compiler.stages.report import render_report
 from oneiric_compiler.verify import verify
 from oneiric_compiler.verify.decisions import TIERS

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from oneiric_compiler.checking import check
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.pipeline import Outputs, Project, compile_project
-from oneiric_compiler.stages.write import check, write
+from oneiric_compiler.model import Outputs, Project
+from oneiric_compiler.pipeline import compile_project
+from oneiric_compiler.stages.write import write
 
 FILES = {
     "settings/app.yml": "name: shop\npackages: [shop]\nprofiles: [busy]\n",

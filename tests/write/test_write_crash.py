@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.pipeline import Outputs
+from oneiric_compiler.model import Outputs
 from oneiric_compiler.stages.write import write
 from small_project import compiled, make, outputs_of, set_fee, state, told
 

@@ -28,7 +28,7 @@ from oneiric_compiler.cli import (
     verify,
 )
 from oneiric_compiler.cli.errors import CommandError
-from oneiric_compiler.cli.output import result_text, styled
+from oneiric_compiler.cli.output import release, result_text, styled
 
 app = typer.Typer(
     name="oneiric",
@@ -39,16 +39,9 @@ app = typer.Typer(
 )
 
 
-def version() -> str:
-    """The release of the installed distribution."""
-    from importlib.metadata import version as installed
-
-    return installed("oneiric")
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
-        result_text(f"oneiric {version()}\n")
+        result_text(f"oneiric {release()}\n")
         raise typer.Exit
 
 

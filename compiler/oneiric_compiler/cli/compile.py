@@ -13,11 +13,11 @@ import typer
 
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.manifest import seed_of
-from oneiric_compiler.cli.output import result, result_text
+from oneiric_compiler.cli.output import release, result, result_text
 
 if TYPE_CHECKING:
     from oneiric_compiler.diagnostics.found import Diagnostics
-    from oneiric_compiler.stages.read import Project
+    from oneiric_compiler.model import Project
 
 
 class Format(StrEnum):
@@ -92,7 +92,7 @@ def _compile(
 
 
 def _check(project: Project, diagnostics: Diagnostics, profile: str | None) -> list[Path]:
-    from oneiric_compiler.stages.write import check
+    from oneiric_compiler.checking import check
 
     check(project, diagnostics, profile=profile)
     return []
@@ -107,10 +107,8 @@ def _show(diagnostics: Diagnostics, format: Format, project: Project, files: lis
     if format is Format.json:
         result_text(render.as_json(found, status=status, files=[*shown]))
     elif format is Format.sarif:
-        from oneiric_compiler.cli.app import version
-
         nowhere = Path(os.path.relpath(project.settings / "app.yml")).as_posix()
-        result_text(render.as_sarif(found, version=version(), nowhere=nowhere))
+        result_text(render.as_sarif(found, version=release(), nowhere=nowhere))
     elif format is Format.github:
         result_text(render.as_github(found))
     else:

@@ -63,7 +63,7 @@ def sign(
     with compiler_extra("manifest sign"):
         from oneiric_compiler.manifests import signing
         from oneiric_compiler.manifests.verify import NotAManifest, Rejected
-        from oneiric_compiler.stages.write import stage
+        from oneiric_compiler.stages.write import put
 
     data, seed = _read(file), seed_of(key)
     try:
@@ -80,8 +80,7 @@ def sign(
         raise CommandError(f"{file} is no manifest: {error}") from error
     except Rejected as error:
         raise CommandError(f"{file} would be rejected by the rule `{error.rule}`: {error.message}") from error
-    path = file.resolve()
-    os.replace(stage(path, signed.data), path)
+    put(file.resolve(), signed.data)
     _tell(file, signed)
 
 
@@ -132,26 +131,21 @@ def export(
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.manifests import export as exporting
-        from oneiric_compiler.stages.catalog import catalog
-        from oneiric_compiler.stages.read import read
-        from oneiric_compiler.stages.write import stage
+        from oneiric_compiler.pipeline import gather
+        from oneiric_compiler.stages.write import put
 
     diagnostics = Diagnostics()
     project = projects.project_at(context.obj)
-    settings = read(project, diagnostics)
-    manifest = None
-    if settings is not None:
-        candidates, _ = catalog(project, settings, diagnostics)
-        manifest = exporting.export(settings.app.name, candidates)
-    if manifest is None or diagnostics.failed:
+    inputs = gather(project, diagnostics)
+    if inputs is None or diagnostics.failed:
         projects.show(projects.as_seen(diagnostics, project.root))
         raise typer.Exit(2)
+    manifest = exporting.export(inputs.settings.app.name, inputs.catalog)
     text = exporting.render(manifest, as_json=out is not None and out.suffix == ".json")
     if out is None:
         result_text(text)
         return
-    path = out.resolve()
-    os.replace(stage(path, text.encode()), path)
+    put(out.resolve(), text.encode())
     result([[("written ", "green"), (f"{out}: {_counted(len(manifest['entries']))}", "plain")]])
 
 

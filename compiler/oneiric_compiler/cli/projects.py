@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from oneiric_compiler.checking import check
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import log_text, source_width, styled
 from oneiric_compiler.diagnostics.found import Diagnostic, Diagnostics, Source, Span
 from oneiric_compiler.diagnostics.render import as_text
-from oneiric_compiler.stages.read import Project
-from oneiric_compiler.stages.write import check
+from oneiric_compiler.model import Project
 
 FINDINGS = frozenset(("ONE502", "ONE503"))
 

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from oneiric_compiler.diagnostics.found import Diagnostic, Diagnostics
     from oneiric_compiler.diagnostics.render import Json as Facts
     from oneiric_compiler.manifests.lock import Pin
-    from oneiric_compiler.model import Settings
+    from oneiric_compiler.model import Project, Settings
     from oneiric_compiler.remote.fetch import Progress
     from oneiric_compiler.remote.sync import Result, Synced
-    from oneiric_compiler.stages.read import Project
 
 FINDINGS = frozenset(("ONE604", "ONE606", "ONE607", "ONE608", "ONE610", "ONE611", "ONE620", "ONE622"))
 """Codes of what a sync may find; any other error is one of the input."""

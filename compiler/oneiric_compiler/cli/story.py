@@ -17,11 +17,11 @@ from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_text, source_width, styled
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.diagnostics.render import as_text
-from oneiric_compiler.pipeline import Outputs, compile_project
+from oneiric_compiler.model import Outputs, Project
+from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.questions.explain.key import tell
 from oneiric_compiler.questions.places import Locator
 from oneiric_compiler.resources import templates
-from oneiric_compiler.stages.read import Project
 from oneiric_compiler.stages.write import write
 from oneiric_compiler.text.paint import Line
 

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.model import App, Candidate, Overrides, Settings
+from oneiric_compiler.model import App, Candidate, Overrides, Project, Settings
 from oneiric_compiler.source.docstrings import docstring
 from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Scalar, Type
 from oneiric_compiler.stages.catalog import catalog
-from oneiric_compiler.stages.read import Project
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -16,14 +16,13 @@ from typing import Any, TypeAlias
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.editor.builtin_schemas import REFERENCE, Schema, value_schema
 from oneiric_compiler.linking.settings import takes
-from oneiric_compiler.model import Candidate, Catalog, Key, Settings
+from oneiric_compiler.model import Candidate, Catalog, Key, Project, Settings
+from oneiric_compiler.pipeline import gather
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.source.docstrings import docstring
 from oneiric_compiler.source.modules import Sources
-from oneiric_compiler.stages.catalog import catalog
-from oneiric_compiler.stages.read import Project, read
 from oneiric_compiler.stages.report import render_report
-from oneiric_compiler.stages.write import stage
+from oneiric_compiler.stages.write import put
 
 Candidates: TypeAlias = Mapping[Key, tuple[Candidate, ...]]
 Served: TypeAlias = Mapping[str, tuple[Candidate, ...]]
@@ -36,12 +35,10 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def project_schemas(project: Project, diagnostics: Diagnostics) -> dict[str, str] | None:
     """The schemas by file name; None when `diagnostics` holds an error: what is not read would be missing in them."""
-    settings = read(project, diagnostics)
-    if settings is None:
+    inputs = gather(project, diagnostics)
+    if inputs is None or diagnostics.failed:
         return None
-    found, sources = catalog(project, settings, diagnostics)
-    if diagnostics.failed:
-        return None
+    settings, found, sources = inputs.settings, inputs.catalog, inputs.sources
     sections, common = dict(sorted(settings.app.sections.items())), _definitions(settings, found)
     files = {name: _generic(name) for name in _PROJECT}
     for domain, section in sections.items():
@@ -70,11 +67,7 @@ def write_schemas(folder: Path, files: Mapping[str, str]) -> list[str]:
     for name, text in files.items():
         path, data = folder / name, text.encode()
         if not path.is_file() or path.read_bytes() != data:
-            temporary = Path(stage(path, data))
-            try:
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            put(path, data)
             written.append(name)
     return written
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.linking.expressions import Converted, Unfit, convert
+from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.model import Candidate, Key, Layer, Section, Setting, Stated
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.signatures import AnyOf, Scalar, Type, Unchecked
-from oneiric_compiler.stages.resolve import NOTHING, Scope
 from oneiric_compiler.text.redact import secret_name
 
 

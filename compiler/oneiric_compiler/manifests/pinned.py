@@ -14,9 +14,8 @@ from oneiric_compiler.manifests.document import NotAManifest
 from oneiric_compiler.manifests.entries import Artifact, Entry, Problem, read_entries
 from oneiric_compiler.manifests.lock import FOLDER, NAME, Lock, LockError, Pin, parse_lock, render_time
 from oneiric_compiler.manifests.verify import BadKey, Manifest, Pinned, Policy, Rejected, verify
-from oneiric_compiler.model import RemoteSource, Settings, Trust
+from oneiric_compiler.model import Project, RemoteSource, Settings, Trust
 from oneiric_compiler.settings.documents import Document, read_document
-from oneiric_compiler.stages.read import Project
 
 WARN_AHEAD = timedelta(days=14)
 """How long before a manifest expires a compile begins to tell."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.model import Candidate, Catalog, Key, Linked, Settings
-from oneiric_compiler.stages.catalog import BUILTIN, catalog
-from oneiric_compiler.stages.link import link
-from oneiric_compiler.stages.read import Project, read
-from oneiric_compiler.stages.resolve import NOTHING, Resolution, Scope, resolve
+from oneiric_compiler.linking.scope import NOTHING, Scope
+from oneiric_compiler.model import Candidate, Catalog, Key, Linked, Project, Settings
+from oneiric_compiler.pipeline import gather, wire
+from oneiric_compiler.stages.catalog import BUILTIN
+from oneiric_compiler.stages.resolve import Resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,14 @@ class Unused:
 
 def unused(project: Project, diagnostics: Diagnostics) -> list[Unused] | None:
     """Everything unused of a project, built-ins aside, by kind and name; None when it has errors."""
-    settings = read(project, diagnostics)
-    if settings is None:
+    inputs = gather(project, diagnostics)
+    if inputs is None:
         return None
-    candidates, sources = catalog(project, settings, diagnostics)
-    incomplete = settings.incomplete or candidates.incomplete
+    settings, candidates = inputs.settings, inputs.catalog
     won: set[int] = set()
     deciding: set[str] = set()
     for profile in (None, *settings.profiles):
-        resolution = resolve(settings, candidates, profile, diagnostics)
-        linked = link(resolution, sources, incomplete, diagnostics)
+        resolution, linked = wire(inputs, profile, diagnostics)
         deciding.update(_choices(resolution))
         for bindings in (linked.bindings, *linked.tenants.values()):
             won.update(id(binding.decision.winner) for binding in bindings.values())

@@ -9,15 +9,10 @@ from typing import Literal, TypeAlias
 from oneiric.report import Report, parse_report
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place
-from oneiric_compiler.model import Candidate, Catalog, Key, Layer, Section, Settings, Stated
-from oneiric_compiler.pipeline import profile_names
+from oneiric_compiler.model import Candidate, Catalog, Inputs, Key, Layer, Project, Section, Settings, Stated
+from oneiric_compiler.pipeline import gather, reports
 from oneiric_compiler.questions.diff.compare import Change, compare
-from oneiric_compiler.source.modules import Sources
-from oneiric_compiler.stages.catalog import catalog
-from oneiric_compiler.stages.link import link
-from oneiric_compiler.stages.read import Project, read
-from oneiric_compiler.stages.report import render_report, report
-from oneiric_compiler.stages.resolve import resolve
+from oneiric_compiler.stages.report import render_report
 
 SUPPOSED = Place("--what-if")
 
@@ -38,21 +33,16 @@ class Supposition:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A project as far as its reports: what it was made of, and the reports by profile."""
+    """A project as far as its reports: what it is made of, and the reports by profile."""
 
-    settings: Settings
-    catalog: Catalog
-    sources: Sources
+    inputs: Inputs
     reports: Mapping[str, Report]
 
 
 def compiled(project: Project, profile: str | None, diagnostics: Diagnostics) -> Compiled | None:
     """The project as its files are, in every profile or one; None when it has errors."""
-    settings = read(project, diagnostics)
-    if settings is None:
-        return None
-    candidates, sources = catalog(project, settings, diagnostics)
-    return _reported(settings, candidates, sources, profile, diagnostics)
+    inputs = gather(project, diagnostics)
+    return None if inputs is None else _compiled(inputs, profile, diagnostics)
 
 
 def suppose(
@@ -65,28 +55,20 @@ def suppose(
     tenant: str | None,
 ) -> dict[str, list[Change]] | None:
     """What changes in each profile; None when it would not compile. It is the tenant, profile or base that selects."""
-    settings, candidates = now.settings, now.catalog
+    inputs = now.inputs
     for each in suppositions:
         if each.what == "provider":
-            settings = _selecting(settings, key, each.provider, profile, tenant)
+            settings = _selecting(inputs.settings, key, each.provider, profile, tenant)
+            inputs = replace(inputs, settings=settings)
         else:
-            candidates = _ranking(candidates, key, each)
-    then = _reported(settings, candidates, now.sources, profile, diagnostics)
+            inputs = replace(inputs, catalog=_ranking(inputs.catalog, key, each))
+    then = _compiled(inputs, profile, diagnostics)
     return None if then is None else {name: compare(was, then.reports[name]) for name, was in now.reports.items()}
 
 
-def _reported(
-    settings: Settings, candidates: Catalog, sources: Sources, profile: str | None, diagnostics: Diagnostics
-) -> Compiled | None:
-    incomplete = settings.incomplete or candidates.incomplete
-    reports: dict[str, Report] = {}
-    for name in profile_names(settings.profiles, profile, diagnostics):
-        overlay = None if name == "default" else name
-        linked = link(resolve(settings, candidates, overlay, diagnostics), sources, incomplete, diagnostics)
-        if not diagnostics.failed:
-            text = render_report(report(settings, candidates, linked, overlay))
-            reports[name] = parse_report(text.encode())
-    return None if diagnostics.failed else Compiled(settings, candidates, sources, reports)
+def _compiled(inputs: Inputs, profile: str | None, diagnostics: Diagnostics) -> Compiled | None:
+    found = {name: parse_report(render_report(each).encode()) for name, each in reports(inputs, profile, diagnostics)}
+    return None if diagnostics.failed else Compiled(inputs, found)
 
 
 def _selecting(settings: Settings, key: Key, provider: str, profile: str | None, tenant: str | None) -> Settings:

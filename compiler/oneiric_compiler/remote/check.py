@@ -5,9 +5,8 @@ from __future__ import annotations
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
 from oneiric_compiler.manifests.lock import LockError
 from oneiric_compiler.manifests.pinned import read_pinned
-from oneiric_compiler.model import Settings
+from oneiric_compiler.model import Project, Settings
 from oneiric_compiler.remote.pins import Pins
-from oneiric_compiler.stages.read import Project
 
 
 def check(project: Project, settings: Settings, diagnostics: Diagnostics) -> None:

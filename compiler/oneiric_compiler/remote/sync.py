@@ -30,7 +30,7 @@ from oneiric_compiler.manifests.verify import (
     Rejected,
     verify,
 )
-from oneiric_compiler.model import RemoteSource, Settings
+from oneiric_compiler.model import Project, RemoteSource, Settings
 from oneiric_compiler.remote.fetch import (
     Ask,
     Auth,
@@ -45,7 +45,6 @@ from oneiric_compiler.remote.fetch import (
 )
 from oneiric_compiler.remote.pins import Pins, Staging
 from oneiric_compiler.remote.status import Look, Remembered, failure, now
-from oneiric_compiler.stages.read import Project
 
 Outcome: TypeAlias = Literal["pinned", "unchanged", "accepted", "kept", "unreachable", "rejected"]
 """`accepted`: would have been pinned, had the others been accepted; `kept`: unreachable, and what is pinned stays."""

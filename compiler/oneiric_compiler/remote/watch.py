@@ -21,12 +21,12 @@ from oneiric.tracing import words
 
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.manifests.lock import LockError
-from oneiric_compiler.model import RemoteSource, Settings
+from oneiric_compiler.model import Project, RemoteSource, Settings
 from oneiric_compiler.remote.fetch import Fetcher
 from oneiric_compiler.remote.pins import Pins
 from oneiric_compiler.remote.status import Busy, Memory, Remembered
 from oneiric_compiler.remote.sync import Result, sync
-from oneiric_compiler.stages.read import Project, read
+from oneiric_compiler.stages.read import read
 
 COMPILE_SECONDS = 600.0
 """How long a compile may take."""

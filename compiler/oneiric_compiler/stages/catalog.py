@@ -18,10 +18,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
 from oneiric_compiler.discovery.declarations import declarations
 from oneiric_compiler.discovery.plugins import find_plugins
-from oneiric_compiler.model import App, Candidate, Catalog, Declaration, Key, Layer, Settings, Stated
+from oneiric_compiler.model import App, Candidate, Catalog, Declaration, Key, Layer, Project, Settings, Stated
 from oneiric_compiler.source.modules import Module, Root, Sources, Symbol, is_generator
 from oneiric_compiler.source.signatures import Signature, signature
-from oneiric_compiler.stages.read import Project
 
 if TYPE_CHECKING:
     from oneiric_compiler.manifests.offers import Offer

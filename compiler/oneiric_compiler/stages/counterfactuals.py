@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.model import Candidate, Catalog, Decision, Key, Layer
 from oneiric_compiler.settings.documents import json_pointer
-from oneiric_compiler.stages.resolve import NOTHING, Scope, decide
+from oneiric_compiler.stages.resolve import decide
 
 Edit: TypeAlias = dict[str, Any]
 Alternatives: TypeAlias = list[list[Edit]]

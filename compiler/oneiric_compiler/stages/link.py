@@ -11,12 +11,14 @@ from typing import TypeAlias
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.ports import find_port, misfits
+from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.settings import ProviderSettings
 from oneiric_compiler.model import (
     SECRETS,
     Binding,
     Candidate,
     Decision,
+    Inputs,
     Key,
     Linked,
     Setting,
@@ -25,7 +27,7 @@ from oneiric_compiler.model import (
 from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.source.signatures import Scalar
 from oneiric_compiler.stages.catalog import BUILTIN
-from oneiric_compiler.stages.resolve import NOTHING, Filtered, Resolution, Scope, tell
+from oneiric_compiler.stages.resolve import Filtered, Resolution, tell
 
 DEFAULT_LEVEL = -10
 WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))
@@ -33,10 +35,10 @@ WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKI
 Decisions: TypeAlias = "MutableMapping[Key, Decision | Filtered]"
 
 
-def link(resolution: Resolution, sources: Sources, incomplete: bool, diagnostics: Diagnostics) -> Linked:
+def link(resolution: Resolution, inputs: Inputs, diagnostics: Diagnostics) -> Linked:
     """Binds every key of a profile that is declared, selected or needed, and what each tenant has of its own."""
-    scope = resolution.scope
-    ports = _Ports(sources, diagnostics)
+    scope, incomplete = resolution.scope, inputs.incomplete
+    ports = _Ports(inputs.sources, diagnostics)
     ports.check(scope)
     settings = ProviderSettings(scope, diagnostics)
     settings.check(scope.layers, incomplete)

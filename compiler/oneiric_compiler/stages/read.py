@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span, did_you_mean, nearest
-from oneiric_compiler.model import App, Declaration, Key, Layer, Overrides, Remote, Section, Settings, Stated
+from oneiric_compiler.model import App, Declaration, Key, Layer, Overrides, Project, Remote, Section, Settings, Stated
 from oneiric_compiler.settings.documents import Document, Value, read_document
 from oneiric_compiler.settings.schema import conform
 
@@ -22,27 +20,6 @@ _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s
 _NO_CANDIDATES = frozenset(("selections", "requires", "ports", "provider_settings"))
 _HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output"))
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """What a compile reads: the project's root, its settings folder, the environment, an operator's overrides.
-
-    Manifests are held against `evaluated_at` (None: now), and those that expire before `valid_until` are told of.
-    """
-
-    root: Path
-    settings: Path
-    environ: Mapping[str, str]
-    overrides: Path | None = None
-    evaluated_at: datetime | None = None
-    valid_until: datetime | None = None
-
-    @classmethod
-    def at(cls, root: Path, environ: Mapping[str, str], overrides: Path | None = None) -> Project:
-        """The project in `root`; ONEIRIC_CONFIG names another settings folder."""
-        settings = root / environ["ONEIRIC_CONFIG"] if environ.get("ONEIRIC_CONFIG") else root / "settings"
-        return cls(root.resolve(), settings, environ, overrides)
 
 
 def read(project: Project, diagnostics: Diagnostics) -> Settings | None:

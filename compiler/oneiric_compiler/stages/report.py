@@ -10,12 +10,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.model import (
     FORMAT,
     App,
     Binding,
     Catalog,
     Decision,
+    Inputs,
     Judgement,
     Linked,
     Setting,
@@ -25,7 +27,6 @@ from oneiric_compiler.model import (
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
 from oneiric_compiler.stages.link import differs
-from oneiric_compiler.stages.resolve import Scope
 
 Report: TypeAlias = dict[str, Any]
 
@@ -33,9 +34,10 @@ _EXPANDED = 4
 _encode = json.JSONEncoder().encode
 
 
-def report(settings: Settings, catalog: Catalog, linked: Linked, profile: str | None) -> Report:
+def report(inputs: Inputs, linked: Linked, profile: str | None) -> Report:
     """The report of one profile; None is the base, called `default`."""
-    scope = Scope(settings, catalog.base, profile, catalog.profiles.get(profile or "", {}))
+    settings, catalog = inputs.settings, inputs.catalog
+    scope = Scope.of_profile(inputs, profile)
     tenants: dict[str, dict[str, Report]] = {}
     for tenant, own in linked.tenants.items():
         inner = scope.of_tenant(tenant, catalog)
@@ -48,22 +50,22 @@ def report(settings: Settings, catalog: Catalog, linked: Linked, profile: str | 
         served = _binding(binding, settings, _candidates(scope, catalog, binding.decision))
         bindings[str(key)] = {**served, "tenants": tenants.get(str(key), {})}
     name = profile or "default"
-    inputs: Report = {
+    read: Report = {
         "settings": sorted(settings.files[name]),
         "environment": settings.environment,
         "plugins": dict(sorted(catalog.plugins.items())),
         "manifests": {trust.source: _trust(trust) for trust in sorted(catalog.manifests, key=lambda each: each.source)},
     }
     if settings.app.source_roots != App().source_roots:
-        inputs["source_roots"] = list(settings.app.source_roots)
+        read["source_roots"] = list(settings.app.source_roots)
     if overrides := _overrides(settings):
-        inputs["overrides"] = overrides
+        read["overrides"] = overrides
     facts: Report = {
         "format": FORMAT,
         "app": settings.app.name,
         "profile": name,
         "domains": dict(sorted(settings.app.sections.items())),
-        "inputs": inputs,
+        "inputs": read,
     }
     if barred := _barred(catalog):
         facts["barred"] = barred

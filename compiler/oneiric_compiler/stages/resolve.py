@@ -7,41 +7,25 @@ stack level, registration order; what the filters exclude takes no part.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
+from oneiric_compiler.linking.scope import Question, Scope
 from oneiric_compiler.model import (
     Candidate,
-    Catalog,
     Decision,
     Explicit,
     Filter,
+    Inputs,
     Judgement,
     Key,
-    Layer,
     Rule,
-    Section,
-    Settings,
     Stated,
 )
 from oneiric_compiler.settings.documents import Value
-
-NOTHING = Section()
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """All that decides a key: its candidates in registration order, explicit choices (strongest first), filters."""
-
-    key: Key
-    candidates: tuple[Candidate, ...]
-    explicit: tuple[Explicit, ...] = ()
-    requires: tuple[str, ...] = ()
-    python: str | None = None
-    os: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,64 +37,6 @@ class Filtered:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """The layers that hold in one profile, or in one tenant of it."""
-
-    settings: Settings
-    base: Mapping[Key, tuple[Candidate, ...]]
-    profile: str | None = None
-    profile_candidates: Mapping[Key, tuple[Candidate, ...]] = field(default_factory=dict[Key, tuple[Candidate, ...]])
-    tenant: str | None = None
-    tenant_candidates: Mapping[Key, tuple[Candidate, ...]] = field(default_factory=dict[Key, tuple[Candidate, ...]])
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """Weakest first."""
-        layers = [self.settings.base]
-        if self.profile is not None:
-            layers.append(self.settings.profiles[self.profile])
-        if self.tenant is not None:
-            layers.append(self.settings.tenants.get(self.tenant, {}))
-        return tuple(layers)
-
-    def candidates(self, key: Key) -> tuple[Candidate, ...]:
-        return (
-            *self.base.get(key, ()),
-            *self.profile_candidates.get(key, ()),
-            *self.tenant_candidates.get(key, ()),
-        )
-
-    def known_keys(self) -> set[Key]:
-        return {*self.base, *self.profile_candidates, *self.tenant_candidates}
-
-    def question(self, key: Key) -> Question:
-        requires: tuple[str, ...] = ()
-        for layer in self.layers:
-            if stated := layer.get(key.domain, NOTHING).requires.get(key.name):
-                requires = stated.value
-        app = self.settings.app
-        return Question(key, self.candidates(key), self.explicit(key), requires, app.python, app.os)
-
-    def explicit(self, key: Key) -> tuple[Explicit, ...]:
-        """Every explicit choice for the key, strongest first."""
-        overrides, settings = self.settings.overrides, self.settings
-        tenant = settings.tenants.get(self.tenant, {}) if self.tenant is not None else {}
-        profile = settings.profiles[self.profile] if self.profile is not None else {}
-        stated: list[tuple[Rule, Stated[str] | None]] = [
-            ("tenant-override", overrides.tenants.get(self.tenant or "", {}).get(key)),
-            ("tenant-selection", tenant.get(key.domain, NOTHING).selections.get(key.name)),
-            ("override", overrides.base.get(key)),
-            ("profile-selection", profile.get(key.domain, NOTHING).selections.get(key.name)),
-            ("selection", settings.base.get(key.domain, NOTHING).selections.get(key.name)),
-        ]
-        return tuple(Explicit(rule, each.value, each.place) for rule, each in stated if each)
-
-    def of_tenant(self, tenant: str, catalog: Catalog) -> Scope:
-        candidates = catalog.tenants.get(tenant, {})
-        return Scope(self.settings, self.base, self.profile, self.profile_candidates, tenant, candidates)
-
-
-@dataclass(frozen=True, slots=True)
 class Resolution:
     """One profile resolved: a decision for every key, and for each tenant those it states something of."""
 
@@ -119,17 +45,18 @@ class Resolution:
     tenants: dict[str, tuple[Scope, dict[Key, Decision | Filtered]]]
 
 
-def resolve(settings: Settings, catalog: Catalog, profile: str | None, diagnostics: Diagnostics) -> Resolution:
+def resolve(inputs: Inputs, profile: str | None, diagnostics: Diagnostics) -> Resolution:
     """Decides every key of a profile (None: the base) and of its tenants; reports choices that name no candidate."""
-    scope = Scope(settings, catalog.base, profile, catalog.profiles.get(profile or "", {}))
-    if not (settings.incomplete or catalog.incomplete):
+    settings, catalog = inputs.settings, inputs.catalog
+    scope = Scope.of_profile(inputs, profile)
+    if not inputs.incomplete:
         _check_choices(scope, diagnostics)
     decisions = {key: decide(scope.question(key)) for key in sorted(scope.known_keys())}
     tenants: dict[str, tuple[Scope, dict[Key, Decision | Filtered]]] = {}
     for name in sorted({*settings.tenants, *settings.overrides.tenants}):
         inner = scope.of_tenant(name, catalog)
         stated = _stated_keys(inner)
-        if not (settings.incomplete or catalog.incomplete):
+        if not inputs.incomplete:
             _check_choices(inner, diagnostics)
         tenants[name] = inner, {key: decide(inner.question(key)) for key in sorted(stated) if inner.candidates(key)}
     return Resolution(scope, decisions, tenants)

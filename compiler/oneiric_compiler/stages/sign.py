@@ -11,7 +11,7 @@ from pathlib import Path
 from oneiric.trust.signature import FORMAT, NAME, Signed, parse, signed_bytes
 
 from oneiric_compiler.manifests.keys import BadKey, public_of, read_public_key, show_key, signature_of
-from oneiric_compiler.pipeline import Outputs
+from oneiric_compiler.model import Outputs
 
 
 def signed(outputs: Outputs, seed: bytes | None = None) -> Outputs:

@@ -1,0 +1,95 @@
+"""The committed outputs held against what a compile would write now. Writes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from oneiric.trust.signature import NAME as SIGNATURE
+
+from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
+from oneiric_compiler.model import FORMAT, Outputs, Project
+from oneiric_compiler.pipeline import compile_project
+from oneiric_compiler.stages.emit import emit
+from oneiric_compiler.stages.read import RECORDED, read
+from oneiric_compiler.stages.report import render_report
+from oneiric_compiler.stages.sign import signed
+from oneiric_compiler.stages.write import FILES, read_bytes
+
+_FILES = FILES[1:]
+"""All but `__init__.py`, which may hold anything."""
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What a report that somebody edited may lead to."""
+
+
+def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = None) -> bool | None:
+    """Whether the committed outputs are what the inputs say; None when the inputs have errors.
+
+    What is not fresh is told as ONE502 (stale) or ONE503 (edited by hand). The environment is the recorded one.
+    """
+    outputs = compile_project(_recorded(project), diagnostics, profile=profile)
+    if outputs is None:
+        return None
+    outputs = signed(outputs)
+    fresh = profile is not None or not _leftovers(outputs, diagnostics)
+    for folder, files in outputs.profiles.values():
+        found = {name: read_bytes(outputs.root / folder / name) for name in _FILES}
+        if found == {name: files.get(name) for name in _FILES}:
+            continue
+        fresh = False
+        edited = found["explain.json"] is not None and found["wiring.py"] is not None and not _agree(found)
+        for name, data in found.items():
+            if data != files.get(name):
+                _tell(f"{folder}/{name}", data is None, edited, diagnostics)
+    return fresh
+
+
+def _leftovers(outputs: Outputs, diagnostics: Diagnostics) -> bool:
+    """Reports wirings of profiles that are no more: nothing updates them, and they still load."""
+    base, written = outputs.profiles["default"][0], {folder for folder, _ in outputs.profiles.values()}
+    found = sorted(path.parent.name for path in (outputs.root / base).glob("*/wiring.py"))
+    left = [f"{base}/{name}" for name in found if f"{base}/{name}" not in written]
+    for folder in left:
+        help = "delete the folder, or list its profile in settings/app.yml"
+        diagnostics.add("ONE502", f"{folder} is of no profile", Span(Source(f"{folder}/wiring.py", "")), help=help)
+    return bool(left)
+
+
+def _tell(path: str, missing: bool, edited: bool, diagnostics: Diagnostics) -> None:
+    span, help = Span(Source(path, "")), "run `oneiric compile` and commit what it writes"
+    if missing:
+        diagnostics.add("ONE502", f"{path} is missing", span, help=help)
+    elif path.endswith(SIGNATURE):
+        help = "sign it with `oneiric compile --sign KEY`; `oneiric compile` removes the signature"
+        diagnostics.add("ONE502", f"{path} is not a signature of what a compile writes", span, help=help)
+    elif edited:
+        message = f"{path} disagrees with what lies beside it: edited by hand, or half written"
+        diagnostics.add("ONE503", message, span, help=help)
+    else:
+        diagnostics.add("ONE502", f"{path} is stale: the inputs say otherwise", span, help=help)
+
+
+def _agree(found: Mapping[str, bytes | None]) -> bool:
+    """Whether the report on disk is whole and its wiring is the one beside it."""
+    try:
+        report = json.loads(found["explain.json"] or b"")
+        if report["format"] != FORMAT or render_report(report).encode() != found["explain.json"]:
+            return False
+        files = {name: text.encode() for name, text in emit(report).items()}
+    except _UNREADABLE:
+        return False
+    return all(files.get(name) == found[name] for name in ("tenants.jsonl", "wiring.py"))
+
+
+def _recorded(project: Project) -> Project:
+    """The project with what the committed report recorded of the environment in place of what that says now."""
+    settings = read(project, Diagnostics())
+    output = settings.app.output if settings else "generated"
+    environ = {name: text for name, text in project.environ.items() if name not in RECORDED}
+    try:
+        report = json.loads(read_bytes(project.root / output / "explain.json") or b"{}")
+        environ.update({str(name): str(text) for name, text in report["inputs"]["environment"].items()})
+    except _UNREADABLE:
+        return project
+    return replace(project, environ=environ)
