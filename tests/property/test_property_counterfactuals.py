@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import Project
@@ -146,8 +146,27 @@ def winner(reports: dict[str, Any], profile: str, tenant: str | None) -> tuple[t
     return (found["source"], found["declared_at"]), own["decided_by"]
 
 
+BEHIND_ITS_OWN_PROVIDER: Files = {
+    "settings/app.yml": {
+        "name": "shop",
+        "packages": ["shop"],
+        "allow": ["made"],
+        "profiles": ["busy"],
+        "domains": [SECTION],
+    },
+    "shop/parts.py": {"Px": {"provider": "x"}},
+    "settings/plugins.yml": {
+        "components": [{"key": KEY, "provider": "x", "factory": "made:Easy", "priority": 1000, "stack_level": 100}]
+    },
+    "settings/profiles/busy.yml": {},
+    "settings/tenants/acme.yml": {},
+}
+"""Nothing but a candidate of the same provider is ahead, as far ahead as can be: no selection is part of the answer."""
+
+
 @settings(max_examples=20)
 @given(files=projects(5) | projects(1000))
+@example(files=BEHIND_ITS_OWN_PROVIDER)
 def test_the_edits_of_each_alternative_let_the_loser_win_and_none_of_them_is_too_many(files: Files) -> None:
     reports = compiled(files)
     assume(reports is not None)

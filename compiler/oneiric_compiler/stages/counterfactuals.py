@@ -56,7 +56,8 @@ class _Asked:
         ranks = _raised(loser, ahead[0]) if chosen in (None, loser.provider) else []
         if not ranks and rivals and (selection or chosen == loser.provider):
             above = _raised(loser, rivals[0]) or _lowered(rivals, loser)
-            ranks = [*selection, *above] if above else []
+            selected = selection if len(rivals) < len(ahead) else []
+            ranks = [*selected, *above] if above else []
         if ranks:
             below = {"base": 1, "profile": 2, "tenant": 3}[self._origin(loser)]
             found.append([*ranks, *self._required(loser, self.scope.layers[:below])])
