@@ -22,6 +22,7 @@ def main() -> None:
         app(prog_name="oneiric")
     except CommandError as error:
         log(error.lines())
+        sys.exit(error.exit)
     except ReportError as error:
         log(CommandError(str(error), code="ONE504").lines())
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from oneiric_compiler.cli import processes
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json, warn
-from oneiric_compiler.cli.processes import Domain, Json, Key, Name, State
+from oneiric_compiler.cli.processes import Asked, Domain, Json, Key, Name, State, Timeout
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 
@@ -28,9 +27,10 @@ def _command(kind: str, does: str) -> Callable[..., None]:
         domain: Domain = None,
         name: Name = None,
         state: State = None,
+        timeout: Timeout = None,
         json: Json = False,
     ) -> None:
-        _note(context.obj, kind, processes.full_key(key, domain), note, resume, name, state, json)
+        _note(Asked(context.obj, name, state, timeout, json), kind, processes.full_key(key, domain), note, resume)
 
     note.__doc__ = does
     return note
@@ -42,14 +42,11 @@ drain = _command(
 )
 
 
-def _note(
-    root: Path, kind: str, key: str, note: str | None, resume: bool, name: str | None, state: Path | None, json: bool
-) -> None:
+def _note(asked: Asked, kind: str, key: str, note: str | None, resume: bool) -> None:
     if resume and note is not None:
         raise CommandError("--resume takes the note away: leave out --note")
-    folder = processes.the_one(root, name, state)
-    answer = processes.operate(folder, kind, key=key, note=note or "no note", resume=resume)
-    if json:
+    answer = asked.ask(asked.one(), kind, key=key, note=note or "no note", resume=resume)
+    if asked.json:
         result_json(answer)
     else:
         did = {"pause": "paused", "drain": "drained"}[kind]

@@ -12,11 +12,11 @@ COMPILER_MODULES = frozenset(("cryptography", "httpx", "jinja2", "jsonschema", "
 
 
 class CommandError(Exception):
-    """Invalid input or usage; ends the command with exit code 2."""
+    """What ends a command: invalid input or usage, unless `exit` is another exit code than 2."""
 
-    def __init__(self, message: str, *, help: str | None = None, code: str | None = None) -> None:
+    def __init__(self, message: str, *, help: str | None = None, code: str | None = None, exit: int = 2) -> None:
         super().__init__(message)
-        self.message, self.help, self.code = message, help, code
+        self.message, self.help, self.code, self.exit = message, help, code, exit
 
     @classmethod
     def of_system(cls, error: OSError) -> CommandError:

@@ -9,6 +9,7 @@ import typer
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
+from oneiric_compiler.cli.processes import Asked, Json, Timeout
 
 
 def list_keys(
@@ -24,7 +25,8 @@ def list_keys(
     unused: Annotated[
         bool, typer.Option("--unused", help="Components and settings that decide nothing, in any profile or tenant.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    timeout: Timeout = None,
+    json: Json = False,
 ) -> None:
     """List each key with its provider, the rule that decided, and the candidates that did not win."""
     if unused:
@@ -37,8 +39,10 @@ def list_keys(
             raise CommandError("--name is about a running process: leave out --profile and --from-report")
         from oneiric_compiler.cli import status
 
-        status.list_running(context.obj, name, domain, json)
+        status.list_running(Asked(context.obj, name, timeout=timeout, json=json), domain)
         return
+    if timeout is not None:
+        raise CommandError("--timeout is about a running process: name it with --name")
     from oneiric_compiler.cli import reports
     from oneiric_compiler.questions.explain.documents import listing_document
     from oneiric_compiler.questions.explain.keys import listing

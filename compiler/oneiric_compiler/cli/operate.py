@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from oneiric_compiler.cli import processes
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import log, result, result_json
-from oneiric_compiler.cli.processes import Domain, Json, Key, Name, State
+from oneiric_compiler.cli.processes import Asked, Domain, Json, Key, Name, Silent, State, Timeout
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 
@@ -33,6 +32,7 @@ def swap(
     all_processes: Annotated[
         bool, typer.Option("--all-processes", help="In every running process of the project.")
     ] = False,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Let another provider serve a key, without a failed call. Kept across restarts; 1 when it is rejected."""
@@ -45,17 +45,10 @@ def swap(
     whose = f" for tenant {tenant}" if tenant else ""
     done = f"cleared {full}{whose}" if clear else f"swapped {full}{whose} to {provider}"
     if not all_processes:
-        _one(context.obj, name, state, done, json, "swap", **arguments)
+        _one(Asked(context.obj, name, state, timeout, json), done, "swap", **arguments)
     if name is not None or state is not None:
         raise CommandError("--all-processes is about every process: leave out --name and --state")
-    folders = processes.every(context.obj)
-    answers = {folder.name: processes.operate(folder, "swap", **arguments) for folder in folders}
-    if json:
-        result_json({"processes": answers})
-    else:
-        for each, answer in answers.items():
-            _show(answer, done, process=each)
-    raise typer.Exit(0 if all(answer["accepted"] for answer in answers.values()) else 1)
+    _every(Asked(context.obj, timeout=timeout), done, json, "swap", **arguments)
 
 
 def reload(
@@ -65,33 +58,53 @@ def reload(
     recompile: Annotated[bool, typer.Option("--recompile", help="Compile the settings first.")] = False,
     name: Name = None,
     state: State = None,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Take over the wiring as it is on disk now; 1 when it is rejected, and nothing changed."""
+    asked = Asked(context.obj, name, state, timeout, json)
     if recompile:
         if plan:
             raise CommandError("--plan does nothing, --recompile writes: compile first, then plan")
         from oneiric_compiler.cli.serve import compile_first
 
-        processes.the_one(context.obj, name, state)
+        asked.one()
         compile_first(context.obj)
-    _one(context.obj, name, state, "planned" if plan else "reloaded", json, "reload", plan=plan, force=force)
+    _one(asked, "planned" if plan else "reloaded", "reload", plan=plan, force=force)
 
 
-def rollback(context: typer.Context, name: Name = None, state: State = None, json: Json = False) -> None:
-    """Go back to the generation before, with fresh instances; 1 when that is rejected."""
-    _one(context.obj, name, state, "rolled back", json, "rollback")
-
-
-def _one(
-    root: Path, name: str | None, state: Path | None, done: str, json: bool, operation: str, **arguments: object
+def rollback(
+    context: typer.Context, name: Name = None, state: State = None, timeout: Timeout = None, json: Json = False
 ) -> None:
-    answer = processes.operate(processes.the_one(root, name, state), operation, **arguments)
-    if json:
+    """Go back to the generation before, with fresh instances; 1 when that is rejected."""
+    _one(Asked(context.obj, name, state, timeout, json), "rolled back", "rollback")
+
+
+def _one(asked: Asked, done: str, operation: str, **arguments: object) -> None:
+    answer = asked.ask(asked.one(), operation, **arguments)
+    if asked.json:
         result_json(answer)
     else:
         _show(answer, done)
     raise typer.Exit(0 if answer["accepted"] else 1)
+
+
+def _every(asked: Asked, done: str, json: bool, operation: str, **arguments: object) -> None:
+    """One process after the other; one that does not answer keeps no other from being asked."""
+    answers: dict[str, dict[str, Any]] = {}
+    for folder in asked.every():
+        try:
+            answer = asked.ask(folder, operation, **arguments)
+            if not json:
+                _show(answer, done, process=folder.name)
+        except Silent as silent:
+            answer = silent.document()
+            if not json:
+                log(silent.lines())
+        answers[folder.name] = answer
+    if json:
+        result_json({"processes": answers})
+    raise typer.Exit(0 if all(answer.get("accepted") for answer in answers.values()) else 1)
 
 
 def _show(answer: dict[str, Any], done: str, process: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -9,8 +10,10 @@ import typer
 from oneiric.errors import OneiricError
 
 from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.output import result_json
 
 if TYPE_CHECKING:
+    from oneiric.serve.client import NoAnswer
     from oneiric.serve.folder import StateFolder
 
 Name: TypeAlias = Annotated[
@@ -18,6 +21,12 @@ Name: TypeAlias = Annotated[
 ]
 State: TypeAlias = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="The process's state folder, as `serve --state`.")
+]
+Timeout: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", min=0.01, max=86400, metavar="SECONDS", help="How long to wait for the process's answer."
+    ),
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Domain: TypeAlias = Annotated[
@@ -28,61 +37,101 @@ Key: TypeAlias = Annotated[str, typer.Argument(metavar="KEY", help="`cache`, or 
 START = "start one with `oneiric serve`"
 
 
-def known(root: Path, name: str | None, state: Path | None) -> list[StateFolder]:
-    """The state folders that are meant: the one named, or all there are of the project."""
-    from oneiric.serve.folder import FolderError, StateFolder
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which process of the project at `root` a command is about, how long it waits, and whether it answers in JSON."""
 
-    if state is not None and name is not None:
-        raise CommandError("--name and --state exclude each other")
-    if state is not None:
-        return [StateFolder(state)]
-    try:
-        return StateFolder.all(root) if name is None else [StateFolder.of(root, name)]
-    except FolderError as error:
-        raise CommandError(str(error)) from error
+    root: Path
+    name: str | None = None
+    state: Path | None = None
+    timeout: float | None = None
+    json: bool = False
+
+    def folders(self) -> list[StateFolder]:
+        """The state folders that are meant: the one named, or all there are of the project."""
+        from oneiric.serve.folder import StateFolder
+
+        if self.state is not None and self.name is not None:
+            raise CommandError("--name and --state exclude each other")
+        if self.state is not None:
+            return [StateFolder(self.state)]
+        try:
+            return StateFolder.all(self.root) if self.name is None else [StateFolder.of(self.root, self.name)]
+        except OneiricError as error:
+            raise CommandError(str(error)) from error
+
+    def running(self) -> list[StateFolder]:
+        """Those of running processes."""
+        from oneiric.serve.client import running
+
+        try:
+            return [folder for folder in self.folders() if running(folder)]
+        except OneiricError as error:
+            raise CommandError(str(error)) from error
+
+    def at_most_one(self) -> StateFolder | None:
+        """The folder of the running process that is meant, if it runs. Raises CommandError where there are several."""
+        up = self.running()
+        if len(up) > 1:
+            names = ", ".join(folder.name for folder in up)
+            raise CommandError(f"several processes are running: {names}", help="name one with --name")
+        return up[0] if up else None
+
+    def one(self) -> StateFolder:
+        """The same, where it has to run. Raises CommandError."""
+        return self.at_most_one() or self._nobody()
+
+    def every(self) -> list[StateFolder]:
+        """The folders of all running processes. Raises CommandError where there is none."""
+        return self.running() or [self._nobody()]
+
+    def _nobody(self) -> StateFolder:
+        if self.name is not None:
+            told = f"no process `{self.name}` is running"
+        elif self.state is not None:
+            told = f"no process is running with the state folder {self.state}"
+        else:
+            stopped = ", ".join(folder.name for folder in self.folders())
+            told = "no process is running here" + (f" (stopped: {stopped})" if stopped else "")
+        raise CommandError(told, help=START)
+
+    def ask(self, folder: StateFolder, operation: str, **arguments: object) -> dict[str, Any]:
+        """What a process answers. Raises CommandError for a refusal, and where it does not answer."""
+        from oneiric.serve.client import NoAnswer, NotRunning, ask
+
+        try:
+            return ask(folder, operation, timeout=self.timeout, **arguments)
+        except NoAnswer as error:
+            silent = Silent(error)
+            if self.json:
+                result_json(silent.document())
+            raise silent from error
+        except NotRunning as error:
+            raise CommandError(str(error), help=START) from error
+        except OneiricError as error:
+            raise CommandError(str(error)) from error
 
 
-def listening(folders: list[StateFolder]) -> list[StateFolder]:
-    """Those with a process that answers."""
-    from oneiric.serve.client import running
+class Silent(CommandError):
+    """A process that runs does not answer: a finding, no mistake of who asks."""
 
-    try:
-        return [folder for folder in folders if running(folder)]
-    except OneiricError as error:
-        raise CommandError(str(error)) from error
+    def __init__(self, error: NoAnswer) -> None:
+        self.pid = error.pid
+        wait = "wait longer with --timeout SECONDS"
+        if error.asked:
+            help = "it may still do what was asked: `oneiric status` shows its last change"
+        elif error.pid is None:
+            help = f"it is stopped, or busy: {wait}"
+        else:
+            stopped = (
+                f"where `ps -o state= -p {error.pid}` says T it is stopped, and `kill -CONT {error.pid}` resumes it"
+            )
+            help = f"{stopped}; else it is busy: {wait}"
+        super().__init__(str(error), help=help, exit=1)
 
-
-def the_one(root: Path, name: str | None, state: Path | None) -> StateFolder:
-    """The folder of the one running process that is meant. Raises CommandError where that is none, or several."""
-    folders = known(root, name, state)
-    up = listening(folders)
-    if len(up) == 1:
-        return up[0]
-    if up:
-        names = ", ".join(folder.name for folder in up)
-        raise CommandError(f"several processes are running: {names}", help="name one with --name")
-    raise CommandError(_nobody(folders, name, state), help=START)
-
-
-def every(root: Path) -> list[StateFolder]:
-    """The folders of all running processes of the project. Raises CommandError where there is none."""
-    folders = known(root, None, None)
-    up = listening(folders)
-    if not up:
-        raise CommandError(_nobody(folders, None, None), help=START)
-    return up
-
-
-def operate(folder: StateFolder, operation: str, **arguments: object) -> dict[str, Any]:
-    """What the process answers. Raises CommandError for a refusal, and where it went away."""
-    from oneiric.serve.client import NotRunning, ask
-
-    try:
-        return ask(folder, operation, **arguments)
-    except NotRunning as error:
-        raise CommandError(str(error), help=START) from error
-    except OneiricError as error:
-        raise CommandError(str(error)) from error
+    def document(self) -> dict[str, Any]:
+        """What is said with --json."""
+        return {"error": self.message, "help": self.help, "pid": self.pid}
 
 
 def full_key(key: str, domain: str | None) -> str:
@@ -91,12 +140,3 @@ def full_key(key: str, domain: str | None) -> str:
     if colon and domain is not None and named != domain:
         raise CommandError(f"`{key}` is not of domain `{domain}`", help="leave out --domain")
     return key if colon else f"{domain or 'adapter'}:{key}"
-
-
-def _nobody(folders: list[StateFolder], name: str | None, state: Path | None) -> str:
-    if name is not None:
-        return f"no process `{name}` is running"
-    if state is not None:
-        return f"no process is running with the state folder {state}"
-    stopped = ", ".join(folder.name for folder in folders)
-    return "no process is running here" + (f" (stopped: {stopped})" if stopped else "")

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from oneiric.errors import StateError
 
-from oneiric_compiler.cli import processes
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
-from oneiric_compiler.cli.processes import Json, Name, State
+from oneiric_compiler.cli.processes import Asked, Json, Name, State, Timeout
 from oneiric_compiler.text.paint import Line, Style
 from oneiric_compiler.text.redact import visible
 
 
-def status(context: typer.Context, name: Name = None, state: State = None, json: Json = False) -> None:
+def status(
+    context: typer.Context, name: Name = None, state: State = None, timeout: Timeout = None, json: Json = False
+) -> None:
     """Show what a process is doing, or what it was doing when it went; 1 when it is not running."""
-    from oneiric.serve.folder import STATUS_FORMAT, FolderError, read_json
-
-    folders = processes.known(context.obj, name, state)
-    up = processes.listening(folders)
-    if len(up) > 1:
-        processes.the_one(context.obj, name, state)
-    if up:
-        document: dict[str, Any] = {**processes.operate(up[0], "status"), "running": True}
+    asked = Asked(context.obj, name, state, timeout, json)
+    up = asked.at_most_one()
+    if up is not None:
+        document: dict[str, Any] = {**asked.ask(up, "status"), "running": True}
     else:
         try:
-            left = [found for folder in folders if (found := read_json(folder.status, STATUS_FORMAT))]
-        except FolderError as error:
+            left = [found for folder in asked.folders() if (found := folder.left())]
+        except StateError as error:
             raise CommandError(str(error)) from error
         left.sort(key=lambda each: str(each["written_at"]))
         document = {**(left[-1] if left else {}), "running": False}
@@ -45,14 +42,14 @@ def health(
     probe: Annotated[bool, typer.Option("--probe", help="Ask every active component now.")] = False,
     name: Name = None,
     state: State = None,
+    timeout: Timeout = None,
     json: Json = False,
 ) -> None:
     """Tell whether a process is up and ready, with --probe also how its components are; 1 when it is not well."""
-    up = processes.listening(processes.known(context.obj, name, state))
-    if len(up) > 1:
-        processes.the_one(context.obj, name, state)
+    asked = Asked(context.obj, name, state, timeout, json)
+    up = asked.at_most_one()
     not_running: dict[str, Any] = {"ok": False, "state": "not running", "components": []}
-    answer = processes.operate(up[0], "health", probe=probe) if up else not_running
+    answer = asked.ask(up, "health", probe=probe) if up else not_running
     if json:
         result_json(answer)
     else:
@@ -61,13 +58,13 @@ def health(
     raise typer.Exit(0 if answer["ok"] else 1)
 
 
-def list_running(root: Path, name: str, domain: str | None, json: bool) -> None:
+def list_running(asked: Asked, domain: str | None) -> None:
     """Every key of a running process."""
-    answer = processes.operate(processes.the_one(root, name, None), "keys")
+    answer = asked.ask(asked.one(), "keys")
     rows = [row for row in answer["keys"] if domain is None or row["domain"] == domain]
     if not rows:
         raise CommandError(f"no key is bound in domain `{domain}`")
-    if json:
+    if asked.json:
         result_json({**answer, "keys": rows})
     else:
         result(_rows(rows, answer["notes"]))

@@ -8,17 +8,31 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from oneiric.serve.folder import STATES, FolderError, read_json, write_json
+from oneiric.documents import Shape, read, write
+from oneiric.errors import StateError
+from oneiric.serve.folder import STATES
 
 FORMAT = "oneiric.remote/1"
 FOLDER = "remote"
+_OPTIONAL: Shape = (str, None)
+_FAILURE: Shape = {"rule": str, "reason": str, "since": str}
+_LOOK: Mapping[str, Shape] = {
+    "looked_at": str,
+    "outcome": str,
+    "failure": (_FAILURE, None),
+    "breaker": str,
+    "digest": _OPTIONAL,
+    "etag": _OPTIONAL,
+    "last_modified": _OPTIONAL,
+}
+_SHAPE: Shape = {"format": FORMAT, "sources": {...: _LOOK}, "steps": {...: _FAILURE}}
 LONGEST_WAIT = 60.0
 """Seconds that a sync waits for another one to end."""
 _POLL = 0.1
@@ -78,17 +92,18 @@ class Memory:
     def read(self) -> Remembered:
         """What is remembered: nothing where nothing can be read, since nothing depends on it."""
         try:
-            document = read_json(self._file, FORMAT) or {}
-            sources = {name: _look(each) for name, each in document.get("sources", {}).items()}
-            steps = {name: Failure(**each) for name, each in document.get("steps", {}).items()}
-            return Remembered(sources, steps)
-        except (FolderError, OSError, TypeError, AttributeError, KeyError):
+            document = read(self._file, _SHAPE, "remove it")
+        except StateError:
             return Remembered()
+        if document is None:
+            return Remembered()
+        sources = {name: _look(each) for name, each in document["sources"].items()}
+        return Remembered(sources, {name: _failure(each) for name, each in document["steps"].items()})
 
     def write(self, remembered: Remembered) -> None:
         """Replace what is remembered, at once. Raises `OSError`."""
         self._make()
-        write_json(self._file, {"format": FORMAT, **asdict(remembered)})
+        write(self._file, {"format": FORMAT, **asdict(remembered)})
 
     @asynccontextmanager
     async def held(self) -> AsyncGenerator[None]:
@@ -152,8 +167,10 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _look(document: dict[str, Any]) -> Look:
-    told = document.pop("failure")
-    if not all(each is None or isinstance(each, str) for each in document.values()):
-        raise TypeError("a look is told in texts")
-    return replace(Look(**document), failure=Failure(**told) if told else None)
+def _look(facts: Mapping[str, Any]) -> Look:
+    told = {name: facts[name] for name in _LOOK}
+    return Look(**{**told, "failure": None if told["failure"] is None else _failure(told["failure"])})
+
+
+def _failure(facts: Mapping[str, Any]) -> Failure:
+    return Failure(facts["rule"], facts["reason"], facts["since"])

@@ -18,13 +18,15 @@ class Changes:
         self._status = status
         self._log = log
 
-    async def reload(self, trigger: str, *, force: bool = False, plan_only: bool = False) -> dict[str, Any]:
-        """Reload the baseline. `trigger` says who asked."""
-        outcome = await self._runtime.reload(force=force, plan_only=plan_only)
-        return told(outcome) if plan_only else self._tell("reload", outcome, trigger=trigger)
+    async def reload(
+        self, *, plan: bool = False, force: bool = False, trigger: str = "the control socket"
+    ) -> dict[str, Any]:
+        """Reload the baseline, or with `plan` say what that would do. `trigger` is what asked."""
+        outcome = await self._runtime.reload(force=force, plan_only=plan)
+        return told(outcome) if plan else self._tell("reload", outcome, trigger=trigger)
 
     async def swap(
-        self, key: str, provider: str | None, *, tenant: str | None, all_tenants: bool, force: bool
+        self, *, key: str, provider: str | None, tenant: str | None, all_tenants: bool, force: bool
     ) -> dict[str, Any]:
         """Swap one key: in the base, for a tenant, or for all that have a say of their own. Raises `UnknownKey`."""
         outcome = await self._runtime.swap(key, provider, tenant=tenant, all_tenants=all_tenants, force=force)

@@ -7,22 +7,33 @@ import socket
 import struct
 import sys
 from asyncio.trsock import TransportSocket
+from typing import NamedTuple
 
-# macOS, sys/un.h and sys/ucred.h: an option of level 0 (SOL_LOCAL), a struct xucred
+# Linux, struct ucred
+_UCRED = struct.Struct("iII")  # pid, uid, gid
+# macOS, sys/un.h and sys/ucred.h: options of level 0 (SOL_LOCAL), a struct xucred
 _LOCAL_PEERCRED = 1
+_LOCAL_PEERPID = 2
 _XUCRED = struct.Struct("=II")  # version, uid; then a count of groups and 16 of them
 _XUCRED_BYTES = 76
 _XUCRED_VERSION = 0
 
 
-def peer_uid(connection: socket.socket | TransportSocket) -> int:
-    """The user id of the process that connected, as the system tells it."""
+class Peer(NamedTuple):
+    """The process that connected, or that listens; `pid` is 0 where it lives in another container."""
+
+    pid: int
+    uid: int
+
+
+def peer_of(connection: socket.socket | TransportSocket) -> Peer:
+    """The other end of a connection, as the system tells it."""
     if sys.platform == "linux":
-        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII"))
-        _, uid, _ = struct.unpack("iII", credentials)
-    else:
-        uid = uid_of_xucred(connection.getsockopt(0, _LOCAL_PEERCRED, _XUCRED_BYTES))
-    return int(uid)
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        pid, uid, _ = _UCRED.unpack(credentials)
+        return Peer(pid, uid)
+    (pid,) = struct.unpack("i", connection.getsockopt(0, _LOCAL_PEERPID, 4))
+    return Peer(pid, uid_of_xucred(connection.getsockopt(0, _LOCAL_PEERCRED, _XUCRED_BYTES)))
 
 
 def uid_of_xucred(credentials: bytes) -> int:

@@ -16,13 +16,13 @@ from typing import Any
 from aiohttp import web
 
 import oneiric
-from oneiric.errors import OneiricError
+from oneiric.errors import OneiricError, StateError
 from oneiric.reload.changes import RolledBack
 from oneiric.runtime import Runtime
 from oneiric.serve import control, probes
 from oneiric.serve.changes import Changes
 from oneiric.serve.client import running
-from oneiric.serve.folder import FolderError, StateFolder
+from oneiric.serve.folder import StateFolder
 from oneiric.serve.logs import configure, log_error, spans
 from oneiric.serve.notes import Notes
 from oneiric.serve.status import Status
@@ -68,7 +68,7 @@ async def _serve(serving: Serving) -> int:
     socket_path = folder.socket
     folder.make()
     if running(folder):
-        raise FolderError(f"a process {name} is running already; choose another --name")
+        raise StateError(f"a process {name} is running already; choose another --name")
     runtime = Runtime(wiring, state=folder.path, project=serving.root, provisional=serving.provisional)
     log = configure().bind(process=name)
     process = Process(serving, runtime, folder, name, log)
@@ -77,16 +77,16 @@ async def _serve(serving: Serving) -> int:
 
 
 class Process:
-    """One process, its runtime and what is told about it."""
+    """One process: its runtime, what is told about it (`status`), and what operates it (`changes`, `notes`)."""
 
     def __init__(self, serving: Serving, runtime: Runtime[Any], folder: StateFolder, name: str, log: Any) -> None:
         self._serving = serving
         self._runtime = runtime
         self._log = log
-        self._notes = notes = Notes(folder, runtime)
+        self.notes = Notes(folder, runtime, log, lambda: self.status.change())
         wiring = str(serving.wiring.absolute())
-        self._status = Status(folder, runtime, notes, log, name=name, wiring=wiring)
-        self._changes = Changes(runtime, self._status, log)
+        self.status = Status(folder, runtime, self.notes, log, name=name, wiring=wiring)
+        self.changes = Changes(runtime, self.status, log)
         self._stop = asyncio.Event()
         asyncio.get_running_loop().set_exception_handler(self._unhandled)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -94,16 +94,15 @@ class Process:
     @asynccontextmanager
     async def answering(self, socket_path: str) -> AsyncGenerator[None]:
         """Answer on the control socket and the loopback port."""
-        operations = control.Control(self._runtime, self._changes, self._status, self._notes, self._log)
         async with AsyncExitStack() as stack:
             listening = _listen(socket_path)
             stack.callback(_remove, socket_path)
-            await stack.enter_async_context(_site(control.application(operations, self._log), listening))
+            await stack.enter_async_context(_site(control.application(self, self._log), listening))
             if self._serving.port is not None:
                 port = _bind(self._serving.port)
-                self._status.address = f"http://{probes.LOOPBACK}:{port.getsockname()[1]}"
-                self._log.info("listening", address=self._status.address)
-                await stack.enter_async_context(_site(probes.application(self._status), port))
+                self.status.address = f"http://{probes.LOOPBACK}:{port.getsockname()[1]}"
+                self._log.info("listening", address=self.status.address)
+                await stack.enter_async_context(_site(probes.application(self.status), port))
             yield
 
     async def run(self) -> int:
@@ -115,25 +114,25 @@ class Process:
                 return await self._live()
             except asyncio.CancelledError:
                 main.uncancel()
-                self._status.enter("stopped")
+                self.status.enter("stopped")
                 return 0
             except (OneiricError, ExceptionGroup) as error:
                 log_error(self._log, "error", error)
-                self._status.enter("failed")
+                self.status.enter("failed")
                 return 1
 
     async def _live(self) -> int:
-        self._status.enter("starting")
+        self.status.enter("starting")
         async with self._runtime:
-            self._status.enter("running")
+            self.status.enter("running")
             if self._serving.watch:
                 self._spawn(self._watch())
             await self._stop.wait()
-            self._status.enter("stopping")
+            self.status.enter("stopping")
             await self._stop_background()
-            if self._notes.draining:
-                await asyncio.wait(self._notes.draining)
-        self._status.enter("stopped")
+            if self.notes.draining:
+                await asyncio.wait(self.notes.draining)
+        self.status.enter("stopped")
         return 0
 
     async def _stop_background(self) -> None:
@@ -149,7 +148,7 @@ class Process:
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
-            if self._stop.is_set() or not self._status.ready:
+            if self._stop.is_set() or not self.status.ready:
                 main.cancel()
             self._stop.set()
 
@@ -165,9 +164,9 @@ class Process:
     @contextmanager
     def _told(self) -> Generator[None]:
         """Log every span, and keep the lifecycle snapshot up to date."""
-        recorder = spans(self._log, lambda: self._runtime.generation, self._status.change)
+        recorder = spans(self._log, lambda: self._runtime.generation, self.status.change)
         record(recorder)
-        writer = asyncio.ensure_future(self._status.keep())
+        writer = asyncio.ensure_future(self.status.keep())
         try:
             yield
         finally:
@@ -189,7 +188,7 @@ class Process:
         """What the event loop calls for errors that nobody waits for."""
         error = context.get("exception")
         if isinstance(error, RolledBack):
-            self._changes.undone(error)
+            self.changes.undone(error)
         elif isinstance(error, BaseException):
             log_error(self._log, "error", error)
         else:
@@ -197,7 +196,7 @@ class Process:
 
     async def _reload(self, trigger: str) -> None:
         try:
-            await self._changes.reload(trigger)
+            await self.changes.reload(trigger=trigger)
         except (OneiricError, OSError) as error:
             log_error(self._log, "reload failed", error)
 

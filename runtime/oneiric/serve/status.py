@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from oneiric.documents import write
 from oneiric.runtime import Runtime
-from oneiric.serve.folder import STATUS_FORMAT, StateFolder, write_json
+from oneiric.serve.folder import STATUS_FORMAT, StateFolder
 from oneiric.serve.notes import Notes
 from oneiric.slot import Slot
 
@@ -70,9 +71,17 @@ class Status:
             "notes": self._notes.keys,
         }
 
-    def rows(self) -> list[dict[str, Any]]:
+    def keys(self) -> dict[str, Any]:
         """Every key of the base and what tenants have of their own, active or not."""
-        return [_row(slot) for slot in sorted(self._runtime.slots(), key=_order)]
+        rows = [_row(slot) for slot in sorted(self._runtime.slots(), key=_order)]
+        return {"keys": rows, "notes": self._notes.keys, "generation": self._runtime.generation}
+
+    async def health(self, probe: bool) -> dict[str, Any]:
+        """Whether it is up and ready; with `probe` every active component is asked."""
+        answers = await self._runtime.health() if probe else ()
+        components = [answer._asdict() for answer in answers]
+        ok = self.ready and all(answer.ok for answer in answers)
+        return {"ok": ok, "state": self.state, "components": components}
 
     def _components(self) -> list[dict[str, Any]]:
         shown = [slot for slot in self._runtime.slots() if slot.state != "inactive"]
@@ -92,7 +101,7 @@ class Status:
         """Write the snapshot now; a disk that refuses it is logged."""
         self._changed.clear()
         try:
-            write_json(self._folder.status, self.document())
+            write(self._folder.status, self.document())
         except OSError as error:
             self._log.error("the lifecycle snapshot cannot be written", reason=error.strerror)
 

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Generator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -239,7 +239,7 @@ class Served:
             return None
 
     def ask(self, operation: str, **arguments: object) -> dict[str, Any]:
-        return ask(self.folder, operation, **arguments)
+        return ask(self.folder, operation, timeout=DEADLINE, **arguments)
 
     def swap(self, key: str, provider: str | None, **more: object) -> dict[str, Any]:
         asked = {"tenant": None, "force": False, "all_tenants": False, **more}
@@ -250,6 +250,16 @@ class Served:
 
     def note(self, kind: str, key: str, note: str = "", *, resume: bool = False) -> dict[str, Any]:
         return self.ask(kind, key=key, note=note, resume=resume)
+
+    @contextmanager
+    def stopped(self) -> Generator[None]:
+        """Stopped by the system inside, as a debugger or a full disk of a virtual machine would."""
+        self.signal(signal.SIGSTOP)
+        until(lambda: _state_of(self.process.pid).startswith("T"))
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -271,6 +281,11 @@ class Served:
         """The log's lines of one event."""
         lines = [line for line in self.text().splitlines(keepends=True) if line.endswith("\n")]
         return [found for found in map(json.loads, lines) if found["event"] == event]
+
+
+def _state_of(pid: int) -> str:
+    told = subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True, timeout=DEADLINE)
+    return told.stdout.strip()
 
 
 def select(root: Path, provider: str) -> None:

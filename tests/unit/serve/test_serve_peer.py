@@ -7,7 +7,7 @@ import socket
 import struct
 
 import pytest
-from oneiric.serve.peer import may_operate, peer_uid, uid_of_xucred
+from oneiric.serve.peer import may_operate, peer_of, uid_of_xucred
 
 
 def xucred(uid: int, *, version: int = 0) -> bytes:
@@ -18,7 +18,7 @@ def xucred(uid: int, *, version: int = 0) -> bytes:
 def test_the_system_tells_the_user_of_a_connection() -> None:
     one, other = socket.socketpair(socket.AF_UNIX)
     with one, other:
-        assert peer_uid(one) == os.geteuid()
+        assert peer_of(one) == (os.getpid(), os.geteuid())
     assert may_operate(os.geteuid())
     assert may_operate(0)
 

@@ -189,8 +189,8 @@ def test_a_profile_is_served(project: Path) -> None:
 def test_what_makes_no_sense_is_refused(project: Path) -> None:
     with Served(project) as served:
         assert "no operation" in refused(served, "exit")
-        assert "takes an object with key" in refused(served, "pause", key="service:greeter")
-        assert "takes a bool as plan" in refused(served, "reload", plan="no", force=False)
+        assert "is not an object with key, note, resume" in refused(served, "pause", key="service:greeter")
+        assert "plan is not true or false" in refused(served, "reload", plan="no", force=False)
         assert "no key service:greter" in refused(served, "pause", key="service:greter", note="", resume=False)
         assert served.state() == "running"
 

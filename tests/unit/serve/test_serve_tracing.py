@@ -70,7 +70,7 @@ def test_our_own_errors_are_told_in_words(exported: InMemorySpanExporter) -> Non
 def test_spans_nest_and_take_attributes_until_their_end(exported: InMemorySpanExporter) -> None:
     with span("swap") as outer, span("recompile"):
         outer.set(generation="abc", tenant=None)
-    inner, whole = _one(exported, "oneiric.reload.recompile"), _one(exported, "oneiric.swap")
+    inner, whole = _one(exported, "oneiric.recompile"), _one(exported, "oneiric.swap")
     assert inner.parent is not None and whole.context is not None
     assert inner.parent.span_id == whole.context.span_id
     assert dict(whole.attributes or {}) == {"oneiric.generation": "abc"}

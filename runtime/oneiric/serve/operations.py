@@ -1,0 +1,43 @@
+"""The operations of a running process: one row each, read by the process, by who asks it, and by the commands.
+
+A new one is a row here and the method that it names; with a command of its own, that as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from oneiric.documents import Shape
+
+ANSWER = 2.0
+"""Seconds in which a process that is well answers what changes nothing."""
+_CHANGE, _NOTE = 120.0, 60.0
+_OPTIONAL: Shape = (str, None)
+
+
+class Operation(NamedTuple):
+    """`room` is the method of the process that does it, by its path from there; `takes` the arguments, all of which
+    have to be given, with their shapes; `reads` whether nothing changes by it; `seconds` how long one waits for it."""
+
+    room: str
+    takes: Mapping[str, Shape]
+    reads: bool = False
+    seconds: float = ANSWER
+
+
+_NOTED: Mapping[str, Shape] = {"key": str, "note": str, "resume": bool}
+_SWAPPED: Mapping[str, Shape] = {
+    "key": str, "provider": _OPTIONAL, "tenant": _OPTIONAL, "all_tenants": bool, "force": bool
+}  # fmt: skip
+
+OPERATIONS: Mapping[str, Operation] = {
+    "status": Operation("status.document", {}, reads=True),
+    "keys": Operation("status.keys", {}, reads=True),
+    "health": Operation("status.health", {"probe": bool}, reads=True),
+    "swap": Operation("changes.swap", _SWAPPED, seconds=_CHANGE),
+    "reload": Operation("changes.reload", {"plan": bool, "force": bool}, seconds=_CHANGE),
+    "rollback": Operation("changes.rollback", {}, seconds=_CHANGE),
+    "pause": Operation("notes.pause", _NOTED, seconds=_NOTE),
+    "drain": Operation("notes.drain", _NOTED, seconds=_NOTE),
+}
