@@ -40,7 +40,7 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from oneiric.adapters.database import Database
 
-    @bind("adapter:database", "201276bc",
+    @bind("adapter:database", "4258bef5",
           provider="postgres",
           port="oneiric.adapters.database:Database",
           secrets=("DATABASE_PASSWORD",))
@@ -48,8 +48,8 @@ class Adapters(Domain):
         """postgres: settings/profiles/production.yml selects it"""
         from oneiric.adapters.database.postgres import PostgresDatabase
         return PostgresDatabase(
-            dsn=self._env("SHOP_POSTGRES", "postgresql://shop@localhost:5432/shop"),
             password=self._secret("DATABASE_PASSWORD"),
+            url=self._env("SHOP_POSTGRES", "postgresql://shop@localhost:5432/shop"),
         )
 
     if TYPE_CHECKING:

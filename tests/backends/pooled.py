@@ -63,7 +63,7 @@ class PoolCases:
 
     def test_when_all_connections_are_taken_one_waits_and_then_is_told(self) -> None:
         async def main() -> None:
-            async with started(self.database(max_size=2, connect_timeout=0.2)) as database:
+            async with started(self.database(max_connections=2, connect_timeout=0.2)) as database:
                 left = asyncio.Event()
 
                 async def occupy(taken: asyncio.Event) -> None:
@@ -78,7 +78,9 @@ class PoolCases:
                         group.create_task(occupy(event))
                     for event in events:
                         await event.wait()
-                    with pytest.raises(DatabaseUnavailable, match=r"all 2 connections were busy .*setting max_size"):
+                    with pytest.raises(
+                        DatabaseUnavailable, match=r"all 2 connections were busy .*setting max_connections"
+                    ):
                         await database.fetch("SELECT 1 AS one")
                     assert not await database.health()
                     left.set()
@@ -86,10 +88,10 @@ class PoolCases:
 
         run(main())
 
-    def test_an_endless_statement_is_ended_on_the_server_by_the_statement_timeout(self) -> None:
+    def test_an_endless_statement_is_ended_on_the_server_by_the_timeout(self) -> None:
         async def main() -> None:
-            async with self.pair(statement_timeout=0.2) as (database, other):
-                with pytest.raises(DatabaseUnavailable, match="setting statement_timeout"):
+            async with self.pair(timeout=0.2) as (database, other):
+                with pytest.raises(DatabaseUnavailable, match="setting timeout"):
                     await database.fetch(self.sleep)
                 await self.nobody_sleeps(other)
                 assert await database.health()
@@ -98,7 +100,7 @@ class PoolCases:
 
     def test_an_endless_statement_is_ended_on_the_server_by_a_cancellation(self) -> None:
         async def main() -> None:
-            async with self.pair(max_size=1) as (database, other):
+            async with self.pair(max_connections=1) as (database, other):
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.1), database.transaction() as transaction:
                         await transaction.execute("INSERT INTO uses VALUES (1, 'x')")
@@ -185,15 +187,15 @@ class EncryptionCases:
 
     def test_a_server_with_the_right_certificate_is_trusted(self, tmp_path: Path) -> None:
         async def main() -> None:
-            async with started(self.component(server.host, server.port, ssl=True, ssl_ca_certs=ca)) as database:
+            async with started(self.component(server.host, server.port, tls=True, ca_file=ca)) as database:
                 [row] = await database.fetch(self.encrypted)
                 assert list(row.values())[-1]
             for unsure in (
-                self.component(server.host, server.port, ssl=True),
-                self.component(server.host, server.port, ssl=True, ssl_ca_certs=other),
-                self.component("localhost", server.port, ssl=True, ssl_ca_certs=ca),
+                self.component(server.host, server.port, tls=True),
+                self.component(server.host, server.port, tls=True, ca_file=other),
+                self.component("localhost", server.port, tls=True, ca_file=ca),
             ):
-                with pytest.raises(DatabaseRefused, match="setting ssl_ca_certs"):
+                with pytest.raises(DatabaseRefused, match="setting ca_file"):
                     async with started(unsure):
                         pass
 

@@ -27,7 +27,7 @@ class Provider(NamedTuple):
 
 PROVIDERS = [
     Provider("database", "mysql", "aiomysql", "host", {"host": "127.0.0.1", "port": "PORT"}),
-    Provider("database", "postgres", "asyncpg", "dsn", {"dsn": "postgresql://postgres@127.0.0.1:PORT/postgres"}),
+    Provider("database", "postgres", "asyncpg", "url", {"url": "postgresql://postgres@127.0.0.1:PORT/postgres"}),
     Provider("cache", "redis", "redis", "host", {"host": "127.0.0.1", "port": "PORT"}),
     Provider("queue", "redis-streams", "redis", "url", {"url": "redis://127.0.0.1:PORT/0"}),
     Provider("queue", "nats", "nats", "servers", {"servers": ["nats://127.0.0.1:PORT"]}),

@@ -78,7 +78,7 @@ class TestRedisCacheFaults(NetworkedCacheContract):
             host=host,
             port=port,
             password=password,
-            socket_timeout=TIMEOUT,
+            timeout=TIMEOUT,
             healthcheck_timeout=TIMEOUT,
             max_connections=CONNECTIONS,
             key_prefix=f"test:{uuid4().hex}:",
@@ -103,13 +103,13 @@ class TestRedisCacheFaults(NetworkedCacheContract):
             ("url", lambda: RedisCache(url="unix://host/path")),
             ("url", lambda: RedisCache(url="redis://localhost", port=6380)),
             ("url", lambda: RedisCache(url=f"redis://:{SECRET}@localhost", password=Secret("b"))),
-            ("url", lambda: RedisCache(url="redis://a@localhost", username="b")),
+            ("url", lambda: RedisCache(url="redis://a@localhost", user="b")),
             ("host", lambda: RedisCache(host="")),
             ("port", lambda: RedisCache(port=0)),
             ("db", lambda: RedisCache(db=-1)),
-            ("ssl_ca_certs", lambda: RedisCache(ssl_ca_certs=Path("ca.pem"))),
-            ("ssl_ca_certs", lambda: RedisCache(ssl=True, ssl_ca_certs=Path("/no/such/ca.pem"))),
-            ("socket_timeout", lambda: RedisCache(socket_timeout=0)),
+            ("ca_file", lambda: RedisCache(ca_file=Path("ca.pem"))),
+            ("ca_file", lambda: RedisCache(tls=True, ca_file=Path("/no/such/ca.pem"))),
+            ("timeout", lambda: RedisCache(timeout=0)),
             ("healthcheck_timeout", lambda: RedisCache(healthcheck_timeout=float("nan"))),
             ("max_connections", lambda: RedisCache(max_connections=0)),
             ("client_name", lambda: RedisCache(client_name="a b")),
@@ -162,7 +162,7 @@ def test_more_entries_than_one_command_clears_are_cleared(redis: Address) -> Non
 def test_the_right_user_and_password_are_let_in() -> None:
     async def main() -> None:
         for settings in (
-            {"host": server.host, "port": server.port, "username": "ann", "password": Secret("p@ss/word")},
+            {"host": server.host, "port": server.port, "user": "ann", "password": Secret("p@ss/word")},
             {"url": f"redis://ann:p%40ss%2Fword@{server.host}:{server.port}"},
         ):
             async with started(RedisCache(**settings)) as cache:
@@ -180,9 +180,7 @@ def test_the_right_user_and_password_are_let_in() -> None:
 
 def test_what_a_user_may_not_do_is_refused() -> None:
     async def main() -> None:
-        async with started(
-            RedisCache(host=server.host, port=server.port, username="ann", password=Secret("p"))
-        ) as cache:
+        async with started(RedisCache(host=server.host, port=server.port, user="ann", password=Secret("p"))) as cache:
             assert await cache.get("key") is None
             with pytest.raises(CacheRefused):
                 await cache.set("key", b"value")
@@ -246,7 +244,7 @@ class TestTLS:
     def test_a_certificate_of_a_trusted_authority_is_accepted(self) -> None:
         async def main() -> None:
             url = f"rediss://{server.host}:{server.port}"
-            async with started(RedisCache(url=url, ssl_ca_certs=self.trusted)) as cache:
+            async with started(RedisCache(url=url, ca_file=self.trusted)) as cache:
                 await cache.set("key", b"value")
                 assert await cache.get("key") == b"value"
 
@@ -260,13 +258,11 @@ class TestTLS:
     )
     def test_another_certificate_is_refused(self, host: str, days: int, trusts: bool) -> None:
         async def main() -> None:
-            cache = RedisCache(
-                host=server.host, port=server.port, ssl=True, ssl_ca_certs=self.trusted if trusts else None
-            )
+            cache = RedisCache(host=server.host, port=server.port, tls=True, ca_file=self.trusted if trusts else None)
             with pytest.raises(CacheRefused) as caught:
                 async with started(cache):
                     pass
-            assert caught.value.setting == "ssl_ca_certs"
+            assert caught.value.setting == "ca_file"
 
         with self.serve(host, days=days) as server:
             run(main())
@@ -274,7 +270,7 @@ class TestTLS:
     def test_a_server_without_tls_is_not_talked_to(self) -> None:
         async def main() -> None:
             with pytest.raises((CacheRefused, CacheUnavailable)):
-                async with started(RedisCache(host=server.host, port=server.port, ssl=True, socket_timeout=TIMEOUT)):
+                async with started(RedisCache(host=server.host, port=server.port, tls=True, timeout=TIMEOUT)):
                     pass
 
         with private(REDIS) as server:

@@ -85,7 +85,7 @@ class TestMySQL(DatabaseContract):
 
 class TestMySQLOfOneConnection(TestMySQL):
     def fresh(self) -> AbstractAsyncContextManager[Database]:
-        return started(database(self.place, min_size=0, max_size=1))
+        return started(database(self.place, min_connections=0, max_connections=1))
 
 
 class TestMySQLFaults(NetworkedDatabaseContract):
@@ -107,10 +107,10 @@ class TestMySQLFaults(NetworkedDatabaseContract):
             user=user,
             password=password,
             database=self.place.name,
-            min_size=1,
-            max_size=CONNECTIONS,
+            min_connections=1,
+            max_connections=CONNECTIONS,
             connect_timeout=TIMEOUT,
-            statement_timeout=TIMEOUT,
+            timeout=TIMEOUT,
             healthcheck_timeout=TIMEOUT,
         )
 
@@ -128,13 +128,13 @@ class TestMySQLFaults(NetworkedDatabaseContract):
             ("database", lambda: MySQLDatabase(database="a\0b")),
             ("port", lambda: MySQLDatabase(port=65536)),
             ("password", lambda: MySQLDatabase(password=Secret(f"{SECRET}\N{SNOWMAN}"))),
-            ("ssl_ca_certs", lambda: MySQLDatabase(ssl_ca_certs=Path("ca.pem"))),
-            ("ssl_ca_certs", lambda: MySQLDatabase(ssl=True, ssl_ca_certs=Path("/no/such/ca.pem"))),
-            ("min_size", lambda: MySQLDatabase(min_size=-1)),
-            ("min_size", lambda: MySQLDatabase(min_size=2, max_size=1)),
-            ("max_size", lambda: MySQLDatabase(max_size=0)),
+            ("ca_file", lambda: MySQLDatabase(ca_file=Path("ca.pem"))),
+            ("ca_file", lambda: MySQLDatabase(tls=True, ca_file=Path("/no/such/ca.pem"))),
+            ("min_connections", lambda: MySQLDatabase(min_connections=-1)),
+            ("min_connections", lambda: MySQLDatabase(min_connections=2, max_connections=1)),
+            ("max_connections", lambda: MySQLDatabase(max_connections=0)),
             ("connect_timeout", lambda: MySQLDatabase(connect_timeout=0)),
-            ("statement_timeout", lambda: MySQLDatabase(statement_timeout=float("nan"))),
+            ("timeout", lambda: MySQLDatabase(timeout=float("nan"))),
             ("healthcheck_timeout", lambda: MySQLDatabase(healthcheck_timeout=-1)),
         ]
 
@@ -219,8 +219,8 @@ class TestMySQLEncryption(EncryptionCases):
     def test_a_server_that_does_not_encrypt_is_refused(self, tmp_path: Path) -> None:
         async def main() -> None:
             ca = Authority().write(tmp_path / "ca.pem")
-            with pytest.raises(DatabaseRefused, match="setting ssl"):
-                async with started(MySQLDatabase(host=server.host, port=server.port, ssl=True, ssl_ca_certs=ca)):
+            with pytest.raises(DatabaseRefused, match="setting tls"):
+                async with started(MySQLDatabase(host=server.host, port=server.port, tls=True, ca_file=ca)):
                     pass
 
         with private(MARIADB) as server:
@@ -229,7 +229,7 @@ class TestMySQLEncryption(EncryptionCases):
 
 def test_what_a_statement_sets_does_not_last(place: Place) -> None:
     async def main() -> None:
-        async with started(database(place, max_size=1)) as mysql:
+        async with started(database(place, max_connections=1)) as mysql:
             await mysql.execute("SET autocommit = 0")
             await mysql.execute("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'")
             await mysql.execute("CREATE TEMPORARY TABLE uses (id INTEGER)")
@@ -363,7 +363,7 @@ def test_a_constraint_without_code_of_its_own_in_the_sdk_is_an_integrity_error(p
 @pytest.mark.parametrize("more", [-1, 0, 1, 10, 20_000_000])
 def test_a_statement_that_is_longer_than_the_server_takes_is_wrong(place: Place, more: int) -> None:
     async def main() -> None:
-        async with started(database(place, max_size=1)) as mysql:
+        async with started(database(place, max_connections=1)) as mysql:
             [row] = await mysql.fetch("SELECT @@max_allowed_packet AS most")
             longest = row["most"] - 2 - len("SELECT LENGTH('') AS size")
             for text in ("x" * (longest + more), "\N{SNOWMAN}" * ((longest + more) // 3 + (more > 0))):

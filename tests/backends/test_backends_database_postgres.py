@@ -100,8 +100,8 @@ class TestPostgresOfOneConnection(DatabaseContract):
     blob = "BYTEA"
 
     def fresh(self) -> AbstractAsyncContextManager[Database]:
-        dsn = f"postgresql://postgres@{self.place.host}:{self.place.port}/{self.place.name}"
-        return started(PostgresDatabase(dsn=dsn, min_size=0, max_size=1))
+        url = f"postgresql://postgres@{self.place.host}:{self.place.port}/{self.place.name}"
+        return started(PostgresDatabase(url=url, min_connections=0, max_connections=1))
 
 
 class TestPostgresFaults(NetworkedDatabaseContract):
@@ -126,10 +126,10 @@ class TestPostgresFaults(NetworkedDatabaseContract):
             user=user,
             password=password,
             database=self.place.name,
-            min_size=1,
-            max_size=CONNECTIONS,
+            min_connections=1,
+            max_connections=CONNECTIONS,
             connect_timeout=TIMEOUT,
-            statement_timeout=TIMEOUT,
+            timeout=TIMEOUT,
             healthcheck_timeout=TIMEOUT,
         )
 
@@ -140,30 +140,30 @@ class TestPostgresFaults(NetworkedDatabaseContract):
 
     def senseless(self) -> Sequence[tuple[str, Callable[[], PostgresDatabase]]]:
         return [
-            ("dsn", lambda: PostgresDatabase(dsn=f"mysql://u:{SECRET}@localhost")),
-            ("dsn", lambda: PostgresDatabase(dsn="postgresql://localhost:99999/x")),
-            ("dsn", lambda: PostgresDatabase(dsn="postgresql:///x")),
-            ("dsn", lambda: PostgresDatabase(dsn="postgresql://localhost/x/y")),
-            ("dsn", lambda: PostgresDatabase(dsn="postgresql://localhost/x?sslmode=disable")),
-            ("dsn", lambda: PostgresDatabase(dsn="host=localhost dbname=x")),
-            ("dsn", lambda: PostgresDatabase(dsn="postgresql://localhost/x", database="y")),
-            ("dsn", lambda: PostgresDatabase(dsn=f"postgresql://u:{SECRET}@localhost/x", password=Secret("b"))),
-            ("dsn", lambda: PostgresDatabase(dsn="postgresql://localhost:0/x")),
-            ("dsn", lambda: PostgresDatabase(dsn="postgresql://localhost/a%00b")),
+            ("url", lambda: PostgresDatabase(url=f"mysql://u:{SECRET}@localhost")),
+            ("url", lambda: PostgresDatabase(url="postgresql://localhost:99999/x")),
+            ("url", lambda: PostgresDatabase(url="postgresql:///x")),
+            ("url", lambda: PostgresDatabase(url="postgresql://localhost/x/y")),
+            ("url", lambda: PostgresDatabase(url="postgresql://localhost/x?sslmode=disable")),
+            ("url", lambda: PostgresDatabase(url="host=localhost dbname=x")),
+            ("url", lambda: PostgresDatabase(url="postgresql://localhost/x", database="y")),
+            ("url", lambda: PostgresDatabase(url=f"postgresql://u:{SECRET}@localhost/x", password=Secret("b"))),
+            ("url", lambda: PostgresDatabase(url="postgresql://localhost:0/x")),
+            ("url", lambda: PostgresDatabase(url="postgresql://localhost/a%00b")),
             ("host", lambda: PostgresDatabase(host="")),
             ("user", lambda: PostgresDatabase(user="\ud800")),
             ("password", lambda: PostgresDatabase(password=Secret(f"{SECRET}\ud800"))),
             ("user", lambda: PostgresDatabase(user="")),
             ("database", lambda: PostgresDatabase(database="a\0b")),
             ("port", lambda: PostgresDatabase(port=0)),
-            ("ssl_ca_certs", lambda: PostgresDatabase(ssl_ca_certs=Path("ca.pem"))),
-            ("ssl_ca_certs", lambda: PostgresDatabase(ssl=True, ssl_ca_certs=Path("/no/such/ca.pem"))),
-            ("ssl_ca_certs", lambda: PostgresDatabase(ssl=True, ssl_ca_certs=Path(__file__))),
-            ("min_size", lambda: PostgresDatabase(min_size=-1)),
-            ("min_size", lambda: PostgresDatabase(min_size=2, max_size=1)),
-            ("max_size", lambda: PostgresDatabase(max_size=0)),
+            ("ca_file", lambda: PostgresDatabase(ca_file=Path("ca.pem"))),
+            ("ca_file", lambda: PostgresDatabase(tls=True, ca_file=Path("/no/such/ca.pem"))),
+            ("ca_file", lambda: PostgresDatabase(tls=True, ca_file=Path(__file__))),
+            ("min_connections", lambda: PostgresDatabase(min_connections=-1)),
+            ("min_connections", lambda: PostgresDatabase(min_connections=2, max_connections=1)),
+            ("max_connections", lambda: PostgresDatabase(max_connections=0)),
             ("connect_timeout", lambda: PostgresDatabase(connect_timeout=0)),
-            ("statement_timeout", lambda: PostgresDatabase(statement_timeout=float("nan"))),
+            ("timeout", lambda: PostgresDatabase(timeout=float("nan"))),
             ("healthcheck_timeout", lambda: PostgresDatabase(healthcheck_timeout=-1)),
         ]
 
@@ -251,8 +251,8 @@ class TestPostgresEncryption(EncryptionCases):
 
     def test_a_server_that_does_not_encrypt_is_refused(self, place: Place, tmp_path: Path) -> None:
         async def main() -> None:
-            with pytest.raises(DatabaseRefused, match="setting ssl"):
-                async with started(database(place, ssl=True, ssl_ca_certs=Authority().write(tmp_path / "ca.pem"))):
+            with pytest.raises(DatabaseRefused, match="setting tls"):
+                async with started(database(place, tls=True, ca_file=Authority().write(tmp_path / "ca.pem"))):
                     pass
 
         run(main())
@@ -260,7 +260,7 @@ class TestPostgresEncryption(EncryptionCases):
 
 def test_what_a_statement_sets_does_not_last(place: Place) -> None:
     async def main() -> None:
-        async with started(database(place, max_size=1)) as postgres:
+        async with started(database(place, max_connections=1)) as postgres:
             await postgres.execute("SET search_path TO nowhere")
             await postgres.execute("CREATE TEMPORARY TABLE uses (id INTEGER)")
             async with postgres.transaction() as transaction:
@@ -295,7 +295,7 @@ def test_what_a_statement_sets_does_not_last(place: Place) -> None:
 )
 def test_parameters(place: Place, sql: str, parameters: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     async def main() -> None:
-        async with started(database(place, max_size=1)) as postgres:
+        async with started(database(place, max_connections=1)) as postgres:
             for _ in range(2):
                 got = await postgres.fetch(sql, parameters)
                 assert [tuple(row.values()) for row in got] == rows
@@ -317,7 +317,7 @@ def test_a_parameter_that_cannot_be_converted_is_a_query_error(
     place: Place, sql: str, parameters: tuple[str, ...]
 ) -> None:
     async def main() -> None:
-        async with started(database(place, max_size=1)) as postgres:
+        async with started(database(place, max_connections=1)) as postgres:
             for _ in range(2):
                 with pytest.raises(QueryError):
                     await postgres.fetch(sql, parameters)
@@ -339,7 +339,7 @@ def test_a_table_that_changes_its_shape_is_seen(place: Place) -> None:
 
 def test_a_copy_is_no_statement_of_the_port_and_hangs_nothing(place: Place) -> None:
     async def main() -> None:
-        async with started(database(place, max_size=1, statement_timeout=0.2, healthcheck_timeout=0.5)) as postgres:
+        async with started(database(place, max_connections=1, timeout=0.2, healthcheck_timeout=0.5)) as postgres:
             for sql in ("COPY uses TO STDOUT", "COPY uses FROM STDIN"):
                 with suppress(QueryError, DatabaseUnavailable):
                     await postgres.execute(sql)
@@ -359,7 +359,7 @@ def test_many_at_once_create_what_is_missing(place: Place, sql: str) -> None:
     """PostgreSQL itself fails all but one of them, with a duplicate in its catalogue."""
 
     async def main() -> None:
-        async with started(database(place, min_size=10)) as postgres:
+        async with started(database(place, min_connections=10)) as postgres:
             for _ in range(20):
                 await asyncio.gather(*(postgres.execute(sql) for _ in range(10)))
                 await postgres.execute(f"DROP {sql.split()[1]} made")
@@ -378,7 +378,7 @@ def test_in_a_transaction_it_is_a_conflict_that_is_run_again(place: Place) -> No
         raise AssertionError("never made")
 
     async def main() -> None:
-        async with started(database(place, min_size=10)) as postgres:
+        async with started(database(place, min_connections=10)) as postgres:
             conflicts = 0
             for _ in range(20):
                 conflicts += sum(await asyncio.gather(*(create(postgres) for _ in range(10))))

@@ -72,7 +72,7 @@ class Faults(NetworkedHttpContract):
             max_connections=CONNECTIONS,
             retries=1,
             breaker_failures=3,
-            breaker_seconds=0.05,
+            breaker_recovery=0.05,
             **secrets,
         )
 
@@ -97,8 +97,8 @@ class Faults(NetworkedHttpContract):
             ("timeout", lambda: new(timeout=0)),
             ("timeout", lambda: new(timeout=float("nan"))),
             ("healthcheck_timeout", lambda: new(healthcheck_timeout=-1)),
-            ("ssl_ca_certs", lambda: new(ssl_ca_certs=Path("/no/such/ca.pem"))),
-            ("ssl_ca_certs", lambda: new(ssl_ca_certs=Path(__file__), verify=False)),
+            ("ca_file", lambda: new(ca_file=Path("/no/such/ca.pem"))),
+            ("ca_file", lambda: new(ca_file=Path(__file__), verify=False)),
             ("headers", lambda: new(headers={"a b": "c"})),
             ("headers", lambda: new(headers={"a": "b\r\n"})),
             ("secret_headers", lambda: new(secret_headers=secret)),
@@ -106,7 +106,7 @@ class Faults(NetworkedHttpContract):
             ("max_redirects", lambda: new(max_redirects=-1)),
             ("retries", lambda: new(retries=-1)),
             ("breaker_failures", lambda: new(breaker_failures=0)),
-            ("breaker_seconds", lambda: new(breaker_seconds=0)),
+            ("breaker_recovery", lambda: new(breaker_recovery=0)),
         ]
 
 
@@ -137,7 +137,7 @@ def with_certificate(authority: Authority, host: str, days: int = 1) -> Generato
 @CLIENTS
 def test_a_certificate_of_ones_own_authority_is_trusted(client: type[HttpCalls], tmp_path: Path) -> None:
     async def main(server: HttpServer) -> None:
-        async with started(client(base_url=server.url, ssl_ca_certs=trusted_file)) as http:
+        async with started(client(base_url=server.url, ca_file=trusted_file)) as http:
             assert (await http.post("echo", body=bytes(500_000))).body == bytes(500_000)
         async with started(client(base_url=server.url, verify=False)) as http:
             assert (await http.get("told")).status == 200
@@ -156,11 +156,11 @@ def test_a_certificate_that_does_not_fit_is_refused(
     client: type[HttpCalls], host: str, days: int, trusted: bool, tmp_path: Path
 ) -> None:
     async def main(server: HttpServer) -> None:
-        settings: dict[str, Any] = {"ssl_ca_certs": trusted_file} if trusted else {}
+        settings: dict[str, Any] = {"ca_file": trusted_file} if trusted else {}
         with pytest.raises(HttpRefused) as caught:
             async with started(client(base_url=server.url, **settings)):
                 pass
-        assert caught.value.setting == "ssl_ca_certs"
+        assert caught.value.setting == "ca_file"
         async with started(client(**settings)) as http:
             with pytest.raises(HttpRefused):
                 await http.get(f"{server.url}/told")
@@ -175,9 +175,9 @@ def test_a_certificate_that_does_not_fit_is_refused(
 def test_a_file_without_certificates_is_refused(client: type[HttpCalls], tmp_path: Path) -> None:
     async def main() -> None:
         with pytest.raises(HttpMisconfigured) as caught:
-            async with started(client(ssl_ca_certs=file)):
+            async with started(client(ca_file=file)):
                 pass
-        assert caught.value.setting == "ssl_ca_certs"
+        assert caught.value.setting == "ca_file"
 
     file = tmp_path / "ca.pem"
     file.write_text("no certificate\n")
@@ -187,7 +187,7 @@ def test_a_file_without_certificates_is_refused(client: type[HttpCalls], tmp_pat
 @CLIENTS
 def test_a_redirect_away_from_tls_is_not_followed(client: type[HttpCalls], tmp_path: Path) -> None:
     async def main(server: HttpServer, plain: HttpServer) -> None:
-        async with started(client(base_url=server.url, ssl_ca_certs=trusted_file)) as http:
+        async with started(client(base_url=server.url, ca_file=trusted_file)) as http:
             response = await http.get("redirect/302", params={"to": f"{plain.url}/told"})
             assert response.status == 302
 

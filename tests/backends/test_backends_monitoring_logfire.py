@@ -50,7 +50,7 @@ class TestLogfireFaults(NetworkedMonitoringContract):
         return LogfireMonitoring(
             token=Secret(token),
             base_url=f"http://{host}:{port}",
-            export_timeout_seconds=TIMEOUT,
+            timeout=TIMEOUT,
             healthcheck_timeout=TIMEOUT,
         )
 
@@ -67,8 +67,8 @@ class TestLogfireFaults(NetworkedMonitoringContract):
             ("token", lambda: LogfireMonitoring(token=Secret(f"{SECRET}\n"))),
             ("base_url", lambda: LogfireMonitoring(token=token, base_url="logfire.example")),
             ("base_url", lambda: LogfireMonitoring(token=token, base_url=f"https://a:{SECRET}@host")),
-            ("export_interval_seconds", lambda: LogfireMonitoring(token=token, export_interval_seconds=0)),
-            ("export_timeout_seconds", lambda: LogfireMonitoring(token=token, export_timeout_seconds=0)),
+            ("export_interval", lambda: LogfireMonitoring(token=token, export_interval=0)),
+            ("timeout", lambda: LogfireMonitoring(token=token, timeout=0)),
             ("healthcheck_timeout", lambda: LogfireMonitoring(token=token, healthcheck_timeout=0)),
             ("max_queue_size", lambda: LogfireMonitoring(token=token, max_queue_size=0)),
         ]

@@ -65,7 +65,7 @@ class Faults(NetworkedMonitoringContract):
             endpoint=f"http://{host}:{port}",
             protocol=self.protocol,
             authorization=authorization,
-            export_timeout_seconds=TIMEOUT,
+            timeout=TIMEOUT,
             healthcheck_timeout=TIMEOUT,
         )
 
@@ -91,10 +91,10 @@ class Faults(NetworkedMonitoringContract):
             ("headers", lambda: OTLPMonitoring(headers={"a": "c\n"})),
             ("authorization", lambda: OTLPMonitoring(headers={"Authorization": "a"}, authorization=secret)),
             ("authorization", lambda: OTLPMonitoring(authorization=Secret(f"{SECRET}\n"))),
-            ("certificate_file", lambda: OTLPMonitoring(certificate_file=Path("ca.pem"))),
-            ("certificate_file", lambda: OTLPMonitoring(endpoint="https://h", certificate_file=Path("/no/ca.pem"))),
-            ("export_interval_seconds", lambda: OTLPMonitoring(export_interval_seconds=0)),
-            ("export_timeout_seconds", lambda: OTLPMonitoring(export_timeout_seconds=-1)),
+            ("ca_file", lambda: OTLPMonitoring(ca_file=Path("ca.pem"))),
+            ("ca_file", lambda: OTLPMonitoring(endpoint="https://h", ca_file=Path("/no/ca.pem"))),
+            ("export_interval", lambda: OTLPMonitoring(export_interval=0)),
+            ("timeout", lambda: OTLPMonitoring(timeout=-1)),
             ("healthcheck_timeout", lambda: OTLPMonitoring(healthcheck_timeout=float("nan"))),
             ("max_queue_size", lambda: OTLPMonitoring(max_queue_size=0)),
             ("enable_traces", lambda: OTLPMonitoring(enable_traces=False, enable_metrics=False)),
@@ -139,7 +139,7 @@ def test_a_certificate_that_is_trusted_is_fine(kind: Any, tmp_path: Path) -> Non
     async def main() -> None:
         trusted, certificate = certificates(tmp_path, "127.0.0.1")
         with kind.make(certificate=certificate) as receiver:
-            async with started(over(kind, receiver, certificate_file=trusted)) as monitoring:
+            async with started(over(kind, receiver, ca_file=trusted)) as monitoring:
                 monitoring.event("event")
                 monitoring.metric("metric", 1)
                 assert await monitoring.flush(timeout=FLUSH)
@@ -157,9 +157,9 @@ def test_a_certificate_that_is_not_trusted_is_refused(kind: Any, what: str, tmp_
         trusted = None if what == "unknown authority" else authority
         with kind.make(certificate=certificate) as receiver:
             with pytest.raises(MonitoringRefused) as caught:
-                async with started(over(kind, receiver, certificate_file=trusted)):
+                async with started(over(kind, receiver, ca_file=trusted)):
                     pass
-            assert caught.value.setting == "certificate_file"
+            assert caught.value.setting == "ca_file"
 
     run(main())
 

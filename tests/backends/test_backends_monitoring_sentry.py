@@ -52,7 +52,7 @@ class TestSentryFaults(NetworkedMonitoringContract):
             dsn=Secret(f"http://{key}@{host}:{port}/1"),
             traces_sample_rate=1.0,
             attach_stacktrace=False,
-            export_timeout_seconds=TIMEOUT,
+            timeout=TIMEOUT,
             healthcheck_timeout=TIMEOUT,
         )
 
@@ -70,9 +70,9 @@ class TestSentryFaults(NetworkedMonitoringContract):
             ("dsn", lambda: SentryMonitoring(dsn=Secret("http://localhost/1"))),
             ("dsn", lambda: SentryMonitoring(dsn=Secret(f"http://{SECRET}@localhost/project"))),
             ("dsn", lambda: SentryMonitoring(dsn=Secret(f"http://{SECRET}@localhost:99999/1"))),
-            ("ca_certs", lambda: SentryMonitoring(dsn=dsn, ca_certs=Path("/no/such/ca.pem"))),
+            ("ca_file", lambda: SentryMonitoring(dsn=dsn, ca_file=Path("/no/such/ca.pem"))),
             ("traces_sample_rate", lambda: SentryMonitoring(dsn=dsn, traces_sample_rate=1.5)),
-            ("export_timeout_seconds", lambda: SentryMonitoring(dsn=dsn, export_timeout_seconds=0)),
+            ("timeout", lambda: SentryMonitoring(dsn=dsn, timeout=0)),
             ("healthcheck_timeout", lambda: SentryMonitoring(dsn=dsn, healthcheck_timeout=float("nan"))),
             ("max_queue_size", lambda: SentryMonitoring(dsn=dsn, max_queue_size=0)),
         ]

@@ -103,7 +103,7 @@ class TestNATSQueueFaults(NetworkedQueueContract):
             ("token", lambda: NATSQueue(token=secret, user="a", password=secret)),
             ("password", lambda: NATSQueue(user="a")),
             ("user", lambda: NATSQueue(password=secret)),
-            ("tls_ca_certs", lambda: NATSQueue(tls_ca_certs=Path("/no/such/ca.pem"))),
+            ("ca_file", lambda: NATSQueue(ca_file=Path("/no/such/ca.pem"))),
             ("ack_wait", lambda: NATSQueue(ack_wait=0)),
             ("ack_wait", lambda: NATSQueue(ack_wait=float("inf"))),
             ("max_deliveries", lambda: NATSQueue(max_deliveries=0)),
@@ -243,16 +243,16 @@ class TestEncryption:
     def test_a_server_with_the_right_certificate_is_trusted(self, tmp_path: Path) -> None:
         async def main() -> None:
             for scheme in ("nats", "tls"):
-                sure = NATSQueue(servers=[f"{scheme}://{server.host}:{server.port}"], tls_ca_certs=ca)
+                sure = NATSQueue(servers=[f"{scheme}://{server.host}:{server.port}"], ca_file=ca)
                 async with started(sure) as queue:
                     await queue.publish(b"x")
             for unsure in (
                 NATSQueue(servers=[address]),
                 NATSQueue(servers=[address], tls=True),
-                NATSQueue(servers=[address], tls_ca_certs=other),
-                NATSQueue(servers=[f"nats://localhost:{server.port}"], tls_ca_certs=ca),
+                NATSQueue(servers=[address], ca_file=other),
+                NATSQueue(servers=[f"nats://localhost:{server.port}"], ca_file=ca),
             ):
-                with pytest.raises(QueueRefused, match="setting tls_ca_certs"):
+                with pytest.raises(QueueRefused, match="setting ca_file"):
                     async with started(unsure):
                         pass
 
@@ -264,10 +264,10 @@ class TestEncryption:
 
     def test_a_server_that_leaves_the_choice_encrypts_where_it_is_insisted_on(self, tmp_path: Path) -> None:
         async def main() -> None:
-            with pytest.raises(QueueRefused, match="setting tls_ca_certs"):
+            with pytest.raises(QueueRefused, match="setting ca_file"):
                 async with started(NATSQueue(servers=[address], tls=True)):
                     pass
-            for settings in ({"tls_ca_certs": ca}, {}):
+            for settings in ({"ca_file": ca}, {}):
                 async with started(NATSQueue(servers=[address], **settings)) as queue:
                     await queue.publish(b"x")
 

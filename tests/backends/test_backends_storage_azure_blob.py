@@ -124,7 +124,7 @@ class TestAzureBlobStorageFaults(NetworkedStorageContract):
             ("connection_string", new(connection_string=string)),
             ("connection_string", new(account_url=None, connection_string=Secret(SECRET))),
             ("connection_string", new(account_url=None, connection_string=string, credential=Secret(KEY))),
-            ("ssl_ca_certs", new(ssl_ca_certs=Path("/no/such/ca.pem"))),
+            ("ca_file", new(ca_file=Path("/no/such/ca.pem"))),
             ("timeout", new(timeout=0)),
             ("healthcheck_timeout", new(healthcheck_timeout=-1)),
             ("max_connections", new(max_connections=0)),

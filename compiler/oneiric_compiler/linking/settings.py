@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.linking.expressions import Converted, Unfit, convert
 from oneiric_compiler.linking.scope import NOTHING, Scope
+from oneiric_compiler.linking.vocabulary import answer
 from oneiric_compiler.model import Candidate, Key, Layer, Section, Setting, Stated
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.signatures import AnyOf, Scalar, Type, Unchecked
@@ -83,12 +84,14 @@ class ProviderSettings:
                 self._setting(candidate, parameter, stated)
             return
         lacks, has = lacking[0], [each for each in served if each not in lacking]
-        known = {name for name, each in (lacks.signature.parameters or {}).items() if each.by_name}
         if has:
             help = f"set it for one key: `{has[0].key.name}/{has[0].provider}: {{{parameter}: …}}`"
             message = f"`{name}` serves {lacks.key} too, where it takes no `{parameter}`"
         else:
-            help = did_you_mean(parameter, known - lacks.needs.keys()) or "remove it, or add the parameter"
+            taken = {name for name, each in (lacks.signature.parameters or {}).items() if each.by_name}
+            known = taken - lacks.needs.keys()
+            otherwise = "remove it, or add the parameter"
+            help = answer(lacks, parameter, known) or did_you_mean(parameter, known) or otherwise
             message = f"`{name}` takes no `{parameter}`"
         related = [("its factory", lacks.signature.place)]
         self.diagnostics.add("ONE407", message, stated.name_place or stated.place, help=help, related=related)

@@ -226,7 +226,7 @@ def test_sqlite_refuses_a_pragma_that_is_more_than_one(pragmas: dict[str, str | 
 def test_sqlite_locked_by_somebody_else_is_unavailable(tmp_path: Path) -> None:
     async def main() -> None:
         path = str(tmp_path / "app.db")
-        async with started(SQLiteDatabase(path=path, timeout=0.01)) as database:
+        async with started(SQLiteDatabase(path=path, lock_timeout=0.01)) as database:
             await database.execute("CREATE TABLE items (id INTEGER)")
             other = sqlite3.connect(path, isolation_level=None)
             other.execute("BEGIN IMMEDIATE")

@@ -31,15 +31,15 @@ class RedisAddress(NamedTuple):
     port: int = 6379
     path: str | None = None
     db: int = 0
-    ssl: bool = False
-    username: str | None = None
+    tls: bool = False
+    user: str | None = None
     password: Secret | None = None
 
     def __str__(self) -> str:
         return self.path or f"{self.host}:{self.port}"
 
 
-def address_of(url: str, username: str | None, password: Secret | None, faults: Faults) -> RedisAddress:
+def address_of(url: str, user: str | None, password: Secret | None, faults: Faults) -> RedisAddress:
     """The address in `redis://HOST:PORT/DB`, `rediss://…` or `unix:///PATH?db=…`; raises the port's error."""
     try:
         parts = urlsplit(url)
@@ -48,18 +48,18 @@ def address_of(url: str, username: str | None, password: Secret | None, faults: 
         raise faults.no_sense("is no URL", "url") from None
     if parts.scheme not in ("redis", "rediss", "unix") or parts.query or parts.fragment or parts.port == 0:
         raise faults.no_sense("is not of the form redis://HOST:PORT/DB, rediss:// or unix:///PATH", "url")
-    if (parts.username and username) or (parts.password and password):
-        raise faults.no_sense("names a user or password, and the settings username and password do too", "url")
-    username = unquote(parts.username) if parts.username else username
+    if (parts.username and user) or (parts.password and password):
+        raise faults.no_sense("names a user or password, and the settings user and password do too", "url")
+    user = unquote(parts.username) if parts.username else user
     password = Secret(unquote(parts.password)) if parts.password else password
     if parts.scheme == "unix":
         if not parts.path or parts.hostname:
             raise faults.no_sense("is not of the form unix:///PATH", "url")
-        return RedisAddress("url", path=unquote(parts.path), username=username, password=password)
+        return RedisAddress("url", path=unquote(parts.path), user=user, password=password)
     db = parts.path.strip("/") or "0"
     if not parts.hostname or not db.isascii() or not db.isdigit():
         raise faults.no_sense("is not of the form redis://HOST:PORT/DB", "url")
-    return RedisAddress("url", parts.hostname, port, None, int(db), parts.scheme == "rediss", username, password)
+    return RedisAddress("url", parts.hostname, port, None, int(db), parts.scheme == "rediss", user, password)
 
 
 class RedisServer:
@@ -76,32 +76,32 @@ class RedisServer:
         closed: type[AdapterError],
         expected: str,
         *,
-        ssl_ca_certs: Path | None,
+        ca_file: Path | None,
         timeout: float,
         healthcheck_timeout: float,
         max_connections: int,
         client_name: str,
     ) -> None:
         faults.check_above_zero(
-            socket_timeout=timeout, healthcheck_timeout=healthcheck_timeout, max_connections=max_connections
+            timeout=timeout, healthcheck_timeout=healthcheck_timeout, max_connections=max_connections
         )
-        if ssl_ca_certs is not None and not address.ssl:
-            raise faults.no_sense("is given, but the connection is without TLS", "ssl_ca_certs")
+        if ca_file is not None and not address.tls:
+            raise faults.no_sense("is given, but the connection is without TLS", "ca_file")
         if not address.host:
             raise faults.no_sense("is empty", "host")
         if not 0 < address.port < 65536:
             raise faults.no_sense(f"{address.port} is no port", "port")
         if address.db < 0:
             raise faults.no_sense(f"{address.db} is below 0", "db")
-        if ssl_ca_certs is not None and not ssl_ca_certs.is_file():
-            raise faults.no_sense(f"{ssl_ca_certs} is no file", "ssl_ca_certs")
+        if ca_file is not None and not ca_file.is_file():
+            raise faults.no_sense(f"{ca_file} is no file", "ca_file")
         if " " in client_name or not client_name.isprintable() or not client_name.isascii():
             raise faults.no_sense("has other characters than ASCII, spaces or control characters", "client_name")
         self._address = address
         self._faults = faults
         self._closed = closed
         self._expected = re.compile(expected)
-        self._ssl_ca_certs = ssl_ca_certs
+        self._ca_file = ca_file
         self._timeout = timeout
         self._healthcheck_timeout = healthcheck_timeout
         self._max_connections = max_connections
@@ -118,7 +118,7 @@ class RedisServer:
             port=address.port,
             unix_socket_path=address.path,
             db=address.db,
-            username=address.username,
+            username=address.user,
             password=revealed(address.password),
             socket_timeout=self._timeout,
             socket_connect_timeout=self._timeout,
@@ -126,8 +126,8 @@ class RedisServer:
             max_connections=2 * self._max_connections,  # `_turns` is the limit
             retry=Retry(NoBackoff(), 0),
             protocol=2,
-            ssl=address.ssl,
-            ssl_ca_certs=None if self._ssl_ca_certs is None else str(self._ssl_ca_certs),
+            ssl=address.tls,
+            ssl_ca_certs=None if self._ca_file is None else str(self._ca_file),
         )
         self._client.response_callbacks.clear()  # replies as the server sends them, whatever the SDK's release
         await self.ping()
@@ -192,7 +192,7 @@ class RedisServer:
             return self._closed("it was closed meanwhile", provider=self._faults.provider)
         what = f"{self._address}: {told(error, self._address.password)}"
         if is_about_certificates(error):
-            return self._faults.no_entry(what, "ssl_ca_certs")
+            return self._faults.no_entry(what, "ca_file")
         if isinstance(error, _REFUSALS):
             return self._faults.no_entry(what, "password")
         return self._faults.no_answer(what, self._address.setting)

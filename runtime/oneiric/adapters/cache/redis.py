@@ -44,15 +44,15 @@ class RedisCache:
 
     Needs a Redis server 6.2 or later, or Valkey; the extra `cache-redis`.
 
-    `url`: `redis://HOST:PORT/DB`, `rediss://…` for TLS, `unix:///PATH`; instead of `host`, `port`, `db` and `ssl`.
+    `url`: `redis://HOST:PORT/DB`, `rediss://…` for TLS, `unix:///PATH`; instead of `host`, `port`, `db` and `tls`.
     `host`: where the server is, unless there is a `url`.
     `port`: the server's port.
     `db`: the number of the database.
-    `ssl`: encrypt, and check the server's certificate and name.
-    `username`: who asks; a server may want this, the password, both or neither.
+    `tls`: encrypt, and check the server's certificate and name.
+    `user`: who asks; a server may want this, the password, both or neither.
     `password`: the password of who asks.
-    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
-    `socket_timeout`: seconds to connect, and to wait for a reply or a free connection.
+    `ca_file`: a file of certificates to trust, instead of those the system trusts.
+    `timeout`: seconds to connect, and to wait for a reply or a free connection.
     `healthcheck_timeout`: seconds for all of a health check, and of the first connection.
     `max_connections`: how many connections are open at most; they are opened when needed and kept.
     `client_name`: shown by `CLIENT LIST`.
@@ -67,11 +67,11 @@ class RedisCache:
         host: str = "localhost",
         port: int = 6379,
         db: int = 0,
-        ssl: bool = False,
-        username: str | None = None,
+        tls: bool = False,
+        user: str | None = None,
         password: Secret | None = None,
-        ssl_ca_certs: Path | None = None,
-        socket_timeout: float = 5.0,
+        ca_file: Path | None = None,
+        timeout: float = 5.0,
         healthcheck_timeout: float = 2.0,
         max_connections: int = 50,
         client_name: str = "oneiric",
@@ -85,11 +85,11 @@ class RedisCache:
                 raise _FAULTS.no_sense(error.what, "default_ttl") from None
         _FAULTS.check_text(key_prefix=key_prefix or None)
         if url is None:
-            address = RedisAddress("host", host, port, None, db, ssl, username, password)
-        elif (host, port, db, ssl) == ("localhost", 6379, 0, False):
-            address = address_of(url, username, password, _FAULTS)
+            address = RedisAddress("host", host, port, None, db, tls, user, password)
+        elif (host, port, db, tls) == ("localhost", 6379, 0, False):
+            address = address_of(url, user, password, _FAULTS)
         else:
-            raise _FAULTS.no_sense("is given, and host, port, db or ssl too: say it once", "url")
+            raise _FAULTS.no_sense("is given, and host, port, db or tls too: say it once", "url")
         self._default_ttl = inf if default_ttl is None else default_ttl
         self._key_prefix = key_prefix
         self._server = RedisServer(
@@ -97,8 +97,8 @@ class RedisCache:
             _FAULTS,
             CacheClosed,
             _NO_INTEGER,
-            ssl_ca_certs=ssl_ca_certs,
-            timeout=socket_timeout,
+            ca_file=ca_file,
+            timeout=timeout,
             healthcheck_timeout=healthcheck_timeout,
             max_connections=max_connections,
             client_name=client_name,

@@ -46,22 +46,25 @@ _HARMLESS = DATA | CONTROL
 class Limits(NamedTuple):
     """Connections, and seconds."""
 
-    min_size: int
-    max_size: int
+    min_connections: int
+    max_connections: int
     connect_timeout: float
-    statement_timeout: float
+    timeout: float
     healthcheck_timeout: float
 
     def check(self, faults: Faults) -> None:
         """Raise the port's error where they make no sense."""
         faults.check_above_zero(
-            max_size=self.max_size,
+            max_connections=self.max_connections,
             connect_timeout=self.connect_timeout,
-            statement_timeout=self.statement_timeout,
+            timeout=self.timeout,
             healthcheck_timeout=self.healthcheck_timeout,
         )
-        if not 0 <= self.min_size <= self.max_size:
-            raise faults.no_sense(f"{self.min_size} is not 0 to max_size, which is {self.max_size}", "min_size")
+        if not 0 <= self.min_connections <= self.max_connections:
+            raise faults.no_sense(
+                f"{self.min_connections} is not 0 to max_connections, which is {self.max_connections}",
+                "min_connections",
+            )
 
 
 class Link(Protocol):
@@ -90,7 +93,7 @@ class Link(Protocol):
 
 
 class PooledDatabase(ABC):
-    """The port `Database` over connections that `_connect` opens, at most `limits.max_size` at a time.
+    """The port `Database` over connections that `_connect` opens, at most `limits.max_connections` at a time.
 
     `place` is where the server is, `setting` says so.
     """
@@ -104,7 +107,7 @@ class PooledDatabase(ABC):
         self._setting = setting
         self._limits = limits
         self._opened = False
-        self._turns = Turns(limits.max_size)
+        self._turns = Turns(limits.max_connections)
         self.deadlines = Deadlines()
         self._idle: list[Link] = []
         self._busy: set[PooledSession] = set()
@@ -115,7 +118,7 @@ class PooledDatabase(ABC):
 
     async def start(self) -> None:
         self._opened = True
-        while len(self._idle) < self._limits.min_size:
+        while len(self._idle) < self._limits.min_connections:
             self._idle.append(await self._new_link())
         await self._ask()
 
@@ -161,7 +164,7 @@ class PooledDatabase(ABC):
         """The error of a statement that took too long, or was ended by `aclose`."""
         if not self._opened:
             return self.closed()
-        return self._faults.no_answer(f"no answer in {self._limits.statement_timeout:g} s", "statement_timeout")
+        return self._faults.no_answer(f"no answer in {self._limits.timeout:g} s", "timeout")
 
     def broken(self, error: DatabaseError) -> AdapterError:
         """The error of a statement whose connection broke."""
@@ -192,7 +195,7 @@ class PooledDatabase(ABC):
         if not self._opened:
             raise self.closed()
         if not self._turns.take():
-            await self._turns.wait_in_time(self._faults, "max_size", self._limits.connect_timeout)
+            await self._turns.wait_in_time(self._faults, "max_connections", self._limits.connect_timeout)
         try:
             session = PooledSession(self, self._rested() or await self._new_link())
         except BaseException:
@@ -249,7 +252,7 @@ class PooledSession:
         return not self._touched and not self._closed and self.link.is_open and not self.link.in_transaction
 
     async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
-        """Run a statement that was checked, within the statement timeout."""
+        """Run a statement that was checked, within the timeout."""
         async with self._turn:
             if self._closed:
                 raise self._database.broken(TransactionError("the connection was given up"))
@@ -291,7 +294,7 @@ class PooledSession:
             self.link.cut()
 
     async def _run_in_time(self, sql: str, parameters: Sequence[Value]) -> Outcome:
-        with self._database.deadlines.within(self._database.limits.statement_timeout) as self._deadline:
+        with self._database.deadlines.within(self._database.limits.timeout) as self._deadline:
             try:
                 return await self.link.run(sql, parameters)
             finally:
@@ -305,13 +308,13 @@ class PooledSession:
         self.link.cut()
 
 
-def tls(faults: Faults, use: bool, ca_certs: Path | None) -> ssl.SSLContext | None:
+def tls_context(faults: Faults, use: bool, ca_file: Path | None) -> ssl.SSLContext | None:
     """How to encrypt, if so: the server's certificate and name are checked."""
-    if ca_certs is None:
+    if ca_file is None:
         return ssl.create_default_context() if use else None
     if not use:
-        raise faults.no_sense("is given, but ssl is off", "ssl_ca_certs")
+        raise faults.no_sense("is given, but tls is off", "ca_file")
     try:
-        return ssl.create_default_context(cafile=ca_certs)
+        return ssl.create_default_context(cafile=ca_file)
     except OSError:
-        raise faults.no_sense(f"{ca_certs} is no file of certificates", "ssl_ca_certs") from None
+        raise faults.no_sense(f"{ca_file} is no file of certificates", "ca_file") from None

@@ -26,7 +26,7 @@ from oneiric.adapters.database import (
     first_word,
 )
 from oneiric.adapters.database._placeholders import MYSQL, MYSQL_WITHOUT_BACKSLASHES, check_number, pieces
-from oneiric.adapters.database._pooled import CONTROL, DATA, Limits, PooledDatabase, tls
+from oneiric.adapters.database._pooled import CONTROL, DATA, Limits, PooledDatabase, tls_context
 from oneiric.adapters.database._transactions import Outcome, rows
 from oneiric.errors import AdapterError
 
@@ -85,12 +85,12 @@ class MySQLDatabase(PooledDatabase):
     `user`: who asks.
     `password`: the password of who asks.
     `database`: the one that names of tables without a database belong to; there is none by default.
-    `ssl`: encrypt, and check the server's certificate and name.
-    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
-    `min_size`: how many connections are opened at the start.
-    `max_size`: how many connections are open at most; they are opened when needed and kept.
+    `tls`: encrypt, and check the server's certificate and name.
+    `ca_file`: a file of certificates to trust, instead of those the system trusts.
+    `min_connections`: how many connections are opened at the start.
+    `max_connections`: how many connections are open at most; they are opened when needed and kept.
     `connect_timeout`: seconds to open a connection, and to wait for a free one.
-    `statement_timeout`: seconds for one statement.
+    `timeout`: seconds for one statement.
     `healthcheck_timeout`: seconds for a health check, and to end a statement that was cancelled or too late.
     """
 
@@ -104,12 +104,12 @@ class MySQLDatabase(PooledDatabase):
         user: str = "root",
         password: Secret | None = None,
         database: str | None = None,
-        ssl: bool = False,
-        ssl_ca_certs: Path | None = None,
-        min_size: int = 1,
-        max_size: int = 5,
+        tls: bool = False,
+        ca_file: Path | None = None,
+        min_connections: int = 1,
+        max_connections: int = 5,
         connect_timeout: float = 10.0,
-        statement_timeout: float = 30.0,
+        timeout: float = 30.0,
         healthcheck_timeout: float = 2.0,
     ) -> None:
         _FAULTS.check_text(host=host, user=user, database=database)
@@ -117,14 +117,14 @@ class MySQLDatabase(PooledDatabase):
             raise _FAULTS.no_sense(f"{port} is no port", "port")
         if password is not None and not _is_latin1(password.reveal()):
             raise _FAULTS.no_sense("has characters that the driver cannot send", "password")
-        limits = Limits(min_size, max_size, connect_timeout, statement_timeout, healthcheck_timeout)
+        limits = Limits(min_connections, max_connections, connect_timeout, timeout, healthcheck_timeout)
         super().__init__(_FAULTS, limits, f"{host}:{port}", "host")
         self._password = password
         self._arguments: dict[str, Any] = {
             **({"unix_socket": host} if host.startswith("/") else {"host": host, "port": port}),
             "user": user,
             "db": database,
-            "ssl": tls(_FAULTS, ssl, ssl_ca_certs),
+            "ssl": tls_context(_FAULTS, tls, ca_file),
             "charset": "utf8mb4",
             "autocommit": True,
             "client_flag": CLIENT.FOUND_ROWS,
@@ -162,9 +162,9 @@ class MySQLDatabase(PooledDatabase):
             return error
         what = told(error, self._password)
         if is_about_certificates(error):
-            return _FAULTS.no_entry(f"{self._place}: {what}", "ssl_ca_certs")
+            return _FAULTS.no_entry(f"{self._place}: {what}", "ca_file")
         if isinstance(error, _NotEncrypted):
-            return _FAULTS.no_entry(f"{self._place}: {what}", "ssl")
+            return _FAULTS.no_entry(f"{self._place}: {what}", "tls")
         code = error.args[0] if isinstance(error, MySQLError) and error.args else None
         if code in _REFUSALS:
             return _FAULTS.no_entry(f"{self._place}: {what}", _REFUSALS[code])

@@ -24,7 +24,7 @@ from oneiric.adapters.database import (
     Value,
 )
 from oneiric.adapters.database._placeholders import POSTGRES, pieces
-from oneiric.adapters.database._pooled import Limits, PooledDatabase, tls
+from oneiric.adapters.database._pooled import Limits, PooledDatabase, tls_context
 from oneiric.adapters.database._transactions import Outcome
 from oneiric.errors import AdapterError
 
@@ -67,18 +67,18 @@ class PostgresDatabase(PooledDatabase):
 
     Transactions see the database as it was at their first statement (REPEATABLE READ).
 
-    `dsn`: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; instead of the same in parts.
+    `url`: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; instead of the same in parts.
     `host`: where the server is; a path is the folder of a Unix socket.
     `port`: the server's port.
     `user`: who asks.
     `password`: the password of who asks.
     `database`: the database of the server.
-    `ssl`: encrypt, and check the server's certificate and name.
-    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
-    `min_size`: how many connections are opened at the start.
-    `max_size`: how many connections are open at most; they are opened when needed and kept.
+    `tls`: encrypt, and check the server's certificate and name.
+    `ca_file`: a file of certificates to trust, instead of those the system trusts.
+    `min_connections`: how many connections are opened at the start.
+    `max_connections`: how many connections are open at most; they are opened when needed and kept.
     `connect_timeout`: seconds to open a connection, and to wait for a free one.
-    `statement_timeout`: seconds for one statement.
+    `timeout`: seconds for one statement.
     `healthcheck_timeout`: seconds for a health check, and to end a statement that was cancelled or too late.
     """
 
@@ -87,34 +87,34 @@ class PostgresDatabase(PooledDatabase):
     def __init__(
         self,
         *,
-        dsn: str | None = None,
+        url: str | None = None,
         host: str = "localhost",
         port: int = 5432,
         user: str = "postgres",
         password: Secret | None = None,
         database: str = "postgres",
-        ssl: bool = False,
-        ssl_ca_certs: Path | None = None,
-        min_size: int = 1,
-        max_size: int = 10,
+        tls: bool = False,
+        ca_file: Path | None = None,
+        min_connections: int = 1,
+        max_connections: int = 10,
         connect_timeout: float = 10.0,
-        statement_timeout: float = 30.0,
+        timeout: float = 30.0,
         healthcheck_timeout: float = 2.0,
     ) -> None:
         address = _Address("host", host, port, user, password, database)
-        if dsn is not None:
+        if url is not None:
             if address._replace(password=None) != _DEFAULT:
-                raise _FAULTS.no_sense("is given, and host, port, user or database too: say it once", "dsn")
-            address = _address_of(dsn, password)
+                raise _FAULTS.no_sense("is given, and host, port, user or database too: say it once", "url")
+            address = _address_of(url, password)
         _FAULTS.check_text(host=address.host, user=address.user, database=address.database)
         if password is not None and password.reveal():
             _FAULTS.check_text(password=password.reveal())
         if not 0 < address.port < 65536:
             raise _FAULTS.no_sense(f"{address.port} is no port", "port")
-        limits = Limits(min_size, max_size, connect_timeout, statement_timeout, healthcheck_timeout)
+        limits = Limits(min_connections, max_connections, connect_timeout, timeout, healthcheck_timeout)
         super().__init__(_FAULTS, limits, f"{address.host}:{address.port}", address.setting)
         self._address = address
-        self._tls = tls(_FAULTS, ssl, ssl_ca_certs)
+        self._tls = tls_context(_FAULTS, tls, ca_file)
 
     async def _connect(self) -> _Link:
         address = self._address
@@ -139,9 +139,9 @@ class PostgresDatabase(PooledDatabase):
             return error
         what = told(error, self._address.password)
         if is_about_certificates(error):
-            return _FAULTS.no_entry(f"{self._place}: {what}", "ssl_ca_certs")
+            return _FAULTS.no_entry(f"{self._place}: {what}", "ca_file")
         if self._tls and "rejected SSL" in what:
-            return _FAULTS.no_entry(f"{self._place}: {what}", "ssl")
+            return _FAULTS.no_entry(f"{self._place}: {what}", "tls")
         code: str | None = getattr(error, "sqlstate", None)
         if code is None:
             return self.no_answer(what)
@@ -265,22 +265,22 @@ def _text(value: Value) -> str | bytes | None:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _address_of(dsn: str, password: Secret | None) -> _Address:
+def _address_of(url: str, password: Secret | None) -> _Address:
     """The address in a DSN; raises the port's error."""
     try:
-        parts = urlsplit(dsn)
+        parts = urlsplit(url)
         port = parts.port or 5432
     except ValueError:
-        raise _FAULTS.no_sense("is no URL", "dsn") from None
+        raise _FAULTS.no_sense("is no URL", "url") from None
     path = parts.path.removeprefix("/")
     if parts.scheme not in ("postgresql", "postgres") or parts.query or parts.fragment or "/" in path:
-        raise _FAULTS.no_sense("is not of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE", "dsn")
+        raise _FAULTS.no_sense("is not of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE", "url")
     if not parts.hostname:
-        raise _FAULTS.no_sense("names no host", "dsn")
-    if parts.port == 0 or "\0" in unquote(dsn):
-        raise _FAULTS.no_sense("has a NUL, or the port 0", "dsn")
+        raise _FAULTS.no_sense("names no host", "url")
+    if parts.port == 0 or "\0" in unquote(url):
+        raise _FAULTS.no_sense("has a NUL, or the port 0", "url")
     if parts.password and password:
-        raise _FAULTS.no_sense("has a password, and the setting password does too", "dsn")
+        raise _FAULTS.no_sense("has a password, and the setting password does too", "url")
     user, database = unquote(parts.username or _DEFAULT.user), unquote(path or _DEFAULT.database)
     secret = Secret(unquote(parts.password)) if parts.password else password
-    return _Address("dsn", parts.hostname, port, user, secret, database)
+    return _Address("url", parts.hostname, port, user, secret, database)

@@ -39,19 +39,19 @@ class SQLiteDatabase(EmbeddedDatabase):
 
     `path`: a file in an existing folder, created if missing, or `:memory:`.
     `pragmas`: such as `{journal_mode: wal}`; set after `foreign_keys = on`, which they may turn off.
-    `timeout`: seconds to wait for a lock that another process holds, before `DatabaseUnavailable`; a cancellation
+    `lock_timeout`: seconds to wait for a lock that another process holds, before `DatabaseUnavailable`; a cancellation
     waits for it too.
     """
 
     _begin = "BEGIN IMMEDIATE"
 
     def __init__(
-        self, *, path: str = ":memory:", pragmas: dict[str, str | int] | None = None, timeout: float = 5.0
+        self, *, path: str = ":memory:", pragmas: dict[str, str | int] | None = None, lock_timeout: float = 5.0
     ) -> None:
         super().__init__()
         self._path = path
         self._pragmas: dict[str, str | int] = {"foreign_keys": "on", **(pragmas or {})}
-        self._timeout = timeout
+        self._lock_timeout = lock_timeout
         for name, value in self._pragmas.items():
             if not re.fullmatch(r"\w+", name) or not re.fullmatch(r"-?\w+", str(value)):
                 what = f"pragma {name!r}: a name and a word or number are expected"
@@ -64,7 +64,7 @@ class SQLiteDatabase(EmbeddedDatabase):
     def _connect_now(self) -> sqlite3.Connection:
         """Opened here and not by aiosqlite, whose thread outlives an attempt that fails."""
         with _port_errors(), ExitStack() as undo:
-            sdk = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
+            sdk = sqlite3.connect(self._path, timeout=self._lock_timeout, isolation_level=None, check_same_thread=False)
             undo.callback(sdk.close)
             for name, value in self._pragmas.items():
                 sdk.execute(f"PRAGMA {name} = {value}")

@@ -82,7 +82,7 @@ class Attempts:
         origin = request.target.origin
         if origin in self._breakers.failing and self._breakers.is_open(origin):
             what = "it failed too often just now and is left alone"
-            raise self._exchanges.unavailable(request, what, "breaker_seconds")
+            raise self._exchanges.unavailable(request, what, "breaker_recovery")
         try:
             answer = await self._exchanges.answer(call, request)
         except HttpUnavailable as error:

@@ -15,13 +15,13 @@ class _Failed(Exception):
 class Breakers:
     """A circuit breaker for each origin that failed since it last answered.
 
-    It opens after `failures` in a row, and lets attempts through again `seconds` later: one more failure opens it
-    anew, an answer closes it.
+    It opens after `failures` in a row, and lets attempts through again `recovery` seconds later: one more failure opens
+    it anew, an answer closes it.
     """
 
-    def __init__(self, failures: int, seconds: float) -> None:
+    def __init__(self, failures: int, recovery: float) -> None:
         self._failures = failures
-        self._seconds = seconds
+        self._recovery = recovery
         self.failing: dict[str, Any] = {}  # breakers of a library without types
 
     def is_open(self, origin: str) -> bool:
@@ -32,7 +32,7 @@ class Breakers:
     def failed(self, origin: str) -> None:
         breaker = self.failing.get(origin)
         if breaker is None:
-            breaker = circuitbreaker.CircuitBreaker(self._failures, self._seconds, _Failed)
+            breaker = circuitbreaker.CircuitBreaker(self._failures, self._recovery, _Failed)
             self.failing[origin] = breaker
         with suppress(_Failed), breaker:
             raise _Failed

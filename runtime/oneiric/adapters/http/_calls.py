@@ -40,7 +40,7 @@ class HttpCalls(ABC):
     `base_url`: where addresses without `http://` or `https://` go.
     `timeout`: seconds for a call that does not say.
     `verify`: look at certificates; `false` is for experiments.
-    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
+    `ca_file`: a file of certificates to trust, instead of those the system trusts.
     `headers`: sent with each request, if the call does not say otherwise.
     `secret_headers`: the same with secrets, such as `Authorization: Bearer ${ONEIRIC_SECRET_API_TOKEN}`.
     `healthcheck_path`: what a start and a health check ask for below `base_url`; with `null` they do not ask.
@@ -49,7 +49,7 @@ class HttpCalls(ABC):
     `max_redirects`: how many redirects are followed in one call; with 0 a redirect is the answer.
     `retries`: how many further attempts a call has, with growing waits or as `retry-after` says.
     `breaker_failures`: after so many failures in a row an origin is left alone.
-    `breaker_seconds`: for how many seconds an origin is left alone.
+    `breaker_recovery`: for how many seconds an origin is left alone.
     """
 
     _provider: str
@@ -60,7 +60,7 @@ class HttpCalls(ABC):
         base_url: str | None = None,
         timeout: float = 10.0,
         verify: bool = True,
-        ssl_ca_certs: Path | None = None,
+        ca_file: Path | None = None,
         headers: dict[str, str] | None = None,
         secret_headers: dict[str, Secret] | None = None,
         healthcheck_path: str | None = "/",
@@ -69,19 +69,19 @@ class HttpCalls(ABC):
         max_redirects: int = 5,
         retries: int = 2,
         breaker_failures: int = 5,
-        breaker_seconds: float = 30.0,
+        breaker_recovery: float = 30.0,
     ) -> None:
         self._faults = faults = Faults(self._provider, HttpUnavailable, HttpRefused, HttpMisconfigured)
         faults.check_above_zero(
-            max_connections=max_connections, breaker_failures=breaker_failures, breaker_seconds=breaker_seconds
+            max_connections=max_connections, breaker_failures=breaker_failures, breaker_recovery=breaker_recovery
         )
         for setting, amount in (("max_redirects", max_redirects), ("retries", retries)):
             if amount < 0:
                 raise faults.no_sense(f"{amount} is below 0", setting)
-        if ssl_ca_certs is not None and not verify:
-            raise faults.no_sense("is given, and verify is off", "ssl_ca_certs")
-        if ssl_ca_certs is not None and not ssl_ca_certs.is_file():
-            raise faults.no_sense(f"{ssl_ca_certs} is no file", "ssl_ca_certs")
+        if ca_file is not None and not verify:
+            raise faults.no_sense("is given, and verify is off", "ca_file")
+        if ca_file is not None and not ca_file.is_file():
+            raise faults.no_sense(f"{ca_file} is no file", "ca_file")
         self._base_url = base_url
         base_origin: str | None = None
         if base_url is not None:
@@ -101,10 +101,10 @@ class HttpCalls(ABC):
         with self._blamed("secret_headers"):
             checked_headers({name: value.reveal() for name, value in secret.items()})
         self._verify = verify
-        self._ssl_ca_certs = ssl_ca_certs
+        self._ca_file = ca_file
         self._max_connections = max_connections
         self._exchanges = Exchanges(self._send, faults, base_origin, own, secret, max_connections)
-        breakers = Breakers(breaker_failures, breaker_seconds)
+        breakers = Breakers(breaker_failures, breaker_recovery)
         self._attempts = Attempts(self._exchanges, faults, breakers, max_redirects, retries)
 
     # what a provider does
@@ -125,7 +125,7 @@ class HttpCalls(ABC):
 
     async def start(self) -> None:
         await self.aclose()
-        with self._blamed("ssl_ca_certs"):
+        with self._blamed("ca_file"):
             context = await asyncio.to_thread(self._context)
         await self._open(context)
         self._exchanges.is_open = True
@@ -219,9 +219,9 @@ class HttpCalls(ABC):
     def _context(self) -> ssl.SSLContext:
         """Reads the certificates to trust; takes milliseconds."""
         try:
-            context = ssl.create_default_context(cafile=self._ssl_ca_certs)
+            context = ssl.create_default_context(cafile=self._ca_file)
         except OSError:
-            raise InvalidRequest(f"{self._ssl_ca_certs} cannot be read as certificates") from None
+            raise InvalidRequest(f"{self._ca_file} cannot be read as certificates") from None
         if not self._verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return context

@@ -160,7 +160,7 @@ class Exchanges:
             raise self.unavailable(request, f"no answer in {timeout:g} s", "timeout") from None
         what = told(error, *self._secret_headers.values())
         if is_about_certificates(error):
-            raise self._faults.no_entry(f"{request.target.origin}: {what}", "ssl_ca_certs") from None
+            raise self._faults.no_entry(f"{request.target.origin}: {what}", "ca_file") from None
         setting = "base_url" if request.target.origin == self._base_origin else None
         raise self.unavailable(request, what, setting) from None
 

@@ -28,12 +28,12 @@ def grpc_exporters(
     endpoint: str,
     headers: dict[str, str],
     timeout: float,
-    certificate_file: Path | None,
+    ca_file: Path | None,
     signals: tuple[bool, bool],
 ) -> tuple[Any, Any]:
     """The SDK's exporters of spans and of metrics; None for what is not wanted."""
     secure = endpoint.startswith("https:")
-    credentials = _credentials(certificate_file) if secure else None
+    credentials = _credentials(ca_file) if secure else None
     options: dict[str, Any] = {
         "insecure": not secure,
         "credentials": credentials,
@@ -53,7 +53,7 @@ async def ask(receiver: Receiver, signal: str, headers: Mapping[str, str], secon
     place = urlsplit(receiver.url)
     at = place.netloc
     if place.scheme == "https":
-        channel: Any = grpc.secure_channel(at, _credentials(receiver.certificate_file), _limits(seconds))
+        channel: Any = grpc.secure_channel(at, _credentials(receiver.ca_file), _limits(seconds))
     else:
         channel = grpc.insecure_channel(at, _limits(seconds))
     try:
@@ -99,5 +99,5 @@ def _limits(seconds: float) -> tuple[tuple[str, int], ...]:
     return tuple((f"grpc.{name}_ms", limit) for name in names)
 
 
-def _credentials(certificate_file: Path | None) -> grpc.ChannelCredentials:
-    return grpc.ssl_channel_credentials(None if certificate_file is None else certificate_file.read_bytes())
+def _credentials(ca_file: Path | None) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(None if ca_file is None else ca_file.read_bytes())

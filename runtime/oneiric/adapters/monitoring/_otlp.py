@@ -82,10 +82,10 @@ class Pipeline(SpanProcessor):
 
 
 def http_exporters(
-    endpoint: str, headers: dict[str, str], timeout: float, certificate_file: Path | None, signals: tuple[bool, bool]
+    endpoint: str, headers: dict[str, str], timeout: float, ca_file: Path | None, signals: tuple[bool, bool]
 ) -> tuple[Any, Any]:
     """The SDK's exporters of spans and of metrics over HTTP; None for what is not wanted."""
-    trusted = None if certificate_file is None else str(certificate_file)
+    trusted = None if ca_file is None else str(ca_file)
     options: dict[str, Any] = {
         "certificate_file": trusted,
         "headers": headers,

@@ -24,8 +24,8 @@ class Receiver(NamedTuple):
     setting: str
     credentials: str
     secret: Secret | None = None
-    certificate_file: Path | None = None
-    certificates: str = "certificate_file"
+    ca_file: Path | None = None
+    certificates: str = "ca_file"
 
     async def ask(self, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
         """Post something that means nothing; raises the port's error unless it is taken."""
@@ -55,9 +55,9 @@ class Receiver(NamedTuple):
 
     def _context(self) -> ssl.SSLContext:
         try:
-            return ssl.create_default_context(cafile=self.certificate_file)
+            return ssl.create_default_context(cafile=self.ca_file)
         except (OSError, ssl.SSLError):
-            what = f"{self.certificate_file} has no certificates"
+            what = f"{self.ca_file} has no certificates"
             raise self.faults.no_sense(what, self.certificates) from None
 
 

@@ -47,8 +47,8 @@ class LogfireMonitoring(Sending):
     `environment`: where it runs, an attribute of the resource.
     `release`: which version runs, an attribute of the resource.
     `tags`: further attributes of the resource.
-    `export_interval_seconds`: seconds from one sending of spans, logs and metrics to the next.
-    `export_timeout_seconds`: seconds for one request with the tries it may take, and for sending the rest when closed.
+    `export_interval`: seconds from one sending of spans, logs and metrics to the next.
+    `timeout`: seconds for one request with the tries it may take, and for sending the rest when closed.
     `healthcheck_timeout`: seconds for the receiver to answer a health check, and at the start.
     `max_queue_size`: how many spans and logs wait at most.
     """
@@ -64,14 +64,14 @@ class LogfireMonitoring(Sending):
         environment: str | None = None,
         release: str | None = None,
         tags: dict[str, str] | None = None,
-        export_interval_seconds: float = 1.0,
-        export_timeout_seconds: float = 5.0,
+        export_interval: float = 1.0,
+        timeout: float = 5.0,
         healthcheck_timeout: float = 2.0,
         max_queue_size: int = 2048,
     ) -> None:
         _FAULTS.check_above_zero(
-            export_interval_seconds=export_interval_seconds,
-            export_timeout_seconds=export_timeout_seconds,
+            export_interval=export_interval,
+            timeout=timeout,
             healthcheck_timeout=healthcheck_timeout,
             max_queue_size=max_queue_size,
         )
@@ -87,8 +87,8 @@ class LogfireMonitoring(Sending):
         self._environment = environment
         self._release = release
         self._tags = dict(tags or {})
-        self._interval = export_interval_seconds
-        self._timeout = export_timeout_seconds
+        self._interval = export_interval
+        self._timeout = timeout
         self._healthcheck_timeout = healthcheck_timeout
         self._size = max_queue_size
 

@@ -46,12 +46,12 @@ class OTLPMonitoring(Sending):
     `protocol`: `grpc`, or `http`: protobuf to `/v1/traces` and `/v1/metrics` below the endpoint.
     `headers`: sent with every request.
     `authorization`: the header of that name, such as `Bearer TOKEN`.
-    `certificate_file`: a file of certificates to trust, instead of those the system trusts.
+    `ca_file`: a file of certificates to trust, instead of those the system trusts.
     `service_name`: who records, an attribute of the resource.
     `environment`: where it runs, an attribute of the resource.
     `release`: which version runs, an attribute of the resource.
-    `export_interval_seconds`: seconds from one sending of spans and metrics to the next.
-    `export_timeout_seconds`: seconds for one request with the tries it may take, and for sending the rest when closed.
+    `export_interval`: seconds from one sending of spans and metrics to the next.
+    `timeout`: seconds for one request with the tries it may take, and for sending the rest when closed.
     `healthcheck_timeout`: seconds for the receiver to answer a health check, and at the start.
     `max_queue_size`: how many spans, events and exceptions wait at most.
     `enable_traces`: send spans, events and exceptions.
@@ -67,20 +67,20 @@ class OTLPMonitoring(Sending):
         protocol: Literal["grpc", "http"] = "grpc",
         headers: dict[str, str] | None = None,
         authorization: Secret | None = None,
-        certificate_file: Path | None = None,
+        ca_file: Path | None = None,
         service_name: str = "oneiric",
         environment: str = "development",
         release: str | None = None,
-        export_interval_seconds: float = 10.0,
-        export_timeout_seconds: float = 5.0,
+        export_interval: float = 10.0,
+        timeout: float = 5.0,
         healthcheck_timeout: float = 2.0,
         max_queue_size: int = 2048,
         enable_traces: bool = True,
         enable_metrics: bool = True,
     ) -> None:
         _FAULTS.check_above_zero(
-            export_interval_seconds=export_interval_seconds,
-            export_timeout_seconds=export_timeout_seconds,
+            export_interval=export_interval,
+            timeout=timeout,
             healthcheck_timeout=healthcheck_timeout,
             max_queue_size=max_queue_size,
         )
@@ -91,19 +91,19 @@ class OTLPMonitoring(Sending):
             raise _FAULTS.no_sense("has a path, and the protocol is grpc", "endpoint")
         if not (enable_traces or enable_metrics):
             raise _FAULTS.no_sense("is off, and enable_metrics too: nothing is left to send", "enable_traces")
-        if certificate_file is not None and not self._endpoint.startswith("https:"):
-            raise _FAULTS.no_sense("is given, but the endpoint is without TLS", "certificate_file")
-        if certificate_file is not None and not certificate_file.is_file():
-            raise _FAULTS.no_sense(f"{certificate_file} is no file", "certificate_file")
+        if ca_file is not None and not self._endpoint.startswith("https:"):
+            raise _FAULTS.no_sense("is given, but the endpoint is without TLS", "ca_file")
+        if ca_file is not None and not ca_file.is_file():
+            raise _FAULTS.no_sense(f"{ca_file} is no file", "ca_file")
         self._headers = _checked_headers(headers or {}, authorization)
         self._authorization = authorization
-        self._certificate_file = certificate_file
+        self._ca_file = ca_file
         self._protocol = protocol
         self._about = {"service.name": service_name, "deployment.environment.name": environment}
         if release is not None:
             self._about["service.version"] = release
-        self._interval = export_interval_seconds
-        self._timeout = export_timeout_seconds
+        self._interval = export_interval
+        self._timeout = timeout
         self._healthcheck_timeout = healthcheck_timeout
         self._size = max_queue_size
         self._signals = (enable_traces, enable_metrics)
@@ -129,7 +129,7 @@ class OTLPMonitoring(Sending):
         """See that the receiver takes an empty request of the first signal that is sent to it."""
         signal = "traces" if self._signals[0] else "metrics"
         url = f"{self._endpoint}/v1/{signal}" if self._protocol == "http" else self._endpoint
-        receiver = Receiver(_FAULTS, url, "endpoint", "authorization", self._authorization, self._certificate_file)
+        receiver = Receiver(_FAULTS, url, "endpoint", "authorization", self._authorization, self._ca_file)
         if self._protocol == "http":
             await receiver.ask(b"", {**self._all_headers(), **PROTOBUF}, self._healthcheck_timeout)
         else:
@@ -147,7 +147,7 @@ class OTLPMonitoring(Sending):
         else:
             from oneiric.adapters.monitoring._grpc import grpc_exporters as make
 
-        spans, metrics = make(self._endpoint, self._all_headers(), self._timeout, self._certificate_file, self._signals)
+        spans, metrics = make(self._endpoint, self._all_headers(), self._timeout, self._ca_file, self._signals)
         pipeline = Pipeline(
             self._provider, spans, metrics, size=self._size, interval=self._interval, timeout=self._timeout
         )

@@ -61,8 +61,8 @@ class SentryMonitoring(Sending):
     `release`: which version runs, told with everything.
     `traces_sample_rate`: the share of transactions that are sent, 0 to 1; 0 sends no spans.
     `attach_stacktrace`: messages tell where they come from.
-    `ca_certs`: a file of certificates to trust, instead of those the SDK brings.
-    `export_timeout_seconds`: seconds for one request, and for sending the rest when closed.
+    `ca_file`: a file of certificates to trust, instead of those the SDK brings.
+    `timeout`: seconds for one request, and for sending the rest when closed.
     `healthcheck_timeout`: seconds for the receiver to answer a health check, and at the start.
     `max_queue_size`: how many errors, messages and transactions wait at most.
     """
@@ -77,13 +77,13 @@ class SentryMonitoring(Sending):
         release: str | None = None,
         traces_sample_rate: float = 0.0,
         attach_stacktrace: bool = True,
-        ca_certs: Path | None = None,
-        export_timeout_seconds: float = 5.0,
+        ca_file: Path | None = None,
+        timeout: float = 5.0,
         healthcheck_timeout: float = 2.0,
         max_queue_size: int = 100,
     ) -> None:
         _FAULTS.check_above_zero(
-            export_timeout_seconds=export_timeout_seconds,
+            timeout=timeout,
             healthcheck_timeout=healthcheck_timeout,
             max_queue_size=max_queue_size,
         )
@@ -93,11 +93,11 @@ class SentryMonitoring(Sending):
             Dsn(dsn.reveal())
         except (BadDsn, ValueError):
             raise _FAULTS.no_sense("is not of the form https://KEY@HOST/PROJECT", "dsn") from None
-        if ca_certs is not None and not ca_certs.is_file():
-            raise _FAULTS.no_sense(f"{ca_certs} is no file", "ca_certs")
+        if ca_file is not None and not ca_file.is_file():
+            raise _FAULTS.no_sense(f"{ca_file} is no file", "ca_file")
         self._dsn = dsn
-        self._ca_certs = ca_certs
-        self._timeout = export_timeout_seconds
+        self._ca_file = ca_file
+        self._timeout = timeout
         self._healthcheck_timeout = healthcheck_timeout
         self._size = max_queue_size
         self._options: dict[str, Any] = {
@@ -167,7 +167,7 @@ class SentryMonitoring(Sending):
         url = auth.get_api_url(EndpointType.ENVELOPE)
         report: dict[str, Any] = {"timestamp": time.time(), "discarded_events": []}
         envelope = Envelope(items=[Item(PayloadRef(json=report), type="client_report")])
-        receiver = Receiver(_FAULTS, url, "dsn", "dsn", self._dsn, self._ca_certs, "ca_certs")
+        receiver = Receiver(_FAULTS, url, "dsn", "dsn", self._dsn, self._ca_file)
         headers = {"Content-Type": "application/x-sentry-envelope", "X-Sentry-Auth": auth.to_header()}
         await receiver.ask(envelope.serialize(), headers, self._healthcheck_timeout)
 
@@ -176,7 +176,7 @@ class SentryMonitoring(Sending):
         client = Client(
             dsn=self._dsn.reveal(),
             transport=type("Transport", (_Transport,), {"TIMEOUT": self._timeout, "SIZE": self._size}),
-            ca_certs=None if self._ca_certs is None else str(self._ca_certs),
+            ca_certs=None if self._ca_file is None else str(self._ca_file),
             default_integrations=False,
             auto_enabling_integrations=False,
             auto_session_tracking=False,

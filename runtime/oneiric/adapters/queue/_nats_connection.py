@@ -41,8 +41,8 @@ class Connection:
         password: Secret | None,
         token: Secret | None,
         tls: bool,
-        tls_ca_certs: Path | None,
-        name: str,
+        ca_file: Path | None,
+        client_name: str,
         timeout: float,
         connect_timeout: float,
         ping_interval: float,
@@ -52,15 +52,15 @@ class Connection:
             raise FAULTS.no_sense("is given, and user or password too: one of both says who asks", "token")
         if (user is None) != (password is None):
             raise FAULTS.no_sense("user and password belong together", "user" if user is None else "password")
-        if tls_ca_certs is not None and not tls_ca_certs.is_file():
-            raise FAULTS.no_sense(f"{tls_ca_certs} is no file", "tls_ca_certs")
+        if ca_file is not None and not ca_file.is_file():
+            raise FAULTS.no_sense(f"{ca_file} is no file", "ca_file")
         _check_servers(servers)
         self._prepare = prepare
         self._servers = servers
         self._secrets = user, password, token
-        self._tls = tls or tls_ca_certs is not None
-        self._tls_ca_certs = tls_ca_certs
-        self._name = name
+        self._tls = tls or ca_file is not None
+        self._ca_file = ca_file
+        self._client_name = client_name
         self.timeout = timeout
         self._connect_timeout = connect_timeout
         self._ping_interval = ping_interval
@@ -142,11 +142,11 @@ class Connection:
             await client.connect(
                 server,
                 error_cb=self._errors.note,
-                name=self._name,
+                name=self._client_name,
                 user=user,
                 password=revealed(password),
                 token=revealed(token),
-                tls=ssl.create_default_context(cafile=self._tls_ca_certs) if tls else None,
+                tls=ssl.create_default_context(cafile=self._ca_file) if tls else None,
                 connect_timeout=self._connect_timeout,  # type: ignore[arg-type]  # any number does
                 ping_interval=self._ping_interval,  # type: ignore[arg-type]
                 flush_timeout=self.timeout,
@@ -167,7 +167,7 @@ class Connection:
         _, password, token = self._secrets
         what = f"{', '.join(self._servers)}: {told(error, password, token)}"
         if is_about_certificates(error):
-            return QueueRefused(what, provider="nats", setting="tls_ca_certs")
+            return QueueRefused(what, provider="nats", setting="ca_file")
         if isinstance(error, _NotEncrypted):
             return QueueRefused(what, provider="nats", setting="tls")
         said = str(error).lower()  # a short secret may be part of any word

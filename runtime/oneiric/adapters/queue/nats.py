@@ -45,8 +45,8 @@ class NATSQueue:
     `password`: the password of who asks.
     `token`: who asks, instead of `user` and `password`.
     `tls`: insist on TLS.
-    `tls_ca_certs`: a file of certificates to trust, instead of those the system trusts.
-    `name`: shown by the server's monitoring.
+    `ca_file`: a file of certificates to trust, instead of those the system trusts.
+    `client_name`: shown by the server's monitoring.
     `ack_wait`: seconds a consumer has for a message, before it goes to another.
     `max_deliveries`: how many times a message is tried before it is a dead letter.
     `timeout`: seconds to wait for a reply.
@@ -64,8 +64,8 @@ class NATSQueue:
         password: Secret | None = None,
         token: Secret | None = None,
         tls: bool = False,
-        tls_ca_certs: Path | None = None,
-        name: str = "oneiric-nats",
+        ca_file: Path | None = None,
+        client_name: str = "oneiric-nats",
         ack_wait: float = 30.0,
         max_deliveries: int = 5,
         timeout: float = 5.0,
@@ -81,8 +81,8 @@ class NATSQueue:
             password=password,
             token=token,
             tls=tls,
-            tls_ca_certs=tls_ca_certs,
-            name=name,
+            ca_file=ca_file,
+            client_name=client_name,
             timeout=timeout,
             connect_timeout=connect_timeout,
             ping_interval=ping_interval,

@@ -57,14 +57,14 @@ class RedisStreamsQueue:
     What survives a crash of the server is what its persistence keeps (`appendonly yes`).
 
     `url`: `redis://HOST:PORT/DB`, `rediss://…` for TLS, `unix:///PATH`.
-    `username`: who asks; a server may want this, the password, both or neither.
+    `user`: who asks; a server may want this, the password, both or neither.
     `password`: the password of who asks.
-    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
+    `ca_file`: a file of certificates to trust, instead of those the system trusts.
     `stream`: the name of the queue; its dead letters are in `STREAM:dead`.
     `group`: the consumer group, made when missing.
     `ack_wait`: seconds a consumer has for a message, before it goes to another.
     `max_deliveries`: how many times a message is tried before it is a dead letter.
-    `socket_timeout`: seconds to connect, and to wait for a reply or a free connection.
+    `timeout`: seconds to connect, and to wait for a reply or a free connection.
     `healthcheck_timeout`: seconds for all of a health check, and of the first connection.
     `max_connections`: how many connections are open at most, besides two on which consumers wait.
     `client_name`: shown by `CLIENT LIST`.
@@ -74,14 +74,14 @@ class RedisStreamsQueue:
         self,
         *,
         url: str = "redis://localhost:6379/0",
-        username: str | None = None,
+        user: str | None = None,
         password: Secret | None = None,
-        ssl_ca_certs: Path | None = None,
+        ca_file: Path | None = None,
         stream: str = "oneiric-queue",
         group: str = "oneiric",
         ack_wait: float = 30.0,
         max_deliveries: int = 5,
-        socket_timeout: float = 5.0,
+        timeout: float = 5.0,
         healthcheck_timeout: float = 2.0,
         max_connections: int = 50,
         client_name: str = "oneiric",
@@ -90,7 +90,7 @@ class RedisStreamsQueue:
         if ack_wait > MAX_ACK_WAIT:
             raise _FAULTS.no_sense(f"{ack_wait!r} is above {MAX_ACK_WAIT:g}", "ack_wait")
         _FAULTS.check_text(stream=stream, group=group)
-        address = address_of(url, username, password, _FAULTS)
+        address = address_of(url, user, password, _FAULTS)
         self._ack_wait = ack_wait
         self._max_deliveries = max_deliveries
         self._slice = min(_SLICE, ack_wait / 2)
@@ -101,13 +101,13 @@ class RedisStreamsQueue:
                 _FAULTS,
                 QueueClosed,
                 _NO_GROUP,
-                ssl_ca_certs=ssl_ca_certs,
-                timeout=timeout,
+                ca_file=ca_file,
+                timeout=seconds,
                 healthcheck_timeout=healthcheck_timeout,
                 max_connections=connections,
                 client_name=client_name,
             )
-            for timeout, connections in ((socket_timeout, max_connections), (socket_timeout + self._slice, 2))
+            for seconds, connections in ((timeout, max_connections), (timeout + self._slice, 2))
         )
 
     async def start(self) -> None:

@@ -77,7 +77,7 @@ class AzureBlobStorage:
     `connection_string`: as the portal shows it; instead of `account_url` and `credential`.
     `account_url`: `https://ACCOUNT.blob.core.windows.net`, or `http://HOST:PORT/ACCOUNT` of an emulator.
     `credential`: the account's key or a shared access signature; none for a container that is open to all.
-    `ssl_ca_certs`: a file of certificates to trust, instead of those the system trusts.
+    `ca_file`: a file of certificates to trust, instead of those the system trusts.
     `timeout`: seconds to connect, for each request of at most 4 MiB, and to wait for a free connection.
     `healthcheck_timeout`: seconds for all of a health check, and of the first connection.
     `max_connections`: how many connections are open at most; they are opened when needed and kept.
@@ -90,7 +90,7 @@ class AzureBlobStorage:
         connection_string: Secret | None = None,
         account_url: str | None = None,
         credential: Secret | None = None,
-        ssl_ca_certs: Path | None = None,
+        ca_file: Path | None = None,
         timeout: float = 10.0,
         healthcheck_timeout: float = 5.0,
         max_connections: int = 50,
@@ -100,8 +100,8 @@ class AzureBlobStorage:
         )
         if not _CONTAINER.fullmatch(container) or not 3 <= len(container) <= 63:
             raise _FAULTS.no_sense(f"{container!r} is no name of a container", "container")
-        if ssl_ca_certs is not None and not ssl_ca_certs.is_file():
-            raise _FAULTS.no_sense(f"{ssl_ca_certs} is no file", "ssl_ca_certs")
+        if ca_file is not None and not ca_file.is_file():
+            raise _FAULTS.no_sense(f"{ca_file} is no file", "ca_file")
         if connection_string is None and account_url is None:
             raise _FAULTS.no_sense("is missing, and connection_string too", "account_url")
         if connection_string is not None and (account_url is not None or credential is not None):
@@ -112,7 +112,7 @@ class AzureBlobStorage:
         self._credential = credential
         self._where = "connection_string" if account_url is None else "account_url"
         self._client_with(None)
-        self._ssl_ca_certs = ssl_ca_certs
+        self._ca_file = ca_file
         self._timeout = timeout
         self._healthcheck_timeout = healthcheck_timeout
         self._session: aiohttp.ClientSession | None = None
@@ -268,9 +268,9 @@ class AzureBlobStorage:
 
     def _context(self) -> ssl.SSLContext:
         try:
-            return ssl.create_default_context(cafile=self._ssl_ca_certs)
+            return ssl.create_default_context(cafile=self._ca_file)
         except OSError:
-            raise _FAULTS.no_sense(f"{self._ssl_ca_certs} cannot be read as certificates", "ssl_ca_certs") from None
+            raise _FAULTS.no_sense(f"{self._ca_file} cannot be read as certificates", "ca_file") from None
 
     @asynccontextmanager
     async def _turn(self, name: str = "") -> AsyncGenerator[ContainerClient, None]:
@@ -312,7 +312,7 @@ class AzureBlobStorage:
             return _told(_FAULTS.no_answer("no answer in time", "timeout"))
         what = told(error, self._connection_string, self._credential)
         if is_about_certificates(error):
-            return _told(_FAULTS.no_entry(what, "ssl_ca_certs"))
+            return _told(_FAULTS.no_entry(what, "ca_file"))
         return _told(_FAULTS.no_answer(what, self._where))
 
 

@@ -163,7 +163,7 @@ class HttpAttempts(HttpCases):
             for path in (f"status/503/{name}", "told"):
                 with pytest.raises(HttpUnavailable) as caught:
                     await client.get(path)
-                assert caught.value.setting == "breaker_seconds"
+                assert caught.value.setting == "breaker_recovery"
             assert self.server.counts[name] == 3
             assert (await client.get(good)).status == 200
             assert await health(client)
@@ -177,7 +177,7 @@ class HttpAttempts(HttpCases):
             assert (await client.get(f"status/503/{name}")).status == 503
             assert (await client.get("told")).status == 200
 
-        self.check(case, retries=0, breaker_failures=3, breaker_seconds=0.5)
+        self.check(case, retries=0, breaker_failures=3, breaker_recovery=0.5)
 
     def test_answers_in_between_and_cancelled_calls_do_not_open_it(self) -> None:
         async def case(client: HttpClient) -> None:
@@ -191,7 +191,7 @@ class HttpAttempts(HttpCases):
             await asyncio.wait(calls)
             assert (await client.get("told")).status == 200
 
-        self.check(case, retries=0, breaker_failures=3, breaker_seconds=60)
+        self.check(case, retries=0, breaker_failures=3, breaker_recovery=60)
 
     def test_time_that_runs_out_and_connections_that_break_open_it(self) -> None:
         async def case(client: HttpClient) -> None:
@@ -200,9 +200,9 @@ class HttpAttempts(HttpCases):
                     await client.post(path, timeout=0.1)
             with pytest.raises(HttpUnavailable) as caught:
                 await client.get("told")
-            assert caught.value.setting == "breaker_seconds"
+            assert caught.value.setting == "breaker_recovery"
 
-        self.check(case, retries=0, breaker_failures=2, breaker_seconds=60)
+        self.check(case, retries=0, breaker_failures=2, breaker_recovery=60)
 
     # health
 

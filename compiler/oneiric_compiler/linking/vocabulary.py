@@ -1,0 +1,129 @@
+"""The words of settings, one for each thing, and the answers to other spellings.
+
+Built-in providers use a word of `WORDS` wherever they have the thing, and call nothing else by it. Who spells it as an
+SDK, an earlier release or another project does is answered with the word. `ANSWERS` are for what one provider has by
+another name, or has not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from oneiric_compiler.model import Candidate
+
+
+class Word(NamedTuple):
+    """What a setting is called, the type of its parameter, what it means, and its spellings elsewhere."""
+
+    name: str
+    type: str
+    meaning: str
+    elsewhere: str = ""
+
+
+WORDS = (
+    Word("url", "str", "where the server is, in one text", "database_url dsn uri"),
+    Word("host", "str", "the server's name or address", "hostname"),
+    Word("port", "int", "the server's port"),
+    Word("user", "str", "who asks", "username"),
+    Word("password", "Secret", "the password of who asks", "passwd"),
+    Word("database", "str", "the database of the server", "dbname"),
+    Word("tls", "bool", "encrypt, and check the server's certificate and name", "ssl use_ssl use_tls"),
+    Word(
+        "ca_file",
+        "Path",
+        "a file of certificates to trust, instead of those the system trusts",
+        "ca_certs cafile certificate_file ssl_ca ssl_ca_certs sslrootcert tls_ca_certs",
+    ),
+    Word(
+        "timeout",
+        "float",
+        "seconds for one call",
+        "command_timeout export_timeout_seconds http_timeout operation_timeout request_timeout socket_timeout "
+        "statement_timeout timeout_seconds",
+    ),
+    Word("connect_timeout", "float", "seconds to connect", "connection_timeout socket_connect_timeout"),
+    Word("healthcheck_timeout", "float", "seconds for a health check", "health_timeout"),
+    Word(
+        "max_connections",
+        "int",
+        "how many connections are open at most",
+        "max_connection_pool_size max_pool_size max_size maxsize pool_size",
+    ),
+    Word("min_connections", "int", "how many connections are opened at the start", "min_pool_size min_size minsize"),
+    Word("client_name", "str", "what the server shows of who asks", "application_name name program_name"),
+    Word("retries", "int", "how many further attempts a call has", "max_retries"),
+    Word("default_ttl", "float", "seconds an entry lives when its writer does not say", "ttl ttl_seconds"),
+    Word("export_interval", "float", "seconds from one sending to the next", "export_interval_seconds"),
+    Word("breaker_recovery", "float", "seconds that an origin which fails is left alone", "breaker_seconds"),
+)
+
+_NOT_INSTRUMENTED = "nothing of the process is instrumented: remove it"
+_NO_CLIENT_CACHE = "nothing is cached in the client: remove it"
+_RECONNECTS = "the next call connects again, within `connect_timeout`: remove it"
+_NO_PUBSUB = "messages go through the stream alone: remove it"
+
+ANSWERS = {
+    "cache/redis": {
+        "decode_responses": "values are bytes, whatever it says: remove it",
+        "enable_client_cache": _NO_CLIENT_CACHE,
+        "client_cache_max_keys": _NO_CLIENT_CACHE,
+        "client_cache_max_size_bytes": _NO_CLIENT_CACHE,
+        "client_cache_max_idle_seconds": _NO_CLIENT_CACHE,
+        "stampede_jitter_ms": "entries live exactly as long as their ttl says: remove it",
+    },
+    "database/duckdb": {
+        "database_url": "`database_url` is called `path` here: `data/app.duckdb`, not `duckdb:///data/app.duckdb`",
+        "pragmas": "`pragmas` is called `config` here",
+        "temp_directory": "`config` holds it: `config: {temp_directory: …}`",
+        "extensions": "load them by a statement: `LOAD …`",
+    },
+    "database/mysql": {
+        "autocommit": "a statement outside a transaction is always committed: remove it",
+        "charset": "it is always utf8mb4: remove it",
+    },
+    "database/postgres": {
+        "statement_timeout_ms": "`statement_timeout_ms` is called `timeout` here, and is in seconds",
+    },
+    "database/sqlite": {
+        "isolation_level": "transactions begin and end where the port says so: remove it",
+        "timeout": "`timeout` is called `lock_timeout` here: a call has no limit of its own",
+    },
+    "monitoring/logfire": {
+        "enable_system_metrics": _NOT_INSTRUMENTED,
+        "instrument_httpx": _NOT_INSTRUMENTED,
+        "instrument_pydantic": _NOT_INSTRUMENTED,
+    },
+    "monitoring/otel-otlp": {"insecure": "`endpoint` says so: `http://…` is without TLS, `https://…` with it"},
+    "monitoring/sentry": {
+        "enable_tracing": "`traces_sample_rate` above 0 sends spans",
+        "include_context_tags": "what is recorded has the attributes it is given: remove it",
+        "profiles_sample_rate": "profiles are not sent: remove it",
+        "send_default_pii": "nothing about persons is sent: remove it",
+    },
+    "queue/nats": {"max_reconnect_attempts": _RECONNECTS, "reconnect_time_wait": _RECONNECTS},
+    "queue/redis-streams": {
+        "auto_create_group": "the group is always made when missing: remove it",
+        "block_ms": "who calls `consume` says how long to wait, in seconds: remove it",
+        "consumer": "who has a message is known by when it took it: remove it",
+        "consumer_buffer_size": _NO_PUBSUB,
+        "maxlen": "messages stay until they are consumed: remove it",
+        "pubsub_channel_prefix": _NO_PUBSUB,
+    },
+    "storage/azure-blob": {"default_content_type": "`put` takes the content type: remove it"},
+}
+
+_ELSEWHERE = {other: word.name for word in WORDS for other in word.elsewhere.split()}
+
+
+def answer(candidate: Candidate, setting: str, known: Collection[str]) -> str | None:
+    """What to say of a setting that a candidate does not know by this name, if others call a thing so.
+
+    `known` are the settings it has.
+    """
+    name = f"{candidate.key.name}/{candidate.provider}"
+    if candidate.factory.startswith("oneiric.adapters.") and (said := ANSWERS.get(name, {}).get(setting)):
+        return said
+    word = _ELSEWHERE.get(setting)
+    return f"`{setting}` is called `{word}` here" if word in known else None

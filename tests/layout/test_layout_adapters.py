@@ -1,0 +1,80 @@
+"""Built-in adapters: where they lie, and the words of their settings."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oneiric_compiler.editor.builtin_schemas import settings_schemas, value_schema
+from oneiric_compiler.linking.vocabulary import ANSWERS, WORDS
+from oneiric_compiler.source.signatures import Scalar
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    name.removesuffix(".schema.json"): json.loads(text)["properties"] for name, text in settings_schemas().items()
+}
+ADAPTERS = Path(__file__).resolve().parents[2] / "runtime/oneiric/adapters"
+ELSEWHERE = {other for word in WORDS for other in word.elsewhere.split()}
+KEPT = {("monitoring/sentry", "dsn")}  # what Sentry calls the address and key of a project, in its pages and its SDKs
+
+
+def test_every_word_is_said_once() -> None:
+    said = [name for word in WORDS for name in (word.name, *word.elsewhere.split())]
+    assert sorted(said) == sorted(set(said))
+
+
+def test_no_setting_is_spelled_as_elsewhere() -> None:
+    assert {(name, each) for name, settings in SETTINGS.items() for each in ELSEWHERE & settings.keys()} == KEPT
+
+
+@pytest.mark.parametrize("word", WORDS, ids=lambda word: word.name)
+def test_a_word_is_of_one_type_and_in_use(word: Any) -> None:
+    found = [settings[word.name] for settings in SETTINGS.values() if word.name in settings]
+    assert found
+    wanted = value_schema(Scalar(word.type))
+    for schema in found:
+        kinds = [kind for kind in schema.get("anyOf", [schema]) if kind != {"type": "null"}]
+        kinds = [{name: value for name, value in kind.items() if name in ("type", "$ref")} for kind in kinds]
+        assert kinds == wanted.get("anyOf", [wanted])
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_is_for_what_a_provider_lacks_and_names_what_it_has(name: str) -> None:
+    assert not ANSWERS[name].keys() & SETTINGS[name].keys()
+    called = [re.findall(r"^`(\w+)` is called `(\w+)` here", text) for text in ANSWERS[name].values()]
+    assert [new for found in called for _, new in found if new not in SETTINGS[name]] == []
+    assert [
+        (old, said) for old, text in ANSWERS[name].items() for said in re.findall(r"^`(\w+)` is", text) if said != old
+    ] == []
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_an_adapter_lies_in_the_folder_of_its_key_in_a_module_of_its_name(name: str) -> None:
+    key, provider = name.split("/")
+    source = (ADAPTERS / key / f"{provider.replace('-', '_')}.py").read_text("utf-8")
+    assert f'"{key}",\n    provider="{provider}"' in source
+    (port,) = re.findall(rf'port="oneiric\.adapters\.{key}:(\w+)"', source)
+    assert f"class {port}(Protocol):" in (ADAPTERS / key / "__init__.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ADAPTERS.glob("*/*.py")), ids=lambda path: path.relative_to(ADAPTERS).as_posix()
+)
+def test_what_an_error_blames_is_a_setting(path: Path) -> None:
+    blamed = {each.value for each in settings_named(path) if isinstance(each, ast.Constant)}
+    key = path.parent.name
+    known = {each for name, settings in SETTINGS.items() if key in ("_common", name.split("/")[0]) for each in settings}
+    assert blamed <= known
+
+
+def settings_named(path: Path) -> Iterator[ast.expr]:
+    """What calls of `Faults`, and of errors, are given as a setting."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr in ("no_answer", "no_entry", "no_sense"):
+                yield node.args[-1]
+            yield from (keyword.value for keyword in node.keywords if keyword.arg == "setting")
