@@ -21,6 +21,11 @@ types:
 check:
     oneiric compile --check --strict
 
+# what is kept of outputs, written anew: snapshots, golden cases, examples of diagnostics, imports of a start
+golden:
+    find tests -name __snapshots__ -prune -exec rm -r {} +
+    pytest -q -n 2 --dist loadfile --snapshot-update -m "golden or syrupy_snapshot"
+
 # the unit tests on every other supported interpreter that is present, and their outputs compared
 versions:
     python tests/determinism/environments.py test
@@ -30,7 +35,7 @@ versions:
 schemas:
     python -m oneiric_compiler.editor.builtin_schemas schemas/settings
     python -m oneiric_compiler.pages.ports docs/ports
-    ONEIRIC_UPDATE_GOLDEN=1 pytest -q tests/golden/test_golden_examples.py
+    pytest -q --snapshot-update tests/golden/test_golden_examples.py
     python -m oneiric_compiler.pages.diagnostics > docs/diagnostics.md
 
 # this project beside the field, in environments of its own, into benchmarks/results

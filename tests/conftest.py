@@ -1,4 +1,7 @@
-"""Rules of every run: with ONEIRIC_NO_SKIPS=1 a skipped test fails the run; in CI random examples are repeatable."""
+"""Rules of every run: with ONEIRIC_NO_SKIPS=1 a skipped test fails the run; in CI random examples are repeatable.
+
+`--snapshot-update` writes what is kept of outputs: snapshots, and what the tests marked `golden` compare with.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
+from syrupy.assertion import SnapshotAssertion
+
+from tests.snapshots import Text
 
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True, database=None)
@@ -16,6 +22,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a run in the backgro
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NO_SKIPS = os.environ.get("ONEIRIC_NO_SKIPS") == "1"
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Text as it is kept beside the test: `assert shown == snapshot`."""
+    return snapshot.use_extension(Text)
+
+
+@pytest.fixture(scope="session")
+def updating(pytestconfig: pytest.Config) -> bool:
+    """Whether this run writes what is kept of outputs."""
+    return bool(pytestconfig.option.update_snapshots)
 
 
 @pytest.hookimpl(wrapper=True)

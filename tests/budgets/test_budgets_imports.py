@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -34,14 +33,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("version", SUPPORTED)
-def test_a_start_imports_these_modules(version: str, project: Path) -> None:
+def test_a_start_imports_these_modules(version: str, project: Path, updating: bool) -> None:
     python = interpreter(version)
     if python is None:
         pytest.skip(f"no Python {version}")
     started = subprocess.run(
         [python, "-S", "-E", "-B", "-c", SCRIPT], cwd=project, capture_output=True, text=True, timeout=60, check=True
     ).stdout
-    if os.environ.get("ONEIRIC_UPDATE_GOLDEN") == "1":
+    if updating:
         KNOWN.write_text(started, "utf-8")
     assert started == KNOWN.read_text("utf-8")

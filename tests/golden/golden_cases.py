@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -77,6 +79,22 @@ def surroundings(root: Path) -> Iterator[None]:
         patch.setattr(catalog, "oneiric", SimpleNamespace(__file__=builtins))
         patch.syspath_prepend(root / "plugins")
         yield
+
+
+@dataclass(frozen=True)
+class Compiled:
+    root: Path
+    """Where it was compiled: no longer there."""
+    outputs: Outputs | None
+    diagnostics: Diagnostics
+
+
+@cache
+def compiled(case: Case) -> Compiled:
+    """What a case compiles to, once for all tests of a process that only look at it."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = case.copied(Path(folder))
+        return Compiled(root, *compile_case(root))
 
 
 def produced(outputs: Outputs | None, diagnostics: Diagnostics) -> dict[str, bytes]:

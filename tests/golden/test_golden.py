@@ -1,9 +1,8 @@
-"""Every case compiles to exactly the bytes in its `want/`; ONEIRIC_UPDATE_GOLDEN=1 writes them anew."""
+"""Every case compiles to exactly the bytes in its `want/`; `just golden` writes them anew."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shutil
 import sys
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from golden_cases import Case, all_cases, compile_case, produced
+from golden_cases import Case, all_cases, compiled, produced
 from oneiric import Runtime, Wiring
 from oneiric_compiler.diagnostics.codes import CODES
 from oneiric_compiler.diagnostics.render import as_github, as_json, as_sarif
@@ -22,16 +21,15 @@ from tests.remote.codes import SYNC_CODES
 
 CASES = all_cases()
 SECRET = b"hunter2"
-UPDATE = os.environ.get("ONEIRIC_UPDATE_GOLDEN") == "1"
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
+@pytest.mark.golden
 @each_case
-def test_a_case_compiles_to_what_is_wanted(case: Case, tmp_path: Path) -> None:
-    outputs, diagnostics = compile_case(case.copied(tmp_path))
-    found = produced(outputs, diagnostics)
-    if UPDATE:
+def test_a_case_compiles_to_what_is_wanted(case: Case, updating: bool) -> None:
+    found = produced(compiled(case).outputs, compiled(case).diagnostics)
+    if updating:
         _update(case, found)
     want = case.want
     for name in sorted(found.keys() & want.keys()):
@@ -40,24 +38,23 @@ def test_a_case_compiles_to_what_is_wanted(case: Case, tmp_path: Path) -> None:
 
 
 @each_case
-def test_no_secret_reaches_any_output(case: Case, tmp_path: Path) -> None:
-    _, diagnostics = compile_case(case.copied(tmp_path))
+def test_no_secret_reaches_any_output(case: Case) -> None:
+    diagnostics = compiled(case).diagnostics
     said = as_json(diagnostics) + as_sarif(diagnostics, version="0") + as_github(diagnostics)
     assert SECRET not in said.encode()
     assert not [name for name, data in case.want.items() if SECRET in data]
 
 
 @each_case
-def test_what_is_wrong_has_a_help(case: Case, tmp_path: Path) -> None:
-    _, diagnostics = compile_case(case.copied(tmp_path))
-    assert not [(each.code, each.message) for each in diagnostics if not each.help]
+def test_what_is_wrong_has_a_help(case: Case) -> None:
+    assert not [(each.code, each.message) for each in compiled(case).diagnostics if not each.help]
 
 
 @each_case
-def test_no_machine_is_named(case: Case, tmp_path: Path) -> None:
-    outputs, diagnostics = compile_case(case.copied(tmp_path))
+def test_no_machine_is_named(case: Case) -> None:
+    root, outputs, diagnostics = compiled(case).root, compiled(case).outputs, compiled(case).diagnostics
     for name, data in produced(outputs, diagnostics).items():
-        assert str(tmp_path).encode() not in data, name
+        assert str(root.parent).encode() not in data, name
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.succeeds], ids=lambda case: case.name)

@@ -1,13 +1,12 @@
 """Every code has an example, which is what the compiler says in a case: it cannot rot.
 
-ONEIRIC_UPDATE_GOLDEN=1 replaces what no case says any more by the shortest that one says, and adds what is lacking.
+`just golden` replaces what no case says any more by the shortest that one says, and adds what is lacking.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -87,8 +86,9 @@ def not_synced(root: Path) -> str:
     return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False).stderr
 
 
-def test_every_example_is_what_the_compiler_says(said: dict[str, set[str]]) -> None:
-    if os.environ.get("ONEIRIC_UPDATE_GOLDEN") == "1":
+@pytest.mark.golden
+def test_every_example_is_what_the_compiler_says(said: dict[str, set[str]], updating: bool) -> None:
+    if updating:
         update(said)
     shown = examples()
     assert list(shown) == list(CODES)

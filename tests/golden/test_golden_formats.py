@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-from golden_cases import Case, all_cases, compile_case
+from golden_cases import Case, all_cases, compiled
 from jsonschema import Draft202012Validator, FormatChecker
 from oneiric_compiler.diagnostics.found import Diagnostic
 from oneiric_compiler.text.redact import mask_urls
@@ -92,13 +91,13 @@ SARIF = closed(
 each_case = pytest.mark.parametrize("case", TELLING, ids=lambda case: case.name)
 
 
-def told(case: Case, folder: Path) -> list[Diagnostic]:
-    return list(compile_case(case.copied(folder))[1])
+def told(case: Case) -> list[Diagnostic]:
+    return list(compiled(case).diagnostics)
 
 
 @each_case
-def test_sarif_is_what_its_schema_says(case: Case, tmp_path: Path) -> None:
-    found = told(case, tmp_path)
+def test_sarif_is_what_its_schema_says(case: Case) -> None:
+    found = told(case)
     log = json.loads(as_sarif(found, version="1"))
     validator = Draft202012Validator(SARIF, format_checker=FormatChecker())
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(log)] == []
@@ -111,8 +110,8 @@ def test_sarif_is_what_its_schema_says(case: Case, tmp_path: Path) -> None:
 
 
 @each_case
-def test_annotations_are_one_line_each_and_read_back(case: Case, tmp_path: Path) -> None:
-    found = told(case, tmp_path)
+def test_annotations_are_one_line_each_and_read_back(case: Case) -> None:
+    found = told(case)
     lines = as_github(found).split("\n")
     assert lines.pop() == ""
     assert len(lines) == len(found)
@@ -130,8 +129,8 @@ def test_annotations_are_one_line_each_and_read_back(case: Case, tmp_path: Path)
 
 
 @each_case
-def test_every_format_tells_the_same(case: Case, tmp_path: Path) -> None:
-    found = told(case, tmp_path)
+def test_every_format_tells_the_same(case: Case) -> None:
+    found = told(case)
     facts = json.loads(as_json(found))["diagnostics"]
     results = json.loads(as_sarif(found, version="1"))["runs"][0]["results"]
     assert [(each["code"], each["severity"]) for each in facts] == [(each["ruleId"], each["level"]) for each in results]
@@ -150,8 +149,8 @@ def unescaped(text: str) -> str:
 
 
 @each_case
-def test_text_shows_every_place_with_its_line_and_what_to_do(case: Case, tmp_path: Path) -> None:
-    for each in told(case, tmp_path):
+def test_text_shows_every_place_with_its_line_and_what_to_do(case: Case) -> None:
+    for each in told(case):
         head, *lines = as_text([each]).splitlines()
         assert head.startswith(f"{each.severity}[{each.code}]: ")
         assert [line for line in lines if re.match(r" *= help: ", line)], "apart from what is wrong"
@@ -169,6 +168,6 @@ def test_text_shows_every_place_with_its_line_and_what_to_do(case: Case, tmp_pat
 
 
 @each_case
-def test_a_conflict_has_both_places(case: Case, tmp_path: Path) -> None:
-    lacking = [each.message for each in told(case, tmp_path) if each.code in CONFLICTS and not each.related]
+def test_a_conflict_has_both_places(case: Case) -> None:
+    lacking = [each.message for each in told(case) if each.code in CONFLICTS and not each.related]
     assert lacking == []

@@ -144,6 +144,14 @@ def test_nothing_committed_is_a_build_product() -> None:
     assert [name for name in committed() if re.search(r"\.(pyc|whl|gz|so|egg-info|db|sqlite)$|__pycache__", name)] == []
 
 
+def test_every_folder_of_snapshots_is_of_a_module_that_compares_with_them() -> None:
+    """Where a folder's last such test went, syrupy looks for nothing there that is unused."""
+    folders = {path.parent for path in (CHECKOUT / "tests").glob("**/__snapshots__/*/*")}
+    modules = {folder.parents[1] / f"{folder.name}.py" for folder in folders}
+    assert modules
+    assert [path for path in modules if not path.is_file() or " == snapshot" not in path.read_text()] == []
+
+
 def linted(folder: Path) -> subprocess.CompletedProcess[str]:
     """The contracts of the pyproject.toml in a folder, held against the two packages in it."""
     code = "from importlinter.cli import lint_imports_command; lint_imports_command()"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 MAIN = "from oneiric_compiler.cli import main; main()"
@@ -45,6 +47,17 @@ def run(
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done
+
+
+def session(commands: Iterable[Sequence[str]], *, cwd: Path, code: int = 0, **environ: str) -> str:
+    """What a person sees who gives these commands one after the other; each exits with `code`."""
+    shown: list[str] = []
+    for command in commands:
+        done = run(*command, cwd=cwd, **environ)
+        assert done.returncode == code, (command, done.returncode, done.stderr)
+        assert not (code == 2 and done.stdout), (command, done.stdout)
+        shown.append(f"$ oneiric {shlex.join(command)}\n{done.stderr}{done.stdout}")
+    return "\n".join(shown)
 
 
 def run_on_terminal(*arguments: str, cwd: Path, **environ: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from oneiric.report import Report, parse_report
 from oneiric_compiler.questions import matrix, uses
 from oneiric_compiler.questions.explain.documents import key_document, listing_document, report_document
@@ -14,6 +15,7 @@ from oneiric_compiler.questions.explain.key import tell, why_not
 from oneiric_compiler.questions.explain.keys import listing, summary
 from oneiric_compiler.questions.places import Locator
 from oneiric_compiler.text.paint import Line, paint
+from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.cli.reports import binding, report, shop
 
@@ -27,67 +29,19 @@ def told(key: str, *, tenant: str | None = None) -> str:
     return paint(tell(report, key, str, tenant=tenant), styled=False)
 
 
-def test_a_key_is_told_with_winner_losers_settings_needs_and_tenants() -> None:
-    assert (
-        told("adapter:cache")
-        == """\
-adapter:cache is served by redis
-    because     settings/adapters.yml selects redis
-    rule        selection: a selection outranks priority, stack level and order
-    decided at  settings/adapters.yml#/selections/cache
-    factory     shop.parts:Redis
-    port        oneiric.adapters.cache:Cache
-    declared    shop/parts.py#Redis (package:shop; priority 0, stack level 0)
-
-  lost
-    memory  by selection: redis is chosen, not memory
-            shop/parts.py#Memory (package:shop; priority 0, stack level -10)
-
-  filtered out
-    plain  by capability: has kv, required: kv, ttl
-           shop/parts.py#Plain (package:shop; priority 0, stack level 0)
-    newer  by python-version: runs on Python >=3.13, the target is 3.12
-           shop/parts.py#Newer (package:shop; priority 0, stack level 0)
-
-  settings
-    url       "redis://user:****@h/0"            settings/adapters.yml#/provider_settings/redis/url
-    password  ${ONEIRIC_SECRET_PW}               settings/adapters.yml#/x
-    token     "****"                             settings/adapters.yml#/x
-    options   {"password": ["****"], "size": 3}  settings/adapters.yml#/x
-    hidden    ****                               settings/adapters.yml#/x
-
-  needs
-    adapter:secrets (env) for the secret PW
-
-  needed by
-    service:orders (local) for cache
-    service:stock (shelf) for cache
-      service:orders (local) for stock
-
-  tenants that differ
-    acme  memory by tenant-selection  settings/tenants/acme.yml#/adapters/selections/cache
-"""
-    )
+TOLD = {
+    "selected": ("adapter:cache", None),
+    "by priority and stack level": ("adapter:secrets", None),
+    "by order with a need reached twice": ("service:orders", None),
+    "selected by a tenant": ("adapter:cache", "acme"),
+    "rebuilt for a tenant": ("service:orders", "acme"),
+    "shared with a tenant": ("service:stock", "acme"),
+}
 
 
-def test_each_rule_is_told_with_the_values_compared() -> None:
-    text = told("adapter:secrets") + told("service:orders")
-    assert "file   by stack-level: -15 is less than -10" in text
-    assert "vault  by priority: 5 is less than 10" in text
-    assert "other  by registration-order: declared as number 0, before number 1" in text
-
-
-def test_a_need_reached_twice_is_expanded_once() -> None:
-    assert (
-        told("service:orders")
-        .partition("  needs\n")[2]
-        .startswith(
-            "    adapter:cache (redis) for cache\n"
-            "      adapter:secrets (env) for the secret PW\n"
-            "    service:stock (shelf) for stock\n"
-            "      adapter:cache (redis) for cache …\n"
-        )
-    )
+@pytest.mark.parametrize(("key", "tenant"), TOLD.values(), ids=TOLD)
+def test_a_key_is_told(key: str, tenant: str | None, snapshot: SnapshotAssertion) -> None:
+    assert told(key, tenant=tenant) == snapshot
 
 
 def test_a_circle_in_a_report_ends() -> None:
@@ -98,39 +52,14 @@ def test_a_circle_in_a_report_ends() -> None:
     assert "service:b (y) for b\n      service:a (x) for a …" in text
 
 
-def test_a_tenant_is_told_what_it_gets() -> None:
-    assert told("adapter:cache", tenant="acme").startswith("adapter:cache is served by memory for tenant acme\n")
-    orders = told("service:orders", tenant="acme")
-    assert "own instance  since it needs adapter:cache" in orders
-    assert "adapter:cache (memory) for cache" in orders
-    assert "instance    the base's, shared" in told("service:stock", tenant="acme")
+@pytest.mark.parametrize("tenant", [None, "acme"], ids=["base", "acme"])
+def test_one_line_a_key(tenant: str | None, snapshot: SnapshotAssertion) -> None:
+    of = known() if tenant is None else known().for_tenant(tenant)
+    assert paint(summary(of, of.bindings), styled=False) == snapshot
 
 
-def test_one_line_a_key() -> None:
-    assert (
-        paint(summary(known(), known().bindings), styled=False)
-        == """\
-adapter
-     cache    redis  settings/adapters.yml selects redis (tenants that differ: 1)
-     secrets  env    priority 10 beats 5 of vault
-
-service
-  s  orders   local  the only candidate (tenants that differ: 1)
-  s  stock    shelf  the only candidate
-
-  s  sole candidate
-"""
-    )
-    theirs = known().for_tenant("acme")
-    tenant = paint(summary(theirs, theirs.bindings), styled=False)
-    assert "secrets  env     priority 10 beats 5 of vault (shared)" in tenant
-
-
-def test_the_list_shows_what_stands_in_a_winners_shadow() -> None:
-    assert paint(listing(known().bindings), styled=False).splitlines()[1] == (
-        "  cache    redis  selection          before memory (selection), plain (filtered out by capability), "
-        "newer (filtered out by python-version)"
-    )
+def test_the_list_shows_what_stands_in_a_winners_shadow(snapshot: SnapshotAssertion) -> None:
+    assert paint(listing(known().bindings), styled=False) == snapshot
 
 
 def test_documents_are_json_without_secrets() -> None:
