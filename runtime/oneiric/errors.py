@@ -115,7 +115,11 @@ class CloseError(_ComponentError):
 
 
 class DrainExpired(_ComponentError):
-    """One component was closed while `leases` were still held, because the drain deadline passed."""
+    """One component was closed while `leases` were still held, because the drain deadline passed.
+
+    It is reported, and raised to whoever holds one: at the next step of an iterator, and on leaving a context manager
+    whose block did not raise itself.
+    """
 
     leases: int
 

@@ -15,7 +15,8 @@ from oneiric.errors import PortError
 
 
 class Method(NamedTuple):
-    """One method of a port. `result`: over, unknown, iterable, or, made when first used, iterate or enter."""
+    """One method of a port. `result`: over (of an awaited call, where its annotation can be believed), unknown,
+    iterable, or, made when first used, iterate or enter."""
 
     name: str
     function: Callable[..., Any]
@@ -47,6 +48,9 @@ _NOT_OF_A_CLASS = frozenset({
     "__str__", "__format__", "__eq__", "__hash__", "__post_init__", "__replace__"
 })  # fmt: skip
 _MACHINERY = frozenset({"_is_protocol", "_is_runtime_protocol", "_abc_impl"})
+_NO_METHODS = (type, property, classmethod, staticmethod)
+_ENTERED = contextlib.asynccontextmanager(lambda: None).__code__  # type: ignore[arg-type, return-value]
+"""The code of every function that `asynccontextmanager` returns."""
 
 
 def methods_of(port: type) -> tuple[list[Method], dict[str, str]]:
@@ -58,7 +62,7 @@ def methods_of(port: type) -> tuple[list[Method], dict[str, str]]:
     methods: list[Method] = []
     refused: dict[str, str] = {}
     for name, (owner, member) in _members(port, is_protocol).items():
-        if isinstance(member, types.FunctionType):
+        if _is_method(member):
             methods.append(_method(port, owner, name, member))
         elif is_protocol:
             raise PortError(f"{port.__qualname__}.{name} is {_kind(member)}: a port has methods only")
@@ -83,11 +87,16 @@ def _members(port: type, is_protocol: bool) -> dict[str, tuple[type, Any]]:
 
 def _offered(name: str, member: Any, is_protocol: bool) -> bool:
     special = name.startswith("__") and name.endswith("__")
-    if name in _NEVER or name in _MACHINERY or (special and not isinstance(member, types.FunctionType)):
+    if name in _NEVER or name in _MACHINERY or (special and not _is_method(member)):
         return False
     if is_protocol:
         return True
     return name not in _NOT_OF_A_CLASS and (special or not name.startswith("_"))
+
+
+def _is_method(member: object) -> bool:
+    """Whether it is a function, or what a decorator made of one: callable, and bound to an instance when read."""
+    return callable(member) and hasattr(type(member), "__get__") and not isinstance(member, _NO_METHODS)
 
 
 def _kind(member: object) -> str:
@@ -97,17 +106,28 @@ def _kind(member: object) -> str:
     return f"a {kind}" if kind in ("classmethod", "staticmethod") else "an attribute"
 
 
-def _method(port: type, owner: type, name: str, function: types.FunctionType) -> Method:
+def _method(port: type, owner: type, name: str, member: Any) -> Method:
     original: Any = types.SimpleNamespace(__module__=owner.__module__, __qualname__=f"{owner.__qualname__}.{name}")
     overloads = typing.get_overloads(original)
-    if overloads and function.__name__ != name:
+    if overloads and getattr(member, "__name__", None) != name:
         return _overloaded(port, owner, name, overloads)
-    signature = inspect.signature(function)
+    signature = inspect.signature(_any_arguments if _is_decorated(member) else member)
     first = next(iter(signature.parameters.values()), None)
-    if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
+    if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
         raise PortError(f"{port.__qualname__}.{name} has no self")
-    is_async, result = _duration(owner, function)
-    return Method(name, function, signature, is_async, result)
+    if first.kind is first.VAR_POSITIONAL:
+        signature = inspect.signature(_any_arguments)
+    return Method(name, member, signature, *_duration(owner, member))
+
+
+def _is_decorated(member: Any) -> bool:
+    """Whether it shows the name and annotations of another function: that beneath a decorator."""
+    if not isinstance(member, types.FunctionType) or hasattr(member, "__wrapped__"):
+        return True
+    return member.__name__ != member.__code__.co_name
+
+
+def _any_arguments(self: Any, /, *args: Any, **kwargs: Any) -> Any: ...
 
 
 def _overloaded(port: type, owner: type, name: str, overloads: abc.Sequence[Callable[..., Any]]) -> Method:
@@ -118,18 +138,28 @@ def _overloaded(port: type, owner: type, name: str, overloads: abc.Sequence[Call
     is_async, result = durations.pop()
     if durations and result in ("iterate", "enter"):
         raise PortError(f"{port.__qualname__}.{name} has overloads that give different things")
-
-    def any_arguments(self: Any, /, *args: Any, **kwargs: Any) -> Any: ...
-
-    any_arguments.__doc__ = overloads[0].__doc__
-    signature = inspect.signature(any_arguments)
-    return Method(name, any_arguments, signature, is_async, "unknown" if durations else result)
+    signature = inspect.signature(_any_arguments)
+    return Method(name, overloads[0], signature, is_async, "unknown" if durations else result)
 
 
-def _duration(owner: type, function: Callable[..., Any]) -> tuple[bool, str]:
+def _decorated_duration(member: Any) -> tuple[bool, str]:
+    """The same of what a decorator returned. Annotations and arguments that it shows are those of the function
+    beneath, which say nothing of what a call gives."""
+    if inspect.isasyncgenfunction(member):
+        return False, "iterate"
+    if getattr(member, "__code__", None) is _ENTERED:
+        return False, "enter"
+    return inspect.iscoroutinefunction(member), "unknown"
+
+
+def _duration(owner: type, function: Any) -> tuple[bool, str]:
     """Whether a call is awaited, and how long its result lasts."""
+    if _is_decorated(function):
+        return _decorated_duration(function)
     if inspect.isasyncgenfunction(function):
         return False, "iterate"
+    if function.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE:
+        return True, "unknown"
     annotation = _result_annotation(owner, function)
     if inspect.iscoroutinefunction(function):
         return True, "over" if _is_over(annotation) else "unknown"
@@ -140,20 +170,16 @@ def _duration(owner: type, function: Callable[..., Any]) -> tuple[bool, str]:
         return False, "enter"
     if origin in _AWAITED:
         return True, "over" if _is_over((typing.get_args(annotation) or (None,))[-1]) else "unknown"
-    if origin in _ITERABLE:
-        return False, "iterable"
-    return False, "over" if _is_over(annotation) else "unknown"
+    return False, "iterable" if origin in _ITERABLE else "unknown"
 
 
-def _result_annotation(owner: type, function: Callable[..., Any]) -> Any:
+def _result_annotation(owner: type, function: types.FunctionType) -> Any:
     """The return annotation; where a text cannot be evaluated, the known kind its name stands for, or Any."""
-    function = inspect.unwrap(function)
-    namespace: dict[str, Any] = getattr(function, "__globals__", {})
-    annotation = getattr(function, "__annotations__", {}).get("return", Any)
+    annotation = function.__annotations__.get("return", Any)
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, namespace, dict(vars(owner)))
+        return eval(annotation, function.__globals__, dict(vars(owner)))
     except Exception:
         head = annotation.partition("[")[0].rpartition(".")[2].strip()
         return _BY_NAME.get(head, Any)

@@ -31,10 +31,11 @@ class Held:
     """One instance in a slot, with the number of leases on it.
 
     While it is `watched`, the end of a lease is told to whoever watches: one who drains it (`settled` is what he waits
-    for), or one who looks for idle instances and finds it no longer watched when it was used.
+    for), or one who looks for idle instances and finds it no longer watched when it was used. `expired` is how many
+    leases were held when it was closed all the same.
     """
 
-    __slots__ = ("binding", "instance", "leases", "owned", "settled", "slot", "watched")
+    __slots__ = ("binding", "expired", "instance", "leases", "owned", "settled", "slot", "watched")
 
     def __init__(self, slot: Slot[Any], instance: Any, *, owned: bool = True, binding: Binding | None = None) -> None:
         self.slot = slot
@@ -42,6 +43,7 @@ class Held:
         self.instance = instance
         self.owned = owned
         self.leases = 0
+        self.expired = 0
         self.watched = False
         self.settled: asyncio.Future[None] | None = None
 

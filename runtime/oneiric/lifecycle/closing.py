@@ -95,15 +95,16 @@ async def drain(held: Held, until: float, hurry: asyncio.Future[Any]) -> list[Ex
             (held.settled, hurry), timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
         )
     if held.leases:
-        errors.append(_expired(held))
+        held.expired = held.leases
+        errors.append(expired(held, f"closed with {held.leases} leases still held: the drain deadline passed"))
     error = await close(held)
     return [*errors, error] if error is not None else errors
 
 
-def _expired(held: Held) -> DrainExpired:
+def expired(held: Held, what: str) -> DrainExpired:
+    """The error of an instance that was closed with leases on it."""
     slot = held.slot
     domain, _, key = slot.key.partition(":")
-    what = f"closed with {held.leases} leases still held: the drain deadline passed"
     error = DrainExpired(domain, key, held.binding.provider, slot.tenant, what)
-    error.leases = held.leases
+    error.leases = held.expired
     return error

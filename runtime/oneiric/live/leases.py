@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from types import AsyncGeneratorType, TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeAlias, TypeVar
 
+from oneiric.errors import DrainExpired
 from oneiric.lifecycle.activation import activate
+from oneiric.lifecycle.closing import expired
 from oneiric.slot import Held, Slot
 
 T = TypeVar("T")
+Raised: TypeAlias = "tuple[type[BaseException] | None, BaseException | None, TracebackType | None]"
 
 
 class Lease:
@@ -33,6 +36,37 @@ class Lease:
         self._under_way = None
         if held is not None:
             held.give_back()
+
+    def refusal(self) -> DrainExpired | None:
+        """Why what holds this may not go on: its instance was closed meanwhile."""
+        held = self._held
+        return (
+            expired(held, "closed at the drain deadline, while this was under way") if held and held.expired else None
+        )
+
+    def check(self) -> None:
+        """Raises `DrainExpired` where the instance was closed meanwhile."""
+        refusal = self.refusal()
+        if refusal is not None:
+            raise refusal
+
+    @contextmanager
+    def leaving(self, *raised: Any) -> Iterator[Raised]:
+        """Around a context manager's exit, which ends the lease: what to tell it. One whose instance was closed
+        meanwhile must not take its block for done; `DrainExpired` is raised then, unless the block itself raised."""
+        refusal = None if raised[0] is not None else self.refusal()
+        try:
+            if refusal is None:
+                yield raised
+                return
+            try:
+                yield type(refusal), refusal, None
+            except Exception as error:
+                if error is not refusal:
+                    raise refusal from error
+            raise refusal
+        finally:
+            self.end()
 
     def __del__(self) -> None:
         held = self._held
@@ -107,11 +141,9 @@ class LeasedAsyncContext(AbstractAsyncContextManager[Any]):
         lease = self._lease
         if lease is None:
             raise RuntimeError("this context is not entered")
-        try:
-            return await self._inner.__aexit__(kind, error, trace)
-        finally:
-            self._lease = None
-            lease.end()
+        self._lease = None
+        with lease.leaving(kind, error, trace) as raised:
+            return await self._inner.__aexit__(*raised)
 
 
 class LeasedAsyncIterator(AsyncIterator[Any]):
@@ -147,8 +179,11 @@ class LeasedAsyncIterator(AsyncIterator[Any]):
             held = await activate(self._slot)
             if self._inner is None:
                 self._begin(held)
-        if self._over:
+        if self._over or self._lease is None:
             raise StopAsyncIteration
+        refusal = self._lease.refusal()
+        if refusal is not None:
+            await self._close_for(refusal)
         try:
             return await step(self._inner)
         except StopAsyncIteration:
@@ -158,6 +193,13 @@ class LeasedAsyncIterator(AsyncIterator[Any]):
             if getattr(self._inner, "ag_frame", self._inner) is None:
                 self._end()
             raise
+
+    async def _close_for(self, refusal: DrainExpired) -> NoReturn:
+        try:
+            await self.aclose()
+        except Exception as error:
+            raise refusal from error
+        raise refusal
 
     async def __anext__(self) -> Any:
         return await self._step(lambda inner: inner.__anext__())
@@ -193,6 +235,9 @@ class LeasedIterator(Iterator[Any]):
         self._lease = Lease(held, inner)
 
     def _step(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        refusal = self._lease.refusal()
+        if refusal is not None:
+            self._close_for(refusal)
         try:
             return step(*arguments)
         except StopIteration:
@@ -202,6 +247,13 @@ class LeasedIterator(Iterator[Any]):
             if getattr(self._inner, "gi_frame", self._inner) is None:
                 self._lease.end()
             raise
+
+    def _close_for(self, refusal: DrainExpired) -> NoReturn:
+        try:
+            self.close()
+        except Exception as error:
+            raise refusal from error
+        raise refusal
 
     def __next__(self) -> Any:
         return self._step(self._inner.__next__)

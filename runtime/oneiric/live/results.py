@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Generator
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from oneiric.live.leases import Lease, LeasedAsyncIterator, LeasedIterator
 from oneiric.slot import Held
@@ -25,33 +27,46 @@ def keep(held: Held, result: Any) -> Any:
         return result
     if kind is AsyncGeneratorType:
         return LeasedAsyncIterator.begun(held, result)
+    if kind is CoroutineType or (kind is GeneratorType and inspect.isawaitable(result)):
+        return _leased_coroutine(Lease(held), held, result)
     if kind is GeneratorType:
         return LeasedIterator(held, result)
-    if kind is CoroutineType:
-        return _leased_coroutine(Lease(held), held, result)
     if any(hasattr(kind, name) for name in _LEASED):
         return _leased_class(kind)(held, result)
-    OVER.add(kind)
+    if _lasts(kind):
+        OVER.add(kind)
     return result
 
 
 def keep_iterable(held: Held, result: Any) -> Any:
     """The same for what is announced as iterable: whatever is no plain collection counts as an iterator."""
-    if type(result) in OVER:
-        return result
+    kind = _class_of(result)
+    if kind in _PLAIN or not hasattr(kind, "__iter__") or any(hasattr(kind, name) for name in _LEASED):
+        return keep(held, result)
     return LeasedIterator(held, iter(result))
 
 
-OVER: set[type] = {
+def _lasts(kind: type) -> bool:
+    """Whether its module keeps the class: one made on the spot has to be looked at each time, or would be kept here."""
+    found: object = sys.modules.get(kind.__module__)
+    for name in kind.__qualname__.split("."):
+        found = getattr(found, "__dict__", {}).get(name)
+    return found is kind
+
+
+_PLAIN: frozenset[type] = frozenset({
     type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset
-}  # fmt: skip
+})  # fmt: skip
+OVER: set[type] = {*_PLAIN}
 """Types of results that are over when the call returns; others join them once looked at."""
 
 
-async def _leased_coroutine(lease: Lease, held: Held, inner: Awaitable[Any]) -> Any:
+async def _leased_coroutine(lease: Lease, held: Held, inner: Coroutine[Any, Any, Any]) -> Any:
     try:
+        lease.check()
         return keep(held, await inner)
     finally:
+        inner.close()
         lease.end()
 
 
@@ -68,7 +83,10 @@ class Leased:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._inner, name)
-        if name not in ("close", "aclose") or not callable(value):
+        if not callable(value):
+            return value
+        if name not in ("close", "aclose"):
+            self._lease_of_inner.check()
             return value
 
         def close(*args: Any, **kwargs: Any) -> Any:
@@ -93,6 +111,7 @@ class Leased:
         """A special method that passes itself on."""
 
         def method(self: Leased, *args: Any, **kwargs: Any) -> Any:
+            self._lease_of_inner.check()
             return getattr(self._inner, name)(*args, **kwargs)
 
         return method
@@ -107,28 +126,32 @@ class _Special(Leased):
     __slots__ = ()
 
     def __enter__(self) -> Any:
+        self._lease_of_inner.check()
         return self._same(self._inner.__enter__())
 
     async def __aenter__(self) -> Any:
+        self._lease_of_inner.check()
         return self._same(await self._inner.__aenter__())
 
     def __exit__(self, *error: Any) -> Any:
-        try:
-            return self._inner.__exit__(*error)
-        finally:
-            self._lease_of_inner.end()
+        with self._lease_of_inner.leaving(*error) as told:
+            return self._inner.__exit__(*told)
 
-    def __aexit__(self, *error: Any) -> Any:
-        return self._end_after(self._inner.__aexit__(*error))
+    async def __aexit__(self, *error: Any) -> Any:
+        with self._lease_of_inner.leaving(*error) as told:
+            return await self._inner.__aexit__(*told)
 
     def __iter__(self) -> Any:
+        self._lease_of_inner.check()
         return self._same(iter(self._inner))
 
     def __aiter__(self) -> Any:
+        self._lease_of_inner.check()
         inner = aiter(self._inner)
         return self if inner is self._inner else keep(self._slot_held, inner)
 
     def __next__(self) -> Any:
+        self._lease_of_inner.check()
         try:
             return self._inner.__next__()
         except StopIteration:
@@ -136,6 +159,7 @@ class _Special(Leased):
             raise
 
     async def __anext__(self) -> Any:
+        self._lease_of_inner.check()
         try:
             return await self._inner.__anext__()
         except StopAsyncIteration:
@@ -143,6 +167,7 @@ class _Special(Leased):
             raise
 
     def __await__(self) -> Generator[Any, Any, Any]:
+        self._lease_of_inner.check()
         result: Any = None
         awaiting: Generator[Any, Any, Any] = self._inner.__await__()
         try:
@@ -153,7 +178,7 @@ class _Special(Leased):
                 self._lease_of_inner.end()
 
 
-_classes: dict[type, type[Leased]] = {}
+_classes: WeakKeyDictionary[type, type[Leased]] = WeakKeyDictionary()
 
 
 def _leased_class(kind: type) -> type[Leased]:
