@@ -118,6 +118,7 @@ class Overrides:
 class App:
     name: str = ""
     packages: tuple[Stated[str], ...] = ()
+    excluded: tuple[Stated[str], ...] = ()
     plugins: tuple[Stated[str], ...] = ()
     allow: tuple[str, ...] = ()
     source_roots: tuple[str, ...] = (".", "src")

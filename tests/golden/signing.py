@@ -176,6 +176,40 @@ def case_manifest_keys_elsewhere(root: Path) -> None:
     pin(root, "beta", manifest("beta", [], by="b"))
 
 
+def case_manifest_spellings(root: Path) -> None:
+    """As upstream and its users write entries, and what nothing serves yet."""
+    named = ("acme_mail.py", _PARTS)
+    entries = [
+        entry("mail", "postal", "acme_mail: Postal", *named, os_platform=["freebsd", "linux"], timeout_seconds=5),
+        entry("mail", "elsewhere", "acme_mail: Postal", *named, os_platform=["freebsd"], retry_policy={"attempts": 3}),
+        entry("mail", "extras", "acme_mail:Postal", *named, requires=["oneiric[compiler]"], stack_level=-6),
+        entry(
+            "mail",
+            "old",
+            "acme_mail:Postal",
+            *named,
+            requires=["nobody-knows>=1; python_version < '3.9'"],
+            stack_level=-7,
+            retry_policy={"attempts": 1},
+        ),
+        entry("mail", "new", "acme_mail:Postal", *named, requires=["nobody-knows>=1; python_version >= '3.12'"]),
+        entry("mail", "any", "acme_mail:Postal", *named, requires=["nobody-knows; platform_machine == 'arm64'"]),
+        {
+            **entry("placed", "mailer", "acme_mail:Postal", *named),
+            "domain": "event",
+            "event_topics": ["order.placed"],
+            "event_filters": [{"path": "x", "equals": 1}, {"field": "y", "in": [1]}, {"field": "z", "value": None}],
+            "side_effect_free": False,
+        },
+        {
+            **entry("fulfil", "declared", "acme_mail:pigeon", *named),
+            "domain": "workflow",
+            "dag": {"tasks": [{"key": "reserve", "task": "reserve-stock"}]},
+        },
+    ]
+    pin(root, "acme", manifest("acme", entries), dict([named]))
+
+
 def case_bad_manifest_lock(root: Path) -> None:
     for name in ("address", "altered", "digest", "gone", "version"):
         pin(root, name, manifest(name, []))
@@ -211,13 +245,13 @@ def case_bad_manifest_entries(root: Path) -> None:
             **entry("mail", "types", "acme_mail:Postal"),
             "priority": "high",
             "capabilities": ["x", 3],
-            "os_platform": ["beos"],
+            "os_platform": [],
         },
         {**entry("mail", "bounds", "acme_mail:Postal"), "priority": 1001, "stack_level": 2.5},
         {
             **entry("mail", "versions", "acme_mail:Postal"),
             "python_version": "new",
-            "requires": ["x; python_version > '3'"],
+            "requires": ["x @ https://cdn.example/x.whl"],
         },
         {"key": "../mail", "provider": "names", "factory": "os.system"},
     ]

@@ -81,7 +81,9 @@ CODES: dict[str, Code] = {
     "ONE203": Code(
         "a declaration that cannot be read",
         "The compiler reads `@component(...)` from the source text without importing it, so its arguments are "
-        "literals, and it decorates a class or function at the top level of a module, unconditionally.",
+        "literals, and it decorates a class or function at the top level of a module, unconditionally. What "
+        "declares in any other way (in a loop, by `functools.partial`, by a call on a class, inside another decorator) "
+        "would be left out without a word, so it is an error.",
     ),
     "ONE204": Code(
         "the same provider twice",
@@ -107,6 +109,12 @@ CODES: dict[str, Code] = {
         "a plugin that is installed but not listed",
         "A distribution offers components that app.yml does not list under `plugins`; they take no part.",
         "note",
+    ),
+    "ONE209": Code(
+        "a registration at run time",
+        "Upstream's `Candidate(…)`, `AdapterMetadata(…)` and `register_…(…)` register components while a program runs. "
+        "Here the compiler reads declarations from source and runs nothing, so these calls declare nothing: write "
+        "`@component(…)` above the class or function, or an entry under `components` in settings.",
     ),
     # 3xx: decisions
     "ONE301": Code(
@@ -230,6 +238,12 @@ CODES: dict[str, Code] = {
         "a module in two places",
         "Only one module of a name, and one version of a distribution, can be on a path. An artifact holds another one "
         "than another artifact, a source root or a plugin.",
+    ),
+    "ONE613": Code(
+        "a field of a manifest that has no effect",
+        "Upstream's `event_…`, `dag`, `retry_policy`, `timeout_seconds`, `side_effect_free` and `settings_model` are "
+        "verified and pinned with the rest of an entry, but nothing serves them yet: what they ask for never happens.",
+        "warning",
     ),
     "ONE620": Code(
         "a manifest source that cannot be fetched",

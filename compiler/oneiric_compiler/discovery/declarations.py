@@ -12,7 +12,8 @@ from oneiric_compiler.settings.documents import Document, Value
 from oneiric_compiler.settings.schema import report, validator
 from oneiric_compiler.source.modules import Function, Module, Sources, Symbol, dotted_name, inner_statements
 
-_DECORATORS = frozenset(("oneiric.component", "oneiric.declaration.component"))
+COMPONENT = frozenset(("oneiric.component", "oneiric.declaration.component"))
+"""The names of the decorator."""
 
 
 def declarations(
@@ -41,20 +42,24 @@ def _decorated(sources: Sources, module: Module) -> Iterator[tuple[ast.ClassDef 
         statement, top_level = pending.pop()
         if isinstance(statement, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             for decorator in statement.decorator_list:
-                if _is_component(sources, module, decorator):
+                if is_component(sources, module, decorator):
                     yield statement, decorator, top_level
         pending.extend((inner, False) for inner in reversed(inner_statements(statement)))
 
 
-def _is_component(sources: Sources, module: Module, decorator: ast.expr) -> bool:
+def is_component(sources: Sources, module: Module, decorator: ast.expr) -> bool:
+    """Whether an expression is `component`, or a call of it."""
     name = dotted_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
-    if name is None:
-        return False
+    return name is not None and names_component(sources, module, name)
+
+
+def names_component(sources: Sources, module: Module, name: str) -> bool:
+    """Whether a dotted name means `component` at the top level of a module."""
     head = name.partition(".")[0]
     if head not in module.imports and head not in module.definitions:
-        return any(f"{star}.{name}" in _DECORATORS for star in module.stars)
+        return any(f"{star}.{name}" in COMPONENT for star in module.stars)
     found = sources.resolve_in(module, name)
-    return (found.qualified if isinstance(found, Symbol) else found) in _DECORATORS
+    return (found.qualified if isinstance(found, Symbol) else found) in COMPONENT
 
 
 def _declaration(

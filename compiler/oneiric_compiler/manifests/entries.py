@@ -20,6 +20,19 @@ from oneiric_compiler.settings.documents import Document, Path_
 from oneiric_compiler.settings.schema import report, shortened, validator
 
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\.whl|[A-Za-z_][A-Za-z0-9_]*\.py")
+_UNSERVED = (
+    "dag",
+    "event_fanout_policy",
+    "event_filters",
+    "event_max_concurrency",
+    "event_priority",
+    "event_topics",
+    "retry_policy",
+    "settings_model",
+    "side_effect_free",
+    "timeout_seconds",
+)
+"""What changes nothing yet of what an entry does, though its author means it to."""
 _USED = ("priority", "stack_level", "needs", "port", "python_version", "os_platform", "eager")
 
 
@@ -37,7 +50,10 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One component, as far as a compile looks at it. `fields` are those of a declaration in settings."""
+    """One component, as far as a compile looks at it. `fields` are those of a declaration in settings.
+
+    `index` counts the entries of its manifest; `unserved` are fields that state something which has no effect.
+    """
 
     domain: str
     key: str
@@ -47,6 +63,8 @@ class Entry:
     artifact: Artifact | None
     requires: tuple[Requirement, ...]
     conflicts_with: tuple[Requirement, ...]
+    index: int
+    unserved: tuple[str, ...]
 
     @property
     def module(self) -> str:
@@ -75,7 +93,7 @@ def read_entries(entries: Sequence[Mapping[str, Any]]) -> tuple[tuple[Entry, ...
             for problem in wrong
         ]
         if not wrong:
-            found.append(_entry(stated))
+            found.append(_entry(index, stated))
     return tuple(found), tuple(problems)
 
 
@@ -102,11 +120,11 @@ def _problems(stated: Mapping[str, Any]) -> Iterator[Problem]:
     for name in ("requires", "conflicts_with"):
         for index, text in enumerate(stated.get(name, ())):
             if _requirement(text) is None:
-                help = "a distribution and its versions (PEP 508), without a marker or address, such as `acme-base>=2`"
+                help = "a distribution and its versions (PEP 508), without an address, such as `acme-base>=2`"
                 yield Problem((name, index), f"an item of `{name}` is no requirement", help)
 
 
-def _entry(stated: Mapping[str, Any]) -> Entry:
+def _entry(index: int, stated: Mapping[str, Any]) -> Entry:
     fields = {name: stated[name] for name in _USED if name in stated}
     fields["capabilities"] = [
         each if isinstance(each, str) else each["name"] for each in stated.get("capabilities", ())
@@ -116,11 +134,13 @@ def _entry(stated: Mapping[str, Any]) -> Entry:
         domain=stated["domain"],
         key=stated["key"],
         provider=stated["provider"],
-        factory=stated["factory"],
+        factory=stated["factory"].replace(" ", ""),
         fields=fields,
         artifact=Artifact(stated["uri"], name, stated["sha256"].lower()) if name else None,
         requires=_requirements(stated, "requires"),
         conflicts_with=_requirements(stated, "conflicts_with"),
+        index=index,
+        unserved=tuple(name for name in _UNSERVED if stated.get(name) not in (None, [], {}, False)),
     )
 
 
@@ -142,4 +162,4 @@ def _requirement(text: str) -> Requirement | None:
         found = Requirement(text)
     except InvalidRequirement:
         return None
-    return None if found.marker or found.url or found.extras else found
+    return None if found.url else found

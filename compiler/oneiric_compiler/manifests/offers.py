@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata as metadata
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from oneiric.artifacts.contents import ArtifactError
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -27,6 +29,13 @@ _OTHER_RELEASES = """
 """
 """Modules of the standard library before or after this release: what is refused does not depend on who compiles."""
 STANDARD = frozenset(sys.stdlib_module_names).union(_OTHER_RELEASES.split())
+
+_MARKERS = (
+    *("os_name", "sys_platform", "platform_machine", "platform_python_implementation", "platform_release", "extra"),
+    *("platform_system", "platform_version", "python_version", "python_full_version", "implementation_name"),
+    "implementation_version",
+)
+_MARKER = re.compile(rf"\b(?:{'|'.join(_MARKERS)})\b")
 
 Barred: TypeAlias = "tuple[Filter, tuple[Value, Value]]"
 
@@ -61,6 +70,7 @@ class Offers:
     sources: Sources
     domains: Collection[str]
     plugins: Mapping[str, str]
+    target: Mapping[str, str]
     diagnostics: Diagnostics
     incomplete: bool = False
     _archives: dict[str, Archive | None] = field(default_factory=dict[str, Archive | None])
@@ -70,7 +80,7 @@ class Offers:
         allowed = [self._allowed(each, entry) for each in manifests for entry in each.entries]
         versions = _versions(self.plugins, (each.archive for each in allowed if not each.barred))
         read = [
-            _Read(each.manifest, each.entry, each.archive, each.barred or _unmet(each.entry, versions))
+            _Read(each.manifest, each.entry, each.archive, each.barred or _unmet(each.entry, versions, self.target))
             for each in allowed
         ]
         used = _used(each for each in read if not each.barred)
@@ -179,15 +189,36 @@ def _versions(plugins: Mapping[str, str], archives: Iterable[Archive | None]) ->
     return known | {each.distribution: each.version for each in found if each.distribution and each.version}
 
 
-def _unmet(entry: Entry, versions: Mapping[str, Version]) -> Barred | None:
-    """The first requirement that is not met, with what is there of it."""
+def target_markers(python: str | None, os: str | None) -> dict[str, str]:
+    """What is known of the markers of requirements (PEP 508) on the target; never what the compiling machine has."""
+    known = {"extra": "", "implementation_name": "cpython", "platform_python_implementation": "CPython"}
+    if python is not None:
+        known["python_version"] = ".".join(python.split(".")[:2])
+    if python is not None and python.count(".") == 2:
+        known["python_full_version"] = python
+    if os is not None:
+        known |= {"sys_platform": {"windows": "win32"}.get(os, os), "platform_system": os.capitalize()}
+        known["os_name"] = "nt" if os == "windows" else "posix"
+    return known
+
+
+def _applies(requirement: Requirement, target: Mapping[str, str]) -> bool:
+    """Whether a requirement counts on the target: where its marker asks for more than is known, it does."""
+    marker = requirement.marker
+    if marker is None or not target.keys() >= set(_MARKER.findall(str(marker))):
+        return True
+    return marker.evaluate({**dict.fromkeys(_MARKERS, ""), **target})
+
+
+def _unmet(entry: Entry, versions: Mapping[str, Version], target: Mapping[str, str]) -> Barred | None:
+    """The first requirement that is not met, with what is there of it; extras are not looked at."""
     for wanted in entry.requires:
         version = versions.get(str(canonicalize_name(wanted.name)))
-        if version is None or not wanted.specifier.contains(version, prereleases=True):
+        if _applies(wanted, target) and (version is None or not wanted.specifier.contains(version, prereleases=True)):
             return "requires", (str(wanted), str(version) if version else None)
     for other in entry.conflicts_with:
         version = versions.get(str(canonicalize_name(other.name)))
-        if version is not None and other.specifier.contains(version, prereleases=True):
+        if version is not None and _applies(other, target) and other.specifier.contains(version, prereleases=True):
             return "conflicts", (str(other), str(version))
     return None
 

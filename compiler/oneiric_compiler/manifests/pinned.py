@@ -81,6 +81,7 @@ def read_pinned(project: Project, settings: Settings, diagnostics: Diagnostics) 
         if problems:
             _tell_problems(folder / pin.file, at.source.path, problems, diagnostics)
             continue
+        _tell_unserved(entries, source, folder / pin.file, at.source.path, diagnostics)
         _tell_expiry(manifest, source, project.valid_until or now + WARN_AHEAD, at, diagnostics)
         expires = render_time(manifest.expires_at)
         trust = Trust(source.name, manifest.version, manifest.digest, manifest.signers, expires)
@@ -173,6 +174,20 @@ def _tell_problems(path: Path, shown: str, problems: tuple[Problem, ...], diagno
     for problem in problems:
         help = f"{problem.help}; its author corrects and signs it again"
         diagnostics.add("ONE610", problem.message, document.place(*problem.path), help=help)
+
+
+def _tell_unserved(
+    entries: tuple[Entry, ...], source: RemoteSource, path: Path, shown: str, diagnostics: Diagnostics
+) -> None:
+    """What entries state that has no effect, each field once, at the first entry that states it."""
+    unserved = {name: entry for entry in reversed(entries) for name in entry.unserved}
+    document = read_document(path, shown, Diagnostics()) if unserved else None
+    for name, first in sorted(unserved.items()):
+        others = sum(name in entry.unserved for entry in entries) - 1
+        more = f", nor in {others} more of `{source.name}`" if others else f" of `{source.name}`"
+        message = f"`{name}` has no effect in entry {first.index} ({first.key}/{first.provider}){more}"
+        place = document.place("entries", first.index, name, of_key=True) if document else Span(Source(shown, ""))
+        diagnostics.add("ONE613", message, place, help="do not rely on it: nothing serves it yet")
 
 
 def _tell_expiry(manifest: Manifest, source: RemoteSource, until: datetime, at: Span, diagnostics: Diagnostics) -> None:

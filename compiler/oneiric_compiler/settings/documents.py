@@ -119,6 +119,8 @@ def parse_document(source: Source, diagnostics: Diagnostics) -> Document:
         tab = "\t" in source.line(span.line)
         problem = error.problem or error.context or "not YAML"
         help = "check the indentation, and put text in quotes that holds `: ` or starts with a sign"
+        if "tag" in (error.context or ""):
+            help = "put text that starts with `!` in quotes"
         begin = error.context_mark
         context = _point(source, begin.line, begin.column) if begin else None
         related = [(error.context or "", context if context != span else None)]
@@ -204,7 +206,9 @@ class _Events:
             self._refuse("ONE105", f"an anchor, `&{anchor}`", span, help="remove it")
         if tag := getattr(event, "tag", None):
             message = f"a tag, `{tag.replace('tag:yaml.org,2002:', '!!')}`"
-            self._refuse("ONE105", message, span, help="remove it: quotes make text, all else is plain")
+            text = tag.startswith("!") and not getattr(event, "value", "")
+            help = f'write "{tag}" in quotes' if text else "remove it: quotes make text, all else is plain"
+            self._refuse("ONE105", message, span, help=help)
             self.document.unread.add(path)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, span)

@@ -49,7 +49,7 @@ def _strict(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _is_python_name(value: object) -> bool:
     """Whether every part of `package.module:Name` can stand in Python source."""
-    return not isinstance(value, str) or not any(keyword.iskeyword(part) for part in re.split("[.:]", value))
+    return not isinstance(value, str) or not any(keyword.iskeyword(part) for part in re.split("[!.:]", value))
 
 
 def _is_whole(value: object) -> bool:
@@ -97,7 +97,9 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         diagnostics.add("ONE114", message, place, help=_described(schema))
     elif error.validator in ("pattern", "format") and schema["type"] == "string":
         message = f"{name} cannot be `{shortened(error.instance)}`"
-        diagnostics.add("ONE114", message, document.place(*path), help=_described(schema))
+        near = _reference(str(error.instance)) if ":" in schema.get("pattern", "") else None
+        help = f"did you mean `{near}`?" if near else _described(schema)
+        diagnostics.add("ONE114", message, document.place(*path), help=help)
     elif error.validator in ("minimum", "maximum"):
         word = "less" if error.validator == "minimum" else "more"
         message = f"{name} is {error.instance}, {word} than {rule}"
@@ -109,6 +111,17 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         diagnostics.add("ONE111", message, document.place(*path), help=help)
     else:
         diagnostics.add("ONE111", _wrong_shape(error, path), document.place(*path), help=_reshaped(error))
+
+
+def _reference(text: str) -> str | None:
+    """`module:Name`, where that is what the text meant: with a space, a dot for the colon, or a file's path."""
+    module, _, name = re.sub(r"\s*:\s*", ":", text.strip()).rpartition(":" if ":" in text else ".")
+    found = f"{module.removesuffix('.py').replace('/', '.')}:{name}"
+    return found if found != text and all(map(_can_be_name, re.split("[.:]", found))) else None
+
+
+def _can_be_name(part: str) -> bool:
+    return part.isidentifier() and not keyword.iskeyword(part)
 
 
 def without(value: Value, paths: Iterable[Path_]) -> Value:

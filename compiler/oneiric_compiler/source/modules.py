@@ -131,10 +131,14 @@ class Sources:
 
     def walk(self, package: str) -> Iterator[Module]:
         """The modules of a package, sorted by module path; those that do not parse are reported and left out."""
-        for name in sorted(self._names(package)):
+        for name in self.names(package):
             module = self.module(name)
             if module is not None:
                 yield module
+
+    def names(self, package: str) -> list[str]:
+        """The modules of a package by name, sorted; not looked into."""
+        return sorted(self._names(package))
 
     def find(self, reference: str) -> Symbol | None:
         """What `module:name` names, through re-exports."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from oneiric_compiler.diagnostics.found import Place
-from oneiric_compiler.source.modules import Function, Module, Sources, Symbol, dotted_name, statements
+from oneiric_compiler.source.modules import Function, Module, Sources, Symbol, dotted_name, is_generator, statements
 
 SCALARS = {
     "builtins.str": "str",
@@ -40,6 +40,13 @@ TYPE_VARIABLES = frozenset(
     f"{module}.{name}"
     for module in ("typing", "typing_extensions")
     for name in ("TypeVar", "ParamSpec", "TypeVarTuple")
+)
+CONTEXT_MANAGERS = frozenset(("contextlib.contextmanager", "contextlib.asynccontextmanager"))
+_ENTERED = frozenset(
+    f"{module}.{prefix}{name}"
+    for module in ("typing", "contextlib", "collections.abc", "typing_extensions")
+    for prefix in ("", "Async", "Abstract", "AbstractAsync")
+    for name in ("ContextManager", "Generator", "Iterator")
 )
 ENUMS = frozenset(f"enum.{name}" for name in ("Enum", "StrEnum", "IntEnum"))
 
@@ -140,6 +147,20 @@ def signature(sources: Sources, factory: Symbol) -> Signature:
         return Signature(factory.place, None, True, made=made, result=result)
     parameters, takes_more = _parameters(sources, factory.module, node)
     return Signature(factory.place, parameters, takes_more, isinstance(node, ast.AsyncFunctionDef), made, result)
+
+
+def is_entered(sources: Sources, factory: Symbol) -> bool:
+    """Whether a function gives no instance, but a generator or context manager that has to be entered first."""
+    node = factory.node
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    if any(_decorator(sources, factory.module, each) in CONTEXT_MANAGERS for each in node.decorator_list):
+        return True
+    if _foreign_decorators(sources, factory.module, node.decorator_list):
+        return False
+    returns = _unquoted(node.returns)
+    name = dotted_name(returns.value if isinstance(returns, ast.Subscript) else returns) if returns else None
+    return is_generator(node) or (name is not None and sources.resolve_in(factory.module, name) in _ENTERED)
 
 
 def _class_parameters(sources: Sources, cls: Symbol) -> tuple[dict[str, Parameter] | None, bool]:

@@ -18,9 +18,10 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
 from oneiric_compiler.discovery.declarations import declarations
 from oneiric_compiler.discovery.plugins import find_plugins
+from oneiric_compiler.discovery.unread import vanishing
 from oneiric_compiler.model import App, Candidate, Catalog, Declaration, Key, Layer, Project, Settings, Stated
-from oneiric_compiler.source.modules import Module, Root, Sources, Symbol, is_generator
-from oneiric_compiler.source.signatures import Signature, signature
+from oneiric_compiler.source.modules import Module, Root, Sources, Symbol
+from oneiric_compiler.source.signatures import Signature, is_entered, signature
 
 if TYPE_CHECKING:
     from oneiric_compiler.manifests.offers import Offer
@@ -91,18 +92,26 @@ class _Builder:
             self._add_declared(module, source)
 
     def read_packages(self) -> None:
-        owners: dict[str, tuple[Module, str]] = {}
-        for package in self.settings.app.packages:
+        app = self.settings.app
+        owners: dict[str, str] = {}
+        for package in app.packages:
             if not self.sources.exists(package.value):
-                roots = ", ".join(f"`{root}`" for root in self.settings.app.source_roots)
+                roots = ", ".join(f"`{root}`" for root in app.source_roots)
                 message = f"package `{package.value}` is under none of the source roots {roots}"
                 help = "source_roots in settings/app.yml names the folders that packages lie in"
                 self.diagnostics.add("ONE201", message, package.place, help=help)
                 self.incomplete = True
-            for module in self.sources.walk(package.value):
-                owners.setdefault(module.name, (module, package.value))
-        for _, (module, owner) in sorted(owners.items()):
-            self._add_declared(module, f"package:{owner}")
+            for module_name in self.sources.names(package.value):
+                owners.setdefault(module_name, package.value)
+        for left in app.excluded:
+            if not any(_within(name, left.value) for name in owners):
+                near = did_you_mean(left.value, owners, "name a module of a package that is listed, or remove it")
+                self.diagnostics.add("ONE201", f"`!{left.value}` leaves out nothing", left.place, help=near)
+        read = {name for name in owners if not any(_within(name, left.value) for left in app.excluded)}
+        for name in sorted(read):
+            if module := self.sources.module(name):
+                self._add_declared(module, f"package:{owners[name]}")
+                self.incomplete = vanishing(self.sources, module, read, self.diagnostics) or self.incomplete
 
     def layer(self, layer: Layer, below: Mapping[Key, tuple[Candidate, ...]]) -> dict[Key, tuple[Candidate, ...]]:
         """What an overlay's components add, by key, with the candidates they come on top of."""
@@ -120,11 +129,13 @@ class _Builder:
 
     def add_manifests(self, project: Project, plugins: Mapping[str, str]) -> tuple[Trust, ...]:
         """Adds what the pinned manifests offer; the trust in each."""
-        from oneiric_compiler.manifests.offers import Offers
+        from oneiric_compiler.manifests.offers import Offers, target_markers
         from oneiric_compiler.manifests.pinned import read_pinned
 
         manifests = list(read_pinned(project, self.settings, self.diagnostics))
-        offers = Offers(self.sources, self.settings.app.sections, plugins, self.diagnostics)
+        app = self.settings.app
+        markers = target_markers(app.python, app.os)
+        offers = Offers(self.sources, app.sections, plugins, markers, self.diagnostics)
         for offer in offers.of(manifests):
             self._add(offer.declaration, f"manifest:{offer.source.name}", self.base, offer)
         self.incomplete = self.incomplete or offers.incomplete or len(manifests) < len(self.settings.remote.sources)
@@ -139,7 +150,7 @@ class _Builder:
 
     def _may_name(self, declaration: Declaration) -> bool:
         module = declaration.factory.partition(":")[0]
-        if any(module == prefix or module.startswith(f"{prefix}.") for prefix in self.allowed):
+        if any(_within(module, prefix) for prefix in self.allowed):
             return True
         message = f"factory `{declaration.factory}` is outside the allowed prefixes"
         help = f"add `{module.partition('.')[0]}` to `allow` or `packages` in settings/app.yml"
@@ -203,9 +214,9 @@ class _Builder:
                 self._no_factory(declared)
                 return None
             found = signature(self.sources, symbol)
-            if found.parameters is not None and _yields(symbol):
-                message = f"`{declared.factory}` is a generator, which makes no instance"
-                help = "return the instance; its `close` or `aclose` is called in the end"
+            if is_entered(self.sources, symbol):
+                message = f"`{declared.factory}` gives a generator or context manager, which nobody would enter"
+                help = "return the instance itself; what is behind the `yield` goes into its `close` or `aclose`"
                 self.diagnostics.add("ONE206", message, _of(declared, "factory"), help=help)
                 return None
             self._signatures[declared.factory] = found
@@ -260,12 +271,12 @@ def _held(candidate: Candidate, offer: Offer, stated: Mapping[str, Any]) -> Cand
     )
 
 
+def _within(module: str, prefix: str) -> bool:
+    return module == prefix or module.startswith(f"{prefix}.")
+
+
 def _of(declared: Declaration, name: str) -> Place:
     return declared.places.get(name, declared.place)
-
-
-def _yields(symbol: Symbol) -> bool:
-    return isinstance(symbol.node, (ast.FunctionDef, ast.AsyncFunctionDef)) and is_generator(symbol.node)
 
 
 def _is_callable(symbol: Symbol) -> bool:

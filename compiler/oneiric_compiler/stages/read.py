@@ -104,9 +104,11 @@ class _Reader:
         value = _mapping(document.value)
         target = _mapping(value.get("target"))
         roots = value.get("source_roots")
+        packages = _stated(document, value, "packages")
         return App(
             name=value.get("name", ""),
-            packages=_stated(document, value, "packages"),
+            packages=tuple(each for each in packages if not each.value.startswith("!")),
+            excluded=tuple(each._replace(value=each.value[1:]) for each in packages if each.value.startswith("!")),
             plugins=_stated(document, value, "plugins"),
             allow=tuple(_list(value.get("allow"))),
             source_roots=tuple(_list(roots)) if roots is not None else App().source_roots,

@@ -1,0 +1,2 @@
+def entered(function):
+    return lambda: next(function())

@@ -1,0 +1,6 @@
+from oneiric import component
+
+
+@component("adapter", "mail", provider="smtp")
+class Smtp:
+    pass
