@@ -30,13 +30,16 @@ golden:
 versions:
     python tests/determinism/environments.py test
 
-# what is generated from the code: schemas of the built-ins' settings, the tables of the ports' pages, examples and the
-# page of diagnostics
-schemas:
-    python -m oneiric_compiler.editor.builtin_schemas schemas/settings
-    python -m oneiric_compiler.pages.ports docs/ports
+# all that is made from something else: schemas, tables, lists, examples and the page of diagnostics, the outputs
+generate:
     pytest -q --snapshot-update tests/golden/test_golden_examples.py
-    python -m oneiric_compiler.pages.diagnostics > docs/diagnostics.md
+    python -m oneiric_compiler.pages
+    oneiric compile
+
+# constraints.txt: what an environment that `dev` was installed into holds
+pin:
+    { sed -n '/^#/p' constraints.txt; pip freeze --exclude-editable | tr _ -; } > constraints.new
+    mv constraints.new constraints.txt
 
 # this project beside the field, in environments of its own, into benchmarks/results
 bench *arguments:

@@ -46,8 +46,7 @@ ENTRIES = {
     "oneiric_compiler.__main__",
     "oneiric_compiler.child",
     "oneiric_compiler.cli",
-    "oneiric_compiler.pages.diagnostics",
-    "oneiric_compiler.pages.ports",
+    "oneiric_compiler.pages.__main__",
     "oneiric.testing.contracts",
     "oneiric.testing.fixture",
 }

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
-from oneiric_compiler.editor.builtin_schemas import settings_schemas, value_schema, write_settings_schemas
+from oneiric_compiler.editor.builtin_schemas import settings_schemas, value_schema
 from oneiric_compiler.model import Filter, Rule
 from oneiric_compiler.source.signatures import Choice, Enumeration, Many, Scalar, Unchecked
 
@@ -87,19 +87,6 @@ BROKEN = {
 def test_what_is_no_report_is_refused(report: Any, name: str) -> None:
     BROKEN[name](report, report["bindings"]["adapter:cache"])
     assert problems(report)
-
-
-def test_the_schemas_of_provider_settings_are_in_step_with_the_signatures() -> None:
-    folder = CHECKOUT / "schemas/settings"
-    found = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.json")}
-    assert found == settings_schemas(), "run `just schemas`"
-
-
-def test_writing_them_removes_those_of_providers_that_are_no_more(tmp_path: Path) -> None:
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache/gone.schema.json").write_text("{}")
-    write_settings_schemas(tmp_path)
-    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.json")} == set(settings_schemas())
 
 
 @pytest.mark.parametrize(

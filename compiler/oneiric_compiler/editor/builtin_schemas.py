@@ -1,6 +1,4 @@
-"""JSON Schemas of the built-in providers' settings, made from their source; editors and `port_pages` use them.
-
-    python -m oneiric_compiler.editor.builtin_schemas schemas/settings
+"""JSON Schemas of the built-in providers' settings, made from their source; editors and the ports' pages use them.
 
 No field is `required`: another layer, such as a profile, may be the one that sets it. One without a default has to be
 set by somebody. `x-capabilities`, `x-stack-level` and `x-needs` tell of the provider itself.
@@ -10,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -114,18 +111,3 @@ def _alternatives(type: AnyOf) -> Iterator[Schema]:
             if each not in told:
                 told.append(each)
                 yield each
-
-
-def write_settings_schemas(folder: Path) -> None:
-    """Writes every schema under `folder` and removes those of providers that are no more."""
-    wanted = settings_schemas()
-    for path in folder.glob("*/*.schema.json"):
-        if path.relative_to(folder).as_posix() not in wanted:
-            path.unlink()
-    for name, text in wanted.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write_settings_schemas(Path(sys.argv[1]))

@@ -1,1 +1,1 @@
-"""Pages of the documentation that are generated."""
+"""What a checkout of this project holds that is made from something else: tables and pages of the docs, lists."""

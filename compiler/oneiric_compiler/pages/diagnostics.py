@@ -1,8 +1,6 @@
-"""The documentation page of all diagnostics: `python -m oneiric_compiler.pages.diagnostics > docs/diagnostics.md`."""
+"""The page of all diagnostics, docs/diagnostics.md."""
 
 from __future__ import annotations
-
-import sys
 
 from oneiric_compiler.diagnostics.codes import CODES
 from oneiric_compiler.diagnostics.examples import examples
@@ -33,7 +31,3 @@ def page() -> str:
         parts.append(f"### {code}: {known.title}\n\n{known.severity.capitalize()}. {known.explanation}\n")
         parts.append(f"```text\n{shown[code]}\n```\n")
     return "\n".join(parts)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

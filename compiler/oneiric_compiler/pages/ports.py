@@ -1,44 +1,41 @@
-"""The tables in the pages of the ports, made from the schemas: `python -m oneiric_compiler.pages.ports docs/ports`.
-
-A table stands between `<!-- providers of PORT -->`, or `<!-- settings of PORT/PROVIDER -->`, and `<!-- end -->`.
-Several providers that have the same settings share a table. All else of a page is written by hand.
-"""
+"""The tables in the pages of the ports, and the list of these pages, made from the schemas of the settings."""
 
 from __future__ import annotations
 
 import json
-import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from oneiric_compiler.editor.builtin_schemas import Schema, settings_schemas
+from oneiric_compiler.editor.builtin_schemas import Schema
+from oneiric_compiler.pages.marked import table
 
-_TABLE = re.compile(r"(<!-- (providers|settings) of ([a-z0-9/, -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+class Ports:
+    """The built-in providers by port, from their schemas by `PORT/PROVIDER`."""
 
-def filled(page: str) -> str:
-    """The page with its tables made anew."""
-    schemas = {name.removesuffix(".schema.json"): json.loads(text) for name, text in settings_schemas().items()}
+    def __init__(self, schemas: dict[str, Schema]) -> None:
+        self._schemas = schemas
 
-    def table(found: re.Match[str]) -> str:
-        begin, what, of, end = found.groups()
-        if what == "providers":
-            rows = _providers({name: schema for name, schema in schemas.items() if name.startswith(f"{of}/")})
-        else:
-            first, *others = (schemas[name]["properties"] for name in of.split(", "))
-            assert all(other == first for other in others), f"they have different settings: {of}"
-            rows = _settings(first)
-        lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-        return f"{begin}\n{lines}\n{end}"
+    def links(self, _: str) -> str:
+        """`<!-- ports -->`: a link from the README to each page."""
+        ports = sorted({name.partition("/")[0] for name in self._schemas})
+        return ", ".join(f"[{port}](docs/ports/{port}.md)" for port in ports)
 
-    return _TABLE.sub(table, page)
+    def providers(self, port: str) -> str:
+        """`<!-- providers of PORT -->`: what each offers and needs, the default first."""
+        of_port = {name: schema for name, schema in self._schemas.items() if name.startswith(f"{port}/")}
+        assert of_port, f"no built-in serves {port}"
+        return table(_providers(of_port))
+
+    def settings(self, names: str) -> str:
+        """`<!-- settings of PORT/PROVIDER, PORT/PROVIDER -->`: those of providers that have the same share a table."""
+        first, *others = (self._schemas[name]["properties"] for name in names.split(", "))
+        assert all(other == first for other in others), f"they have different settings: {names}"
+        return table(_settings(first))
 
 
 def _providers(schemas: dict[str, Schema]) -> Iterator[tuple[str, ...]]:
     yield "provider", "capabilities", "stack level", "needs"
-    yield ("---",) * 4
     for name, schema in sorted(schemas.items(), key=lambda each: (-each[1]["x-stack-level"], each[0])):
         level = schema["x-stack-level"]
         yield (
@@ -51,7 +48,6 @@ def _providers(schemas: dict[str, Schema]) -> Iterator[tuple[str, ...]]:
 
 def _settings(properties: Schema) -> Iterator[tuple[str, ...]]:
     yield "setting", "type", "default", "meaning"
-    yield ("---",) * 4
     for name, schema in properties.items():
         default = f"`{_shown(schema['default'])}`" if "default" in schema else "required"
         yield f"`{name}`", _type(schema), default, schema["description"].removesuffix(".").replace("|", "\\|")
@@ -79,8 +75,3 @@ def _kind(schema: Schema) -> str:
     if schema["type"] == "object":
         return f"mapping to {_type(schema['additionalProperties'])}"
     return "text" if schema["type"] == "string" else str(schema["type"])
-
-
-if __name__ == "__main__":
-    for path in Path(sys.argv[1]).glob("*.md"):
-        path.write_text(filled(path.read_text("utf-8")), "utf-8")

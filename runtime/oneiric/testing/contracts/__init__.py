@@ -7,13 +7,13 @@
 Every case gets a component of its own from `fresh`, in a loop of its own, under a deadline.
 """
 
+from pathlib import Path
+
 import pytest
 
-_HTTP = ("http", "http_attempts", "http_cases", "http_requests")
-_DATABASE = ("database", "database_transactions")
-_CASES = ("cache", *_DATABASE, *_HTTP, "monitoring", "networked", "queue", "running", "secrets", "storage")
-pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _CASES))
+pytest.register_assert_rewrite(*(f"{__name__}.{path.stem}" for path in Path(__file__).parent.glob("[a-z]*.py")))
 
+# made by `just generate`, from here to the end
 from oneiric.testing.contracts.cache import CacheContract, NetworkedCacheContract  # noqa: E402
 from oneiric.testing.contracts.database import DatabaseContract, NetworkedDatabaseContract  # noqa: E402
 from oneiric.testing.contracts.http import HttpContract, NetworkedHttpContract  # noqa: E402

@@ -1,0 +1,39 @@
+"""Lists in sources that follow from what is there: what `dev` installs, the contracts that are exported."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+_EVERY_EXTRA = re.compile(r'"oneiric\[[a-z0-9,-]*\]"')
+_MADE = "# made by `just generate`, from here to the end\n"
+_HELPERS = {"running": ["close", "started"]}
+
+
+def with_every_extra(pyproject: str) -> str:
+    """pyproject.toml, in which the extra `dev` brings all the others."""
+    extras = tomllib.loads(pyproject)["project"]["optional-dependencies"]
+    return _EVERY_EXTRA.sub(f'"oneiric[{",".join(name for name in extras if name != "dev")}]"', pyproject)
+
+
+def with_every_contract(package: Path) -> str:
+    """The `__init__` of the package of contracts, which exports those that its modules define."""
+    exported = {path.stem: names for path in sorted(package.glob("[a-z]*.py")) if (names := _exported(path))}
+    head, marker, _ = (package / "__init__.py").read_text("utf-8").partition(_MADE)
+    assert marker, f"{package} has no line `{_MADE.strip()}`"
+    imports = (
+        f"from oneiric.testing.contracts.{module} import {', '.join(names)}  # noqa: E402\n"
+        for module, names in exported.items()
+    )
+    names = sorted(name for names in exported.values() for name in names)
+    listed = "".join(f'    "{name}",\n' for name in names)
+    return f"{head}{marker}{''.join(imports)}\n__all__ = [\n{listed}]\n"
+
+
+def _exported(path: Path) -> list[str]:
+    """The contracts for subclassing that a module defines, and what they are used with."""
+    tree = ast.parse(path.read_bytes())
+    contracts = [node.name for node in tree.body if isinstance(node, ast.ClassDef) and node.name != "Contract"]
+    return sorted(name for name in contracts if name.endswith("Contract")) + _HELPERS.get(path.stem, [])
