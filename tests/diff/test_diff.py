@@ -23,8 +23,10 @@ from oneiric_compiler.questions.diff import tell
 from oneiric_compiler.questions.diff.compare import CLASSES, Change, compare, without
 from oneiric_compiler.stages.write import write
 from oneiric_compiler.text.paint import paint
+from syrupy.assertion import SnapshotAssertion
 
-from tests.unit.cli.running import COMPILER_EXTRA, run
+from tests.snapshots import Markdown
+from tests.unit.cli.running import COMPILER_EXTRA, run, session
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = {
@@ -194,6 +196,23 @@ def test_what_an_edit_is_told_as(name: str, tmp_path: Path) -> None:
     assert [(each.kind, each.key, each.tenant, each.old, each.new) for each in back] == [
         (each.kind, each.key, each.tenant, each.new, each.old) for each in changes
     ]
+
+
+@pytest.fixture(scope="module")
+def every_edit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Change]]:
+    """What each edit changes, as if each were a profile."""
+    root = tmp_path_factory.mktemp("edits")
+    before = compiled(root / "before")["default"]
+    files = {name: edited(edits) for name, (edits, _) in EDITS.items()}
+    return {name: compare(before, compiled(root / name, files[name])["default"]) for name in EDITS}
+
+
+def test_edits_in_lines(every_edit: dict[str, list[Change]], snapshot: SnapshotAssertion) -> None:
+    assert paint(tell.lines(every_edit), styled=False) == snapshot
+
+
+def test_edits_in_a_comment(every_edit: dict[str, list[Change]], snapshot: SnapshotAssertion) -> None:
+    assert tell.markdown(every_edit) == snapshot(extension_class=Markdown)
 
 
 TYPED = {
@@ -613,29 +632,26 @@ def test_exit_codes_and_gates(repository: Path) -> None:
     assert run("diff", "--base", "main", "--ignore", "winner:service:payments", cwd=repository).returncode == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--base", "nowhere"], "git knows no commit `nowhere`"),
-        (["--base", "--output=x"], "is no place in git"),
-        ([], "name two reports"),
-        (["generated"], "name two reports"),
-        (["generated", "generated/explain.json"], "two compiled folders"),
-        (["settings", "settings"], "there is no report in settings"),
-        (["settings/app.yml", "settings/app.yml"], "ONE504"),
-        (["gone.json", "gone.json"], "cannot be read"),
-        (["--base", "main", "--fail-on", "winer"], "did you mean `winner`?"),
-        (["--base", "main", "generated"], "name two reports"),
-        (["--base", "main", "--ignore", ":x"], "is no class of change"),
-        (["--base", "main", "--ignore", "setting:"], "`setting:` names no key"),
-        (["--base", "main", "--fail-on", ""], "is no class of change"),
-        (["--base", "main", "--ignore", "provenence:x"], "did you mean `provenance`?"),
-    ],
+MISTAKES = (
+    ("--base", "nowhere"),
+    ("--base", "--output=x"),
+    (),
+    ("generated",),
+    ("generated", "generated/explain.json"),
+    ("settings", "settings"),
+    ("settings/app.yml", "settings/app.yml"),
+    ("gone.json", "gone.json"),
+    ("--base", "main", "--fail-on", "winer"),
+    ("--base", "main", "generated"),
+    ("--base", "main", "--ignore", ":x"),
+    ("--base", "main", "--ignore", "setting:"),
+    ("--base", "main", "--fail-on", ""),
+    ("--base", "main", "--ignore", "provenence:x"),
 )
-def test_mistakes(arguments: list[str], told: str, repository: Path) -> None:
-    done = run("diff", *arguments, cwd=repository)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert told in done.stderr
+
+
+def test_mistakes(repository: Path, snapshot: SnapshotAssertion) -> None:
+    assert session((("diff", *arguments) for arguments in MISTAKES), cwd=repository, code=2) == snapshot
 
 
 def test_outside_of_git(tmp_path: Path) -> None:

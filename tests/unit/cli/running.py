@@ -56,7 +56,7 @@ def session(commands: Iterable[Sequence[str]], *, cwd: Path, code: int = 0, **en
         done = run(*command, cwd=cwd, **environ)
         assert done.returncode == code, (command, done.returncode, done.stderr)
         assert not (code == 2 and done.stdout), (command, done.stdout)
-        shown.append(f"$ oneiric {shlex.join(command)}\n{done.stderr}{done.stdout}")
+        shown.append(f"$ oneiric {shlex.join(command)}\n{done.stderr}{done.stdout}".replace(str(cwd), "/project"))
     return "\n".join(shown)
 
 

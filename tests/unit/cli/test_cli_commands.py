@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.cli.reports import shop
-from tests.unit.cli.running import DEADLINE, MAIN, environment, run
+from tests.unit.cli.running import DEADLINE, MAIN, environment, run, session
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +59,13 @@ def test_what_init_makes_can_be_committed_whole(project: Path) -> None:
     assert not [name for name in files if name.endswith(".pyc")]
 
 
-def test_init_writes_over_nothing(tmp_path: Path) -> None:
+def test_init_writes_over_nothing(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     (tmp_path / "main.py").write_text("mine")
     (tmp_path / "shop").mkdir()
-    done = run("init", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "left as it is  main.py" in done.stderr
+    assert session([("init",)], cwd=tmp_path) == snapshot(name="a file is there")
     assert (tmp_path / "main.py").read_text() == "mine"
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    again = run("init", cwd=tmp_path)
-    assert (again.returncode, again.stdout) == (2, "")
-    assert "settings/app.yml exists" in again.stderr
+    assert session([("init",)], cwd=tmp_path, code=2) == snapshot(name="a project is there")
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
 
 
@@ -78,14 +75,10 @@ def test_init_in_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "error: file/project: Not a directory\n")
 
 
-def test_a_mistake_is_shown_and_nothing_is_written(project: Path) -> None:
+def test_a_mistake_is_shown_and_nothing_is_written(project: Path, snapshot: SnapshotAssertion) -> None:
     edit(project / "settings" / "services.yml", "prepaid  ", "prepayed ")
     before = (project / "generated" / "wiring.py").read_bytes()
-    done = run("compile", cwd=project)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "error[ONE301]" in done.stderr
-    assert " --> settings/services.yml:3:13\n" in done.stderr
-    assert "did you mean `prepaid`?" in done.stderr
+    assert session([("compile",)], cwd=project, code=2) == snapshot
     assert (project / "generated" / "wiring.py").read_bytes() == before
     explained = run("explain", "service:payments", cwd=project)
     assert explained.returncode == 0
@@ -144,8 +137,6 @@ def test_one_profile_is_compiled_alone(project: Path) -> None:
 
 def test_overrides_go_to_a_folder_of_their_own(project: Path) -> None:
     (project / "swaps.json").write_text('{"overrides": {"service:payments": "invoice"}}')
-    alone = run("compile", "--overrides", "swaps.json", cwd=project)
-    assert (alone.returncode, "go together" in alone.stderr) == (2, True)
     before = (project / "generated" / "wiring.py").read_bytes()
     done = run("compile", "--overrides", "swaps.json", "--out", "swapped", cwd=project)
     assert done.returncode == 0, done.stderr
@@ -167,42 +158,48 @@ def test_tenants_are_explained(project: Path) -> None:
     assert "did you mean `acme`?" in unknown.stderr
 
 
+WRONG = (
+    ("explain", "cash"),
+    ("explain", "orders"),
+    ("explain", "service:order"),
+    ("explain", "service:orders", "--domain", "adapter"),
+    ("explain", "--domain", "servces"),
+    ("list", "--domain", "x"),
+    ("explain", "--profile", "prod"),
+    ("explain", "--profile", "../.."),
+    ("explain", "--from-report", "none.json"),
+    ("explain", "--from-report", "."),
+    ("explain", "--from-report", "main.py"),
+    ("explain", "--from-report", "generated/explain.json", "--profile", "production"),
+    ("explain-code", "ONE111X"),
+    ("--project", "nowhere", "list"),
+    ("--project", "settings", "list"),
+    ("compile", "--check", "--overrides", "x", "--out", "y"),
+    ("compile", "--overrides", "x"),
+)
+
+
+def test_wrong_usage_is_answered(scaffolded: Path, snapshot: SnapshotAssertion) -> None:
+    assert session(WRONG, cwd=scaffolded, code=2) == snapshot
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("explain", "cash"), "did you mean `adapter:cache`"),
-        (("explain", "orders"), "did you mean `service:orders`?"),
-        (("explain", "service:order"), "did you mean `service:orders`?"),
-        (("explain", "service:orders", "--domain", "adapter"), "leave out --domain"),
-        (("explain", "--domain", "servces"), "did you mean `service`?"),
-        (("list", "--domain", "x"), "adapter, service"),
-        (("explain", "--profile", "prod"), "compiled: production"),
-        (("explain", "--profile", "../.."), "identifiers"),
-        (("explain", "--from-report", "none.json"), "none.json cannot be read: No such file"),
-        (("explain", "--from-report", "."), "Is a directory"),
-        (("explain", "--from-report", "main.py"), "not JSON"),
-        (("explain", "--from-report", "generated/explain.json", "--profile", "production"), "of profile `default`"),
-        (("explain-code", "ONE111X"), "did you mean `ONE111`?"),
-        (("--project", "nowhere", "list"), "nowhere is not a folder"),
-        (("--project", "settings", "list"), "is no project"),
         (("compil",), "Did you mean 'compile'?"),
         (("compile", "--format", "xml"), "'sarif'"),
-        (("compile", "--check", "--overrides", "x", "--out", "y"), "no overrides take part"),
         (("compile", "extra"), "extra"),
     ],
 )
-def test_wrong_usage_is_answered(scaffolded: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_what_is_no_command_or_option_is_answered(scaffolded: Path, arguments: tuple[str, ...], told: str) -> None:
     done = run(*arguments, cwd=scaffolded)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
 
 
-def test_a_missing_report_says_what_to_run(project: Path) -> None:
+def test_a_missing_report_says_what_to_run(project: Path, snapshot: SnapshotAssertion) -> None:
     shutil.rmtree(project / "generated")
-    done = run("list", cwd=project)
-    assert done.returncode == 2
-    assert "generated/explain.json does not exist" in done.stderr
-    assert "run `oneiric compile` first" in done.stderr
+    assert session([("list",)], cwd=project, code=2) == snapshot
 
 
 def test_the_report_is_where_the_settings_say(project: Path) -> None:
