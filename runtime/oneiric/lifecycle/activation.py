@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from oneiric.errors import ActivationError, AdapterError, MissingExtra, OneiricError, Paused, RuntimeNotRunning
 from oneiric.lifecycle.closing import close_late, close_unclaimed, discard
 from oneiric.lifecycle.inputs import Inputs
-from oneiric.lifecycle.steps import Late, bounded, call, in_thread, lifecycle
+from oneiric.lifecycle.steps import Failed, bounded, call, contained, in_thread, lifecycle
 from oneiric.secret import Secret
 from oneiric.slot import Held, Slot
 from oneiric.tracing import span
@@ -226,7 +226,7 @@ async def _build(slot: Slot[Any], inputs: Inputs) -> Any:
     block, domain = slot.binding.block, context(slot.scope, inputs)
     future: asyncio.Future[Any]
     if inspect.iscoroutinefunction(block):
-        future = slot.scope.runtime.spawn(block(domain))
+        future = slot.scope.runtime.spawn(contained(block(domain)))
     else:
         future = in_thread(block, domain, unclaimed=close_unclaimed)
 
@@ -265,7 +265,7 @@ async def _step(
         if f"{error.domain}:{error.key}" == slot.key:
             raise
         fail(slot, step, f"{step} failed: {error}", error)
-    except Late as error:
+    except Failed as error:
         fail(slot, step, f"{step} {error}", error)
     except ModuleNotFoundError as error:
         _fail_module(slot, step, error)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oneiric.errors import CloseError, DrainExpired
-from oneiric.lifecycle.steps import Late, bounded, call, lifecycle
+from oneiric.lifecycle.steps import Failed, bounded, call, lifecycle
 from oneiric.slot import Held
 
 
@@ -25,8 +25,8 @@ async def close(held: Held) -> CloseError | None:
     seconds = held.slot.scope.runtime.deadlines.close
     try:
         await bounded(asyncio.ensure_future(call(method)), seconds)
-    except Late as late:
-        return _error(held, f"close {late}", late)
+    except Failed as error:
+        return _error(held, f"close {error}", error)
     except Exception as error:
         return _error(held, f"close raised {type(error).__name__}", error)
     return None

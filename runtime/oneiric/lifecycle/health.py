@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NamedTuple
 
-from oneiric.lifecycle.steps import Late, bounded, call, lifecycle
+from oneiric.lifecycle.steps import Failed, bounded, call, lifecycle
 from oneiric.runtime import Runtime
 from oneiric.slot import Held
 
@@ -42,8 +42,8 @@ async def _reason(held: Held) -> str | None:
     try:
         seconds = held.slot.scope.runtime.deadlines.health
         healthy = await bounded(asyncio.ensure_future(call(health)), seconds)
-    except Late as late:
-        return f"health {late}"
+    except Failed as error:
+        return f"health {error}"
     except Exception as error:
         return f"health raised {type(error).__name__}"
     finally:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any
 
@@ -16,7 +16,11 @@ _RESTLESS = 0.9  # of the time: a loop that works for more than this never rests
 _LONGEST = 60.0  # seconds: by then nobody waits for the thread
 
 
-class Late(Exception):
+class Failed(Exception):
+    """A step did not do what it is for; the text says it in words of our own, after the step's name."""
+
+
+class Late(Failed):
     """The step's deadline passed."""
 
 
@@ -34,7 +38,7 @@ class Outcome:
             return self.value
         if isinstance(self.error, Exception) and not isinstance(self.error, StopIteration):
             raise self.error
-        raise RuntimeError(f"raised {type(self.error).__name__}") from self.error
+        raise Failed(f"raised {type(self.error).__name__}") from self.error
 
 
 def in_thread(
@@ -117,7 +121,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 async def bounded(future: asyncio.Future[Any], seconds: float, late: Callable[[Any], object] | None = None) -> Any:
     """The future's result. Past the deadline, or when cancelled, a task is cancelled and given a moment to
-    end; whatever the future still comes to goes to `late`. Raises `Late`."""
+    end; whatever the future still comes to goes to `late`. Raises `Failed`."""
     try:
         done, _ = await asyncio.wait((future,), timeout=seconds)
     except asyncio.CancelledError:
@@ -127,7 +131,7 @@ async def bounded(future: asyncio.Future[Any], seconds: float, late: Callable[[A
         await _abandon(future, late)
         raise Late(f"took longer than {seconds:g} seconds")
     if future.cancelled():
-        raise RuntimeError("cancelled itself")
+        raise Failed("cancelled itself")
     result = future.result()
     return result.get() if isinstance(result, Outcome) else result
 
@@ -158,6 +162,15 @@ def lifecycle(instance: Any, name: str) -> Callable[[], Any] | None:
 async def call(method: Callable[[], Any]) -> Any:
     """Call a lifecycle method: on the loop where it is async, in a daemon thread where it is not."""
     if inspect.iscoroutinefunction(method):
-        return await method()
+        return await contained(method())
     result = (await in_thread(method)).get()
-    return await result if inspect.isawaitable(result) else result
+    return await contained(result) if inspect.isawaitable(result) else result
+
+
+async def contained(work: Awaitable[Any]) -> Any:
+    """What a component's coroutine comes to, where it may not end the interpreter: asyncio lets these two out of a
+    task into its loop, which stops with everything open."""
+    try:
+        return await work
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise Failed(f"raised {type(error).__name__}") from error

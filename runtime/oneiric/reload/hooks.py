@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from oneiric.errors import OneiricError
-from oneiric.lifecycle.steps import Late, bounded
+from oneiric.lifecycle.steps import Failed, bounded
 from oneiric.reload.outcome import Event
 
 HOOKS = ("pre-swap", "post-swap", "cleanup")
@@ -37,7 +37,7 @@ class Hooks:
         for call in list(self._calls[event.hook]):
             try:
                 await bounded(asyncio.ensure_future(_call(call, event)), seconds)
-            except Late as error:
+            except Failed as error:
                 failed.append(_failed(event, call, str(error), error))
             except Exception as error:
                 failed.append(_failed(event, call, f"raised {type(error).__name__}", error))

@@ -19,7 +19,7 @@ import oneiric
 from oneiric.errors import OneiricError, StateError
 from oneiric.reload.changes import RolledBack
 from oneiric.runtime import Runtime
-from oneiric.serve import control, probes
+from oneiric.serve import control, ending, probes
 from oneiric.serve.changes import Changes
 from oneiric.serve.client import running
 from oneiric.serve.folder import StateFolder
@@ -54,14 +54,11 @@ class Serving:
 
 
 def serve(serving: Serving) -> int:
-    """Run until SIGTERM or SIGINT; 0 when everything closed well, 1 when something did not start or close.
+    """Run until SIGTERM or SIGINT; 0 when everything closed well, 1 when something did not start or close. Where a
+    component exits, with its code; a thread of one that goes on then is left to itself.
 
     Raises `OneiricError` and `OSError` for what keeps it from starting at all: no wiring, a folder in use.
     """
-    return asyncio.run(_serve(serving))
-
-
-async def _serve(serving: Serving) -> int:
     wiring = oneiric.load(serving.wiring, trust=serving.trust)
     name = serving.name or wiring.__app__
     folder = StateFolder.of(serving.root, name) if serving.state is None else StateFolder(serving.state)
@@ -72,8 +69,7 @@ async def _serve(serving: Serving) -> int:
     runtime = Runtime(wiring, state=folder.path, project=serving.root, provisional=serving.provisional)
     log = configure().bind(process=name)
     process = Process(serving, runtime, folder, name, log)
-    async with process.answering(socket_path):
-        return await process.run()
+    return ending.run(process.main(socket_path), process.exits)
 
 
 class Process:
@@ -88,11 +84,22 @@ class Process:
         self.status = Status(folder, runtime, self.notes, log, name=name, wiring=wiring)
         self.changes = Changes(runtime, self.status, log)
         self._stop = asyncio.Event()
-        asyncio.get_running_loop().set_exception_handler(self._unhandled)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._exited: ending.Exit | None = None
+
+    async def main(self, socket_path: str) -> int:
+        """From the first answer to the last close; the exit code."""
+        asyncio.get_running_loop().set_exception_handler(self._unhandled)
+        async with self._answering(socket_path):
+            return await self._run()
+
+    def exits(self, error: ending.Exit) -> None:
+        """A component wants to end the interpreter: everything is closed first."""
+        self._exited = error
+        log_error(self._log, "a task ended the process", error)
 
     @asynccontextmanager
-    async def answering(self, socket_path: str) -> AsyncGenerator[None]:
+    async def _answering(self, socket_path: str) -> AsyncGenerator[None]:
         """Answer on the control socket and the loopback port."""
         async with AsyncExitStack() as stack:
             listening = _listen(socket_path)
@@ -105,7 +112,7 @@ class Process:
                 await stack.enter_async_context(_site(probes.application(self.status), port))
             yield
 
-    async def run(self) -> int:
+    async def _run(self) -> int:
         """Start, run until told to stop, close; the exit code."""
         main = asyncio.current_task()
         assert main is not None
@@ -114,7 +121,8 @@ class Process:
                 return await self._live()
             except asyncio.CancelledError:
                 main.uncancel()
-                self.status.enter("stopped")
+                failed = self._exited is not None and ending.exit_code(self._exited)
+                self.status.enter("failed" if failed else "stopped")
                 return 0
             except (OneiricError, ExceptionGroup) as error:
                 log_error(self._log, "error", error)
@@ -127,9 +135,11 @@ class Process:
             self.status.enter("running")
             if self._serving.watch:
                 self._spawn(self._watch())
-            await self._stop.wait()
-            self.status.enter("stopping")
-            await self._stop_background()
+            try:
+                await self._stop.wait()
+            finally:
+                self.status.enter("stopping")
+                await self._stop_background()
             if self.notes.draining:
                 await asyncio.wait(self.notes.draining)
         self.status.enter("stopped")
