@@ -9,8 +9,9 @@ from dataclasses import replace
 from oneiric.trust.signature import NAME as SIGNATURE
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
-from oneiric_compiler.model import FORMAT, Outputs, Project
+from oneiric_compiler.model import FORMAT, Project
 from oneiric_compiler.pipeline import compile_project
+from oneiric_compiler.stages import leftovers
 from oneiric_compiler.stages.emit import emit
 from oneiric_compiler.stages.read import RECORDED, read
 from oneiric_compiler.stages.report import render_report
@@ -32,7 +33,9 @@ def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = N
     if outputs is None:
         return None
     outputs = signed(outputs)
-    fresh = profile is not None or not _leftovers(outputs, diagnostics)
+    fresh = profile is not None or not leftovers.tell_profiles(outputs, diagnostics)
+    if profile is None:
+        leftovers.tell_elsewhere(outputs, diagnostics)
     for folder, files in outputs.profiles.values():
         found = {name: read_bytes(outputs.root / folder / name) for name in _FILES}
         if found == {name: files.get(name) for name in _FILES}:
@@ -43,17 +46,6 @@ def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = N
             if data != files.get(name):
                 _tell(f"{folder}/{name}", data is None, edited, diagnostics)
     return fresh
-
-
-def _leftovers(outputs: Outputs, diagnostics: Diagnostics) -> bool:
-    """Reports wirings of profiles that are no more: nothing updates them, and they still load."""
-    base, written = outputs.profiles["default"][0], {folder for folder, _ in outputs.profiles.values()}
-    found = sorted(path.parent.name for path in (outputs.root / base).glob("*/wiring.py"))
-    left = [f"{base}/{name}" for name in found if f"{base}/{name}" not in written]
-    for folder in left:
-        help = "delete the folder, or list its profile in settings/app.yml"
-        diagnostics.add("ONE502", f"{folder} is of no profile", Span(Source(f"{folder}/wiring.py", "")), help=help)
-    return bool(left)
 
 
 def _tell(path: str, missing: bool, edited: bool, diagnostics: Diagnostics) -> None:

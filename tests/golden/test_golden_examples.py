@@ -41,8 +41,8 @@ def said(root: Path) -> dict[str, set[str]]:
 
 
 def not_committed(root: Path) -> list[str]:
-    """Outputs that are stale, edited, not to be written; a file that is not UTF-8; a report that is none."""
-    project, told = Project.at(root, {}), [Diagnostics() for _ in range(4)]
+    """Outputs that are stale, edited, not to be written, elsewhere; a file that is not UTF-8; a report that is none."""
+    project, told = Project.at(root, {}), [Diagnostics() for _ in range(5)]
     outputs = compile_project(project, Diagnostics())
     assert outputs is not None
     write(outputs, Diagnostics())
@@ -52,6 +52,8 @@ def not_committed(root: Path) -> list[str]:
         wiring.write("# edited\n")
     check(project, told[1])
     (root / "generated").rename(root / "elsewhere")
+    (root / "settings/app.yml").write_text("name: shop\npackages: [shop]\n")
+    check(project, told[4])
     (root / "generated").touch()
     write(outputs, told[2])
     app_not_utf8(root)

@@ -64,48 +64,56 @@ def compile(
         evaluated_at=projects.time_of("--evaluated-at", evaluated_at),
         valid_until=projects.time_of("--valid-until", valid_until),
     )
+    files: list[Path] = []
+    removed: list[Path] = []
     if check:
-        files = _check(project, diagnostics, profile=profile)
+        _check(project, diagnostics, profile=profile)
     else:
-        files = _compile(project, diagnostics, profile, out, None if sign is None else seed_of(sign))
+        files, removed = _compile(project, diagnostics, profile, out, None if sign is None else seed_of(sign))
     code = projects.exit_code(diagnostics)
     status = ("fresh" if check else "compiled", "differs", "failed")[code]
-    _show(diagnostics, format, project, files, status)
+    _show(diagnostics, format, project, files, removed, status)
     raise typer.Exit(code)
 
 
 def _compile(
     project: Project, diagnostics: Diagnostics, profile: str | None, out: Path | None, seed: bytes | None
-) -> list[Path]:
-    """Compiles and writes; the reports and wirings written."""
+) -> tuple[list[Path], list[Path]]:
+    """Compiles and writes; the reports and wirings written, and the folders removed of profiles that are no more."""
     with compiler_extra("compile"):
         from oneiric_compiler.pipeline import compile_project
+        from oneiric_compiler.stages import leftovers
         from oneiric_compiler.stages.write import write
 
     outputs = compile_project(project, diagnostics, profile=profile)
     if outputs is None:
-        return []
+        return [], []
     if out is not None:
         outputs = outputs.moved(out)
-    write(outputs, diagnostics, seed)
-    return [outputs.root / folder / file for folder, files in outputs.profiles.values() for file in sorted(files)]
+    removed: list[str] = []
+    if write(outputs, diagnostics, seed) and profile is None and out is None:
+        removed = leftovers.remove(outputs, diagnostics)
+        leftovers.tell_elsewhere(outputs, diagnostics)
+    files = [outputs.root / folder / file for folder, files in outputs.profiles.values() for file in sorted(files)]
+    return files, [outputs.root / folder for folder in removed]
 
 
-def _check(project: Project, diagnostics: Diagnostics, profile: str | None) -> list[Path]:
+def _check(project: Project, diagnostics: Diagnostics, profile: str | None) -> None:
     from oneiric_compiler.checking import check
 
     check(project, diagnostics, profile=profile)
-    return []
 
 
-def _show(diagnostics: Diagnostics, format: Format, project: Project, files: list[Path], status: str) -> None:
+def _show(
+    diagnostics: Diagnostics, format: Format, project: Project, files: list[Path], removed: list[Path], status: str
+) -> None:
     from oneiric_compiler.cli import projects
     from oneiric_compiler.diagnostics import render
 
     found = projects.as_seen(diagnostics, project.root)
-    shown = [Path(os.path.relpath(file)).as_posix() for file in files]
+    shown, gone = ([Path(os.path.relpath(path)).as_posix() for path in paths] for paths in (files, removed))
     if format is Format.json:
-        result_text(render.as_json(found, status=status, files=[*shown]))
+        result_text(render.as_json(found, status=status, files=[*shown], removed=[*gone]))
     elif format is Format.sarif:
         nowhere = Path(os.path.relpath(project.settings / "app.yml")).as_posix()
         result_text(render.as_sarif(found, version=release(), nowhere=nowhere))
@@ -118,3 +126,4 @@ def _show(diagnostics: Diagnostics, format: Format, project: Project, files: lis
         elif status == "compiled":
             wirings = [file for file in shown if file.endswith("wiring.py")]
             result([[("compiled ", "green"), (wiring, "plain")] for wiring in wirings])
+            result([[("removed  ", "green"), (folder, "plain")] for folder in gone])

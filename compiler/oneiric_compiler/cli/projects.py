@@ -15,7 +15,7 @@ from oneiric_compiler.diagnostics.found import Diagnostic, Diagnostics, Source, 
 from oneiric_compiler.diagnostics.render import as_text
 from oneiric_compiler.model import Project
 
-FINDINGS = frozenset(("ONE502", "ONE503"))
+FINDINGS = frozenset(("ONE502", "ONE503", "ONE505"))
 
 
 def project_at(root: Path, overrides: Path | None = None) -> Project:

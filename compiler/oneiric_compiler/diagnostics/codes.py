@@ -184,6 +184,12 @@ CODES: dict[str, Code] = {
         "wiring.py and explain.json disagree: one was edited, or a compile was interrupted. Run `oneiric compile`.",
     ),
     "ONE504": Code("the report is not readable", "The file is no explain report of a format this release reads."),
+    "ONE505": Code(
+        "outputs that no compile updates",
+        "A folder of the project holds an earlier wiring of it: `output` named that folder once. It can still be "
+        "imported, and nothing holds it against the settings. Delete the folder.",
+        "warning",
+    ),
     # 6xx: manifests
     "ONE601": Code(
         "an address that manifests cannot come from",
