@@ -30,7 +30,8 @@ from redis.asyncio import Redis
 
 from benchmarks.command import main
 from benchmarks.table import Row, Table
-from tests.backends.harness.servers import POSTGRES, REDIS, Address, shared
+from tests.backends.harness.kinds import POSTGRES, REDIS
+from tests.backends.harness.servers import Address, shared
 
 ROOT = Path(__file__).parents[1]
 DEADLINE = 120.0

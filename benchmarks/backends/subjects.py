@@ -27,8 +27,9 @@ from redis.asyncio import Redis
 
 from benchmarks.measure import DEADLINE
 from tests.backends import azurite
+from tests.backends.harness.kinds import AZURITE, HTTP, MARIADB, NATS, POSTGRES, REDIS
 from tests.backends.harness.receivers import OTLPOverGRPC, OTLPOverHTTP, SentryReceiver
-from tests.backends.harness.servers import AZURITE, HTTP, MARIADB, NATS, POSTGRES, REDIS, private
+from tests.backends.harness.servers import private
 
 VALUE = bytes(range(256)) * 4
 OBJECTS = 500  # many more than a component keeps clients of

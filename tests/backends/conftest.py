@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.backends.harness.servers import AZURITE, HTTP, MARIADB, NATS, POSTGRES, REDIS, Address, Kind, shared
+from tests.backends.harness.kinds import KINDS, Kind
+from tests.backends.harness.servers import Address, shared
 
 
 def _fixture(kind: Kind) -> object:
@@ -18,8 +19,6 @@ def _fixture(kind: Kind) -> object:
     return server
 
 
-redis, nats, postgres, mariadb, azurite, http = (
-    _fixture(kind) for kind in (REDIS, NATS, POSTGRES, MARIADB, AZURITE, HTTP)
-)
+globals().update({kind.name: _fixture(kind) for kind in KINDS})
 
-pytest.register_assert_rewrite("tests.backends.pooled")
+pytest.register_assert_rewrite("tests.backends.activation", "tests.backends.pooled")

@@ -24,8 +24,10 @@ from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.contracts.running import run
 from redis import Redis
 
+from tests.backends.activation import Provider, SwapCases
 from tests.backends.harness.certificates import Authority
-from tests.backends.harness.servers import REDIS, Address, Server, private
+from tests.backends.harness.kinds import REDIS
+from tests.backends.harness.servers import Address, Server, private
 from tests.backends.redis_client import client_of, set_password
 
 
@@ -275,3 +277,7 @@ class TestTLS:
 
         with private(REDIS) as server:
             run(main())
+
+
+class TestActivation(SwapCases):
+    provider = Provider("cache", "redis", "redis", "host", {"host": "127.0.0.1", "port": "PORT"})

@@ -31,8 +31,10 @@ from oneiric.testing.contracts.database import USES
 from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.contracts.running import run
 
+from tests.backends.activation import Provider, SwapCases
 from tests.backends.harness.certificates import Authority
-from tests.backends.harness.servers import MARIADB, Address, Server, private
+from tests.backends.harness.kinds import MARIADB
+from tests.backends.harness.servers import Address, Server, private
 from tests.backends.pooled import EncryptionCases, Place, PoolCases
 
 
@@ -374,3 +376,7 @@ def test_a_statement_that_is_longer_than_the_server_takes_is_wrong(place: Place,
                         await mysql.fetch("SELECT LENGTH(?) AS size", (text,))
 
     run(main())
+
+
+class TestActivation(SwapCases):
+    provider = Provider("database", "mysql", "aiomysql", "host", {"host": "127.0.0.1", "port": "PORT"})

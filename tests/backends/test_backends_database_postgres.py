@@ -36,8 +36,10 @@ from oneiric.testing.contracts.database import USES
 from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.contracts.running import run
 
+from tests.backends.activation import Provider, SwapCases
 from tests.backends.harness.certificates import Authority
-from tests.backends.harness.servers import POSTGRES, Address, Server, private
+from tests.backends.harness.kinds import POSTGRES
+from tests.backends.harness.servers import Address, Server, private
 from tests.backends.pooled import EncryptionCases, Place, PoolCases
 from tests.docs.test_docs_schema import migrated, shown
 
@@ -413,3 +415,9 @@ def test_settings_are_checked_with_errors_that_are_value_errors() -> None:
     with pytest.raises(ValueError, match=r"adapter:database \(postgres\): .*setting port"):
         PostgresDatabase(port=70000)
     assert issubclass(DatabaseMisconfigured, ValueError)
+
+
+class TestActivation(SwapCases):
+    provider = Provider(
+        "database", "postgres", "asyncpg", "url", {"url": "postgresql://postgres@127.0.0.1:PORT/postgres"}
+    )

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from oneiric.testing.proxy import GARBAGE, Proxy
 
-from tests.backends.harness.servers import MARIADB, NATS, POSTGRES, REDIS, Kind, listens, private, shared
+from tests.backends.harness.kinds import MARIADB, NATS, POSTGRES, REDIS, Kind
+from tests.backends.harness.servers import listens, private, shared
 from tests.backends.redis_client import client_of
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,8 @@ def test_a_frozen_server_holds_its_connections_and_says_nothing() -> None:
 
 RUN = """
 import time
-from tests.backends.harness.servers import NATS, POSTGRES, REDIS, private
+from tests.backends.harness.kinds import NATS, POSTGRES, REDIS
+from tests.backends.harness.servers import private
 
 def test_forever():
     with private(REDIS) as redis, private(NATS) as nats, private(POSTGRES) as postgres:
@@ -106,9 +108,19 @@ def test_without_a_running_server_one_is_started(monkeypatch: pytest.MonkeyPatch
     assert not listens(address.host, address.port)
 
 
+def test_run_by_itself_it_names_the_packages_of_what_is_missing() -> None:
+    command, nothing = [sys.executable, "-I", str(CHECKOUT / "tests/backends/harness/kinds.py")], {"PATH": "/nowhere"}
+    done = subprocess.run(command, env=nothing, capture_output=True, text=True, timeout=DEADLINE, check=True)
+    assert "redis-server" in done.stdout.splitlines()
+    assert "npm" not in done.stdout
+
+
 def test_what_is_not_installed_skips_and_says_what_to_install() -> None:
     missing = replace(REDIS, find=lambda: None)
-    with pytest.raises(pytest.skip.Exception, match=r"redis-server .* ONEIRIC_TEST_REDIS=HOST:PORT"), private(missing):
+    with (
+        pytest.raises(pytest.skip.Exception, match=r"redis-server`, or .* ONEIRIC_TEST_REDIS=HOST:PORT"),
+        private(missing),
+    ):
         pass
 
 

@@ -23,9 +23,11 @@ from oneiric.testing.contracts.http_requests import BINARY
 from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.http_server import HttpServer
 
+from tests.backends.activation import Provider, SwapCases
+from tests.backends.application import compiled
 from tests.backends.harness.certificates import Authority
-from tests.backends.harness.servers import HTTP, Address, Server, private
-from tests.backends.test_backends_providers import compiled
+from tests.backends.harness.kinds import HTTP
+from tests.backends.harness.servers import Address, Server, private
 
 
 class TestAioHTTPClient(HttpContract):
@@ -228,3 +230,7 @@ def test_an_application_is_given_the_client_and_its_secrets(
     monkeypatch.setenv("ONEIRIC_SECRET_API_TOKEN", SECRET)
     with HttpServer(authorization=f"Bearer {SECRET}") as server:
         asyncio.run(main(server))
+
+
+class TestActivation(SwapCases):
+    provider = Provider("http", "httpx", "httpx", "base_url", {"base_url": "http://127.0.0.1:PORT"})

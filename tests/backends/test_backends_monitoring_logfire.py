@@ -17,6 +17,7 @@ from oneiric.testing.contracts.networked import SECRET, TIMEOUT
 from oneiric.testing.contracts.running import run
 from opentelemetry import metrics, propagate, trace
 
+from tests.backends.activation import ActivationCases, Provider
 from tests.backends.harness.receivers import OTLPOverHTTP
 
 TOKEN = "pylf_v1_local_write"
@@ -97,3 +98,14 @@ def test_nothing_of_the_process_is_changed() -> None:
             assert state() == before
 
     run(main())
+
+
+class TestActivation(ActivationCases):
+    provider = Provider(
+        "monitoring",
+        "logfire",
+        "logfire",
+        "base_url",
+        {"token": "${PROBE_SECRET}", "base_url": "http://127.0.0.1:PORT"},
+        "token",
+    )

@@ -17,6 +17,7 @@ from oneiric.testing.contracts.networked import SECRET, TIMEOUT
 from oneiric.testing.contracts.running import run
 from opentelemetry import metrics, trace
 
+from tests.backends.activation import ActivationCases, Provider
 from tests.backends.harness.certificates import Authority
 from tests.backends.harness.receivers import OTLPOverGRPC, OTLPOverHTTP, Receiver
 
@@ -219,3 +220,9 @@ def test_only_what_is_enabled_is_sent() -> None:
 
     run(main(enable_traces=False))
     run(main(enable_metrics=False))
+
+
+class TestActivation(ActivationCases):
+    provider = Provider(
+        "monitoring", "otel-otlp", "opentelemetry.sdk", "endpoint", {"endpoint": "http://127.0.0.1:PORT"}
+    )

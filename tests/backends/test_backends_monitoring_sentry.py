@@ -16,6 +16,7 @@ from oneiric.testing.contracts.monitoring import Seen
 from oneiric.testing.contracts.networked import SECRET, TIMEOUT
 from oneiric.testing.contracts.running import run
 
+from tests.backends.activation import ActivationCases, Provider
 from tests.backends.harness.receivers import SentryReceiver
 
 KEY = "0123456789abcdef"
@@ -92,3 +93,9 @@ def test_nothing_of_the_process_is_changed() -> None:
             assert b"of the application" not in receiver.raw()
 
     run(main())
+
+
+class TestActivation(ActivationCases):
+    provider = Provider(
+        "monitoring", "sentry", "sentry_sdk", "dsn", {"dsn": "${PROBE_SECRET}"}, "http://key@127.0.0.1:PORT/1"
+    )

@@ -22,8 +22,10 @@ from oneiric.testing.contracts.networked import SECRET, TIMEOUT
 from oneiric.testing.contracts.queue import ACK_WAIT, MAX_DELIVERIES, bodies, nothing
 from oneiric.testing.contracts.running import run
 
+from tests.backends.activation import Provider, SwapCases
 from tests.backends.harness.certificates import Authority
-from tests.backends.harness.servers import NATS, Address, Server, private
+from tests.backends.harness.kinds import NATS
+from tests.backends.harness.servers import Address, Server, private
 
 
 @pytest.fixture(autouse=True, name="stream")
@@ -298,3 +300,7 @@ class TestEncryption:
             assert heard == [b""]
 
         run(main())
+
+
+class TestActivation(SwapCases):
+    provider = Provider("queue", "nats", "nats", "servers", {"servers": ["nats://127.0.0.1:PORT"]})

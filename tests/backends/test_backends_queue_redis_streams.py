@@ -22,7 +22,9 @@ from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.contracts.queue import ACK_WAIT, MAX_DELIVERIES, Oops, bodies, nothing
 from oneiric.testing.contracts.running import run
 
-from tests.backends.harness.servers import REDIS, Address, Server, private
+from tests.backends.activation import Provider, SwapCases
+from tests.backends.harness.kinds import REDIS
+from tests.backends.harness.servers import Address, Server, private
 from tests.backends.redis_client import client_of, set_password
 
 
@@ -138,3 +140,7 @@ def test_what_is_done_leaves_nothing_in_the_stream(redis: Address, stream: str) 
             assert client.xpending(stream, "oneiric")["pending"] == 0
 
     run(main())
+
+
+class TestActivation(SwapCases):
+    provider = Provider("queue", "redis-streams", "redis", "url", {"url": "redis://127.0.0.1:PORT/0"})

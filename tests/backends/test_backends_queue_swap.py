@@ -12,7 +12,8 @@ from oneiric.testing.contracts.queue import ACK_WAIT, SOON, bodies, nothing, tak
 from oneiric.testing.contracts.running import run
 
 from tests.backends.application import compiled
-from tests.backends.harness.servers import NATS, REDIS, private
+from tests.backends.harness.kinds import NATS, REDIS
+from tests.backends.harness.servers import private
 
 
 def test_what_is_being_handled_is_done_where_it_came_from(tmp_path: Path) -> None:

@@ -25,8 +25,10 @@ from oneiric.adapters.storage.azure_blob import AzureBlobStorage
 from oneiric.testing.contracts import NetworkedStorageContract, StorageContract, started
 from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 
+from tests.backends.activation import Provider, SwapCases
 from tests.backends.azurite import ACCOUNT, KEY, client, url
-from tests.backends.harness.servers import AZURITE, Address, Server, private
+from tests.backends.harness.kinds import AZURITE
+from tests.backends.harness.servers import Address, Server, private
 
 
 @contextmanager
@@ -225,3 +227,17 @@ class TestItsOwn(Azurite):
             assert names == [f"n/{number:02}" for number in range(40)]
 
         self.run(case)
+
+
+class TestActivation(SwapCases):
+    provider = Provider(
+        "storage",
+        "azure-blob",
+        "azure",
+        "account_url",
+        {"container": "objects", "account_url": "http://127.0.0.1:PORT/account"},
+    )
+
+    @pytest.fixture(autouse=True)
+    def place(self) -> None:
+        """In place of the module's: these cases want no server."""

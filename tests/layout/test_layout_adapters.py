@@ -17,7 +17,8 @@ from oneiric_compiler.source.signatures import Scalar
 SETTINGS: dict[str, dict[str, Any]] = {
     name.removesuffix(".schema.json"): json.loads(text)["properties"] for name, text in settings_schemas().items()
 }
-ADAPTERS = Path(__file__).resolve().parents[2] / "runtime/oneiric/adapters"
+CHECKOUT = Path(__file__).resolve().parents[2]
+ADAPTERS = CHECKOUT / "runtime/oneiric/adapters"
 ELSEWHERE = {other for word in WORDS for other in word.elsewhere.split()}
 KEPT = {("monitoring/sentry", "dsn")}  # what Sentry calls the address and key of a project, in its pages and its SDKs
 
@@ -78,3 +79,13 @@ def settings_named(path: Path) -> Iterator[ast.expr]:
             if isinstance(node.func, ast.Attribute) and node.func.attr in ("no_answer", "no_entry", "no_sense"):
                 yield node.args[-1]
             yield from (keyword.value for keyword in node.keywords if keyword.arg == "setting")
+
+
+def test_every_provider_behind_a_network_has_its_cases() -> None:
+    """Those of `tests.backends.activation`, in a module of tests, which is where its contract is kept too."""
+    schemas = {name: json.loads(text) for name, text in settings_schemas().items()}
+    behind = {name.removesuffix(".schema.json") for name, each in schemas.items() if each["x-stack-level"] == -20}
+    tests = "".join(path.read_text("utf-8") for path in (CHECKOUT / "tests/backends").glob("test_*.py"))
+    assert (
+        behind - {f"{key}/{name}" for key, name in re.findall(r'\bProvider\(\s*"(\w+)",\s*"([\w-]+)"', tests)} == set()
+    )

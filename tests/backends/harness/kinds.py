@@ -1,0 +1,139 @@
+"""The sorts of servers that tests run against, a row of `KINDS` each.
+
+Run by itself, before anything is installed, it names the Debian packages that are missing here, a line each.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+DEADLINE = 30.0
+_APT = "apt-get install "
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of server: the command that installs it, where one usually listens, and how to make one.
+
+    `program` gives the command that starts it in the foreground, from its program, folder and port; `prepare` fills
+    the folder before the first start. `user`: whose it must be when the tests run as root.
+    """
+
+    name: str
+    install: str
+    port: int
+    find: Callable[[], str | None]
+    program: Callable[[str, Path, int], Sequence[str]]
+    prepare: Callable[[str, Path], None] = lambda program, folder: None
+    user: str = ""
+
+    @property
+    def variable(self) -> str:
+        return f"ONEIRIC_TEST_{self.name.upper()}"
+
+
+def _on_path(name: str, *folders: str) -> Callable[[], str | None]:
+    """Looks for a program on the PATH, then in folders (patterns are allowed; the last match counts)."""
+
+    def find() -> str | None:
+        known = [shutil.which(name), *(str(path) for folder in folders for path in sorted(Path("/").glob(folder)))]
+        return next((program for program in (known[0], *reversed(known[1:])) if program), None)
+
+    return find
+
+
+def _redis(program: str, folder: Path, port: int) -> Sequence[str]:
+    options = {"dir": str(folder), "bind": "127.0.0.1", "save": "", "appendonly": "yes", "loglevel": "warning"}
+    return [program, "--port", str(port), *(part for name, text in options.items() for part in (f"--{name}", text))]
+
+
+def _nats(program: str, folder: Path, port: int) -> Sequence[str]:
+    return [program, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder)]
+
+
+def _postgres(program: str, folder: Path, port: int) -> Sequence[str]:
+    options = ("fsync=off", f"unix_socket_directories={folder}", "listen_addresses=127.0.0.1", f"port={port}")
+    return [program, "-D", str(folder / "data"), *(part for option in options for part in ("-c", option))]
+
+
+def _initdb(program: str, folder: Path) -> None:
+    initdb = str(Path(program).resolve().with_name("initdb"))
+    command = [initdb, "-D", str(folder / "data"), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
+    _run(command, "postgres" if os.getuid() == 0 else None, folder)
+
+
+def _mariadb(program: str, folder: Path, port: int) -> Sequence[str]:
+    return [
+        *(program, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket", f"--port={port}"),
+        *("--bind-address=127.0.0.1", "--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=0"),
+        *("--skip-log-bin", f"--pid-file={folder}/pid", *(("--user=root",) if os.getuid() == 0 else ())),
+    ]
+
+
+def _mariadb_install(program: str, folder: Path) -> None:
+    install = shutil.which("mariadb-install-db") or "mariadb-install-db"
+    command = [install, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal"]
+    _run([*command, "--innodb-log-file-size=4M", "--skip-test-db", "--user=root"], None, folder)
+
+
+def _run(command: Sequence[str], user: str | None, folder: Path) -> None:
+    done = subprocess.run(
+        command, user=user, cwd=folder, capture_output=True, text=True, timeout=2 * DEADLINE, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _find_azurite() -> str | None:
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        return None
+    command = [npm, "root", "--global"]
+    root = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False).stdout.strip()
+    program = Path(os.environ.get("ONEIRIC_TEST_NODE_MODULES", root), "azurite/dist/src/blob/main.js")
+    return str(program) if program.is_file() else None
+
+
+def _azurite(program: str, folder: Path, port: int) -> Sequence[str]:
+    node = shutil.which("node") or "node"
+    options = ("--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent")
+    return [node, program, *options, "--skipApiVersionCheck", "--disableTelemetry"]
+
+
+def _http(program: str, folder: Path, port: int) -> Sequence[str]:
+    return [program, "-m", "oneiric.testing.http_server", str(port)]
+
+
+REDIS = Kind("redis", _APT + "redis-server", 6379, _on_path("redis-server"), _redis)
+NATS = Kind("nats", _APT + "nats-server", 4222, _on_path("nats-server", "usr/sbin/nats-server"), _nats)
+POSTGRES = Kind(
+    "postgres",
+    _APT + "postgresql",
+    5432,
+    _on_path("postgres", "usr/lib/postgresql/*/bin/postgres"),
+    _postgres,
+    _initdb,
+    "postgres",
+)
+MARIADB = Kind(
+    "mariadb",
+    _APT + "mariadb-server",
+    3306,
+    _on_path("mariadbd", "usr/sbin/mariadbd"),
+    _mariadb,
+    _mariadb_install,
+)
+HTTP = Kind("http", "nothing", 0, lambda: sys.executable, _http)
+AZURITE = Kind("azurite", "npm install --global azurite", 10000, _find_azurite, _azurite)
+
+KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE)
+
+if __name__ == "__main__":
+    for kind in KINDS:
+        if kind.install.startswith(_APT) and kind.find() is None:
+            print(kind.install.removeprefix(_APT))
