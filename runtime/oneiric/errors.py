@@ -4,11 +4,20 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
 
 class OneiricError(Exception):
-    """Anything the runtime raises by itself."""
+    """Anything the runtime raises by itself. Like any exception it is pickled and copied without its cause."""
+
+    def __reduce__(self) -> tuple[Callable[..., BaseException], tuple[object, ...], dict[str, Any]]:
+        # not by __init__, which makes the text from other arguments than the text
+        return _again, (type(self), *self.args), self.__dict__
+
+
+def _again(kind: type[OneiricError], *args: object) -> OneiricError:
+    return kind.__new__(kind, *args)
 
 
 class NotActive(OneiricError):

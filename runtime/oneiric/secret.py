@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
 _MASK = "Secret(****)"
@@ -12,20 +13,21 @@ _MASK = "Secret(****)"
 class Secret:
     """Holds a secret text; shown, formatted and logged it is always `Secret(****)`. It cannot be pickled."""
 
-    __slots__ = ("__value",)
+    __slots__ = ("__text",)
 
     def __init__(self, value: str) -> None:
-        self.__value = value
+        # in a closure: what lists the attributes of an object shows a function
+        self.__text: Callable[[], str] = lambda: value
 
     def reveal(self) -> str:
         """The text itself. Pass it on, do not keep it."""
-        return self.__value
+        return self.__text()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self.__value == other.__value
+        return isinstance(other, Secret) and self.__text() == other.__text()
 
     def __hash__(self) -> int:
-        return hash((Secret, self.__value))
+        return hash((Secret, self.__text()))
 
     def __repr__(self) -> str:
         return _MASK
@@ -40,4 +42,7 @@ class Secret:
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled")
+
+    def __getstate__(self) -> NoReturn:
         raise TypeError("a Secret cannot be pickled")

@@ -6,7 +6,7 @@ Each of these keeps the lease of the instance it came from until it is over: exh
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from types import AsyncGeneratorType, TracebackType
 from typing import Any, NoReturn, Self, TypeAlias, TypeVar
@@ -51,7 +51,7 @@ class Lease:
             raise refusal
 
     @contextmanager
-    def leaving(self, *raised: Any) -> Iterator[Raised]:
+    def leaving(self, *raised: Any) -> Generator[Raised]:
         """Around a context manager's exit, which ends the lease: what to tell it. One whose instance was closed
         meanwhile must not take its block for done; `DrainExpired` is raised then, unless the block itself raised."""
         refusal = None if raised[0] is not None else self.refusal()

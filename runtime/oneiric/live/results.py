@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -61,7 +61,7 @@ OVER: set[type] = {*_PLAIN}
 """Types of results that are over when the call returns; others join them once looked at."""
 
 
-async def _leased_coroutine(lease: Lease, held: Held, inner: Coroutine[Any, Any, Any]) -> Any:
+async def _leased_coroutine(lease: Lease, held: Held, inner: Any) -> Any:
     try:
         lease.check()
         return keep(held, await inner)

@@ -1,10 +1,8 @@
-"""What a start imports, what a secret shows, what a declaration records."""
+"""What a start imports, what a declaration records."""
 
 from __future__ import annotations
 
-import copy
 import gc
-import pickle
 import shutil
 import subprocess
 import sys
@@ -12,7 +10,7 @@ from pathlib import Path
 
 import oneiric
 import pytest
-from oneiric import Secret, component
+from oneiric import component
 
 from tests.unit.runtime.shop.wiring import Wiring
 
@@ -74,19 +72,6 @@ def test_every_public_name_is_there() -> None:
         assert getattr(oneiric, name) is not None
     with pytest.raises(AttributeError):
         _ = oneiric.nothing  # type: ignore[attr-defined]
-
-
-def test_a_secret_is_never_shown() -> None:
-    secret = Secret("hunter2")
-    for shown in (str(secret), repr(secret), f"{secret}", f"{secret:>30}", f"{[secret]}", "%s" % secret):  # noqa: UP031
-        assert "hunter2" not in shown
-    assert secret.reveal() == "hunter2"
-    assert (secret == Secret("hunter2"), secret == Secret("x"), secret == "hunter2") == (True, False, False)
-    assert copy.deepcopy(secret) is secret
-    assert not hasattr(secret, "__dict__")
-    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        with pytest.raises(TypeError):
-            pickle.dumps(secret, protocol)
 
 
 def test_declarations_are_recorded_and_nothing_else_changes() -> None:

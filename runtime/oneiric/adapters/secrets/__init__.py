@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from oneiric import Secret
+from oneiric import OneiricError, Secret
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
-class SecretsError(Exception):
+class SecretsError(OneiricError):
     """Anything a secrets adapter raises. It shows no value and keeps none in its cause or context."""
 
 
