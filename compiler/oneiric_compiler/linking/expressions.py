@@ -6,7 +6,7 @@ Expressions are JSON (see `docs/wiring.md`): `emit` writes them as Python, the r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -31,33 +31,42 @@ _CONVERTERS = {"int": "int", "float": "float", "bool": "bool", "Path": "path"}
 class Unfit(Exception):
     """A value that cannot stand where it does: the code, what is wrong, and what to do.
 
-    `path` leads to it inside the setting's value; `others` are further ones of the same setting.
+    `path` leads to it inside the setting's value; `others` are further ones of the same setting; `instance` is the
+    `module:Name` of the port or component class that the value would have to be an instance of.
     """
 
-    def __init__(self, code: str, message: str, help: str | None = None) -> None:
+    def __init__(self, code: str, message: str, help: str | None = None, instance: str | None = None) -> None:
         super().__init__(message)
-        self.code, self.message, self.help = code, message, help
+        self.code, self.message, self.help, self.instance = code, message, help, instance
         self.path: tuple[str | int, ...] = ()
         self.others: tuple[Unfit, ...] = ()
 
 
 @dataclass(slots=True)
 class Converted:
-    """An expression, with the secrets it asks for and whether it reads anything at activation."""
+    """An expression, with the secrets it asks for and whether it reads anything at activation.
+
+    `served` are the ports and classes, as `module:Name`, of which components are instances.
+    """
 
     expr: Expr
+    served: Container[str] = frozenset()
     secrets: set[str] = field(default_factory=set[str])
     reads: bool = False
 
 
-def convert(value: Value, type: Type) -> Converted:
-    """The expression of a setting; raises `Unfit` when the value does not fit the type."""
-    converted = Converted({})
+def convert(value: Value, type: Type, served: Container[str] = frozenset()) -> Converted:
+    """The expression of a setting; raises `Unfit` when the value does not fit the type.
+
+    `served` are the ports and classes, as `module:Name`, of which components are instances: no value is one.
+    """
+    converted = Converted({}, served)
     converted.expr = _convert(value, type, converted)
     return converted
 
 
 def _convert(value: Value, type: Type, into: Converted) -> Expr:
+    _check_no_instance(type, into)
     if isinstance(value, str):
         parts = _parse(value)
         if any(isinstance(part, re.Match) for part in parts):
@@ -93,7 +102,13 @@ def _any_of(value: Value, type: AnyOf, into: Converted) -> Expr:
     special = [error for error in errors if error.code != "ONE408"]
     if special:
         raise special[0]
-    raise Unfit("ONE408", f"{_shown(value)} is not {type}")
+    instance = next((error.instance for error in errors if error.instance), None)
+    raise Unfit("ONE408", f"{_shown(value)} is not {type}", instance=instance)
+
+
+def _check_no_instance(type: Type, into: Converted) -> None:
+    if isinstance(type, Unchecked) and (type.is_protocol or type.reference in into.served):
+        raise Unfit("ONE408", f"a setting cannot be an instance of {type}", instance=type.reference)
 
 
 def _scalar(value: Value, type: Scalar) -> Expr:
@@ -163,6 +178,7 @@ def _anything(value: Value, type: Type, into: Converted) -> Expr:
 
 def _reference(text: str, parts: list[str | re.Match[str]], type: Type, into: Converted) -> Expr:
     target = _target(type)
+    _check_no_instance(target, into)
     whole = len(parts) == 1
     if whole:
         return _read(cast("re.Match[str]", parts[0]), target, into)

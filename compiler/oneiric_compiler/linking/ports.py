@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Span
 from oneiric_compiler.model import Stated
 from oneiric_compiler.source.modules import Function, Sources, Symbol, dotted_name, is_generator
-from oneiric_compiler.source.signatures import is_generic
+from oneiric_compiler.source.signatures import is_generic, is_protocol
 
 _AWAITABLE = frozenset(("Awaitable", "Coroutine", "Future", "Task"))
 _MACHINERY = frozenset(
@@ -24,7 +24,7 @@ def find_port(sources: Sources, stated: Stated[str], diagnostics: Diagnostics) -
             help = "ports are found under the source roots, in listed plugins and among the built-ins"
             diagnostics.add("ONE406", f"port `{stated.value}` is not found", stated.place, help=help)
         return None
-    if not isinstance(symbol.node, ast.ClassDef) or not _is_protocol(sources, symbol):
+    if not is_protocol(sources, symbol):
         help = "derive it from `typing.Protocol`"
         related = [("defined here", symbol.place)]
         diagnostics.add("ONE406", f"port `{stated.value}` is no Protocol", stated.place, help=help, related=related)
@@ -67,10 +67,6 @@ def misfits(sources: Sources, port: Symbol, made: Symbol) -> Iterator[tuple[str,
             place = Place(f"{made.place.pointer}.{name}", module.name_span(statement))
             if reason := _mismatch(promised, statement):
                 yield f"has `{name}`, which {reason}", place, owner.name_span(promised)
-
-
-def _is_protocol(sources: Sources, symbol: Symbol) -> bool:
-    return any(base in ("typing.Protocol", "typing_extensions.Protocol") for base in sources.bases(symbol))
 
 
 def _is_method(statement: ast.stmt) -> bool:

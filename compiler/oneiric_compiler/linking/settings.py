@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.linking.expressions import Converted, Unfit, convert
+from oneiric_compiler.linking.lacking import need_help, served_types
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.vocabulary import answer
 from oneiric_compiler.model import Candidate, Key, Layer, Section, Setting, Stated
@@ -26,6 +27,7 @@ class ProviderSettings:
     diagnostics: Diagnostics
     below: ProviderSettings | None = None
     broken: dict[tuple[Key, str], set[str]] = field(default_factory=dict[tuple[Key, str], set[str]])
+    _served_types: frozenset[str] | None = None
     _by_provider: dict[tuple[str, str], list[Candidate]] = field(default_factory=dict[tuple[str, str], list[Candidate]])
     _converted: dict[tuple[int, int], Converted | None] = field(default_factory=dict[tuple[int, int], Converted | None])
 
@@ -57,6 +59,11 @@ class ProviderSettings:
         """The keys with a candidate that the layer sets something of."""
         self._index()
         return {each.key for domain, _, name in _entries((layer,)) for each in self._served(domain, name)}
+
+    def _instances(self) -> frozenset[str]:
+        if self._served_types is None:
+            self._served_types = served_types(self.scope)
+        return self._served_types
 
     def _index(self) -> None:
         if self._by_provider:
@@ -126,7 +133,7 @@ class ProviderSettings:
         cached = (id(stated), id(type))
         if cached not in self._converted:
             try:
-                self._converted[cached] = convert(stated.value, type)
+                self._converted[cached] = convert(stated.value, type, self._instances())
             except Unfit as error:
                 self._converted[cached] = None
                 for each in (error, *error.others):
@@ -139,6 +146,10 @@ class ProviderSettings:
         message = f"`{name}` of `{candidate.provider}`: {reason}"
         related = [("its factory", candidate.signature.place)]
         help = unfit.help or f"the parameter is annotated as {type}"
+        if unfit.instance and unfit.path:
+            help = f"a need is one component: take a parameter of type {unfit.instance.rpartition(':')[2]} for each"
+        elif unfit.instance:
+            help = need_help(self.scope, candidate, name, unfit.instance)
         place = stated.within(*unfit.path) if stated.within else stated.place
         self.diagnostics.add(unfit.code, message, place, help=help, related=related)
 

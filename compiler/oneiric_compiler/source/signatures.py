@@ -100,7 +100,11 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:
+    """What is not read; `reference` is `module:Name` where it is a class, `is_protocol` when it is seen to be one."""
+
     text: str
+    reference: str = ""
+    is_protocol: bool = False
 
     def __str__(self) -> str:
         return self.text
@@ -161,6 +165,13 @@ def is_entered(sources: Sources, factory: Symbol) -> bool:
     returns = _unquoted(node.returns)
     name = dotted_name(returns.value if isinstance(returns, ast.Subscript) else returns) if returns else None
     return is_generator(node) or (name is not None and sources.resolve_in(factory.module, name) in _ENTERED)
+
+
+def is_protocol(sources: Sources, symbol: Symbol) -> bool:
+    """Whether a class is derived from `typing.Protocol` itself, as protocols have to be."""
+    return isinstance(symbol.node, ast.ClassDef) and any(
+        base in ("typing.Protocol", "typing_extensions.Protocol") for base in sources.bases(symbol)
+    )
 
 
 def _class_parameters(sources: Sources, cls: Symbol) -> tuple[dict[str, Parameter] | None, bool]:
@@ -311,7 +322,8 @@ def read_type(
         return Enumeration(f"{found.module.name}:{found.name}", members)
     if isinstance(found, Symbol) and isinstance(found.node, (ast.Subscript, ast.BinOp)) and qualified not in aliases:
         return read_type(sources, found.module, found.node, aliases | {qualified})
-    return Unchecked(ast.unparse(node))
+    owner, _, last = qualified.rpartition(".")
+    return Unchecked(ast.unparse(node), f"{owner}:{last}", isinstance(found, Symbol) and is_protocol(sources, found))
 
 
 def _generic(sources: Sources, module: Module, node: ast.Subscript, aliases: frozenset[str]) -> Type:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
+from oneiric_compiler.linking.lacking import missing_help
 from oneiric_compiler.linking.ports import find_port, misfits
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.settings import ProviderSettings
@@ -25,7 +26,6 @@ from oneiric_compiler.model import (
     Stated,
 )
 from oneiric_compiler.source.modules import Sources, Symbol
-from oneiric_compiler.source.signatures import Scalar
 from oneiric_compiler.stages.catalog import BUILTIN
 from oneiric_compiler.stages.resolve import Filtered, Resolution, tell
 
@@ -237,12 +237,11 @@ class _Linker:
                 help = "a wiring names what it gives: remove the `/` behind the parameter"
                 self.diagnostics.add("ONE409", message, winner.signature.place, help=help)
             elif parameter.required and parameter.name not in given:
-                is_secret = parameter.type == Scalar("Secret")
-                value = f"${{ONEIRIC_SECRET_{parameter.name.upper()}}}" if is_secret else str(parameter.type)
                 message = f"{decision.key} is served by `{winner.provider}`, which requires `{parameter.name}`"
-                help = f"add it under `provider_settings`: `{winner.provider}: {{{parameter.name}: {value}}}`"
-                related = [("the factory", winner.signature.place)]
-                self.diagnostics.add("ONE409", message, decision.decided_at, help=help, related=related)
+                help = missing_help(self.scope, winner, parameter)
+                place, factory = decision.decided_at, winner.signature.place
+                related = [("the factory", factory)] if factory.span != place.span else []
+                self.diagnostics.add("ONE409", message, place, help=help, related=related)
 
     def _tell_cycle(self, cycle: tuple[Key, ...], bindings: Mapping[Key, Binding]) -> None:
         chain = " -> ".join(str(key) for key in (*cycle, cycle[0]))
