@@ -171,7 +171,7 @@ def recompiled(short: bool) -> Table:
 
 
 async def _recompiles(project: Path, rounds: int) -> tuple[list[float], list[float], list[float]]:
-    seconds: dict[str, list[float]] = {"oneiric.reload.recompile": [], "oneiric.drain": []}
+    seconds: dict[str, list[float]] = {"oneiric.recompile": [], "oneiric.drain": []}
 
     def recorder(span: tracing.Span) -> tracing.End:
         return lambda _: seconds[span.name].append(span.seconds * SECOND) if span.name in seconds else None
@@ -189,7 +189,7 @@ async def _recompiles(project: Path, rounds: int) -> tuple[list[float], list[flo
                 assert outcome.accepted, outcome.reason
         finally:
             tracing.forget(recorder)
-    return total, seconds["oneiric.reload.recompile"], seconds["oneiric.drain"]
+    return total, seconds["oneiric.recompile"], seconds["oneiric.drain"]
 
 
 def big(short: bool) -> Table:

@@ -50,6 +50,7 @@ def test_a_swap_is_kept_over_a_restart_and_cleared_again(project: Project) -> No
             assert outcome.plan.replace == ((None, A),)
             assert await live.ping() == "a/2"
             assert runtime.overrides == Overrides({A: "2"}, {})
+            assert current(project)["format"] == "oneiric.state/1"  # what states of earlier releases have
         async with started(project) as runtime:
             assert runtime.generation == outcome.generation == current(project)["generation"]
             assert await runtime.wiring.adapters.a.live.ping() == "a/2"
@@ -60,6 +61,7 @@ def test_a_swap_is_kept_over_a_restart_and_cleared_again(project: Project) -> No
             back = await runtime.rollback()
             assert back.rolled_back_to == outcome.generation
             assert runtime.overrides == Overrides({A: "2"}, {})
+            assert current(project)["format"] == "oneiric.state/1"  # what states of earlier releases have
             assert await runtime.wiring.adapters.a.live.ping() == "a/2"
         assert project.wiring.read_bytes() == baseline
 
@@ -75,6 +77,7 @@ def test_a_deploy_gets_the_swaps_compiled_onto_it_and_no_old_generation(project:
         template.write_text(template.read_text().replace('"{b}"', '"7"').replace("b/{b}", "b/7"))
         async with started(project) as runtime:
             assert runtime.overrides == Overrides({A: "2"}, {})
+            assert current(project)["format"] == "oneiric.state/1"  # what states of earlier releases have
             assert await runtime.wiring.adapters.a.live.ping() == "a/2"
             assert await runtime.wiring.adapters.b.live.ping() == "b/7"
             assert (await runtime.rollback()).code == "no-previous"

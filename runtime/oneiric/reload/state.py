@@ -20,7 +20,7 @@ from oneiric.loading import digest_of_files
 from oneiric.reload.outcome import Overrides
 from oneiric.tenants.scope import Lines
 
-FORMAT = "oneiric.reload.state/1"
+FORMAT = "oneiric.state/1"
 KEPT = 5
 """How many generations before the current one are kept."""
 _SIGNATURE = "wiring.sig"
