@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from oneiric import Runtime
+from oneiric.runtime import host_of
 
 from benchmarks.command import main
 from benchmarks.measure import by_turns, loop
@@ -52,7 +53,7 @@ async def _rows(runtime: Runtime[Any], short: bool) -> list[Row]:
         access = loop("app.wiring.adapters.store_7.current", app=runtime)
         live = loop("app.wiring.adapters.store_7.live", app=runtime)
         floor, current, handle = by_turns(rounds, lambda: plain(times), lambda: access(times), lambda: live(times))
-    keys = len(runtime.slots())
+    keys = len(host_of(runtime).slots())
     return [
         Row(f"runtime.wiring.adapters.store_7.current, of {keys:,} keys", "ns", current, floor, "ratio", 1.5),
         Row(f"runtime.wiring.adapters.store_7.live, of {keys:,} keys", "ns", handle, floor, "ratio"),

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import oneiric
 from oneiric import Runtime, tracing
 from oneiric.reload.commit import Switch
+from oneiric.runtime import host_of
 
 from benchmarks.command import main
 from benchmarks.swapping import InMemory, OverRedis, Stalls, redis, resident, wiring, write_wiring
@@ -137,7 +138,7 @@ async def _pauses(keys: int, rounds: int) -> list[tuple[float, float, float]]:
     Switch.__init__, Switch.fits, Switch.run = timed_make, timed_fits, timed_switch  # type: ignore[method-assign]
     try:
         async with Runtime(sides[0]) as runtime:
-            for slot in runtime.slots():
+            for slot in host_of(runtime).slots():
                 async with slot.lease():
                     pass
             for number in range(rounds):

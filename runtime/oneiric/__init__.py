@@ -1,16 +1,14 @@
 """The runtime: loads a generated wiring, manages the lifecycles of its components.
 
-Importing it imports nothing else than a handful of small modules of its own; the rest loads when used.
+Importing it imports nothing else: each name loads when it is first used.
 """
 
 from __future__ import annotations
 
-from oneiric.declaration import component
-from oneiric.secret import Secret
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from oneiric.artifacts.contents import ArtifactError
+    from oneiric.declaration import component
     from oneiric.errors import (
         ActivationError,
         CloseError,
@@ -35,15 +33,16 @@ if TYPE_CHECKING:
     from oneiric.loading import load
     from oneiric.portal import Portal
     from oneiric.reload.outcome import Event, Outcome, Plan
-    from oneiric.runtime import Deadlines, Runtime
-    from oneiric.slot import Slot
+    from oneiric.runtime import Runtime
+    from oneiric.secret import Secret
+    from oneiric.slot import Deadlines, Slot
     from oneiric.snapshot import Snapshot
     from oneiric.trust.signature import Trust, TrustError
     from oneiric.wiring import Domain, Wiring
 
 _MODULES = {
     "ArtifactError": "artifacts.contents",
-    "Deadlines": "runtime",
+    "Deadlines": "slot",
     "Domain": "wiring",
     "Event": "reload.outcome",
     "Health": "lifecycle.health",
@@ -51,11 +50,13 @@ _MODULES = {
     "Plan": "reload.outcome",
     "Portal": "portal",
     "Runtime": "runtime",
+    "Secret": "secret",
     "Slot": "slot",
     "Snapshot": "snapshot",
     "Trust": "trust.signature",
     "TrustError": "trust.signature",
     "Wiring": "wiring",
+    "component": "declaration",
     "load": "loading",
 }
 

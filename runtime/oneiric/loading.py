@@ -10,14 +10,13 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from oneiric.errors import LoadError
-from oneiric.runtime import stamp_of
-from oneiric.tenants.scope import Lines, lines_of
-from oneiric.wiring import Wiring, domains_of, file_of
+from oneiric.lines import Lines, generation_of
+from oneiric.wiring import Wiring, domains_of, file_of, lines_of, stamp_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from oneiric.runtime import Stamp
     from oneiric.trust.signature import Trust
+    from oneiric.wiring import Stamp
 
 _PYC_HEAD = 16  # bytes: magic number, flags, hash of the source
 _CHECKED_HASH = 0b11
@@ -34,10 +33,10 @@ def load(path: str | os.PathLike[str], *, trust: Trust | None = None) -> type[Wi
     try:
         with open(path, "rb") as file:
             source = file.read()
-        tenants = Lines(os.path.join(os.path.dirname(path), "tenants.jsonl"), copied=trust is not None)
+        tenants = Lines.beside(path, copied=trust is not None)
     except OSError as error:
         raise LoadError("load", f"{path} cannot be read: {error.strerror or error}") from error
-    digest = digest_of_files(source, tenants)
+    digest = generation_of(source, tenants.text)
     if trust is not None:
         from oneiric.trust.signature import verify
 
@@ -54,20 +53,13 @@ def load(path: str | os.PathLike[str], *, trust: Trust | None = None) -> type[Wi
     return wiring
 
 
-def digest_of_files(source: bytes, tenants: Lines) -> str:
-    """The name of a generation: see `snapshot.generation`."""
-    found = sha256(source + b"\0")
-    tenants.feed(found.update)
-    return found.hexdigest()
-
-
 def digest_of_imported(wiring: type[Wiring], stamp: Stamp) -> str:
     """The name of the generation that was imported from a file; by its fingerprints where that has changed since."""
     path = file_of(wiring)
     if path is None or stamp is None or stamp_of(path) != stamp:
         return digest_of(wiring)
     with open(path, "rb") as file:
-        return digest_of_files(file.read(), lines_of(wiring))
+        return generation_of(file.read(), lines_of(wiring).text)
 
 
 def digest_of(wiring: type[Wiring]) -> str:
@@ -78,7 +70,7 @@ def digest_of(wiring: type[Wiring]) -> str:
     for _, _, bindings in domains_of(wiring):
         for name, binding in bindings.items():
             found.update(f"{binding.key} {name} {binding.fingerprint}\n".encode())
-    lines_of(wiring).feed(found.update)
+    found.update(lines_of(wiring).text)
     return found.hexdigest()
 
 

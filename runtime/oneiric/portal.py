@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, Self, TypeVar
 from oneiric.errors import PortalError, RuntimeClosed
 
 if TYPE_CHECKING:
+    from oneiric.host import Host
     from oneiric.runtime import Runtime
     from oneiric.wiring import Wiring
 
@@ -28,8 +29,9 @@ class Portal(Generic[W]):
     is used where it runs and left as it is.
     """
 
-    def __init__(self, runtime: Runtime[W]) -> None:
+    def __init__(self, runtime: Runtime[W], host: Host) -> None:
         self.runtime = runtime
+        self._host = host
         self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._closed: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._stop: asyncio.Event | None = None
@@ -37,7 +39,7 @@ class Portal(Generic[W]):
 
     def __enter__(self) -> Self:
         """Raises what entering the runtime raises."""
-        if self.runtime.status != "running":
+        if self._host.status != "running":
             threading.Thread(target=self._run, name="oneiric portal", daemon=True).start()
             self._started.result()
         self._open = True
@@ -46,8 +48,8 @@ class Portal(Generic[W]):
     def __exit__(self, *error: object) -> None:
         """Raises what leaving the runtime raises."""
         self._open = False
-        if self._stop is not None and self.runtime.loop is not None:
-            self.runtime.loop.call_soon_threadsafe(self._stop.set)
+        if self._stop is not None and self._host.loop is not None:
+            self._host.loop.call_soon_threadsafe(self._stop.set)
             self._closed.result()
 
     def call(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -56,10 +58,10 @@ class Portal(Generic[W]):
         Raises what it raises; `PortalError` from the loop's own thread or outside `with`; `RuntimeClosed`
         when the loop ends meanwhile.
         """
-        loop = self.runtime.loop
+        loop = self._host.loop
         if not self._open or loop is None:
             raise PortalError("a portal is open inside its `with` block only")
-        if threading.get_ident() == self.runtime.thread:
+        if threading.get_ident() == self._host.thread:
             raise PortalError("a portal cannot be called from its own loop: it would wait for itself")
 
         async def run() -> R:
@@ -80,7 +82,7 @@ class Portal(Generic[W]):
                     raise RuntimeClosed("the runtime's loop has ended")
             return future.result()
         except concurrent.futures.CancelledError:
-            raise self.runtime.refusal() or PortalError("the call was cancelled") from None
+            raise self._host.refusal() or PortalError("the call was cancelled") from None
         finally:
             future.cancel()
 

@@ -1,25 +1,10 @@
-"""A tenant's line as a block: its factory by name, its arguments by evaluating expressions."""
+"""What a reference of the form `module:Qualified.Name` names."""
 
 from __future__ import annotations
 
-from oneiric.convert import boolean, one_of
-from oneiric.secret import Secret
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
     from typing import Any
-
-
-def _path(text: str) -> Path:
-    from pathlib import Path
-
-    return Path(text)
-
-
-_CONVERTERS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": boolean, "path": _path}
-_SEQUENCES: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 
 
 def load(name: str) -> Any:
@@ -31,73 +16,3 @@ def load(name: str) -> Any:
     for part in path.split("."):
         found = getattr(found, part)
     return found
-
-
-def block_of(entry: dict[str, Any]) -> Callable[[Any], Any]:
-    """A function of an activation's domain that builds what the line says; `async def` where it says so."""
-    factory, arguments, artifact = entry["factory"], entry["arguments"], entry.get("artifact")
-
-    def build(domain: Any) -> Any:
-        if artifact is not None:
-            from oneiric.artifacts.path import require
-
-            require(artifact)
-        make = load(factory)
-        return make(**{name: evaluate(value, domain) for name, value in arguments.items()})
-
-    async def build_async(domain: Any) -> Any:
-        return await build(domain)
-
-    return build_async if entry.get("async") else build
-
-
-def evaluate(expression: dict[str, Any], domain: Any) -> Any:
-    """The value of an expression in the domain's scope. Raises ValueError for one of an unknown kind."""
-    if "value" in expression:
-        return expression["value"]
-    if "secret" in expression:
-        secret = domain._secret(expression["secret"])
-        return secret.reveal() if expression.get("reveal") else secret
-    if "env" in expression:
-        return _variable(expression, domain)
-    if "text" in expression:
-        return _text(expression, domain)
-    if "path" in expression:
-        return _path(expression["path"])
-    if "enum" in expression:
-        return load(expression["enum"])[expression["name"]]
-    if "need" in expression:
-        return domain._scope.place(expression["need"]).live
-    return _container(expression, domain)
-
-
-def _container(expression: dict[str, Any], domain: Any) -> Any:
-    for kind, make in _SEQUENCES.items():
-        if kind in expression:
-            return make([evaluate(each, domain) for each in expression[kind]])
-    if "dict" in expression:
-        return {name: evaluate(each, domain) for name, each in expression["dict"].items()}
-    raise ValueError(f"an expression of an unknown kind: {', '.join(sorted(expression))}")
-
-
-def _variable(expression: dict[str, Any], domain: Any) -> Any:
-    name, default, kind = expression["env"], expression.get("default"), expression.get("as")
-    if kind is None:
-        return domain._env(name, default)
-    return domain._env_as(_converter(kind), name, default)
-
-
-def _converter(kind: Any) -> Callable[[str], Any]:
-    if isinstance(kind, str):
-        return _CONVERTERS[kind]
-    if "one_of" in kind:
-        return one_of(*kind["one_of"])
-    enum: Callable[[str], Any] = load(kind["enum"])
-    return enum
-
-
-def _text(expression: dict[str, Any], domain: Any) -> Any:
-    parts = (part if isinstance(part, str) else evaluate(part, domain) for part in expression["text"])
-    text = "".join(part.reveal() if isinstance(part, Secret) else str(part) for part in parts)
-    kind = expression.get("as")
-    return Secret(text) if kind == "secret" else _path(text) if kind == "path" else text

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar, cast
 
 from oneiric.errors import OneiricError
+from oneiric.secret import SECRETS
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 T = TypeVar("T")
 
 FAMILY, MAJOR = "oneiric.explain", 1
-SECRETS = "adapter:secrets"
 _MISSING = object()
 
 

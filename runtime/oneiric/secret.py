@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
+SECRETS = "adapter:secrets"
+"""The key that secrets are asked of: a need of whatever has one."""
 _MASK = "Secret(****)"
 
 

@@ -1,22 +1,91 @@
-"""The runtime's stable place for one key, and the record of the instance in it."""
+"""The runtime's stable place for one key, the record of the instance in it, and what both need of where they are.
+
+`AnyScope` and `AnyHost` are what rooms below the host know of it: they say what is needed, so that nobody imports a
+room above to annotate.
+"""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Mapping
     from contextlib import AbstractAsyncContextManager
-    from typing import Any, Generic, TypeVar
+    from typing import Any, Generic, Protocol, TypeVar
 
-    from oneiric.lifecycle.activation import Attempt
-    from oneiric.scope import AnyScope
-    from oneiric.wiring import Binding
+    from oneiric.wiring import Binding, Wiring
 
     T = TypeVar("T")
 
     class _Base(Generic[T]):
         __slots__ = ()
+
+    class AnyHost(Protocol):
+        """What the instances of an application need of it: `host.Host`."""
+
+        deadlines: Deadlines
+        environ: Mapping[str, str] | None
+        loop: asyncio.AbstractEventLoop | None
+        paused: dict[str, str]
+
+        def refusal(self) -> Exception | None: ...
+        def fill(self, held: Held) -> None: ...
+        def empty(self, held: Held) -> None: ...
+        def spawn(self, work: Coroutine[Any, Any, T], /) -> asyncio.Task[T]: ...
+        def report(self, error: BaseException) -> None: ...
+
+    class AnyScope(Protocol):
+        """Where the keys of a slot's needs are looked up: the base, a tenant, or what a reload stages of either."""
+
+        tenant: str | None
+        removed: dict[str, Slot[Any]]
+        wiring: Wiring
+
+        @property
+        def host(self) -> AnyHost: ...
+        @property
+        def wiring_class(self) -> type[Wiring]:
+            """The wiring whose keys this shows."""
+            ...
+
+        def slots(self) -> dict[str, Slot[Any]]:
+            """The slots whose instances belong here, by full key."""
+            ...
+
+        def slot(self, key: str) -> Slot[Any]:
+            """The slot that holds a key's instance. Raises `UnknownKey`, `RemovedKey`, `TenantsError`."""
+            ...
+
+        def place(self, key: str) -> Slot[Any]:
+            """What is safe to keep of a key: its slot, or one that follows the base's. Raises as `slot`."""
+            ...
+
+        def shared(self, key: str) -> Slot[Any]:
+            """The base's slot, which a tenant's follows."""
+            ...
+
+        def fill(self, held: Held) -> bool:
+            """Take what an activation made; False where a reload has made it useless meanwhile."""
+            ...
+
+        def forgive(self, error: Exception) -> bool:
+            """Whether an instance may be used whose health check came to this."""
+            ...
+
+        def replaces(self, key: str) -> bool:
+            """Whether what is activated here takes the place of an active instance."""
+            ...
+
+        def note(self, handle: Any) -> None:
+            """A handle was made of one of the slots."""
+            ...
+
+    class AnyAttempt(Protocol):
+        """One activation under way: `lifecycle.activation.Attempt`."""
+
+        task: asyncio.Task[Any]
+
+        async def wait(self) -> None: ...
 else:
     T = None
 
@@ -25,6 +94,34 @@ else:
 
         def __class_getitem__(cls, item):
             return cls
+
+
+class Deadlines:
+    """How long each step of one component may take, in seconds. `drain`: the wait for leases of what is replaced
+    or closed; `hook`: each hook of a reload; `compile`: the compiler of a swap."""
+
+    __slots__ = ("close", "compile", "drain", "factory", "health", "hook", "secrets", "start")
+
+    def __init__(
+        self,
+        *,
+        secrets: float = 10.0,
+        factory: float = 30.0,
+        start: float = 30.0,
+        health: float = 10.0,
+        close: float = 10.0,
+        drain: float = 30.0,
+        hook: float = 10.0,
+        compile: float = 60.0,
+    ) -> None:
+        self.secrets = secrets
+        self.factory = factory
+        self.start = start
+        self.health = health
+        self.close = close
+        self.drain = drain
+        self.hook = hook
+        self.compile = compile
 
 
 class Held:
@@ -73,7 +170,7 @@ class Slot(_Base[T]):
         self.binding = binding
         self.scope = scope
         self.held: Held | None = None
-        self.attempt: Attempt | None = None
+        self.attempt: AnyAttempt | None = None
         self.closing: asyncio.Future[Any] | None = None
         self.handle: T | None = None
 
@@ -224,7 +321,7 @@ def inactive(slot: Slot[Any]) -> Exception:
     """Why an empty slot cannot be used synchronously."""
     from oneiric.errors import NotActive, RemovedKey
 
-    refusal = slot.scope.runtime.refusal()
+    refusal = slot.scope.host.refusal()
     if refusal is not None:
         return refusal
     if slot.state == "removed":

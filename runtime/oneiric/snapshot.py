@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from oneiric.errors import NotActive
+from oneiric.lines import generation_at
 from oneiric.wiring import file_of
 
 TYPE_CHECKING = False
@@ -51,18 +50,4 @@ class Snapshot:
         path = file_of(self._wiring)
         if path is None:
             raise FileNotFoundError("the wiring's module has no file")
-        with open(path, "rb") as file:
-            wiring = file.read()
-        try:
-            with open(os.path.join(os.path.dirname(path), "tenants.jsonl"), "rb") as file:
-                tenants = file.read()
-        except FileNotFoundError:
-            tenants = b""
-        return generation(wiring, tenants)
-
-
-def generation(wiring: bytes, tenants: bytes) -> str:
-    """The name of a generation: SHA-256, in hex, of `wiring.py`, a zero byte and `tenants.jsonl`."""
-    from hashlib import sha256
-
-    return sha256(wiring + b"\0" + tenants).hexdigest()
+        return generation_at(path)

@@ -8,15 +8,14 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping
-    from typing import Any, ClassVar, Generic, TypeVar, overload
+    from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, overload
 
-    from oneiric.lifecycle.inputs import Inputs
-    from oneiric.scope import AnyScope
+    from oneiric.lines import Lines
     from oneiric.secret import Secret
     from oneiric.slot import Slot
-    from oneiric.tenants.scope import Lines
     from oneiric.trust.signature import Trust
 
+    Stamp: TypeAlias = "tuple[int, int, int] | None"
     T = TypeVar("T")
     T_co = TypeVar("T_co", covariant=True)
     W = TypeVar("W", bound="Wiring")
@@ -25,6 +24,13 @@ if TYPE_CHECKING:
         """What type checkers see of a bound block: a domain's instances have a slot in its place."""
 
         def __get__(self, domain: Domain | None, owner: type[Domain], /) -> Slot[T_co]: ...
+
+    class _Inputs(Protocol):
+        """What one activation may read: `lifecycle.inputs.Inputs`."""
+
+        def env(self, name: str, default: str | None, /) -> str: ...
+        def env_as(self, converter: Callable[[str], T], name: str, default: str | None, /) -> T: ...
+        def secret(self, name: str, /) -> Secret: ...
 
 
 class Binding:
@@ -115,7 +121,7 @@ class _DomainType(type):
 class Domain(metaclass=_DomainType):
     """One domain of a wiring. Its instances hold the slots; a block runs on one made for its activation."""
 
-    _inputs: Inputs
+    _inputs: _Inputs
 
     def _env(self, name: str, default: str | None = None) -> str:
         """The environment variable; `default` where it is unset or empty. `VariableError` without either."""
@@ -161,6 +167,26 @@ def file_of(wiring: type[Wiring]) -> str | None:
     return path
 
 
+def stamp_of(path: str | None) -> Stamp:
+    """What tells a file from another that replaced it."""
+    import os
+
+    try:
+        found = os.stat(path) if path is not None else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def lines_of(wiring: type[Wiring]) -> Lines:
+    """The tenants' lines beside a wiring, as they were when it was loaded."""
+    if wiring.__tenants__ is not None:
+        return wiring.__tenants__
+    from oneiric.lines import Lines
+
+    return Lines.beside(file_of(wiring))
+
+
 def artifacts_beside(wiring: type[Wiring]) -> str | None:
     """The folder that the wiring's artifacts are pinned in; None where it has no file."""
     path = file_of(wiring)
@@ -189,10 +215,3 @@ def domains_of(wiring: type[Wiring]) -> Iterator[tuple[str, type[Domain], dict[s
     """Each domain's attribute, class and bindings by attribute."""
     for attribute, domain in wiring.__domains__.items():
         yield attribute, domain, domain.__bindings__
-
-
-def context(scope: AnyScope, inputs: Inputs) -> Domain:
-    """What a block runs on: the scope's wiring and the inputs of one activation."""
-    domain = Domain()
-    vars(domain).update(_scope=scope, _wiring=scope.wiring, _inputs=inputs)
-    return domain

@@ -73,3 +73,14 @@ def test_the_demo_shop_takes_orders(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def wrapped(code: str) -> str:
     return f"async def example():\n{textwrap.indent(code, '    ')}"
+
+
+def test_a_runtime_has_exactly_the_names_that_the_pages_name() -> None:
+    from oneiric import Runtime
+
+    from generated.wiring import Wiring
+
+    pages = "".join(page.read_text("utf-8") for page in PAGES)
+    named = set(re.findall(r"\bruntime\.([a-z_]+)\b(?!\))", pages)) - {"md"}
+    runtime = Runtime(Wiring)
+    assert {name for name in dir(runtime) if not name.startswith("_")} == named

@@ -31,6 +31,7 @@ from oneiric.loading import digest_of
 from oneiric.reload import history
 from oneiric.reload.outcome import Overrides
 from oneiric.reload.state import KEPT, Record, State
+from oneiric.runtime import host_of
 
 from tests.faults.killed import QUICK, REAL, Kind
 
@@ -63,7 +64,7 @@ class Kill(NamedTuple):
 
 def generations(runtime: Runtime[Any]) -> list[str]:
     """The current generation, and those before it."""
-    known = runtime.reloads.history
+    known = host_of(runtime).changes.history
     return [each.digest for each in (known.current, *known.previous)]
 
 

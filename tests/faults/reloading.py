@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from oneiric import Deadlines, Runtime
+from oneiric.runtime import host_of
 from oneiric.wiring import Domain, Wiring, bind
 
 PATIENT = Deadlines(drain=0.3)
@@ -100,7 +101,7 @@ def _block(ledger: list[Counted], name: str, fault: str, how: str) -> Callable[[
 
 def settled(runtime: Runtime[Any], ledger: list[Counted]) -> None:
     """Nothing is open that no slot has; nothing a slot has is closed."""
-    held = {id(held.instance) for held in runtime.active.values()}
+    held = {id(held.instance) for held in host_of(runtime).active.values()}
     assert {id(each) for each in ledger if not each.closes} == held, [(each.name, each.closes) for each in ledger]
     assert max((each.closes for each in ledger), default=0) <= 1
 

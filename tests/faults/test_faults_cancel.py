@@ -13,6 +13,7 @@ import oneiric
 import pytest
 from oneiric import Deadlines, Runtime, Secret
 from oneiric.reload.outcome import Event
+from oneiric.runtime import host_of
 
 from tests.faults.compiler import LEDGER, Project
 from tests.faults.reloading import Counted, app, closed_once, part, settled, until
@@ -87,9 +88,9 @@ def test_an_activation(when: When, monkeypatch: pytest.MonkeyPatch, left: bool) 
             if left:
                 return
             assert await live.ping() == "part"
-            await until(lambda: not runtime.tasks)
+            await until(lambda: not host_of(runtime).tasks)
             settled(runtime, ledger)
-            assert not any(held.leases for held in runtime.active.values())
+            assert not any(held.leases for held in host_of(runtime).active.values())
 
     assert cancelled_everywhere(when, monkeypatch, story) > 20
     for ledger in ledgers:
@@ -109,7 +110,7 @@ def test_an_activation_during_a_reload(when: When, monkeypatch: pytest.MonkeyPat
             await act(runtime.wiring.adapters.lazy.live.ping())
             assert (await reloading).accepted
             assert await runtime.wiring.adapters.lazy.live.ping() == "lazy/2"
-            await until(lambda: not runtime.tasks)
+            await until(lambda: not host_of(runtime).tasks)
             settled(runtime, ledger)
         closed_once(ledger)
 
@@ -123,10 +124,10 @@ def test_entering(when: When, monkeypatch: pytest.MonkeyPatch) -> None:
         ledgers.append([])
         runtime = Runtime(needing(ledgers[-1], eager=True))
         over = await act(runtime.__aenter__())
-        if over or runtime.status == "running":
+        if over or host_of(runtime).status == "running":
             settled(runtime, ledgers[-1])
             await runtime.__aexit__(None, None, None)
-        assert runtime.status in ("closed", "new")
+        assert host_of(runtime).status in ("closed", "new")
 
     assert cancelled_everywhere(when, monkeypatch, story) > 20
     for ledger in ledgers:
@@ -139,9 +140,9 @@ def test_leaving(when: When, monkeypatch: pytest.MonkeyPatch) -> None:
         runtime = await Runtime(needing(ledger)).__aenter__()
         await runtime.wiring.adapters.part.live.ping()
         await act(runtime.__aexit__(None, None, None))
-        if runtime.status == "running":  # cancelled before it began
+        if host_of(runtime).status == "running":  # cancelled before it began
             await runtime.__aexit__(None, None, None)
-        assert runtime.status == "closed"
+        assert host_of(runtime).status == "closed"
         closed_once(ledger)
 
     assert cancelled_everywhere(when, monkeypatch, story) > 5
@@ -170,7 +171,7 @@ def test_a_reload_or_a_rollback(when: When, monkeypatch: pytest.MonkeyPatch, bac
                 runtime.on(each, hook)  # type: ignore[arg-type]
             before = runtime.generation
             await act(runtime.rollback() if back else runtime.reload(two(ledger, "2")))
-            await until(lambda: not runtime.reloads.busy and not runtime.tasks)
+            await until(lambda: not host_of(runtime).changes.busy and not host_of(runtime).tasks)
             serves.add((runtime.generation == before, await live.ping()))
             assert await runtime.wiring.adapters.b.live.ping() == "b/1"
             settled(runtime, ledger)
@@ -200,7 +201,7 @@ def test_a_swap(when: When, monkeypatch: pytest.MonkeyPatch, project: Project) -
             live = runtime.wiring.adapters.a.live
             assert await live.ping() == "a/1"
             await act(runtime.swap("adapter:a", "2"))
-            await until(lambda: not runtime.reloads.busy and not runtime.tasks)
+            await until(lambda: not host_of(runtime).changes.busy and not host_of(runtime).tasks)
             assert not project.child_runs
             settled(runtime, LEDGER)
             recorded = json.loads((project.state / "current.json").read_text())

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from oneiric import Deadlines, Outcome, Runtime, RuntimeClosed
 from oneiric.reload.outcome import Event
+from oneiric.runtime import host_of
 
 from tests.faults.reloading import (
     SHORT,
@@ -70,11 +71,11 @@ def rejected(outcome: Outcome, code: str) -> None:
 )
 def test_a_component_that_fails_rejects_the_wiring_and_changes_nothing(fault: str, how: str, code: str) -> None:
     async def story(runtime: Runtime[Any], ledger: list[Counted]) -> None:
-        before, generation = dict(runtime.active), runtime.generation
+        before, generation = dict(host_of(runtime).active), runtime.generation
         wiring = second(ledger, fault, how, c=part("1", eager=True))
         outcome = await runtime.reload(wiring)
         rejected(outcome, code)
-        assert runtime.active == before
+        assert host_of(runtime).active == before
         assert outcome.generation == runtime.generation == generation
         assert await runtime.wiring.adapters.a.live.ping() == "a/1"
         assert not hasattr(runtime.wiring.adapters, "c")

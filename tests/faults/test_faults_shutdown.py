@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from oneiric import CloseError, Deadlines, DrainExpired, Runtime, RuntimeClosed, ShutdownError
+from oneiric.runtime import host_of
 
 from tests.unit.runtime.making import Part, key, run, wiring_of
 
@@ -84,7 +85,7 @@ def test_closes_that_fail_are_all_reported_and_stop_nothing(how: str) -> None:
         ]  # fmt: skip
         assert all(isinstance(error, CloseError) and error.__cause__ is not None for error in errors)
         assert "hunter2" not in "".join(map(str, errors))
-        assert runtime.status == "closed"
+        assert host_of(runtime).status == "closed"
 
     run(story())
     assert [part.closes for part in made] == [1] * 4
@@ -154,7 +155,7 @@ def test_a_cancelled_exit_hurries_and_closes_everything_all_the_same() -> None:
                 await leaving
             assert isinstance(reported[0].exceptions[0], DrainExpired)
             assert made[0].closes == 1
-            assert runtime.status == "closed"
+            assert host_of(runtime).status == "closed"
 
     run(story())
 

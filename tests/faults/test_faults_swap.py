@@ -14,6 +14,7 @@ import pytest
 from oneiric import Deadlines, LoadError, Outcome, Runtime, RuntimeClosed, StateError, UnknownKey
 from oneiric.reload.outcome import Overrides
 from oneiric.reload.state import KEPT
+from oneiric.runtime import host_of
 
 from tests.faults.compiler import LEDGER, Project
 from tests.faults.reloading import SHORT, closed_once, settled, until
@@ -61,7 +62,6 @@ def test_a_swap_is_kept_over_a_restart_and_cleared_again(project: Project) -> No
             back = await runtime.rollback()
             assert back.rolled_back_to == outcome.generation
             assert runtime.overrides == Overrides({A: "2"}, {})
-            assert current(project)["format"] == "oneiric.state/1"  # what states of earlier releases have
             assert await runtime.wiring.adapters.a.live.ping() == "a/2"
         assert project.wiring.read_bytes() == baseline
 
@@ -77,7 +77,6 @@ def test_a_deploy_gets_the_swaps_compiled_onto_it_and_no_old_generation(project:
         template.write_text(template.read_text().replace('"{b}"', '"7"').replace("b/{b}", "b/7"))
         async with started(project) as runtime:
             assert runtime.overrides == Overrides({A: "2"}, {})
-            assert current(project)["format"] == "oneiric.state/1"  # what states of earlier releases have
             assert await runtime.wiring.adapters.a.live.ping() == "a/2"
             assert await runtime.wiring.adapters.b.live.ping() == "b/7"
             assert (await runtime.rollback()).code == "no-previous"
@@ -231,7 +230,7 @@ def test_a_swap_cancelled_while_its_compiler_hangs_ends_it(project: Project) -> 
             swapping = asyncio.ensure_future(runtime.swap(A, "2"))
             await until(lambda: project.child_runs)
             swapping.cancel()
-            await until(lambda: not runtime.reloads.busy)
+            await until(lambda: not host_of(runtime).changes.busy)
             assert not project.child_runs
             assert not list((project.state / "generations").glob(".part*"))
             project.behave("")
@@ -322,7 +321,7 @@ def test_a_component_that_turns_unhealthy_brings_the_previous_generation_back(pr
             sick = runtime.wiring.adapters.a.current
             sick.fault, sick.how = "health", "false"
             await until(lambda: runtime.generation == first)
-            await until(lambda: not runtime.reloads.busy)
+            await until(lambda: not host_of(runtime).changes.busy)
             assert await live.ping() == "a/1"
             assert runtime.wiring.adapters.a.current is not sick
             assert not runtime.overrides.active

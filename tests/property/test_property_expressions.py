@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oneiric.convert import convert as convert_text
-from oneiric.references import evaluate
 from oneiric.secret import Secret
+from oneiric.tenants.bindings import evaluate
 from oneiric_compiler.linking.expressions import Unfit, convert
 from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
 from oneiric_compiler.stages.emit import _Body

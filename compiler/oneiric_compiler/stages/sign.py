@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
+from oneiric.lines import generation_of
 from oneiric.trust.signature import FORMAT, NAME, Signed, parse, signed_bytes
 
 from oneiric_compiler.manifests.keys import BadKey, public_of, read_public_key, show_key, signature_of
@@ -26,7 +25,7 @@ def signed(outputs: Outputs, seed: bytes | None = None) -> Outputs:
             profiles[profile] = folder, files
             continue
         app: str = json.loads(files["explain.json"])["app"]
-        own = Signed(app, profile, _generation(files), {})
+        own = Signed(app, profile, generation_of(files["wiring.py"], files.get("tenants.jsonl", b"")), {})
         if found is not None and _fits(found, own):
             own.signatures.update(found.signatures)
         if seed is not None:
@@ -34,11 +33,6 @@ def signed(outputs: Outputs, seed: bytes | None = None) -> Outputs:
             own.signatures[show_key(public_of(seed))] = show_key(signature)
         profiles[profile] = folder, {**files, NAME: _rendered(own)} if own.signatures else files
     return replace(outputs, profiles=profiles)
-
-
-def _generation(files: Mapping[str, bytes]) -> str:
-    """As `oneiric.loading.digest_of_files`."""
-    return sha256(files["wiring.py"] + b"\0" + files.get("tenants.jsonl", b"")).hexdigest()
 
 
 def _found(folder: Path) -> Signed | None:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from oneiric.artifacts.contents import ArtifactError, Contents, inspect
 from oneiric.artifacts.store import unpacked
 from oneiric.errors import LoadError
-from oneiric.tenants.scope import Lines
+from oneiric.lines import Lines
 from oneiric.wiring import Wiring, domains_of
 
 _NAMED = re.compile(r"([0-9a-f]{64}) ([^\s/]+\.(?:py|whl))")
@@ -39,10 +39,10 @@ _checked: dict[str, bytes] = {}  # path of a module's file -> SHA-256 of what ma
 _lock = Lock()
 
 
-def named_by(wiring: type[Wiring], lines: Lines) -> set[str]:
+def named_by(wiring: type[Wiring], lines: Lines | None) -> set[str]:
     """The artifacts of a wiring and of its tenants."""
     bindings = (binding for _, _, bindings in domains_of(wiring) for binding in bindings.values())
-    tenants = (match.decode() for match in lines.matches(_IN_A_LINE))
+    tenants = () if lines is None else (match.decode() for match in lines.matches(_IN_A_LINE))
     return {*(binding.artifact for binding in bindings if binding.artifact is not None), *tenants}
 
 

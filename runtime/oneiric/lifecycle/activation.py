@@ -11,14 +11,12 @@ from typing import Any, NoReturn
 
 from oneiric.errors import ActivationError, AdapterError, MissingExtra, OneiricError, Paused, RuntimeNotRunning
 from oneiric.lifecycle.closing import close_late, close_unclaimed, discard
-from oneiric.lifecycle.inputs import Inputs
+from oneiric.lifecycle.inputs import Inputs, context
 from oneiric.lifecycle.steps import Failed, bounded, call, contained, in_thread, lifecycle
-from oneiric.secret import Secret
+from oneiric.secret import SECRETS, Secret
 from oneiric.slot import Held, Slot
 from oneiric.tracing import span
-from oneiric.wiring import context
 
-SECRETS = "adapter:secrets"
 _AT_ONCE = 32
 
 
@@ -30,7 +28,7 @@ class Attempt:
     def __init__(self, slot: Slot[Any]) -> None:
         self.slot = slot
         self.waiters = 0
-        self.task = slot.scope.runtime.spawn(_attempt(slot))
+        self.task = slot.scope.host.spawn(_attempt(slot))
         self.task.add_done_callback(self._over)
         slot.attempt = self
 
@@ -55,9 +53,9 @@ async def activate(slot: Slot[Any]) -> Held:
 
     Raises `ActivationError`, `Paused`, `RemovedKey`, `RuntimeNotRunning`, `RuntimeClosed`.
     """
-    runtime = slot.scope.runtime
+    host = slot.scope.host
     while slot.held is None:
-        refusal = runtime.refusal()
+        refusal = host.refusal()
         if refusal is not None:
             raise refusal
         slot = slot.scope.slot(slot.key)  # a reload may have moved or removed it
@@ -65,7 +63,7 @@ async def activate(slot: Slot[Any]) -> Held:
             break
         if (why := _paused(slot)) is not None:
             raise Paused(slot.key, why)
-        if asyncio.get_running_loop() is not runtime.loop:
+        if asyncio.get_running_loop() is not host.loop:
             raise RuntimeNotRunning(f"{slot.key} belongs to the loop of its runtime, not to this: use a portal")
         if slot.closing is not None:
             await asyncio.wait((slot.closing,))
@@ -100,14 +98,14 @@ def eager(slots: Iterable[Slot[Any]]) -> list[Slot[Any]]:
 
 def waits(slot: Slot[Any], seen: tuple[Slot[Any], ...] = ()) -> bool:
     """Whether the slot's key is paused, or one that it needs to be activated."""
-    if not slot.scope.runtime.paused or slot.held is not None or slot in seen:
+    if not slot.scope.host.paused or slot.held is not None or slot in seen:
         return False
     return _paused(slot) is not None or any(waits(need, (*seen, slot)) for need in needed(slot))
 
 
 def _paused(slot: Slot[Any]) -> str | None:
     """Why nothing new of the slot's key may be activated. What replaces an active instance may."""
-    why = slot.scope.runtime.paused.get(slot.key)
+    why = slot.scope.host.paused.get(slot.key)
     return None if why is None or slot.scope.replaces(slot.key) else why
 
 
@@ -142,12 +140,12 @@ async def _attempt(slot: Slot[Any]) -> None:
 
 
 async def _make(slot: Slot[Any]) -> None:
-    runtime, binding = slot.scope.runtime, slot.binding
+    binding, environ = slot.binding, slot.scope.host.environ
     _check_platform(slot)
     await _activate_needs(slot)
     secrets = await _fetch_secrets(slot)
-    environ = os.environ if runtime.environ is None else runtime.environ
-    held = Held(slot, await _build(slot, Inputs(binding, environ, secrets)), binding=binding)
+    inputs = Inputs(binding, os.environ if environ is None else environ, secrets)
+    held = Held(slot, await _build(slot, inputs), binding=binding)
     try:
         await _start(held)
     except BaseException:
@@ -208,7 +206,7 @@ async def _fetch_secrets(slot: Slot[Any]) -> dict[str, Secret]:
             return {name: await _fetch(slot, store, name) for name in names}
 
     fetching = asyncio.ensure_future(fetch())
-    secrets: dict[str, Secret] = await _step(slot, "secrets", fetching, slot.scope.runtime.deadlines.secrets)
+    secrets: dict[str, Secret] = await _step(slot, "secrets", fetching, slot.scope.host.deadlines.secrets)
     return secrets
 
 
@@ -226,18 +224,18 @@ async def _build(slot: Slot[Any], inputs: Inputs) -> Any:
     block, domain = slot.binding.block, context(slot.scope, inputs)
     future: asyncio.Future[Any]
     if inspect.iscoroutinefunction(block):
-        future = slot.scope.runtime.spawn(contained(block(domain)))
+        future = slot.scope.host.spawn(contained(block(domain)))
     else:
         future = in_thread(block, domain, unclaimed=close_unclaimed)
 
     def late(instance: Any) -> None:
         close_late(Held(slot, instance))
 
-    return await _step(slot, "factory", future, slot.scope.runtime.deadlines.factory, late)
+    return await _step(slot, "factory", future, slot.scope.host.deadlines.factory, late)
 
 
 async def _start(held: Held) -> None:
-    deadlines = held.slot.scope.runtime.deadlines
+    deadlines = held.slot.scope.host.deadlines
     start = lifecycle(held.instance, "start")
     if start is not None:
         await _step(held.slot, "start", asyncio.ensure_future(call(start)), deadlines.start)

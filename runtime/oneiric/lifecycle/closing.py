@@ -22,7 +22,7 @@ async def close(held: Held) -> CloseError | None:
     method = _closer(held.instance)
     if method is None:
         return None
-    seconds = held.slot.scope.runtime.deadlines.close
+    seconds = held.slot.scope.host.deadlines.close
     try:
         await bounded(asyncio.ensure_future(call(method)), seconds)
     except Failed as error:
@@ -43,17 +43,17 @@ def _error(held: Held, what: str, cause: Exception) -> CloseError:
 async def _close_and_report(held: Held) -> None:
     error = await close(held)
     if error is not None:
-        held.slot.scope.runtime.report(error)
+        held.slot.scope.host.report(error)
 
 
 def close_late(held: Held) -> None:
     """Close, in the background, what came after nobody waited for it any more."""
-    held.slot.scope.runtime.spawn(_close_and_report(held))
+    held.slot.scope.host.spawn(_close_and_report(held))
 
 
 async def discard(held: Held) -> None:
     """Close what an activation made and may not keep. Cancelling the wait does not cancel the closing."""
-    await asyncio.shield(held.slot.scope.runtime.spawn(_close_and_report(held)))
+    await asyncio.shield(held.slot.scope.host.spawn(_close_and_report(held)))
 
 
 def close_unclaimed(instance: Any) -> None:
@@ -74,7 +74,7 @@ async def retire(held: Held, until: float, hurry: asyncio.Future[Any]) -> list[E
     slot = held.slot
     if slot.held is not held:
         return []
-    slot.scope.runtime.empty(held)
+    slot.scope.host.empty(held)
     slot.closing = closing = asyncio.current_task()
     try:
         return await drain(held, until, hurry)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from oneiric.host import Host
 from oneiric.lifecycle.steps import Failed, bounded, call, lifecycle
-from oneiric.runtime import Runtime
 from oneiric.slot import Held
 
 
@@ -20,9 +20,9 @@ class Health(NamedTuple):
     reason: str | None
 
 
-async def ask_all(runtime: Runtime[Any]) -> tuple[Health, ...]:
-    """One answer for each active component of the runtime's own, sorted by tenant (the base first) and key."""
-    helds = [held for held in runtime.active.values() if held.owned]
+async def ask_all(host: Host) -> tuple[Health, ...]:
+    """One answer for each active component of the application's own, sorted by tenant (the base first) and key."""
+    helds = [held for held in host.active.values() if held.owned]
     answers = await asyncio.gather(*map(_ask, helds))
     return tuple(sorted(answers, key=lambda answer: (answer.tenant or "", answer.key)))
 
@@ -40,7 +40,7 @@ async def _reason(held: Held) -> str | None:
         return None
     held.leases += 1
     try:
-        seconds = held.slot.scope.runtime.deadlines.health
+        seconds = held.slot.scope.host.deadlines.health
         healthy = await bounded(asyncio.ensure_future(call(health)), seconds)
     except Failed as error:
         return f"health {error}"

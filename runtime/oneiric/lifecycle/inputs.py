@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oneiric.convert import convert
 from oneiric.errors import VariableError
+from oneiric.wiring import Domain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from oneiric.secret import Secret
+    from oneiric.slot import AnyScope
     from oneiric.wiring import Binding
 
     T = TypeVar("T")
@@ -51,3 +53,10 @@ class Inputs:
 
     def _whose(self) -> str:
         return f"{self._binding.key} ({self._binding.provider})"
+
+
+def context(scope: AnyScope, inputs: Inputs) -> Domain:
+    """What a block runs on: the scope's wiring and the inputs of one activation."""
+    domain = Domain()
+    vars(domain).update(_scope=scope, _wiring=scope.wiring, _inputs=inputs)
+    return domain

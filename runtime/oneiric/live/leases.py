@@ -72,14 +72,14 @@ class Lease:
         held = self._held
         if held is None:
             return
-        runtime = held.slot.scope.runtime
-        if runtime.loop is not None and not runtime.loop.is_closed():
-            runtime.loop.call_soon_threadsafe(_dropped, held, self._under_way)
+        loop = held.slot.scope.host.loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(_dropped, held, self._under_way)
 
 
 def _dropped(held: Held, under_way: Any) -> None:
     if inspect.isasyncgen(under_way):
-        held.slot.scope.runtime.spawn(_close_dropped(held, under_way))
+        held.slot.scope.host.spawn(_close_dropped(held, under_way))
     else:
         held.give_back()
 

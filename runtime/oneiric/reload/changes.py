@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from oneiric.errors import OneiricError, RuntimeClosed
+from oneiric.host import Host
 from oneiric.lifecycle.steps import in_thread
 from oneiric.reload.history import Generation, History
 from oneiric.reload.hooks import Hooks
-from oneiric.reload.outcome import Outcome, Overrides, Rejected
+from oneiric.reload.outcome import Change, Nack, Outcome, Overrides, Rejected
 from oneiric.reload.probation import Watch
 from oneiric.reload.queue import Turns
-from oneiric.reload.transaction import Change, Nack, planned, prepared_from, transact
+from oneiric.reload.transaction import planned, transact
 from oneiric.report import Report, ReportError, read_report
-from oneiric.runtime import Runtime
 from oneiric.tracing import span
 from oneiric.wiring import Wiring, file_of
 
@@ -35,24 +35,24 @@ class RolledBack(OneiricError):
 
 
 class Reloads:
-    """One runtime's changes. `hurry` ends every wait for leases."""
+    """One application's changes. For `provisional` seconds after each a component that turns unhealthy undoes it."""
 
-    def __init__(self, runtime: Runtime[Any]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        *,
+        state: str | os.PathLike[str] | None,
+        project: str | os.PathLike[str],
+        provisional: float,
+    ) -> None:
         self.hooks = Hooks()
-        self.history = History(runtime)
+        self.history = History(host, state, project)
         self.rejected: Rejected | None = None
-        self._runtime = runtime
-        self._turns = Turns(runtime)
+        self._host = host
+        self._turns = Turns(host)
         self._watch: Watch | None = None
         self._settling: set[asyncio.Task[Any]] = set()
-        self._hurry: asyncio.Future[None] | None = None
-
-    @property
-    def hurry(self) -> asyncio.Future[None]:
-        """Done when a shutdown waits for leases no longer."""
-        if self._hurry is None:
-            self._hurry = asyncio.get_running_loop().create_future()
-        return self._hurry
+        self._provisional = provisional
 
     @property
     def overrides(self) -> Overrides:
@@ -80,7 +80,7 @@ class Reloads:
         self, key: str, provider: str | None, *, tenant: str | None, all_tenants: bool, force: bool
     ) -> Outcome:
         """See `Runtime.swap`."""
-        self._runtime.base.slot(key)
+        self._host.base.slot(key)
         domain, _, name = key.partition(":")
         about = {"domain": domain, "key": name, "provider": provider, "tenant": tenant}
         asked = key, provider, tenant, all_tenants, force
@@ -105,7 +105,7 @@ class Reloads:
     def _reject(self, error: Nack) -> Change:
         reason = str(error)
         self.rejected = Rejected(error.generation, error.source, reason)
-        present = self._runtime.generation
+        present = self._host.generation
         return Change(Outcome(False, present, error.code, reason, previous=present))
 
     async def _reload(self, source: Any, force: bool, plan_only: bool) -> Change:
@@ -123,7 +123,7 @@ class Reloads:
             if source is None and self.overrides.active:
                 new = Generation("", await history.compiled(state, self.overrides), self.overrides)
         if plan_only:
-            return Change(planned(self._runtime, await prepared_from(self._runtime, new.source)))
+            return Change(planned(self._host, await history.prepared(new.source)))
         return await self._go(new, baseline, force=force)
 
     async def _swap(self, key: str, provider: str | None, tenant: str | None, all_tenants: bool, force: bool) -> Change:
@@ -132,7 +132,7 @@ class Reloads:
             raise Nack("no-state", "a swap needs a state folder: Runtime(Wiring, state=DIR)")
         overrides = self.overrides.having(key, provider, tenant)
         if all_tenants:
-            for each in await deciding_tenants(self._runtime.wiring_class, key):
+            for each in await deciding_tenants(self._host.wiring_class, key):
                 overrides = overrides.having(key, provider, each)
         if overrides.active:
             source = await history.compiled(state, overrides)
@@ -149,11 +149,11 @@ class Reloads:
 
     async def _go(self, new: Generation, baseline: str, *, force: bool = False, back: bool = False) -> Change:
         """Go over to a generation, the one before this where `back`, and write it down. Raises `Nack`."""
-        runtime, history = self._runtime, self.history
-        watch = None if back or not runtime.provisional else Watch(runtime)
+        host, history = self._host, self.history
+        watch = None if back or not self._provisional else Watch(host, self._provisional)
         prepared = None
         try:
-            prepared = await prepared_from(runtime, new.source)
+            prepared = await history.prepared(new.source)
             if watch is not None:
                 await watch.remember()
 
@@ -165,7 +165,7 @@ class Reloads:
                     history.advance(Generation(prepared.digest, source, new.overrides), baseline)
                 self._stop_watch()
 
-            change = await transact(runtime, self.hooks, prepared, force=force, committed=committed)
+            change = await transact(host, self.hooks, prepared, force=force, committed=committed)
         except Nack as error:
             error.generation = _digest(new, prepared)
             error.source = new.source
@@ -181,7 +181,7 @@ class Reloads:
         """Write down what was committed; cancelling the wait does not cancel the writing."""
         try:
             rejected = None if self.rejected is None else self.rejected.generation
-            await asyncio.shield(self._runtime.spawn(self.history.keep(rejected)))
+            await asyncio.shield(self._host.spawn(self.history.keep(rejected)))
         except OSError as error:
             report = f"the state folder refuses, so a restart will not know of this: {error.strerror or error}"
             return change._replace(outcome=change.outcome._replace(reports=(report,)))
@@ -192,7 +192,7 @@ class Reloads:
             why = f"generation {digest[:12]} turned unhealthy: {reason}"
 
             async def back() -> Change:
-                if self._runtime.generation != digest:
+                if self._host.generation != digest:
                     raise Nack("no-previous", "another generation is current by now")
                 self.rejected = Rejected(digest, source, why)
                 return await self._rollback()
@@ -201,7 +201,7 @@ class Reloads:
                 outcome = await self._turns.take(object(), partial(self._do, "rollback", back))
             except RuntimeClosed:
                 return
-            self._runtime.report(RolledBack(why, outcome))
+            self._host.report(RolledBack(why, outcome))
 
         self._watch = watch
         watch.begin(unwell)
@@ -211,20 +211,29 @@ class Reloads:
             self._watch.stop()
             self._watch = None
 
-    async def stop(self, until: float, hurry: asyncio.Future[None]) -> None:
-        """End what is under way: give up what is not committed, and wait for leases until `until` or `hurry`."""
+    async def open(self) -> None:
+        """Before anything is active: go over to the last good generation; see `History.open`."""
+        await self.history.open()
+
+    def close(self) -> None:
+        """After everything is closed: let the state folder go."""
+        self.history.close()
+
+    async def stop(self, until: float) -> None:
+        """End what is under way: give up what is not committed, and wait for leases until `until`, or in a hurry."""
         self._stop_watch()
         for task in (waiting := self._turns.uncommitted()):
             task.cancel()
         tasks = {*waiting, *self._settling}
         over = asyncio.ensure_future(asyncio.wait(tasks)) if tasks else None
-        if over is not None:
-            seconds = max(0.0, until - asyncio.get_running_loop().time())
-            await asyncio.wait((over, hurry), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if not self.hurry.done():
-            self.hurry.set_result(None)
-        if over is not None:
-            await over
+        if over is None:
+            return
+        hurry = self._host.hurry
+        seconds = max(0.0, until - asyncio.get_running_loop().time())
+        await asyncio.wait((over, hurry), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if not over.done() and not hurry.done():
+            hurry.set_result(None)
+        await over
 
 
 async def deciding_tenants(wiring: type[Wiring], key: str) -> list[str]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from oneiric.host import Host, Scope
 from oneiric.lifecycle.order import users_of
 from oneiric.reload.staging import Staging
-from oneiric.runtime import Runtime
-from oneiric.scope import Scope
 from oneiric.slot import Held, Slot, empty, fill
-from oneiric.tenants.scope import TenantScope, extend
+from oneiric.tenants.idle import look_for_idle
+from oneiric.tenants.scope import TenantScope, extend, opened, opened_of, scope_of
 from oneiric.wiring import Binding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from oneiric.slot import AnyScope
 
 
 class Switch:
@@ -20,11 +24,11 @@ class Switch:
     `users` is what has to be drained after it: each instance with those that have to be closed before it.
     """
 
-    def __init__(self, runtime: Runtime[Any], staging: Staging) -> None:
-        self._runtime = runtime
+    def __init__(self, host: Host, staging: Staging) -> None:
+        self._host = host
         self._staging = staging
         self._prepared = staging.prepared
-        self._tenants = list(self._prepared.open_tenants(runtime))
+        self._tenants = list(self._prepared.open_tenants(host))
         self._staged = list(self._made())
         self.users = users_of(list(dict.fromkeys(self._leaving())))
         self._made_for = self._state()
@@ -34,12 +38,12 @@ class Switch:
         return self._state() == self._made_for
 
     def _state(self) -> tuple[object, ...]:
-        shown = sum(scope.size for scope in self._runtime.tenant_scopes())
-        return self._runtime.snapshot(), shown, [slot.held for slot in self._staging.slots()]
+        shown = sum(scope.size for scope in opened(self._host))
+        return self._host.snapshot(), shown, [slot.held for slot in self._staging.all_slots()]
 
     def _leaving(self) -> Iterator[Held]:
         """Instances that no slot will have: replaced, removed, or made twice."""
-        active = self._runtime.active
+        active = self._host.active
         for slot in (*self._prepared.removed, *self._prepared.changed):
             if slot.held is not None:
                 yield slot.held
@@ -56,7 +60,7 @@ class Switch:
     def _made(self) -> Iterator[tuple[Slot[Any], Held, Slot[Any] | None]]:
         """Staged slots with their instances, and the slot that the key has in the runtime now."""
         for part in self._staging.parts():
-            scope = None if part.tenant is None else self._runtime.tenant_scope(part.tenant)
+            scope = None if part.tenant is None else opened_of(self._host, part.tenant)
             present = self._prepared.slots if scope is None else scope.own
             for key, slot in part.own.items():
                 if slot.held is not None:
@@ -64,8 +68,8 @@ class Switch:
 
     def run(self) -> None:
         """Do it. Nothing here can fail or wait."""
-        runtime, prepared = self._runtime, self._prepared
-        with runtime.lock:
+        host, prepared = self._host, self._prepared
+        with host.lock:
             for slot in prepared.changed:
                 if slot.attempt is not None:
                     slot.attempt.task.cancel()
@@ -73,19 +77,21 @@ class Switch:
                 slot.handle = None
             for slot, binding in prepared.adopted:
                 slot.binding = binding
-            self._change_base(runtime.base)
-            runtime.become(prepared.wiring, prepared.digest, prepared.lines)
+            self._change_base(host.base)
+            host.become(prepared.wiring, prepared.digest, prepared.lines)
             scopes = self._change_tenants()
             for staged, held, present in self._staged:
                 if held not in self.users:
-                    self._take(present or runtime.scope(staged.tenant).slot(staged.key), staged, held)
+                    self._take(present or self._scope(staged.tenant).slot(staged.key), staged, held)
             for held in self.users:
-                if held.owned and runtime.active.get(held.slot) is held:
-                    del runtime.active[held.slot]
+                if held.owned and host.active.get(held.slot) is held:
+                    del host.active[held.slot]
                     empty(held.slot)
-            for held in runtime.active.values():
+            for held in host.active.values():
                 held.binding = held.slot.binding
         self._settle(scopes)
+        if prepared.lines:
+            look_for_idle(host)
 
     def _change_base(self, base: Scope) -> None:
         prepared = self._prepared
@@ -107,7 +113,7 @@ class Switch:
         slot.handle = None
         if slot.attempt is not None:
             slot.attempt.task.cancel()
-        held = self._runtime.active.pop(slot, None)
+        held = self._host.active.pop(slot, None)
         if held is not None and not self.users.get(held):
             empty(slot)
 
@@ -126,27 +132,30 @@ class Switch:
                     own.attempt.task.cancel()
                 own.handle = own.handle if binding is not None and own.binding.port == binding.port else None
                 if binding is None:
-                    self._runtime.active.pop(own, None)
+                    self._host.active.pop(own, None)
             scope.change(key, binding)
         return list(scopes.values())
+
+    def _scope(self, tenant: str | None) -> AnyScope:
+        return self._host.base if tenant is None else scope_of(self._host, tenant)
 
     def _take(self, slot: Slot[Any], staged: Slot[Any], held: Held) -> None:
         if slot.attempt is not None:
             slot.attempt.task.cancel()
         held.slot = slot
         fill(slot, held)
-        self._runtime.active[slot] = held
+        self._host.active[slot] = held
         if slot.handle is None:
             slot.handle = staged.handle
 
     def _settle(self, changed: list[TenantScope]) -> None:
         """Let everything made in staging call the runtime's slots."""
-        runtime = self._runtime
+        host = self._host
         if self._prepared.added:
-            for scope in runtime.tenant_scopes():
+            for scope in opened(host):
                 extend(scope.wiring, scope)
         for part in self._staging.parts():
-            becomes = part.becomes = runtime.scope(part.tenant)
+            becomes = part.becomes = self._scope(part.tenant)
             part.over = True
             for slot in part.own.values():
                 if slot.attempt is not None:

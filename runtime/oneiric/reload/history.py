@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from oneiric.errors import LoadError, OneiricError, StateError
+from oneiric.host import Host
 from oneiric.lifecycle.steps import in_thread
 from oneiric.reload.commit import Switch
-from oneiric.reload.outcome import Overrides
+from oneiric.reload.outcome import Nack, Overrides
+from oneiric.reload.planning import Prepared
 from oneiric.reload.recompile import recompile
 from oneiric.reload.staging import Staging
 from oneiric.reload.state import KEPT, Record, State
-from oneiric.reload.transaction import Nack, prepared_from
-from oneiric.runtime import Runtime
+from oneiric.reload.transaction import prepared_from
 from oneiric.wiring import artifacts_beside, file_of
 
 _KEPT_IN_MEMORY = 1
@@ -34,15 +36,15 @@ class History:
     reload finds the baseline, `artifacts` where its artifacts are pinned; without a state folder nothing outlives the
     process."""
 
-    def __init__(self, runtime: Runtime[Any]) -> None:
-        self.source: Any = file_of(runtime.wiring_class)
-        self.artifacts = artifacts_beside(runtime.wiring_class)
-        self.state = None if runtime.state is None else State(runtime.state)
-        self._project = Path(runtime.project).absolute()
-        self.current = Generation(runtime.generation, runtime.wiring_class)
+    def __init__(self, host: Host, state: str | os.PathLike[str] | None, project: str | os.PathLike[str]) -> None:
+        self.source: Any = file_of(host.wiring_class)
+        self.artifacts = artifacts_beside(host.wiring_class)
+        self.state = None if state is None else State(state)
+        self._project = Path(project).absolute()
+        self.current = Generation(host.generation, host.wiring_class)
         self.baseline = self.current.digest
         self.previous: list[Generation] = []
-        self._runtime = runtime
+        self._host = host
         self._writing = asyncio.Lock()
 
     def advance(self, new: Generation, baseline: str) -> None:
@@ -66,6 +68,10 @@ class History:
             record = Record(self.baseline, self.current.digest, previous, overrides)
             (await in_thread(self.state.write, record, rejected)).get()
 
+    async def prepared(self, source: Any) -> Prepared:
+        """A wiring loaded and compared. Raises `Nack`."""
+        return await prepared_from(self._host, source, self.artifacts)
+
     async def adopt(self, state: State, wiring: Path) -> str:
         """Take a wiring into the state folder; its digest. Raises `Nack`, `OSError`."""
         try:
@@ -76,12 +82,12 @@ class History:
 
     async def compiled(self, state: State, overrides: Overrides) -> Path:
         """The project compiled with overrides, in the state folder. Raises `Nack`, `OSError`."""
-        if self._runtime.wiring_class.__trust__ is not None:
+        if self._host.wiring_class.__trust__ is not None:
             raise Nack("trust", "only signed wirings are trusted, and nobody signs what a swap compiles")
-        runtime, part = self._runtime, state.part()
+        host, part = self._host, state.part()
         try:
-            profile = runtime.wiring_class.__profile__
-            wiring = await recompile(self._project, part, overrides, profile, runtime.deadlines.compile)
+            profile = host.wiring_class.__profile__
+            wiring = await recompile(self._project, part, overrides, profile, host.deadlines.compile)
             return state.path(await self.adopt(state, wiring))
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -121,12 +127,12 @@ class History:
                 path = await self.compiled(state, overrides)
                 await self._be(Generation(path.parent.name, path, overrides))
         except (Nack, OSError) as error:
-            self._runtime.report(OneiricError(f"swaps of the last run are dropped: {error}"))
+            self._host.report(OneiricError(f"swaps of the last run are dropped: {error}"))
 
     async def _be(self, generation: Generation) -> None:
-        prepared = await prepared_from(self._runtime, generation.source)
+        prepared = await self.prepared(generation.source)
         prepared.enter()
-        Switch(self._runtime, Staging(self._runtime, prepared, force=False)).run()
+        Switch(self._host, Staging(self._host, prepared, force=False)).run()
         self.current = generation
 
     def close(self) -> None:

@@ -1,9 +1,12 @@
-"""What reloads, swaps and rollbacks answer, and what their hooks are told."""
+"""What reloads, swaps and rollbacks come to: what they answer, and what their hooks are told."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
+
+from oneiric.errors import OneiricError
 
 Place: TypeAlias = "tuple[str | None, str]"
 """A tenant, None for the base, and a full key."""
@@ -47,6 +50,24 @@ class Outcome(NamedTuple):
     reports: tuple[str, ...] = ()
     rolled_back_to: str | None = None
     previous: str = ""
+
+
+class Nack(OneiricError):
+    """A wiring is rejected; `code` as in `Outcome`, `generation` and `source` as in `Rejected`."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        self.code = code
+        self.generation = ""
+        self.source: Any = None
+        super().__init__(reason)
+
+
+class Change(NamedTuple):
+    """A reload that was committed, or was not necessary; `settling` gives its reports once everything that was
+    replaced is closed."""
+
+    outcome: Outcome
+    settling: asyncio.Task[tuple[str, ...]] | None = None
 
 
 class Event(NamedTuple):

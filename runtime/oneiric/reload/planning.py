@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from oneiric.errors import LoadError
-from oneiric.lifecycle.activation import SECRETS
+from oneiric.host import Host, Scope
+from oneiric.lines import Lines
 from oneiric.loading import digest_of, load
 from oneiric.reload.outcome import Place, Plan
-from oneiric.runtime import Runtime
-from oneiric.scope import Scope
+from oneiric.secret import SECRETS
 from oneiric.slot import InactiveSlot
-from oneiric.tenants.scope import Lines, TenantScope, binding_in, lines_of
-from oneiric.wiring import Binding, Wiring, artifacts_beside, domains_of, may_bind_artifacts
+from oneiric.tenants.bindings import binding_in
+from oneiric.tenants.scope import TenantScope, opened_of
+from oneiric.wiring import Binding, Wiring, artifacts_beside, domains_of, lines_of, may_bind_artifacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Prepared:
     """A wiring ready to be gone over to: its slots and bindings by key, and the tenants' lines that differ."""
 
-    def __init__(self, runtime: Runtime[Any], wiring: type[Wiring]) -> None:
+    def __init__(self, host: Host, wiring: type[Wiring], pinned: str | None) -> None:
         self.wiring = wiring
         self.digest = digest_of(wiring)
         self.lines = lines_of(wiring)
@@ -33,10 +34,10 @@ class Prepared:
             for name, binding in bindings.items():
                 self.bindings[binding.key] = binding
                 self.attributes[binding.key] = attribute, name
-        self._check(runtime)
-        self.artifacts = self._artifacts(runtime)
-        self._compare(runtime.base)
-        self.tenants = changed_lines(runtime.lines, self.lines)
+        self._check(host)
+        self.artifacts = self._artifacts(pinned)
+        self._compare(host.base)
+        self.tenants = changed_lines(host.lines or Lines(None), self.lines)
 
     def _compare(self, base: Scope) -> None:
         present = base.slots()
@@ -55,22 +56,22 @@ class Prepared:
         self.ported = [slot for slot in self.changed if slot.binding.port != self.bindings[slot.key].port]
         self.eager = [slot for slot, binding in self.adopted if binding.eager]
 
-    def _check(self, runtime: Runtime[Any]) -> None:
-        app, running = self.wiring.__app__, runtime.wiring_class.__app__
-        if (app, self.wiring.__profile__) != (running, runtime.wiring_class.__profile__):
+    def _check(self, host: Host) -> None:
+        app, running = self.wiring.__app__, host.wiring_class.__app__
+        if (app, self.wiring.__profile__) != (running, host.wiring_class.__profile__):
             raise LoadError(
                 "app",
                 f"the wiring is of {app}, profile {self.wiring.__profile__}; "
-                f"this runtime is of {running}, profile {runtime.wiring_class.__profile__}",
+                f"this runtime is of {running}, profile {host.wiring_class.__profile__}",
             )
         for binding in self.bindings.values():
             for need in (*binding.needs, SECRETS) if binding.secrets else binding.needs:
                 if need not in self.bindings:
                     raise LoadError("shape", f"{binding.key} needs {need}, which the wiring does not have")
 
-    def _artifacts(self, runtime: Runtime[Any]) -> tuple[Ready, ...]:
+    def _artifacts(self, pinned: str | None) -> tuple[Ready, ...]:
         """What has to be on the path before anything of this wiring is activated."""
-        places = artifacts_beside(self.wiring), runtime.reloads.history.artifacts
+        places = artifacts_beside(self.wiring), pinned
         if not may_bind_artifacts(self.wiring, self.lines, *places):
             return ()
         from oneiric.artifacts.path import named_by, prepare
@@ -84,28 +85,29 @@ class Prepared:
 
             enter(self.artifacts)
 
-    def open_tenants(self, runtime: Runtime[Any]) -> Iterator[tuple[TenantScope, str, Binding | None]]:
+    def open_tenants(self, host: Host) -> Iterator[tuple[TenantScope, str, Binding | None]]:
         """What changes for tenants that were asked for, and the new binding; None where they share it."""
         for tenant, keys in self.tenants.items():
-            scope = runtime.tenant_scope(tenant)
+            scope = opened_of(host, tenant)
             if scope is not None:
                 for key in keys:
-                    if scope.shows(key) and key not in runtime.replaced:
+                    if scope.shows(key) and key not in host.replaced:
                         yield scope, key, binding_in(self.lines, tenant, key)
 
 
-def prepare(runtime: Runtime[Any], source: Any) -> Prepared:
-    """Load a wiring from its path (a class is taken as it is), and compare. Raises `LoadError`."""
-    trust = runtime.wiring_class.__trust__
+def prepare(host: Host, source: Any, pinned: str | None) -> Prepared:
+    """Load a wiring from its path (a class is taken as it is), and compare; `pinned` is the folder of the baseline's
+    artifacts. Raises `LoadError`."""
+    trust = host.wiring_class.__trust__
     wiring: type[Wiring] = source if isinstance(source, type) else load(source, trust=trust)
     if trust is not None and wiring.__trust__ != trust:
         from oneiric.trust.signature import TrustError
 
         raise TrustError("the wiring was not loaded with the trust of this runtime")
-    return Prepared(runtime, wiring)
+    return Prepared(host, wiring, pinned)
 
 
-def plan(runtime: Runtime[Any], prepared: Prepared) -> Plan:
+def plan(host: Host, prepared: Prepared) -> Plan:
     """What the wiring changes in the runtime as it is now."""
     changed = {slot.key for slot in prepared.changed}
     added = set(prepared.added)
@@ -113,7 +115,7 @@ def plan(runtime: Runtime[Any], prepared: Prepared) -> Plan:
     start: list[Place] = [(None, key) for key in prepared.added]
     replace: list[Place] = [(None, slot.key) for slot in prepared.changed]
     stop: list[Place] = [(None, slot.key) for slot in prepared.removed]
-    for scope, key, binding in prepared.open_tenants(runtime):
+    for scope, key, binding in prepared.open_tenants(host):
         own = scope.own.get(key)
         if binding is None:
             if own is not None:

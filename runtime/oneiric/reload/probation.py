@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from oneiric.lifecycle.health import Health
-from oneiric.runtime import Runtime
+from oneiric.host import Host
+from oneiric.lifecycle.health import Health, ask_all
 
 _LOOKS = 20
 _MOST = 1.0  # seconds between two looks at most
@@ -16,14 +15,15 @@ _MOST = 1.0  # seconds between two looks at most
 class Watch:
     """Of one commit. What was unwell before it does not count."""
 
-    def __init__(self, runtime: Runtime[Any]) -> None:
-        self._runtime = runtime
+    def __init__(self, host: Host, seconds: float) -> None:
+        self._host = host
+        self._seconds = seconds
         self._before: frozenset[tuple[str | None, str]] = frozenset()
         self._task: asyncio.Task[None] | None = None
 
     async def look(self) -> list[Health]:
         """The components that are unwell and were not when the watch began."""
-        answers = await self._runtime.health()
+        answers = await ask_all(self._host)
         return [each for each in answers if not each.ok and (each.tenant, each.key) not in self._before]
 
     async def remember(self) -> None:
@@ -32,7 +32,7 @@ class Watch:
 
     def begin(self, unwell: Callable[[str], Awaitable[None]]) -> None:
         """Look until the window is over; the first time something turned unhealthy call `unwell` with the reason."""
-        self._task = self._runtime.spawn(self._run(unwell))
+        self._task = self._host.spawn(self._run(unwell))
 
     def stop(self) -> None:
         """Look no more."""
@@ -41,7 +41,7 @@ class Watch:
             task.cancel()
 
     async def _run(self, unwell: Callable[[str], Awaitable[None]]) -> None:
-        loop, window = asyncio.get_running_loop(), self._runtime.provisional
+        loop, window = asyncio.get_running_loop(), self._seconds
         until = loop.time() + window
         while loop.time() < until:
             await asyncio.sleep(min(_MOST, window / _LOOKS))

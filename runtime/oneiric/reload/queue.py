@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from oneiric.errors import RuntimeClosed
-from oneiric.reload.outcome import Outcome
-from oneiric.reload.transaction import Change
-from oneiric.runtime import Runtime
+from oneiric.host import Host
+from oneiric.reload.outcome import Change, Outcome
 
 
 class _Request:
     """One change asked for, shared by everyone who asked. Without waiters it is cancelled."""
 
-    def __init__(
-        self, runtime: Runtime[Any], what: object, work: Callable[[], Awaitable[Change]], turn: asyncio.Lock
-    ) -> None:
+    def __init__(self, host: Host, what: object, work: Callable[[], Awaitable[Change]], turn: asyncio.Lock) -> None:
         self.what = what
         self.begun = False
         self.committed = False
         self._work = work
         self._turn = turn
         self._waiters = 0
-        self.task: asyncio.Task[Outcome] = runtime.spawn(self._run())
+        self.task: asyncio.Task[Outcome] = host.spawn(self._run())
 
     async def _run(self) -> Outcome:
         async with self._turn:
@@ -54,20 +50,20 @@ class _Request:
 class Turns:
     """The queue of one runtime's changes."""
 
-    def __init__(self, runtime: Runtime[Any]) -> None:
-        self._runtime = runtime
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._turn = asyncio.Lock()
         self._last: _Request | None = None
         self._requests: set[_Request] = set()
 
     async def take(self, what: object, work: Callable[[], Awaitable[Change]]) -> Outcome:
         """Do the work when it is its turn. Raises `RuntimeNotRunning`, `RuntimeClosed`."""
-        refusal = self._runtime.refusal()
+        refusal = self._host.refusal()
         if refusal is not None:
             raise refusal
         request = self._last
         if request is None or request.begun or request.task.done() or request.what != what:
-            request = self._last = _Request(self._runtime, what, work, self._turn)
+            request = self._last = _Request(self._host, what, work, self._turn)
             self._requests.add(request)
             request.task.add_done_callback(lambda _: self._requests.discard(request))
         return await request.outcome()

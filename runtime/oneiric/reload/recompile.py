@@ -7,8 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from oneiric.reload.outcome import Overrides
-from oneiric.reload.transaction import Nack
+from oneiric.reload.outcome import Nack, Overrides
 from oneiric.tracing import span
 
 _REASON = 8000

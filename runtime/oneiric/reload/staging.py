@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from oneiric.errors import ActivationError, RuntimeClosed, UnknownKey
+from oneiric.errors import RuntimeClosed, UnknownKey
+from oneiric.host import Host
 from oneiric.lifecycle.activation import activate_all, cancel, eager
 from oneiric.lifecycle.closing import drain
 from oneiric.lifecycle.order import in_order, users_of
 from oneiric.reload.planning import Prepared
-from oneiric.runtime import Runtime
-from oneiric.scope import Scope
 from oneiric.slot import Held, InactiveSlot, Slot, empty, fill, shared_slot
-from oneiric.tenants.scope import TenantScope, binding_in, view
+from oneiric.tenants.bindings import binding_in
+from oneiric.tenants.scope import TenantScope, view
 from oneiric.wiring import Binding, Wiring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from oneiric.slot import AnyScope
 
 
 class _Staged:
@@ -24,14 +28,14 @@ class _Staged:
 
     tenant: str | None = None
 
-    def __init__(self, runtime: Runtime[Any], prepared: Prepared) -> None:
-        self.runtime = runtime
+    def __init__(self, host: Host, prepared: Prepared) -> None:
+        self.host = host
         self.prepared = prepared
         self.own: dict[str, Slot[Any]] = {}
         self.removed: dict[str, Slot[Any]] = {}
         self.handles: list[Any] = []
         self.over = False
-        self.becomes: Scope | TenantScope | None = None
+        self.becomes: AnyScope | None = None
 
     @property
     def wiring_class(self) -> type[Wiring]:
@@ -40,7 +44,11 @@ class _Staged:
 
     def replaces(self, key: str) -> bool:
         """Whether what is activated here takes the place of an active instance."""
-        return any(slot.key == key for slot in self.runtime.active)
+        return any(slot.key == key for slot in self.host.active)
+
+    def slots(self) -> dict[str, Slot[Any]]:
+        """The slots of its own by full key."""
+        return self.own
 
     def note(self, handle: Any) -> None:
         """A handle was made, which has to call the runtime's slot from the commit on."""
@@ -73,8 +81,8 @@ class _Staged:
 class Staging(_Staged):
     """The new wiring's base, and its tenants. `forgive` accepts failing health checks where the reload is forced."""
 
-    def __init__(self, runtime: Runtime[Any], prepared: Prepared, *, force: bool) -> None:
-        super().__init__(runtime, prepared)
+    def __init__(self, host: Host, prepared: Prepared, *, force: bool) -> None:
+        super().__init__(host, prepared)
         self.force = force
         self.forgiven: list[str] = []
         self.tenants: dict[str, StagedTenant] = {}
@@ -88,12 +96,12 @@ class Staging(_Staged):
         binding = self.prepared.bindings.get(key)
         if binding is None:
             raise UnknownKey(key, self.prepared.bindings)
-        return self.stage(key, binding, self.runtime.base.slots().get(key))
+        return self.stage(key, binding, self.host.base.slots().get(key))
 
     place = slot
     shared = slot
 
-    def forgive(self, error: ActivationError) -> bool:
+    def forgive(self, error: Exception) -> bool:
         """Whether an instance may be used whose health check came to this."""
         if self.force:
             self.forgiven.append(f"forced: {error}")
@@ -107,7 +115,7 @@ class Staging(_Staged):
         """The base's part and the tenants'."""
         return [self, *self.tenants.values()]
 
-    def slots(self) -> list[Slot[Any]]:
+    def all_slots(self) -> list[Slot[Any]]:
         """Every staged slot."""
         return [slot for part in self.parts() for slot in part.own.values()]
 
@@ -124,7 +132,7 @@ class Staging(_Staged):
             if slot.held is None:
                 yield slot
         yield from eager([self.slot(slot.key) for slot in self.prepared.eager if slot.held is None])
-        for scope, key, binding in self.prepared.open_tenants(self.runtime):
+        for scope, key, binding in self.prepared.open_tenants(self.host):
             if binding is not None and _in_use(scope, key):
                 slot = self.of_tenant(scope).slot(key)
                 if slot.held is None:
@@ -132,26 +140,26 @@ class Staging(_Staged):
 
     async def abort(self) -> None:
         """Close everything that was started."""
-        users = users_of([slot.held for slot in self.slots() if slot.held is not None])
+        users = users_of([slot.held for slot in self.all_slots() if slot.held is not None])
         for part in self.parts():
             part.over = True
-        await cancel([slot.attempt.task for slot in self.slots() if slot.attempt is not None])
+        await cancel([slot.attempt.task for slot in self.all_slots() if slot.attempt is not None])
         loop = asyncio.get_running_loop()
-        until = loop.time() + self.runtime.deadlines.drain
+        until = loop.time() + self.host.deadlines.drain
 
         async def close(held: Held) -> list[Exception]:
             empty(held.slot)
-            return await drain(held, until, self.runtime.reloads.hurry)
+            return await drain(held, until, self.host.hurry)
 
         for error in await in_order(users, close):
-            self.runtime.report(error)
+            self.host.report(error)
 
 
 class StagedTenant(_Staged):
     """One tenant's part of the new wiring."""
 
     def __init__(self, staging: Staging, scope: TenantScope) -> None:
-        super().__init__(staging.runtime, staging.prepared)
+        super().__init__(staging.host, staging.prepared)
         self.staging = staging
         self.present = scope
         self.tenant: str | None = scope.name
@@ -162,7 +170,7 @@ class StagedTenant(_Staged):
         known = self.known(key)
         if known is not None:
             return known
-        binding = None if key in self.runtime.replaced else binding_in(self.prepared.lines, self.present.name, key)
+        binding = None if key in self.host.replaced else binding_in(self.prepared.lines, self.present.name, key)
         if binding is None:
             return self.staging.slot(key)
         return self.stage(key, binding, self.present.own.get(key))
@@ -176,7 +184,7 @@ class StagedTenant(_Staged):
         """The base's slot."""
         return self.staging.slot(key)
 
-    def forgive(self, error: ActivationError) -> bool:
+    def forgive(self, error: Exception) -> bool:
         """Whether an instance may be used whose health check came to this."""
         return self.staging.forgive(error)
 
@@ -184,5 +192,5 @@ class StagedTenant(_Staged):
 def _in_use(scope: TenantScope, key: str) -> bool:
     own = scope.own.get(key)
     if own is None:
-        own = scope.runtime.base.slots().get(key)
+        own = scope.host.base.slots().get(key)
     return own is not None and own.held is not None and own.held.owned

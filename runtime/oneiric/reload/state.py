@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from oneiric.errors import LoadError, StateError
-from oneiric.loading import digest_of_files
+from oneiric.lines import generation_at
 from oneiric.reload.outcome import Overrides
-from oneiric.tenants.scope import Lines
 
 FORMAT = "oneiric.state/1"
 KEPT = 5
@@ -144,7 +143,7 @@ class State:
 
 def _digest(folder: Path) -> str | None:
     try:
-        return digest_of_files((folder / "wiring.py").read_bytes(), Lines(str(folder / "tenants.jsonl")))
+        return generation_at(str(folder / "wiring.py"))
     except OSError:
         return None
 

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeAlias
 
 from oneiric.documents import Shape, read, write
 from oneiric.errors import OneiricError
+from oneiric.host import Host
 from oneiric.lifecycle.activation import activate_all, eager
 from oneiric.lifecycle.closing import retire
-from oneiric.runtime import Runtime
 from oneiric.serve.folder import NOTES, StateFolder
 from oneiric.slot import Held
 from oneiric.tracing import words
@@ -26,10 +26,10 @@ Note: TypeAlias = dict[str, str]
 class Notes:
     """For each key what is noted to `pause` and to `drain` it. A key with any note takes no new activations."""
 
-    def __init__(self, folder: StateFolder, runtime: Runtime[Any], log: Any, changed: Callable[[], object]) -> None:
+    def __init__(self, folder: StateFolder, host: Host, log: Any, changed: Callable[[], object]) -> None:
         """Reads what was noted before; `changed` is called after each change. Raises `StateError`."""
         self._path = folder.notes
-        self._runtime = runtime
+        self._host = host
         self._log = log
         self._changed = changed
         self.draining: set[asyncio.Task[list[Exception]]] = set()
@@ -63,7 +63,7 @@ class Notes:
 
     def _put(self, kind: Kind, key: str, note: str) -> None:
         """Note it, first on disk. Raises `UnknownKey`, `OSError`."""
-        self._runtime.base.slot(key)
+        self._host.base.slot(key)
         written = {"note": note, "since": datetime.now(UTC).isoformat(timespec="seconds")}
         self._save({**self.keys, key: {**self.keys.get(key, {}), kind: written}})
         self._apply(key)
@@ -82,9 +82,9 @@ class Notes:
     async def _drain(self, key: str) -> list[Exception]:
         """Close what is active of a key, in the base and for tenants, each when its last lease ends, or when the
         drain deadline has passed. The errors on the way."""
-        runtime = self._runtime
-        helds = [held for slot, held in runtime.active.items() if slot.key == key and held.owned]
-        closing = [runtime.spawn(_close(runtime, held)) for held in helds]
+        host = self._host
+        helds = [held for slot, held in host.active.items() if slot.key == key and held.owned]
+        closing = [host.spawn(_close(host, held)) for held in helds]
         self.draining.update(closing)
         for task in closing:
             task.add_done_callback(self.draining.discard)
@@ -93,7 +93,7 @@ class Notes:
     async def _resume(self) -> list[str]:
         """Activate what is eager and had to wait; what was wrong with that. The rest waits for its next use."""
         try:
-            await activate_all(eager(self._runtime.base.slots().values()))
+            await activate_all(eager(self._host.base.slots().values()))
         except OneiricError as error:
             return [words(error)]
         return []
@@ -105,11 +105,11 @@ class Notes:
     def _apply(self, key: str) -> None:
         notes = self.keys.get(key)
         if notes:
-            self._runtime.paused[key] = "; ".join(f"{kind}: {note['note']}" for kind, note in sorted(notes.items()))
+            self._host.paused[key] = "; ".join(f"{kind}: {note['note']}" for kind, note in sorted(notes.items()))
         else:
-            self._runtime.paused.pop(key, None)
+            self._host.paused.pop(key, None)
 
 
-async def _close(runtime: Runtime[Any], held: Held) -> list[Exception]:
-    until = asyncio.get_running_loop().time() + runtime.deadlines.drain
-    return await retire(held, until, runtime.reloads.hurry)
+async def _close(host: Host, held: Held) -> list[Exception]:
+    until = asyncio.get_running_loop().time() + host.deadlines.drain
+    return await retire(held, until, host.hurry)

@@ -18,7 +18,7 @@ from aiohttp import web
 import oneiric
 from oneiric.errors import OneiricError, StateError
 from oneiric.reload.changes import RolledBack
-from oneiric.runtime import Runtime
+from oneiric.runtime import Runtime, host_of
 from oneiric.serve import control, ending, probes
 from oneiric.serve.changes import Changes
 from oneiric.serve.client import running
@@ -79,7 +79,7 @@ class Process:
         self._serving = serving
         self._runtime = runtime
         self._log = log
-        self.notes = Notes(folder, runtime, log, lambda: self.status.change())
+        self.notes = Notes(folder, host_of(runtime), log, lambda: self.status.change())
         wiring = str(serving.wiring.absolute())
         self.status = Status(folder, runtime, self.notes, log, name=name, wiring=wiring)
         self.changes = Changes(runtime, self.status, log)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oneiric.documents import write
-from oneiric.runtime import Runtime
+from oneiric.runtime import Runtime, host_of
 from oneiric.serve.folder import STATUS_FORMAT, StateFolder
 from oneiric.serve.notes import Notes
 from oneiric.slot import Slot
@@ -35,6 +35,7 @@ class Status:
         self.address: str | None = None
         self._folder = folder
         self._runtime = runtime
+        self._host = host_of(runtime)
         self._notes = notes
         self._log = log
         self._name = name
@@ -49,13 +50,13 @@ class Status:
 
     def document(self) -> dict[str, Any]:
         """The whole of it; only the components that are not inactive, or have a note."""
-        runtime = self._runtime
+        runtime, host = self._runtime, self._host
         rejected = runtime.rejected
         return {
             "format": STATUS_FORMAT,
             "name": self._name,
-            "app": runtime.wiring_class.__app__,
-            "profile": runtime.wiring_class.__profile__,
+            "app": host.wiring_class.__app__,
+            "profile": host.wiring_class.__profile__,
             "pid": os.getpid(),
             "state": self.state,
             "started_at": self._since,
@@ -66,14 +67,14 @@ class Status:
             "overrides": runtime.overrides.document(),
             "rejected": None if rejected is None else {"generation": rejected.generation, "reason": rejected.reason},
             "last_change": self.last,
-            "keys": len(runtime.base.slots()),
+            "keys": len(host.base.slots()),
             "components": self._components(),
             "notes": self._notes.keys,
         }
 
     def keys(self) -> dict[str, Any]:
         """Every key of the base and what tenants have of their own, active or not."""
-        rows = [_row(slot) for slot in sorted(self._runtime.slots(), key=_order)]
+        rows = [_row(slot) for slot in sorted(self._host.slots(), key=_order)]
         return {"keys": rows, "notes": self._notes.keys, "generation": self._runtime.generation}
 
     async def health(self, probe: bool) -> dict[str, Any]:
@@ -84,7 +85,7 @@ class Status:
         return {"ok": ok, "state": self.state, "components": components}
 
     def _components(self) -> list[dict[str, Any]]:
-        shown = [slot for slot in self._runtime.slots() if slot.state != "inactive"]
+        shown = [slot for slot in self._host.slots() if slot.state != "inactive"]
         return [_row(slot) for slot in sorted(shown, key=_order)]
 
     def enter(self, state: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import watchfiles
 
-from oneiric.snapshot import generation
+from oneiric.lines import generation_at
 
 QUIET = 0.2
 """Seconds without a change of the content until it counts."""
@@ -22,9 +22,7 @@ _LINKS = 40
 def digest(wiring: Path) -> str | None:
     """The generation of a wiring's files; None while they cannot be read."""
     try:
-        code = wiring.read_bytes()
-        tenants = wiring.with_name("tenants.jsonl")
-        return generation(code, tenants.read_bytes() if tenants.exists() else b"")
+        return generation_at(str(wiring))
     except OSError:
         return None
 

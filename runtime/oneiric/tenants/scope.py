@@ -1,118 +1,55 @@
-"""Tenants: `tenants.jsonl` found line by line, and a view of the wiring for each tenant that differs."""
+"""The scope of each tenant that differs: slots of its own where it has lines, the base's elsewhere."""
 
 from __future__ import annotations
 
 from _weakref import ref
 
-from oneiric.errors import TenantsError
-from oneiric.scope import Serving
+from oneiric.host import Scope
 from oneiric.slot import InactiveSlot, own, share, shared_slot
-from oneiric.wiring import Domain, bind, file_of
+from oneiric.tenants.bindings import binding_in, start_of
+from oneiric.wiring import Domain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from mmap import mmap
-    from re import Pattern
     from typing import Any
     from weakref import ReferenceType
 
-    from oneiric.runtime import Runtime
-    from oneiric.scope import AnyScope
-    from oneiric.slot import Slot
+    from oneiric.host import Host
+    from oneiric.slot import AnyScope, Slot
     from oneiric.wiring import Binding, Wiring
 
 
-class Lines:
-    """A sorted file of lines, mapped into memory and searched by the bytes a line starts with. Without a path, or
-    where there is no such file: none. `copied`: as it is now, whatever is written into the file later."""
-
-    def __init__(self, path: str | None, *, copied: bool = False) -> None:
-        text = b"" if path is None else _mapped(path)
-        self._text = text[:] if copied else text
-        self._digest: bytes | None = None
-
-    @property
-    def digest(self) -> bytes:
-        """The SHA-256 of all of it."""
-        if self._digest is None:
-            from hashlib import sha256
-
-            self._digest = sha256(self._text).digest()
-        return self._digest
-
-    def feed(self, update: Callable[[mmap | bytes], None]) -> None:
-        """Give all of it to a hash."""
-        update(self._text)
-
-    def matches(self, pattern: Pattern[bytes]) -> Iterator[bytes]:
-        """What the first group of a pattern finds in all of it."""
-        return (match[1] for match in pattern.finditer(self._text))
-
-    def each(self) -> Iterator[bytes]:
-        """The lines in their order, without their ends."""
-        text, start = self._text, 0
-        while start < len(text):
-            end = text.find(b"\n", start)
-            end = len(text) if end < 0 else end
-            yield text[start:end]
-            start = end + 1
-
-    def __len__(self) -> int:
-        return len(self._text)
-
-    def find(self, prefix: bytes) -> bytes | None:
-        """The first line that starts with `prefix`."""
-        text, low, high = self._text, 0, len(self._text)
-        while low < high:
-            start = text.rfind(b"\n", low, (low + high) // 2) + 1 or low
-            if text[start : start + len(prefix)] < prefix:
-                end = text.find(b"\n", start)
-                low = len(text) if end < 0 else end + 1
-            else:
-                high = start
-        if text[low : low + len(prefix)] != prefix:
-            return None
-        end = text.find(b"\n", low)
-        return text[low:] if end < 0 else text[low:end]
+def scope_of(host: Host, tenant: str) -> AnyScope:
+    """The tenant's scope; the base's for one that differs in nothing."""
+    scope = host.tenants.get(tenant)
+    if scope is not None:
+        return scope
+    if not host.lines or host.lines.find(start_of(tenant)) is None:
+        return host.base
+    return host.tenants.setdefault(tenant, TenantScope(host, tenant))
 
 
-def _mapped(path: str) -> mmap | bytes:
-    import mmap
-    import os
-
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return b""
-    try:
-        size = os.fstat(descriptor).st_size
-        return mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) if size else b""
-    finally:
-        os.close(descriptor)
+def opened(host: Host) -> list[TenantScope]:
+    """The scopes of the tenants that were asked for."""
+    return [scope for scope in host.tenants.values() if isinstance(scope, TenantScope)]
 
 
-def lines_of(wiring: type[Wiring]) -> Lines:
-    """The tenants' lines beside a wiring, as they were when it was loaded."""
-    if wiring.__tenants__ is not None:
-        return wiring.__tenants__
-    import os
-
-    path = file_of(wiring)
-    return Lines(None if path is None else os.path.join(os.path.dirname(path), "tenants.jsonl"))
+def opened_of(host: Host, tenant: str) -> TenantScope | None:
+    """The scope of a tenant that was asked for."""
+    scope = host.tenants.get(tenant)
+    return scope if isinstance(scope, TenantScope) else None
 
 
-class TenantScope(Serving):
+class TenantScope(Scope):
     """One tenant's view: slots of its own where it has lines, the base's elsewhere."""
 
-    def __init__(self, tenants: Tenants, name: str) -> None:
-        self.runtime = tenants.runtime
+    def __init__(self, host: Host, name: str) -> None:
+        self.host = host
         self.name = name
         self.tenant: str | None = name
         self.own: dict[str, Slot[Any]] = {}
         self.removed: dict[str, Slot[Any]] = {}
         self._shared: dict[str, Slot[Any]] = {}
-        self._tenants = tenants
         self._handles: list[ReferenceType[Any]] = []
         self.wiring = view(self)
 
@@ -125,10 +62,10 @@ class TenantScope(Serving):
         own = self.own.get(key)
         if own is not None:
             return own
-        base = self.runtime.base.slot(key)
-        if key in self.runtime.replaced:
+        base = self.host.base.slot(key)
+        if key in self.host.replaced:
             return base
-        binding = self._tenants.binding(self.name, key)
+        binding = binding_in(self.host.lines, self.name, key) if self.host.lines else None
         if binding is None:
             return base
         return self.own.setdefault(key, InactiveSlot(binding, self))
@@ -142,7 +79,7 @@ class TenantScope(Serving):
 
     def shared(self, key: str) -> Slot[Any]:
         """The base's slot."""
-        return self.runtime.base.slot(key)
+        return self.host.base.slot(key)
 
     def shows(self, key: str) -> bool:
         """Whether somebody has asked for this key."""
@@ -183,73 +120,8 @@ class TenantScope(Serving):
         handles = [(reference, reference()) for reference in self._handles]
         self._handles = [reference for reference, handle in handles if handle is not None]
         for _, handle in handles:
-            if handle is not None and handle._slot.key not in self.runtime.base.removed:
+            if handle is not None and handle._slot.key not in self.host.base.removed:
                 handle._slot = self.slot(handle._slot.key)
-
-
-class Tenants:
-    """The tenants of a runtime. One without a line has no scope of its own."""
-
-    def __init__(self, runtime: Runtime[Any], lines: Lines) -> None:
-        self.runtime = runtime
-        self.lines = lines
-        self._scopes: dict[str, TenantScope] = {}
-
-    def scope(self, name: str) -> TenantScope | None:
-        """The tenant's scope; None where it differs in nothing."""
-        scope = self._scopes.get(name)
-        if scope is None and self.lines.find(_start(name)) is not None:
-            scope = self._scopes.setdefault(name, TenantScope(self, name))
-        return scope
-
-    def opened(self, name: str) -> TenantScope | None:
-        """The scope of a tenant that was asked for."""
-        return self._scopes.get(name)
-
-    def scopes(self) -> list[TenantScope]:
-        """Those that were asked for."""
-        return list(self._scopes.values())
-
-    def binding(self, name: str, key: str) -> Binding | None:
-        """What the tenant has of its own for a key. Raises `TenantsError`."""
-        return binding_in(self.lines, name, key)
-
-
-def binding_in(lines: Lines, name: str, key: str) -> Binding | None:
-    """What a tenant has of its own for a key. Raises `TenantsError`."""
-    line = lines.find(_start(name, key))
-    return None if line is None else _binding(line, key)
-
-
-def _start(tenant: str, key: str | None = None) -> bytes:
-    from json import dumps
-
-    start = f'{{"tenant": {dumps(tenant)}, '
-    return (start if key is None else f'{start}"key": {dumps(key)}, ').encode("ascii")
-
-
-def _binding(line: bytes, key: str) -> Binding:
-    from json import loads
-
-    from oneiric.references import block_of
-
-    try:
-        entry = loads(line)
-        binding = bind(
-            key,
-            entry["fingerprint"],
-            provider=entry["provider"],
-            port=entry.get("port"),
-            needs=tuple(entry.get("needs", ())),
-            secrets=tuple(entry.get("secrets", ())),
-            python=entry.get("python"),
-            os=tuple(entry.get("os", ())),
-            artifact=entry.get("artifact"),
-        )
-        binding.block = block_of(entry)
-    except (ValueError, KeyError, TypeError) as error:
-        raise TenantsError(f"the tenants' line of {key} is not one the compiler writes") from error
-    return binding
 
 
 def view(scope: AnyScope) -> Wiring:
@@ -269,7 +141,7 @@ def extend(shown: Wiring, scope: AnyScope) -> None:
 
 
 class _View(Domain):
-    _scope: TenantScope
+    _scope: AnyScope
     _attribute: str
 
     def __getattr__(self, name: str) -> Slot[Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
     from oneiric.portal import Portal
-    from oneiric.runtime import Deadlines
+    from oneiric.slot import Deadlines
     from oneiric.wiring import Wiring
 
     W = TypeVar("W", bound=Wiring)

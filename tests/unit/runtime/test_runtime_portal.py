@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from oneiric import ActivationError, Portal, PortalError, Runtime, RuntimeClosed, ShutdownError
+from oneiric.runtime import host_of
 
 from tests.unit.runtime.making import Part, key, run, wiring_of
 from tests.unit.runtime.shop.wiring import Wiring
@@ -71,7 +72,7 @@ def test_a_portal_of_a_running_runtime_uses_its_loop_and_leaves_it_running() -> 
             assert await asyncio.to_thread(work, runtime.portal()) == 4
             with runtime.portal() as portal, pytest.raises(PortalError, match="own loop"):
                 portal.call(_name)
-            assert runtime.status == "running"
+            assert host_of(runtime).status == "running"
 
     run(story())
 

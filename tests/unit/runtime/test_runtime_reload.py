@@ -13,6 +13,7 @@ import pytest
 from oneiric import RemovedKey, Runtime
 from oneiric.reload.commit import Switch
 from oneiric.reload.outcome import Event, Overrides
+from oneiric.runtime import host_of
 from oneiric.slot import Held
 
 from tests.faults.compiler import LEDGER, text_of
@@ -76,7 +77,7 @@ def test_what_is_activated_between_the_preparation_and_the_commit_is_replaced_to
         def prepare_and_let_one_in(self: Switch, *arguments: Any) -> None:
             prepare(self, *arguments)
             if not prepared:
-                asyncio.get_running_loop().call_soon(runtime.fill, Held(slot, Counted(ledger, "late")))
+                asyncio.get_running_loop().call_soon(host_of(runtime).fill, Held(slot, Counted(ledger, "late")))
             prepared.append(self)
 
         monkeypatch.setattr(Switch, "__init__", prepare_and_let_one_in)

@@ -15,6 +15,7 @@ from typing import Any
 import oneiric
 import pytest
 from oneiric import Runtime
+from oneiric.runtime import host_of
 from oneiric.wiring import file_of
 
 from tests.unit.runtime.making import run
@@ -41,7 +42,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def explained(runtime: Runtime[Any]) -> dict[str, Any]:
-    path = file_of(runtime.wiring_class)
+    path = file_of(host_of(runtime).wiring_class)
     assert path is not None
     report: dict[str, Any] = json.loads(Path(path).with_name("explain.json").read_text())
     bindings: dict[str, Any] = report["bindings"][KEY]

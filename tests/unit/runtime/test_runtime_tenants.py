@@ -12,9 +12,10 @@ import pytest
 from oneiric import Runtime, Secret
 from oneiric.lifecycle.closing import drain
 from oneiric.lifecycle.order import close_in_order
-from oneiric.references import evaluate
+from oneiric.lines import Lines
+from oneiric.runtime import host_of
 from oneiric.slot import Held
-from oneiric.tenants.scope import Lines
+from oneiric.tenants.bindings import evaluate
 
 from tests.unit.runtime.making import Part, key, run, wiring_of
 from tests.unit.runtime.shop.parts import Color, Sqlite, Store, Tracked
@@ -92,7 +93,7 @@ def test_an_idle_tenants_instance_that_a_reload_replaced_meanwhile_is_closed_onc
                 idle = asyncio.ensure_future(close_in_order([two.held, old], until, hurry))
                 await asyncio.sleep(0)
                 replacement = Held(one, Part(made))
-                runtime.fill(replacement)  # as a commit does, which drains what it replaced
+                host_of(runtime).fill(replacement)  # as a commit does, which drains what it replaced
                 assert await drain(old, until, hurry) == []
             assert await idle == []
             assert one.held is replacement

@@ -1,0 +1,236 @@
+"""The state of a running application, and what all that makes, changes and closes its instances does with it.
+
+The public face is `runtime.Runtime`. A start pays for this module: what needs an event loop is imported elsewhere.
+"""
+
+from __future__ import annotations
+
+import gc
+from _thread import allocate_lock
+
+from oneiric.slot import Deadlines, Held, InactiveSlot, empty, fill
+from oneiric.wiring import artifacts_beside, domains_of, file_of, lines_of, may_bind_artifacts, stamp_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine, Mapping
+    from typing import Any, Protocol, TypeVar
+
+    from oneiric.lines import Lines
+    from oneiric.slot import AnyScope, Slot
+    from oneiric.snapshot import Snapshot
+    from oneiric.wiring import Stamp, Wiring
+
+    T = TypeVar("T")
+
+    class AnyChanges(Protocol):
+        """What changes the wiring: `reload.changes.Reloads`."""
+
+        async def open(self) -> None: ...
+        async def stop(self, until: float) -> None: ...
+        def close(self) -> None: ...
+
+
+class Host:
+    """One application. `active` are its instances by slot, `tenants` the scopes of the tenants that were asked for,
+    `lines` those of the tenants that differ; `paused` says of a full key why an operator lets nothing new of it be
+    activated; `hurry`, there from entering on, is done when nobody waits for leases any longer."""
+
+    if TYPE_CHECKING:
+        hurry: asyncio.Future[None]
+
+    def __init__(
+        self,
+        wiring: type[Wiring],
+        replace: Mapping[str, object],
+        deadlines: Deadlines,
+        environ: Mapping[str, str] | None,
+        tenant_idle: float,
+    ) -> None:
+        self.wiring_class = wiring
+        self.deadlines = deadlines
+        self.environ = environ
+        self.tenant_idle = tenant_idle
+        self.status = "new"
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.thread = 0
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.idle: asyncio.Task[None] | None = None
+        self.active: dict[Slot[Any], Held] = {}
+        self.replaced = frozenset(replace)
+        self.paused: dict[str, str] = {}
+        self.changes: AnyChanges | None = None
+        self.tenants: dict[str, AnyScope] = {}
+        self.lines: Lines | None = None
+        self.lock = allocate_lock()
+        self._snapshot: Snapshot | None = None
+        self._generation: str | None = wiring.__generation__
+        self._stamp: Stamp = None
+        self.base = Scope(self, wiring)
+        for key, instance in replace.items():
+            self.fill(Held(self.base.slot(key), instance, owned=False))
+        self._open_lines()
+        self._open_artifacts()
+
+    def _open_lines(self) -> None:
+        if self.wiring_class.__tenants__ is None:
+            import os
+
+            path = file_of(self.wiring_class)
+            self._stamp = stamp_of(path)
+            if path is None or not os.path.exists(os.path.join(os.path.dirname(path), "tenants.jsonl")):
+                return
+        self.lines = lines_of(self.wiring_class)
+
+    def _open_artifacts(self) -> None:
+        """Put the pinned artifacts of this wiring on the path. Raises `LoadError`."""
+        place = artifacts_beside(self.wiring_class) if self.lines else None
+        if may_bind_artifacts(self.wiring_class, self.lines, place):
+            from oneiric.artifacts.path import enter, named_by, prepare
+
+            enter(prepare(named_by(self.wiring_class, self.lines), [artifacts_beside(self.wiring_class)]))
+
+    @property
+    def generation(self) -> str:
+        """The digest of the current wiring."""
+        if self._generation is None:
+            from oneiric.loading import digest_of_imported
+
+            self._generation = digest_of_imported(self.wiring_class, self._stamp)
+        return self._generation
+
+    def snapshot(self) -> Snapshot:
+        """What is active now, as one consistent table that any thread may read."""
+        from oneiric.snapshot import Snapshot
+
+        with self.lock:
+            if self._snapshot is None:
+                self._snapshot = Snapshot(self.wiring_class, self._generation, self.active)
+            return self._snapshot
+
+    def become(self, wiring: type[Wiring], generation: str, lines: Lines) -> None:
+        """Be of another wiring; its slots are there already. Called with `lock` held."""
+        self.wiring_class = wiring
+        self.lines = lines
+        self._generation = generation
+        self._snapshot = None
+
+    def slots(self) -> list[Slot[Any]]:
+        """Every slot of the base, and those of its own of every tenant that was asked for."""
+        return [slot for scope in (self.base, *self.tenants.values()) for slot in scope.slots().values()]
+
+    def fill(self, held: Held) -> None:
+        """Make an instance the current one of its slot."""
+        with self.lock:
+            fill(held.slot, held)
+            self.active[held.slot] = held
+            self._snapshot = None
+
+    def empty(self, held: Held) -> None:
+        """Take an instance out of its slot."""
+        with self.lock:
+            empty(held.slot)
+            self.active.pop(held.slot, None)
+            self._snapshot = None
+
+    def refusal(self) -> Exception | None:
+        """Why nothing can be activated now; None while the application runs."""
+        if self.status == "running":
+            return None
+        from oneiric.errors import RuntimeClosed, RuntimeNotRunning
+
+        if self.status == "new":
+            return RuntimeNotRunning("the runtime is not running: enter it with `async with`")
+        return RuntimeClosed("the runtime is closed")
+
+    def spawn(self, work: Coroutine[Any, Any, T], /) -> asyncio.Task[T]:
+        """Run something in the background that a shutdown waits for."""
+        assert self.loop is not None
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    def report(self, error: BaseException) -> None:
+        """Tell the loop's exception handler of an error that nobody waits for."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_exception_handler({"message": str(error), "exception": error})
+
+
+class Scope:
+    """The base's view of the wiring: where needs and secrets of its components are looked up."""
+
+    tenant: str | None = None
+
+    def __init__(self, host: Host, wiring_class: type[Wiring]) -> None:
+        self.host = host
+        self.removed: dict[str, Slot[Any]] = {}
+        self.wiring = wiring_class()
+        self._by_key: dict[str, Slot[Any]] | None = None
+        collects = gc.isenabled()
+        gc.disable()  # slots stay: looking for garbage among ten thousand of them takes longer than making them
+        try:
+            self._make_slots()
+        finally:
+            if collects:
+                gc.enable()
+
+    def _make_slots(self) -> None:
+        # vars() of these two would be quicker here, and make every later lookup slow before Python 3.13
+        for attribute, domain_class, bindings in domains_of(type(self.wiring)):
+            domain = domain_class()
+            setattr(self.wiring, attribute, domain)
+            for name, binding in bindings.items():
+                setattr(domain, name, InactiveSlot(binding, self))
+
+    def slots(self) -> dict[str, Slot[Any]]:
+        """Every slot of the base by full key."""
+        if self._by_key is None:
+            self._by_key = {
+                binding.key: getattr(getattr(self.wiring, attribute), name)
+                for attribute, _, bindings in domains_of(type(self.wiring))
+                for name, binding in bindings.items()
+            }
+        return self._by_key
+
+    def become(self, slots: dict[str, Slot[Any]]) -> None:
+        """Have these slots from now on."""
+        self._by_key = slots
+
+    def slot(self, key: str) -> Slot[Any]:
+        """The slot of a full key. Raises `UnknownKey`, `RemovedKey`."""
+        slots = self.slots()
+        try:
+            return slots[key]
+        except KeyError:
+            from oneiric.errors import RemovedKey, UnknownKey
+
+            raise RemovedKey(key) if key in self.removed else UnknownKey(key, slots) from None
+
+    place = slot
+    shared = slot
+
+    def note(self, handle: Any) -> None:
+        """Handles of the base's slots stay with them."""
+
+    @property
+    def wiring_class(self) -> type[Wiring]:
+        """The wiring whose keys this shows."""
+        return self.host.wiring_class
+
+    def fill(self, held: Held) -> bool:
+        """Take what an activation made; False where a reload has made it useless meanwhile."""
+        slot = held.slot
+        known = self.slots().get(slot.key) is slot and held.binding.fingerprint == slot.binding.fingerprint
+        if known and slot.held is None:
+            self.host.fill(held)
+        return slot.held is held
+
+    def forgive(self, error: Exception) -> bool:
+        """Whether an instance may be used whose health check came to this."""
+        return False
+
+    def replaces(self, key: str) -> bool:
+        """Whether what is activated here takes the place of an active instance."""
+        return False

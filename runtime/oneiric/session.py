@@ -1,0 +1,82 @@
+"""Entering and leaving an application: eager components first, everything closed in order last."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from oneiric.errors import RuntimeClosed, RuntimeNotRunning, ShutdownError
+from oneiric.host import Host
+from oneiric.lifecycle.activation import activate_all, cancel, eager
+from oneiric.lifecycle.order import close_in_order
+
+
+async def enter(host: Host) -> None:
+    """Start the application in this loop, and everything eager."""
+    if host.status != "new":
+        error = RuntimeNotRunning if host.status == "running" else RuntimeClosed
+        raise error("a runtime can be entered once")
+    host.loop = asyncio.get_running_loop()
+    host.hurry = host.loop.create_future()
+    host.thread = threading.get_ident()
+    host.status = "running"
+    try:
+        if host.changes is not None:
+            await host.changes.open()
+        await activate_all(eager(host.base.slots().values()))
+    except BaseException as error:
+        await leave(host, error)
+        raise
+    if host.lines:
+        from oneiric.tenants.idle import look_for_idle
+
+        look_for_idle(host)
+
+
+async def leave(host: Host, error: BaseException | None) -> None:
+    """Close everything; see `Runtime.__aexit__`."""
+    host.status = "closing"
+    closing = asyncio.ensure_future(_close_all(host))
+    cancelled = await _outlast(closing, host)
+    host.status = "closed"
+    errors = closing.result()
+    if errors:
+        failure = ShutdownError("closing the runtime failed in part", errors)
+        if error is None and cancelled is None:
+            raise failure
+        host.report(failure)
+    if cancelled is not None and error is None:
+        raise cancelled
+
+
+async def _outlast(closing: asyncio.Future[list[Exception]], host: Host) -> asyncio.CancelledError | None:
+    """Wait to the end even when cancelled, which only makes it hurry."""
+    cancelled: asyncio.CancelledError | None = None
+    while not closing.done():
+        try:
+            await asyncio.wait((closing,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+            _hurry(host)
+    return cancelled
+
+
+def _hurry(host: Host) -> None:
+    if not host.hurry.done():
+        host.hurry.set_result(None)
+
+
+async def _close_all(host: Host) -> list[Exception]:
+    until = asyncio.get_running_loop().time() + host.deadlines.drain
+    if host.changes is not None:
+        await host.changes.stop(until)
+    if host.idle is not None:
+        await cancel([host.idle])
+    await cancel([slot.attempt.task for slot in host.slots() if slot.attempt is not None])
+    errors = await close_in_order(list(host.active.values()), until, host.hurry)
+    _hurry(host)  # what an operator still drains
+    if host.tasks:
+        await asyncio.wait(host.tasks, timeout=host.deadlines.close)
+    if host.changes is not None:
+        host.changes.close()
+    return errors

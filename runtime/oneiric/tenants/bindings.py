@@ -1,0 +1,133 @@
+"""What a tenant has of its own: its lines found, and a line made a binding, whose block builds by name what the base's
+blocks build by code."""
+
+from __future__ import annotations
+
+from json import dumps, loads
+
+from oneiric.convert import boolean, one_of
+from oneiric.errors import TenantsError
+from oneiric.references import load
+from oneiric.secret import Secret
+from oneiric.wiring import bind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from oneiric.lines import Lines
+    from oneiric.wiring import Binding
+
+
+def start_of(tenant: str, key: str | None = None) -> bytes:
+    """What a tenant's lines start with, or its line of one key."""
+    start = f'{{"tenant": {dumps(tenant)}, '
+    return (start if key is None else f'{start}"key": {dumps(key)}, ').encode("ascii")
+
+
+def binding_in(lines: Lines, tenant: str, key: str) -> Binding | None:
+    """What a tenant has of its own for a key. Raises `TenantsError`."""
+    line = lines.find(start_of(tenant, key))
+    return None if line is None else _binding(line, key)
+
+
+def _binding(line: bytes, key: str) -> Binding:
+    try:
+        entry = loads(line)
+        binding = bind(
+            key,
+            entry["fingerprint"],
+            provider=entry["provider"],
+            port=entry.get("port"),
+            needs=tuple(entry.get("needs", ())),
+            secrets=tuple(entry.get("secrets", ())),
+            python=entry.get("python"),
+            os=tuple(entry.get("os", ())),
+            artifact=entry.get("artifact"),
+        )
+        binding.block = block_of(entry)
+    except (ValueError, KeyError, TypeError) as error:
+        raise TenantsError(f"the tenants' line of {key} is not one the compiler writes") from error
+    return binding
+
+
+def _path(text: str) -> Path:
+    from pathlib import Path
+
+    return Path(text)
+
+
+_CONVERTERS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": boolean, "path": _path}
+_SEQUENCES: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
+
+
+def block_of(entry: dict[str, Any]) -> Callable[[Any], Any]:
+    """A function of an activation's domain that builds what the line says; `async def` where it says so."""
+    factory, arguments, artifact = entry["factory"], entry["arguments"], entry.get("artifact")
+
+    def build(domain: Any) -> Any:
+        if artifact is not None:
+            from oneiric.artifacts.path import require
+
+            require(artifact)
+        make = load(factory)
+        return make(**{name: evaluate(value, domain) for name, value in arguments.items()})
+
+    async def build_async(domain: Any) -> Any:
+        return await build(domain)
+
+    return build_async if entry.get("async") else build
+
+
+def evaluate(expression: dict[str, Any], domain: Any) -> Any:
+    """The value of an expression in the domain's scope. Raises ValueError for one of an unknown kind."""
+    if "value" in expression:
+        return expression["value"]
+    if "secret" in expression:
+        secret = domain._secret(expression["secret"])
+        return secret.reveal() if expression.get("reveal") else secret
+    if "env" in expression:
+        return _variable(expression, domain)
+    if "text" in expression:
+        return _text(expression, domain)
+    if "path" in expression:
+        return _path(expression["path"])
+    if "enum" in expression:
+        return load(expression["enum"])[expression["name"]]
+    if "need" in expression:
+        return domain._scope.place(expression["need"]).live
+    return _container(expression, domain)
+
+
+def _container(expression: dict[str, Any], domain: Any) -> Any:
+    for kind, make in _SEQUENCES.items():
+        if kind in expression:
+            return make([evaluate(each, domain) for each in expression[kind]])
+    if "dict" in expression:
+        return {name: evaluate(each, domain) for name, each in expression["dict"].items()}
+    raise ValueError(f"an expression of an unknown kind: {', '.join(sorted(expression))}")
+
+
+def _variable(expression: dict[str, Any], domain: Any) -> Any:
+    name, default, kind = expression["env"], expression.get("default"), expression.get("as")
+    if kind is None:
+        return domain._env(name, default)
+    return domain._env_as(_converter(kind), name, default)
+
+
+def _converter(kind: Any) -> Callable[[str], Any]:
+    if isinstance(kind, str):
+        return _CONVERTERS[kind]
+    if "one_of" in kind:
+        return one_of(*kind["one_of"])
+    enum: Callable[[str], Any] = load(kind["enum"])
+    return enum
+
+
+def _text(expression: dict[str, Any], domain: Any) -> Any:
+    parts = (part if isinstance(part, str) else evaluate(part, domain) for part in expression["text"])
+    text = "".join(part.reveal() if isinstance(part, Secret) else str(part) for part in parts)
+    kind = expression.get("as")
+    return Secret(text) if kind == "secret" else _path(text) if kind == "path" else text
