@@ -12,6 +12,7 @@ from oneiric_compiler.diagnostics.found import Place
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.source.signatures import Signature
+from oneiric_compiler.tables.tiers import Choice, Filter, Rule
 
 T = TypeVar("T")
 
@@ -24,19 +25,6 @@ DOMAINS = {
     "workflow": "workflows",
     "action": "actions",
 }
-
-Rule: TypeAlias = Literal[
-    "only-candidate",
-    "tenant-override",
-    "tenant-selection",
-    "override",
-    "profile-selection",
-    "selection",
-    "priority",
-    "stack-level",
-    "registration-order",
-]
-Filter: TypeAlias = Literal["capability", "python-version", "os-platform", "allowlist", "requires", "conflicts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +81,7 @@ class Declaration:
 
 @dataclass(slots=True)
 class Section:
-    """What one layer says of one domain."""
+    """What one level says of one domain."""
 
     selections: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
     requires: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
@@ -103,7 +91,7 @@ class Section:
     setting_places: dict[str, Place] = field(default_factory=dict[str, Place])
 
 
-Layer: TypeAlias = dict[str, Section]
+Level: TypeAlias = dict[str, Section]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +180,9 @@ class Settings:
     """
 
     app: App
-    base: Layer
-    profiles: dict[str, Layer]
-    tenants: dict[str, Layer]
+    base: Level
+    profiles: dict[str, Level]
+    tenants: dict[str, Level]
     overrides: Overrides
     files: dict[str, tuple[str, ...]]
     environment: dict[str, str]
@@ -247,13 +235,16 @@ class Candidate:
     barred: tuple[Filter, tuple[Value, Value]] | None = None
 
 
+Candidates: TypeAlias = Mapping[Key, tuple[Candidate, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Every candidate in registration order, by scope: of all, then what profiles and tenants add."""
 
-    base: Mapping[Key, tuple[Candidate, ...]]
-    profiles: Mapping[str, Mapping[Key, tuple[Candidate, ...]]]
-    tenants: Mapping[str, Mapping[Key, tuple[Candidate, ...]]]
+    base: Candidates
+    profiles: Mapping[str, Candidates]
+    tenants: Mapping[str, Candidates]
     plugins: Mapping[str, str]
     manifests: tuple[Trust, ...] = ()
     incomplete: bool = False
@@ -275,11 +266,15 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Explicit:
-    """An explicit choice of a provider, by the rule it is made under."""
+    """An explicit choice of a provider, by the tier it is made at."""
 
-    rule: Rule
+    tier: Choice
     provider: str
     place: Place
+
+    @property
+    def rule(self) -> Rule:
+        return self.tier.rule
 
 
 @dataclass(frozen=True, slots=True)

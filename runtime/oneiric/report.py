@@ -65,6 +65,7 @@ class Candidate:
     wins_if: tuple[tuple[Edit, ...], ...] | None
     trust: Trust | None
     held: Mapping[str, Json]
+    raw: Mapping[str, Json] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +319,7 @@ def _candidate(facts: _Facts) -> Candidate:
         wins_if=_alternatives(facts) if "wins_if" in facts.values else None,
         trust=_trust(facts.facts("trust")) if "trust" in facts.values else None,
         held=facts.facts("held", {}).values,
+        raw=facts.values,
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 from oneiric_compiler.editor.builtin_schemas import settings_schemas, value_schema
-from oneiric_compiler.model import Filter, Rule
 from oneiric_compiler.source.signatures import Choice, Enumeration, Many, Scalar, Unchecked
+from oneiric_compiler.tables.tiers import Filter, Rule
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((CHECKOUT / "schemas/explain.schema.json").read_text())

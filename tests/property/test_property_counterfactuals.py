@@ -19,7 +19,7 @@ from oneiric_compiler.stages import catalog
 from pytest import MonkeyPatch
 
 KEY, SECTION = "a.b", "plugins"
-LAYERS = ("base", "busy", "acme")
+LEVELS = ("base", "busy", "acme")
 FILES = {
     "base": "settings/plugins.yml",
     "busy": "settings/profiles/busy.yml",
@@ -45,7 +45,7 @@ def ranks(bound: int) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def projects(draw: st.DrawFn, bound: int) -> Files:
-    """Candidates of one key in the package, the settings and overlays; selections and requirements in every layer."""
+    """Candidates of one key in the package, the settings and overlays; selections and requirements in every level."""
     files: Files = {
         "settings/app.yml": {
             "name": "shop",
@@ -61,10 +61,10 @@ def projects(draw: st.DrawFn, bound: int) -> Files:
     declared = draw(st.lists(st.sampled_from(PROVIDERS), min_size=1, unique=True))
     files["shop/parts.py"] = {f"P{name}": {"provider": name, **draw(ranks(bound))} for name in declared}
     in_base: set[str] = set()
-    for layer in LAYERS:
+    for level in LEVELS:
         left = sorted(set(PROVIDERS) - in_base)
         added = draw(st.lists(st.sampled_from(left), max_size=2, unique=True)) if left else []
-        in_base |= set(added) if layer == "base" else set()
+        in_base |= set(added) if level == "base" else set()
         components = [
             {"key": KEY, "provider": name, "factory": draw(FACTORIES), **draw(ranks(bound))} for name in added
         ]
@@ -72,11 +72,11 @@ def projects(draw: st.DrawFn, bound: int) -> Files:
         known = sorted({*declared, *in_base, *added})
         if draw(st.booleans()):
             section["selections"] = {KEY: draw(st.sampled_from(known))}
-        if layer != "base" and draw(st.booleans()):
+        if level != "base" and draw(st.booleans()):
             section["requires"] = {KEY: [draw(st.sampled_from(CAPABILITIES))]}
         if given := draw(st.lists(st.sampled_from(known), unique=True)):
             section["provider_settings"] = {f"{KEY}/{name}": {"size": 1} for name in given}
-        files[FILES[layer]] = section if layer == "base" else {SECTION: section}
+        files[FILES[level]] = section if level == "base" else {SECTION: section}
     return files
 
 

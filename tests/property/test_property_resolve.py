@@ -15,7 +15,7 @@ from oneiric_compiler.model import (
     Decision,
     Inputs,
     Key,
-    Layer,
+    Level,
     Overrides,
     Section,
     Settings,
@@ -142,7 +142,7 @@ def candidate(part: Part, key: Key = KEY) -> Candidate:
     )
 
 
-def layer(case: Case, scope: str) -> Layer:
+def level(case: Case, scope: str) -> Level:
     section = Section()
     for name, provider in case.unrelated.items():
         section.selections[name] = Stated(provider, NOWHERE)
@@ -161,9 +161,9 @@ def answers(case: Case, profile: bool) -> tuple[Expected, Expected | None]:
     )
     settings = Settings(
         App(python=case.python, os=case.os),
-        layer(case, "base"),
-        {"busy": layer(case, "profile")},
-        {"acme": layer(case, "tenant")},
+        level(case, "base"),
+        {"busy": level(case, "profile")},
+        {"acme": level(case, "tenant")},
         overrides,
         {},
         {},
@@ -242,7 +242,7 @@ def test_an_unrelated_key_changes_nothing(case: Case, profile: bool) -> None:
 
 
 @given(case=cases(), profile=st.booleans(), data=st.data())
-def test_the_order_that_layers_state_things_in_does_not_matter(case: Case, profile: bool, data: st.DataObject) -> None:
+def test_the_order_that_levels_state_things_in_does_not_matter(case: Case, profile: bool, data: st.DataObject) -> None:
     def shuffled(mapping: Mapping[str, object]) -> dict[str, object]:
         return dict(data.draw(st.permutations(list(mapping.items()))))
 

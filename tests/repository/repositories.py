@@ -23,7 +23,7 @@ SECONDS = 120
 
 @dataclass
 class Section:
-    """What a layer says of services: the provider of a key, and the size of its provider `one`."""
+    """What a level says of services: the provider of a key, and the size of its provider `one`."""
 
     selections: dict[str, str] = field(default_factory=dict[str, str])
     sizes: dict[str, int] = field(default_factory=dict[str, int])

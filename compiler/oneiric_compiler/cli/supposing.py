@@ -19,6 +19,7 @@ with compiler_extra("explain --what-if"):
     from oneiric_compiler.model import Key
     from oneiric_compiler.questions import what_if
     from oneiric_compiler.questions.diff import tell
+    from oneiric_compiler.tables.tiers import RANKS
 
 _RANK = re.compile(r"(?:(?P<provider>.+):)?(?P<rank>[-+]?[0-9]{1,4})")
 
@@ -58,12 +59,13 @@ def _supposition(text: str, binding: Binding) -> what_if.Supposition:
     """What `provider=NAME`, `priority=[PROVIDER:]N` or `stack_level=[PROVIDER:]N` says."""
     what, _, value = text.partition("=")
     if what == "provider":
-        return what_if.Supposition("provider", value)
-    name: what_if.What | None = next((each for each in what_if.BOUNDS if each == what), None)
-    if name is None:
-        raise CommandError(f"`{text}` supposes nothing known", help=did_you_mean(what, ("provider", *what_if.BOUNDS)))
-    bound, match = what_if.BOUNDS[name], _RANK.fullmatch(value)
-    if match is None or abs(int(match["rank"])) > bound:
-        help = f"write `{name}=N` for {binding.provider}, or `{name}=PROVIDER:N`"
-        raise CommandError(f"`{value}` is no {name.replace('_', ' ')} from -{bound} to {bound}", help=help)
-    return what_if.Supposition(name, match["provider"] or binding.provider, int(match["rank"]))
+        return what_if.Supposition(value)
+    rank = next((each for each in RANKS if each.fact == what), None)
+    if rank is None:
+        known = ("provider", *(each.fact for each in RANKS))
+        raise CommandError(f"`{text}` supposes nothing known", help=did_you_mean(what, known))
+    match = _RANK.fullmatch(value)
+    if match is None or abs(int(match["rank"])) > rank.bound:
+        help = f"write `{what}=N` for {binding.provider}, or `{what}=PROVIDER:N`"
+        raise CommandError(f"`{value}` is no {rank.words} from -{rank.bound} to {rank.bound}", help=help)
+    return what_if.Supposition(match["provider"] or binding.provider, rank, int(match["rank"]))

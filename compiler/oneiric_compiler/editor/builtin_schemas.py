@@ -1,6 +1,6 @@
 """JSON Schemas of the built-in providers' settings, made from their source; editors and the ports' pages use them.
 
-No field is `required`: another layer, such as a profile, may be the one that sets it. One without a default has to be
+No field is `required`: another level, such as a profile, may be the one that sets it. One without a default has to be
 set by somebody. `x-capabilities`, `x-stack-level` and `x-needs` tell of the provider itself.
 """
 

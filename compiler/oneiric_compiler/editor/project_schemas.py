@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.editor.builtin_schemas import REFERENCE, Schema, value_schema
 from oneiric_compiler.linking.settings import takes
-from oneiric_compiler.model import Candidate, Catalog, Key, Project, Settings
+from oneiric_compiler.model import Candidate, Candidates, Catalog, Key, Project, Settings
 from oneiric_compiler.pipeline import gather
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.source.docstrings import docstring
@@ -24,7 +24,6 @@ from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.stages.report import render_report
 from oneiric_compiler.stages.write import put
 
-Candidates: TypeAlias = Mapping[Key, tuple[Candidate, ...]]
 Served: TypeAlias = Mapping[str, tuple[Candidate, ...]]
 """The candidates of one domain by the name of their key, sorted."""
 
@@ -120,8 +119,8 @@ def _definitions(settings: Settings, found: Catalog) -> Schema:
     """What every file refers to: references, and the ports and needs there are."""
     candidates = _merged([found.base, *found.profiles.values(), *found.tenants.values()])
     ports = {each.port.value for served in candidates.values() for each in served if each.port}
-    for layer in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
-        ports |= {stated.value for section in layer.values() for stated in section.ports.values()}
+    for level in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
+        ports |= {stated.value for section in level.values() for stated in section.ports.values()}
     port = _generic("domain")["$defs"]["component"]["properties"]["port"]
     needs = _distinct([*map(str, candidates), *(key.name for key in candidates)])
     return {"reference": REFERENCE, "port": _complete(port, sorted(ports)), "need": _one_of(needs)}

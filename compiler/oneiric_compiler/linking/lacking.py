@@ -36,8 +36,8 @@ def missing_help(scope: Scope, candidate: Candidate, parameter: Parameter) -> st
 
 
 def _types(scope: Scope, key: Key) -> Iterator[str]:
-    for layer in scope.layers:
-        if stated := layer.get(key.domain, NOTHING).ports.get(key.name):
+    for level in scope.levels.values():
+        if stated := level.get(key.domain, NOTHING).ports.get(key.name):
             yield stated.value
     for candidate in scope.candidates(key):
         if candidate.port:

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from oneiric_compiler.model import Candidate, Catalog, Explicit, Inputs, Key, Layer, Rule, Section, Settings, Stated
+from oneiric_compiler.model import (
+    Candidate,
+    Candidates,
+    Catalog,
+    Explicit,
+    Inputs,
+    Key,
+    Level,
+    Section,
+    Settings,
+    Stated,
+)
+from oneiric_compiler.tables.tiers import CHOICES, LevelName
 
 NOTHING = Section()
 
@@ -24,63 +36,59 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The layers that hold in one profile, or in one tenant of it."""
+    """The levels that hold, weakest first, with the candidates that each adds and an operator's swaps at it."""
 
     settings: Settings
-    base: Mapping[Key, tuple[Candidate, ...]]
-    profile: str | None = None
-    profile_candidates: Mapping[Key, tuple[Candidate, ...]] = field(default_factory=dict[Key, tuple[Candidate, ...]])
-    tenant: str | None = None
-    tenant_candidates: Mapping[Key, tuple[Candidate, ...]] = field(default_factory=dict[Key, tuple[Candidate, ...]])
+    profile: str | None
+    tenant: str | None
+    levels: dict[LevelName, Level]
+    added: Mapping[LevelName, Candidates]
+    swaps: Mapping[LevelName, Mapping[Key, Stated[str]]]
 
     @classmethod
     def of_profile(cls, inputs: Inputs, profile: str | None) -> Scope:
         """The scope of a profile; None is the base."""
-        catalog = inputs.catalog
-        return cls(inputs.settings, catalog.base, profile, catalog.profiles.get(profile or "", {}))
+        settings, catalog = inputs.settings, inputs.catalog
+        levels: dict[LevelName, Level] = {"base": settings.base}
+        added: dict[LevelName, Candidates] = {"base": catalog.base}
+        if profile is not None:
+            levels["profile"] = settings.profiles[profile]
+            added["profile"] = catalog.profiles.get(profile, {})
+        return cls(settings, profile, None, levels, added, {"base": settings.overrides.base})
 
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """Weakest first."""
-        layers = [self.settings.base]
-        if self.profile is not None:
-            layers.append(self.settings.profiles[self.profile])
-        if self.tenant is not None:
-            layers.append(self.settings.tenants.get(self.tenant, {}))
-        return tuple(layers)
-
-    def candidates(self, key: Key) -> tuple[Candidate, ...]:
-        return (
-            *self.base.get(key, ()),
-            *self.profile_candidates.get(key, ()),
-            *self.tenant_candidates.get(key, ()),
+    def of_tenant(self, tenant: str, catalog: Catalog) -> Scope:
+        """The scope of a tenant in this one."""
+        settings = self.settings
+        return replace(
+            self,
+            tenant=tenant,
+            levels={**self.levels, "tenant": settings.tenants.get(tenant, {})},
+            added={**self.added, "tenant": catalog.tenants.get(tenant, {})},
+            swaps={**self.swaps, "tenant": settings.overrides.tenants.get(tenant, {})},
         )
 
+    def candidates(self, key: Key) -> tuple[Candidate, ...]:
+        return tuple(each for added in self.added.values() for each in added.get(key, ()))
+
     def known_keys(self) -> set[Key]:
-        return {*self.base, *self.profile_candidates, *self.tenant_candidates}
+        return set().union(*self.added.values())
 
     def question(self, key: Key) -> Question:
         requires: tuple[str, ...] = ()
-        for layer in self.layers:
-            if stated := layer.get(key.domain, NOTHING).requires.get(key.name):
+        for level in self.levels.values():
+            if stated := level.get(key.domain, NOTHING).requires.get(key.name):
                 requires = stated.value
         app = self.settings.app
         return Question(key, self.candidates(key), self.explicit(key), requires, app.python, app.os)
 
     def explicit(self, key: Key) -> tuple[Explicit, ...]:
         """Every explicit choice for the key, strongest first."""
-        overrides, settings = self.settings.overrides, self.settings
-        tenant = settings.tenants.get(self.tenant, {}) if self.tenant is not None else {}
-        profile = settings.profiles[self.profile] if self.profile is not None else {}
-        stated: list[tuple[Rule, Stated[str] | None]] = [
-            ("tenant-override", overrides.tenants.get(self.tenant or "", {}).get(key)),
-            ("tenant-selection", tenant.get(key.domain, NOTHING).selections.get(key.name)),
-            ("override", overrides.base.get(key)),
-            ("profile-selection", profile.get(key.domain, NOTHING).selections.get(key.name)),
-            ("selection", settings.base.get(key.domain, NOTHING).selections.get(key.name)),
-        ]
-        return tuple(Explicit(rule, each.value, each.place) for rule, each in stated if each)
-
-    def of_tenant(self, tenant: str, catalog: Catalog) -> Scope:
-        candidates = catalog.tenants.get(tenant, {})
-        return Scope(self.settings, self.base, self.profile, self.profile_candidates, tenant, candidates)
+        found: list[Explicit] = []
+        for tier in CHOICES:
+            if tier.swapped:
+                stated = self.swaps.get(tier.level, {}).get(key)
+            else:
+                stated = self.levels.get(tier.level, {}).get(key.domain, NOTHING).selections.get(key.name)
+            if stated:
+                found.append(Explicit(tier, stated.value, stated.place))
+        return tuple(found)

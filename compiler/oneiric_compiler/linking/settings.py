@@ -1,4 +1,4 @@
-"""What `provider_settings` give each candidate in a scope, merged over the layers and held against its signature."""
+"""What `provider_settings` give each candidate in a scope, merged over the levels and held against its signature."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oneiric_compiler.linking.expressions import Converted, Unfit, convert
 from oneiric_compiler.linking.lacking import need_help, served_types
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.vocabulary import answer
-from oneiric_compiler.model import Candidate, Key, Layer, Section, Setting, Stated
+from oneiric_compiler.model import Candidate, Key, Level, Section, Setting, Stated
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.signatures import AnyOf, Scalar, Type, Unchecked
 from oneiric_compiler.text.redact import secret_name
@@ -35,8 +35,8 @@ class ProviderSettings:
         """The candidate's settings by parameter, sorted; what does not fit is reported and left out."""
         stated: dict[str, Stated[Value]] = {}
         for name in (candidate.provider, f"{candidate.key.name}/{candidate.provider}"):
-            for layer in self.scope.layers:
-                section = layer.get(candidate.key.domain, NOTHING)
+            for level in self.scope.levels.values():
+                section = level.get(candidate.key.domain, NOTHING)
                 stated.update(section.provider_settings.get(name, {}))
         found: dict[str, Setting] = {}
         for name, each in sorted(stated.items()):
@@ -44,10 +44,10 @@ class ProviderSettings:
                 found[name] = setting
         return found
 
-    def check(self, layers: Iterable[Layer], incomplete: bool) -> None:
-        """Reports what the layers set that no candidate takes, losers included."""
+    def check(self, levels: Iterable[Level], incomplete: bool) -> None:
+        """Reports what the levels set that no candidate takes, losers included."""
         self._index()
-        for domain, section, name in _entries(layers):
+        for domain, section, name in _entries(levels):
             served = list(self._served(domain, name))
             if served:
                 for parameter, stated in section.provider_settings[name].items():
@@ -55,10 +55,10 @@ class ProviderSettings:
             elif not incomplete:
                 self._tell_unknown(domain, section, name)
 
-    def touched(self, layer: Layer) -> set[Key]:
-        """The keys with a candidate that the layer sets something of."""
+    def touched(self, level: Level) -> set[Key]:
+        """The keys with a candidate that the level sets something of."""
         self._index()
-        return {each.key for domain, _, name in _entries((layer,)) for each in self._served(domain, name)}
+        return {each.key for domain, _, name in _entries((level,)) for each in self._served(domain, name)}
 
     def _instances(self) -> frozenset[str]:
         if self._served_types is None:
@@ -68,7 +68,7 @@ class ProviderSettings:
     def _index(self) -> None:
         if self._by_provider:
             return
-        added = self.scope.tenant_candidates
+        added = self.scope.added.get("tenant", {})
         if self.below is not None:
             self.below._index()
             self._by_provider = self.below._by_provider if not added else dict(self.below._by_provider)
@@ -154,9 +154,9 @@ class ProviderSettings:
         self.diagnostics.add(unfit.code, message, place, help=help, related=related)
 
 
-def _entries(layers: Iterable[Layer]) -> Iterator[tuple[str, Section, str]]:
-    for layer in layers:
-        for domain, section in layer.items():
+def _entries(levels: Iterable[Level]) -> Iterator[tuple[str, Section, str]]:
+    for level in levels:
+        for domain, section in level.items():
             for name in section.provider_settings:
                 yield domain, section, name
 

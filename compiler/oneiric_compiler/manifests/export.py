@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from oneiric_compiler.model import Candidate, Catalog, Key
+from oneiric_compiler.tables.tiers import RANKS
 
 
 def export(name: str, candidates: Catalog) -> dict[str, Any]:
@@ -39,8 +40,8 @@ def _own(candidates: Mapping[Key, tuple[Candidate, ...]]) -> Iterator[Candidate]
         yield from (each for _, each in sorted(own.items()))
 
 
-def _rank(candidate: Candidate) -> tuple[int, int]:
-    return candidate.priority, candidate.stack_level
+def _rank(candidate: Candidate) -> tuple[int, ...]:
+    return tuple(rank.of(candidate) for rank in RANKS)
 
 
 def _entry(candidate: Candidate) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span,
 from oneiric_compiler.manifests.archives import Archive, open_archive
 from oneiric_compiler.manifests.entries import Artifact, Entry
 from oneiric_compiler.manifests.pinned import PinnedManifest
-from oneiric_compiler.model import Declaration, Filter, Key, RemoteSource, Trust
+from oneiric_compiler.model import Declaration, Key, RemoteSource, Trust
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.modules import Sources
+from oneiric_compiler.tables.tiers import Filter
 
 _OTHER_RELEASES = """
     __main__ aifc annotationlib asynchat asyncore audioop binhex cgi cgitb chunk compression crypt distutils formatter

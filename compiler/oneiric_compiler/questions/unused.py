@@ -56,7 +56,7 @@ def _choices(resolution: Resolution) -> Iterator[str]:
 
 
 def _requirement(scope: Scope, key: Key) -> str:
-    stated = [layer.get(key.domain, NOTHING).requires.get(key.name) for layer in scope.layers]
+    stated = [level.get(key.domain, NOTHING).requires.get(key.name) for level in scope.levels.values()]
     return str(next(each for each in reversed(stated) if each).place)
 
 
@@ -81,9 +81,9 @@ def _stack_order(settings: Settings, candidates: Catalog) -> Iterator[Unused]:
 
 
 def _stated(settings: Settings) -> Iterator[Unused]:
-    """What the layers select, require and set."""
-    for layer in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
-        for domain, section in layer.items():
+    """What the levels select, require and set."""
+    for level in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
+        for domain, section in level.items():
             for name, provider in section.selections.items():
                 yield Unused("selection", f"{domain}:{name} {provider.value}", str(provider.place))
             for name, wanted in section.requires.items():

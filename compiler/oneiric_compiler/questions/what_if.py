@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any
 
 from oneiric.report import Report, parse_report
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place
-from oneiric_compiler.model import Candidate, Catalog, Inputs, Key, Layer, Project, Section, Settings, Stated
+from oneiric_compiler.model import (
+    Candidates,
+    Catalog,
+    Inputs,
+    Key,
+    Level,
+    Project,
+    Section,
+    Settings,
+    Stated,
+)
 from oneiric_compiler.pipeline import gather, reports
 from oneiric_compiler.questions.diff.compare import Change, compare
 from oneiric_compiler.stages.report import render_report
+from oneiric_compiler.tables.tiers import Rank
 
 SUPPOSED = Place("--what-if")
-
-What: TypeAlias = Literal["provider", "priority", "stack_level"]
-Candidates: TypeAlias = Mapping[Key, tuple[Candidate, ...]]
-
-BOUNDS: Mapping[What, int] = {"priority": 1000, "stack_level": 100}
 
 
 @dataclass(frozen=True, slots=True)
 class Supposition:
-    """A value other than the one there is: a selection, or the rank of each candidate of a provider."""
+    """Something else than there is: a selection, or, of each candidate of a provider, the number it is ranked by."""
 
-    what: What
     provider: str
-    rank: int = 0
+    rank: Rank | None = None
+    value: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +63,12 @@ def suppose(
     """What changes in each profile; None when it would not compile. It is the tenant, profile or base that selects."""
     inputs = now.inputs
     for each in suppositions:
-        if each.what == "provider":
+        if each.rank is None:
             settings = _selecting(inputs.settings, key, each.provider, profile, tenant)
             inputs = replace(inputs, settings=settings)
         else:
-            inputs = replace(inputs, catalog=_ranking(inputs.catalog, key, each))
+            catalog = _ranking(inputs.catalog, key, each.provider, each.rank, each.value)
+            inputs = replace(inputs, catalog=catalog)
     then = _compiled(inputs, profile, diagnostics)
     return None if then is None else {name: compare(was, then.reports[name]) for name, was in now.reports.items()}
 
@@ -76,31 +83,28 @@ def _selecting(settings: Settings, key: Key, provider: str, profile: str | None,
         return replace(settings, tenants=_with(settings.tenants, tenant, key, provider))
     if profile not in (None, "default"):
         return replace(settings, profiles=_with(settings.profiles, profile, key, provider))
-    return replace(settings, base=_layer(settings.base, key, provider))
+    return replace(settings, base=_level(settings.base, key, provider))
 
 
-def _with(layers: Mapping[str, Layer], name: str, key: Key, provider: str) -> dict[str, Layer]:
-    return {**layers, name: _layer(layers.get(name, {}), key, provider)}
+def _with(levels: Mapping[str, Level], name: str, key: Key, provider: str) -> dict[str, Level]:
+    return {**levels, name: _level(levels.get(name, {}), key, provider)}
 
 
-def _layer(layer: Layer, key: Key, provider: str) -> Layer:
-    section = layer.get(key.domain, Section())
+def _level(level: Level, key: Key, provider: str) -> Level:
+    section = level.get(key.domain, Section())
     selections = {**section.selections, key.name: Stated(provider, SUPPOSED)}
-    return {**layer, key.domain: replace(section, selections=selections)}
+    return {**level, key.domain: replace(section, selections=selections)}
 
 
-def _ranking(candidates: Catalog, key: Key, supposed: Supposition) -> Catalog:
+def _ranking(candidates: Catalog, key: Key, provider: str, rank: Rank, value: int) -> Catalog:
+    supposed: dict[str, Any] = {rank.fact: value}
+    if rank.origin:
+        supposed |= {rank.origin: "declared", rank.place: SUPPOSED}
+
     def ranked(scope: Candidates) -> Candidates:
-        return {**scope, key: tuple(_ranked(each, supposed) for each in scope[key])} if key in scope else scope
+        found = (replace(each, **supposed) if each.provider == provider else each for each in scope.get(key, ()))
+        return {**scope, key: tuple(found)} if key in scope else scope
 
     profiles = {name: ranked(scope) for name, scope in candidates.profiles.items()}
     tenants = {name: ranked(scope) for name, scope in candidates.tenants.items()}
     return replace(candidates, base=ranked(candidates.base), profiles=profiles, tenants=tenants)
-
-
-def _ranked(candidate: Candidate, supposed: Supposition) -> Candidate:
-    if candidate.provider != supposed.provider:
-        return candidate
-    if supposed.what == "stack_level":
-        return replace(candidate, stack_level=supposed.rank)
-    return replace(candidate, priority=supposed.rank, priority_from="declared", priority_place=SUPPOSED)

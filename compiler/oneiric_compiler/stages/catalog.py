@@ -19,7 +19,18 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
 from oneiric_compiler.discovery.declarations import declarations
 from oneiric_compiler.discovery.plugins import find_plugins
 from oneiric_compiler.discovery.unread import vanishing
-from oneiric_compiler.model import App, Candidate, Catalog, Declaration, Key, Layer, Project, Settings, Stated
+from oneiric_compiler.model import (
+    App,
+    Candidate,
+    Candidates,
+    Catalog,
+    Declaration,
+    Key,
+    Level,
+    Project,
+    Settings,
+    Stated,
+)
 from oneiric_compiler.source.modules import Module, Root, Sources, Symbol
 from oneiric_compiler.source.signatures import Signature, is_entered, signature
 
@@ -48,8 +59,8 @@ def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> t
     builder.allowed = (*allowed, *(module for plugin in plugins for module in plugin.modules))
     for _, section in sorted(settings.base.items()):
         builder.add_settings(section.components, builder.base)
-    profiles = {name: builder.layer(layer, builder.base) for name, layer in settings.profiles.items()}
-    tenants = {name: builder.layer(layer, builder.base) for name, layer in settings.tenants.items()}
+    profiles = {name: builder.level(level, builder.base) for name, level in settings.profiles.items()}
+    tenants = {name: builder.level(level, builder.base) for name, level in settings.tenants.items()}
     versions = {plugin.name: plugin.version for plugin in plugins}
     manifests = builder.add_manifests(project, versions) if settings.remote.sources else ()
     incomplete = builder.incomplete or sources.broken or len(plugins) < len(settings.app.plugins)
@@ -113,9 +124,9 @@ class _Builder:
                 self._add_declared(module, f"package:{owners[name]}")
                 self.incomplete = vanishing(self.sources, module, read, self.diagnostics) or self.incomplete
 
-    def layer(self, layer: Layer, below: Mapping[Key, tuple[Candidate, ...]]) -> dict[Key, tuple[Candidate, ...]]:
+    def level(self, level: Level, below: Candidates) -> dict[Key, tuple[Candidate, ...]]:
         """What an overlay's components add, by key, with the candidates they come on top of."""
-        components = [each for _, section in sorted(layer.items()) for each in section.components]
+        components = [each for _, section in sorted(level.items()) for each in section.components]
         added = {each.key: below.get(each.key, ()) for each in components}
         self.add_settings(components, added)
         return {key: found[len(below.get(key, ())) :] for key, found in added.items()}

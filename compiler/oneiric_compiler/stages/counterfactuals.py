@@ -6,19 +6,20 @@ requires and nobody has set. A place of a decorator names the argument: `shop/pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 from oneiric_compiler.linking.scope import NOTHING, Scope
-from oneiric_compiler.model import Candidate, Catalog, Decision, Key, Layer
+from oneiric_compiler.model import Candidate, Catalog, Decision, Key
 from oneiric_compiler.settings.documents import json_pointer
 from oneiric_compiler.stages.resolve import decide
+from oneiric_compiler.tables.tiers import RANKS, LevelName, Rank
 
 Edit: TypeAlias = dict[str, Any]
 Alternatives: TypeAlias = list[list[Edit]]
 
-HIGHEST = {"priority": 1000, "stack_level": 100}
 _OWN_SOURCES = ("package:", "settings")
 
 
@@ -52,15 +53,15 @@ class _Asked:
         selection = self._selection(loser) if chosen != loser.provider else []
         found: Alternatives = []
         if selection and not rivals:
-            found.append([*selection, *self._required(loser, self.scope.layers)])
+            found.append([*selection, *self._required(loser, list(self.scope.levels))])
         ranks = _raised(loser, ahead[0]) if chosen in (None, loser.provider) else []
         if not ranks and rivals and (selection or chosen == loser.provider):
             above = _raised(loser, rivals[0]) or _lowered(rivals, loser)
             selected = selection if len(rivals) < len(ahead) else []
             ranks = [*selected, *above] if above else []
         if ranks:
-            below = {"base": 1, "profile": 2, "tenant": 3}[self._origin(loser)]
-            found.append([*ranks, *self._required(loser, self.scope.layers[:below])])
+            levels = list(self.scope.levels)
+            found.append([*ranks, *self._required(loser, levels[: levels.index(self._origin(loser)) + 1])])
         return found
 
     def _selection(self, loser: Candidate) -> list[Edit]:
@@ -70,7 +71,7 @@ class _Asked:
         """
         scope = self.scope
         top = next(iter(scope.explicit(self.key)), None)
-        if top is not None and top.rule == ("override" if scope.tenant is None else "tenant-override"):
+        if top is not None and top.tier.swapped and top.tier.level == ("base" if scope.tenant is None else "tenant"):
             return [_set(str(top.place), loser.provider), *self._kept(loser.provider)]
         if scope.tenant is not None:
             one_profile = self._origin(loser) == "profile"
@@ -81,37 +82,36 @@ class _Asked:
     def _kept(self, provider: str) -> Iterator[Edit]:
         """What tenants that require more than the provider has are served by now, and would otherwise not inherit."""
         tenants = self.scope.settings.tenants if self.scope.tenant is None else {}
-        for name, layer in tenants.items():
-            if self.key.name not in layer.get(self.key.domain, NOTHING).requires:
+        for name, level in tenants.items():
+            if self.key.name not in level.get(self.key.domain, NOTHING).requires:
                 continue
             scope = self.scope.of_tenant(name, self.catalog)
             decision = decide(scope.question(self.key))
             named = [each for each in decision.judgements if each.candidate.provider == provider]
-            chooses = any(each.rule.startswith("tenant-") for each in scope.explicit(self.key))
+            chooses = any(each.tier.level == "tenant" for each in scope.explicit(self.key))
             if isinstance(decision, Decision) and not chooses and all(each.excluded_by for each in named):
                 yield self._select(f"tenants/{name}", decision.winner.provider)
 
     def _select(self, overlay: str | None, provider: str) -> Edit:
         return _set(self._place(overlay, "selections", self.key.name), provider)
 
-    def _required(self, loser: Candidate, layers: Iterable[Layer]) -> Iterator[Edit]:
-        """The parameters without a default that the layers do not set for the loser."""
+    def _required(self, loser: Candidate, levels: Sequence[LevelName]) -> Iterator[Edit]:
+        """The parameters without a default that the levels do not set for the loser."""
         parameters = (loser.signature.parameters or {}).values()
         required = [each.name for each in parameters if each.required and each.name not in loser.needs]
         entry = f"{self.key.name}/{loser.provider}"
-        stated = [layer.get(self.key.domain, NOTHING).provider_settings for layer in layers if required]
-        given = {name for each in stated for named in (loser.provider, entry) for name in each.get(named, ())}
+        sections = [self.scope.levels[level].get(self.key.domain, NOTHING) for level in levels if required]
+        stated = [each.provider_settings.get(named, ()) for each in sections for named in (loser.provider, entry)]
+        given = {name for fields in stated for name in fields}
         overlays = {"profile": f"profiles/{self.scope.profile}", "tenant": f"tenants/{self.scope.tenant}"}
         overlay = overlays.get(self._origin(loser))
         for name in required:
             if name not in given:
                 yield {"at": self._place(overlay, "provider_settings", entry, name)}
 
-    def _origin(self, candidate: Candidate) -> str:
-        """Which layer the candidate belongs to."""
-        if candidate in self.scope.base.get(self.key, ()):
-            return "base"
-        return "profile" if candidate in self.scope.profile_candidates.get(self.key, ()) else "tenant"
+    def _origin(self, candidate: Candidate) -> LevelName:
+        """Which level the candidate belongs to."""
+        return next(level for level, added in self.scope.added.items() if candidate in added.get(self.key, ()))
 
     def _place(self, overlay: str | None, *path: str) -> str:
         """A place in the domain's file, or in its section of an overlay's."""
@@ -123,32 +123,43 @@ class _Asked:
 
 def _raised(loser: Candidate, rival: Candidate) -> list[Edit]:
     """Edits of the loser's declaration after which it outranks the rival; none where it cannot be edited."""
-    priority, stack_level = HIGHEST["priority"], HIGHEST["stack_level"]
     if not loser.source.startswith(_OWN_SOURCES):
         return []
-    if loser.priority == rival.priority and rival.stack_level < stack_level:
-        return [_set(f"{loser.place}/stack_level", rival.stack_level + 1)]
-    if rival.priority < priority:
-        return [_set(f"{loser.place}/priority", rival.priority + 1)]
-    equal = _set(f"{loser.place}/priority", priority)
-    if loser.stack_level > rival.stack_level:
-        return [equal]
-    return [equal, _set(f"{loser.place}/stack_level", rival.stack_level + 1)] if rival.stack_level < stack_level else []
+    for rank in _from_weakest(loser, rival):
+        if rank.of(rival) < rank.bound:
+            return [_ranked(loser, rank, rank.of(rival) + 1)]
+    edits: list[Edit] = []
+    for rank in RANKS:
+        own, others = rank.of(loser), rank.of(rival)
+        if own > others:
+            return edits
+        if others < rank.bound:
+            return [*edits, _ranked(loser, rank, others + 1)]
+        if own < others:
+            edits.append(_ranked(loser, rank, others))
+    return []
 
 
 def _lowered(rivals: Sequence[Candidate], loser: Candidate) -> list[Edit]:
     """Edits of the rivals' declarations after which the loser outranks them; none where one cannot be edited."""
     edits: list[Edit] = []
     for rival in rivals:
-        if not rival.source.startswith(_OWN_SOURCES):
+        able = (rank for rank in _from_weakest(loser, rival) if rank.of(loser) > -rank.bound)
+        rank = next(able, None) if rival.source.startswith(_OWN_SOURCES) else None
+        if rank is None:
             return []
-        if loser.priority == rival.priority and loser.stack_level > -HIGHEST["stack_level"]:
-            edits.append(_set(f"{rival.place}/stack_level", loser.stack_level - 1))
-        elif loser.priority > -HIGHEST["priority"]:
-            edits.append(_set(f"{rival.place}/priority", loser.priority - 1))
-        else:
-            return []
+        edits.append(_ranked(rival, rank, rank.of(loser) - 1))
     return edits
+
+
+def _from_weakest(one: Candidate, other: Candidate) -> Iterator[Rank]:
+    """The ranks that alone could turn the order of two candidates: those whose stronger ones are all equal."""
+    equal = len([*takewhile(lambda rank: rank.of(one) == rank.of(other), RANKS)])
+    yield from reversed(RANKS[: equal + 1])
+
+
+def _ranked(candidate: Candidate, rank: Rank, value: int) -> Edit:
+    return _set(f"{candidate.place}/{rank.fact}", value)
 
 
 def _set(at: str, value: Any) -> Edit:

@@ -41,7 +41,7 @@ def link(resolution: Resolution, inputs: Inputs, diagnostics: Diagnostics) -> Li
     ports = _Ports(inputs.sources, diagnostics)
     ports.check(scope)
     settings = ProviderSettings(scope, diagnostics)
-    settings.check(scope.layers, incomplete)
+    settings.check(scope.levels.values(), incomplete)
     linker = _Linker(scope, resolution.decisions, settings, ports, incomplete, diagnostics)
     linker.bind(_roots(resolution))
     linker.check_needs_graph(linker.bindings, linker.bindings)
@@ -77,6 +77,7 @@ def _roots(resolution: Resolution) -> Iterator[Key]:
 
     What a manifest may not offer declares nothing.
     """
+    levels = resolution.scope.levels.values()
     selecting = (resolution.scope, *(scope for scope, _ in resolution.tenants.values()))
     for key, decision in sorted(resolution.decisions.items()):
         candidates = [judgement.candidate for judgement in decision.judgements]
@@ -85,9 +86,7 @@ def _roots(resolution: Resolution) -> Iterator[Key]:
                 (each.source != BUILTIN or each.stack_level == DEFAULT_LEVEL) and not each.barred for each in candidates
             )
             or any(scope.explicit(key) for scope in selecting)
-            or any(
-                key.name in section.requires for layer in resolution.scope.layers if (section := layer.get(key.domain))
-            )
+            or any(key.name in section.requires for level in levels if (section := level.get(key.domain)))
         ):
             yield key
 
@@ -115,8 +114,8 @@ class _Ports:
                     self.fit(candidate, port)
 
     def of(self, scope: Scope, key: Key) -> Stated[str] | None:
-        for layer in reversed(scope.layers):
-            if stated := layer.get(key.domain, NOTHING).ports.get(key.name):
+        for level in reversed(scope.levels.values()):
+            if stated := level.get(key.domain, NOTHING).ports.get(key.name):
                 return stated
         return next((each.port for each in scope.candidates(key) if each.port), None)
 
@@ -268,11 +267,11 @@ def _check_attributes(bindings: Mapping[Key, Binding], diagnostics: Diagnostics)
 def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Key, Binding]:
     """What the tenant decides or sets of its own, where the base has the key."""
     settings = ProviderSettings(scope, base.diagnostics, base.settings)
-    layer = scope.settings.tenants.get(scope.tenant or "", {})
-    settings.check((layer,), base.incomplete)
+    level = scope.levels["tenant"]
+    settings.check((level,), base.incomplete)
     linker = replace(base, scope=scope, settings=settings, decisions=ChainMap(decided, base.decisions))
     own: dict[Key, Binding] = {}
-    for key in sorted(decided.keys() | settings.touched(layer)):
+    for key in sorted(decided.keys() | settings.touched(level)):
         if key not in base.bindings:
             _tell_unbound(linker, key, base.decisions)
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span, did_you_mean, nearest
-from oneiric_compiler.model import App, Declaration, Key, Layer, Overrides, Project, Remote, Section, Settings, Stated
+from oneiric_compiler.model import App, Declaration, Key, Level, Overrides, Project, Remote, Section, Settings, Stated
 from oneiric_compiler.settings.documents import Document, Value, read_document
 from oneiric_compiler.settings.schema import conform
 
@@ -175,7 +175,7 @@ class _Reader:
             }
         return section
 
-    def overlay(self, name: str, app: App) -> Layer:
+    def overlay(self, name: str, app: App) -> Level:
         domains = {section: domain for domain, section in app.sections.items()}
         document = self.document(name, "overlay", domains)
         if document is None:

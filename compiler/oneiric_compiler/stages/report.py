@@ -27,10 +27,12 @@ from oneiric_compiler.model import (
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
 from oneiric_compiler.stages.link import differs
+from oneiric_compiler.tables.tiers import RANKS
 
 Report: TypeAlias = dict[str, Any]
 
 _EXPANDED = 4
+_RANKED = tuple(fact for rank in RANKS for fact in (rank.fact, rank.origin) if fact)
 _encode = json.JSONEncoder().encode
 
 
@@ -153,9 +155,7 @@ def _candidate(judgement: Judgement, alternatives: Alternatives | None) -> Repor
         "factory": candidate.factory,
         "source": candidate.source,
         "declared_at": str(candidate.place),
-        "priority": candidate.priority,
-        "priority_from": candidate.priority_from,
-        "stack_level": candidate.stack_level,
+        **{fact: getattr(candidate, fact) for fact in _RANKED},
         "order": judgement.order,
         "capabilities": list(candidate.capabilities),
     }

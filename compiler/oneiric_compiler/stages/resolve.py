@@ -1,14 +1,14 @@
 """Stage 3: which candidate serves each key, and why. Pure: no input but the arguments, no output but the decisions.
 
-Highest wins: explicit choice (tenant override, tenant selection, override, profile selection, selection), priority,
-stack level, registration order; what the filters exclude takes no part.
+The tiers are those of `tables.tiers`, the strongest first; what the filters exclude takes no part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 from packaging.specifiers import SpecifierSet
 
@@ -18,14 +18,28 @@ from oneiric_compiler.model import (
     Candidate,
     Decision,
     Explicit,
-    Filter,
     Inputs,
     Judgement,
     Key,
-    Rule,
     Stated,
 )
 from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.tables.tiers import (
+    ALONE,
+    AMONG_EQUALS,
+    FILTERS,
+    RANKS,
+    TIERS,
+    Choice,
+    Filter,
+    LevelName,
+    Rank,
+    Tier,
+)
+
+Standing: TypeAlias = tuple[int, ...]
+"""How strongly a candidate is chosen, its ranks, its order: the greatest wins."""
+_ranks: Callable[[Candidate], tuple[int, ...]] = attrgetter(*(tier.fact for tier in RANKS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +79,23 @@ def resolve(inputs: Inputs, profile: str | None, diagnostics: Diagnostics) -> Re
 def decide(question: Question) -> Decision | Filtered:
     """The decision for one key; `Filtered` when no candidate is left."""
     excluded: list[Judgement] = []
-    ranked: list[tuple[tuple[int, int, int, int], Candidate]] = []
+    ranked: list[tuple[Standing, Candidate]] = []
     for order, candidate in enumerate(question.candidates):
         if failing := _excluded(candidate, question):
             name, compared = failing
             excluded.append(Judgement(candidate, order, excluded_by=name, compared=compared))
         else:
             level = _explicit_level(candidate, question.explicit)
-            ranked.append(((level, candidate.priority, candidate.stack_level, order), candidate))
+            ranked.append(((level, *_ranks(candidate), order), candidate))
     if not ranked:
         return Filtered(question.key, tuple(excluded))
     ranked.sort(key=lambda each: each[0], reverse=True)
     (best, winner), losers = ranked[0], ranked[1:]
-    judgements = [Judgement(winner, best[3], won=True)]
-    for rank, loser in losers:
-        rule, compared = _lost(question, (rank, loser), (best, winner))
-        judgements.append(Judgement(loser, rank[3], lost_by=rule, compared=compared))
-    decided_by: Rule = judgements[1].lost_by or "only-candidate" if losers else "only-candidate"
-    chosen = question.explicit[-best[0]] if best[0] else None
-    if chosen is not None and decided_by == chosen.rule:
-        decided_at, because = chosen.place, _chosen_because(chosen)
-    else:
-        decided_at = winner.priority_place if decided_by == "priority" else winner.place
-        because = _because(decided_by, judgements, bool(excluded))
-    return Decision(question.key, (*judgements, *excluded), decided_by, decided_at, because)
+    judgements = [Judgement(winner, best[-1], won=True)]
+    for standing, loser in losers:
+        tier, compared = _lost(question, (standing, loser), (best, winner))
+        judgements.append(Judgement(loser, standing[-1], lost_by=tier.rule, compared=compared))
+    return _decided(question, best[0], (*judgements, *excluded))
 
 
 def tell(decision: Decision | Filtered, question: Question, diagnostics: Diagnostics) -> None:
@@ -121,23 +128,20 @@ def tell(decision: Decision | Filtered, question: Question, diagnostics: Diagnos
 
 
 def _stated_keys(scope: Scope) -> set[Key]:
-    """The keys that the tenant's own layer and overrides say something of."""
-    layer = scope.layers[-1] if scope.tenant in scope.settings.tenants else {}
+    """The keys that the tenant's own level and overrides say something of."""
     names = {
         Key(domain, name)
-        for domain, section in layer.items()
+        for domain, section in scope.levels["tenant"].items()
         for name in (*section.selections, *section.requires, *section.ports)
     }
-    return names | set(scope.tenant_candidates) | set(scope.settings.overrides.tenants.get(scope.tenant or "", {}))
+    return names.union(scope.added["tenant"], scope.swaps["tenant"])
 
 
 def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
-    """Reports what the scope's own layers and overrides choose, filter or promise of what nothing declares."""
-    layers, overrides = scope.layers, scope.settings.overrides
-    swapped = overrides.base
-    if scope.tenant is not None:
-        layers, swapped = layers[-1:], overrides.tenants.get(scope.tenant, {})
-    sections = [(domain, section) for layer in layers for domain, section in layer.items()]
+    """Reports what the scope's own levels and overrides choose, filter or promise of what nothing declares."""
+    own: list[LevelName] = ["tenant"] if scope.tenant is not None else list(scope.levels)
+    swapped = {key: choice for level in own for key, choice in scope.swaps.get(level, {}).items()}
+    sections = [(domain, section) for level in own for domain, section in scope.levels[level].items()]
     chosen = [(Key(domain, name), each) for domain, section in sections for name, each in section.selections.items()]
     for key, choice in (*chosen, *swapped.items()):
         providers = {candidate.provider for candidate in scope.candidates(key)}
@@ -184,50 +188,42 @@ def _explicit_level(candidate: Candidate, explicit: Sequence[Explicit]) -> int:
 
 
 def _lost(
-    question: Question,
-    loser: tuple[tuple[int, int, int, int], Candidate],
-    winner: tuple[tuple[int, int, int, int], Candidate],
-) -> tuple[Rule, tuple[Value, Value]]:
-    """The first rule by which one candidate ranks below another, and what they brought to it."""
-    (level, priority, stack_level, order), (best_level, best_priority, best_stack, best_order) = loser[0], winner[0]
-    if level != best_level:
-        return question.explicit[-best_level].rule, (loser[1].provider, winner[1].provider)
-    if priority != best_priority:
-        return "priority", (priority, best_priority)
-    if stack_level != best_stack:
-        return "stack-level", (stack_level, best_stack)
-    return "registration-order", (order, best_order)
+    question: Question, loser: tuple[Standing, Candidate], winner: tuple[Standing, Candidate]
+) -> tuple[Tier, tuple[Value, Value]]:
+    """The first tier at which one candidate stands below another, and what they bring to it."""
+    (own, candidate), (best, chosen) = loser, winner
+    place = next(place for place, pair in enumerate(zip(own, best, strict=True)) if pair[0] != pair[1])
+    if place == 0:
+        return question.explicit[-best[0]].tier, (candidate.provider, chosen.provider)
+    return AMONG_EQUALS[place - 1], (own[place], best[place])
 
 
-def _chosen_because(chosen: Explicit) -> str:
-    if chosen.rule in ("override", "tenant-override"):
-        return f"an operator's override selects {chosen.provider}"
-    return f"{chosen.place.pointer.partition('#')[0]} selects {chosen.provider}"
-
-
-def _because(rule: Rule, judgements: Sequence[Judgement], filtered: bool) -> str:
-    if rule == "only-candidate":
-        return "the only candidate left by the filters" if filtered else "the only candidate"
-    runner_up = judgements[1]
-    loser = runner_up.candidate.provider
-    if loser == judgements[0].candidate.provider:
-        loser = f"{loser} ({runner_up.candidate.source})"
-    if rule == "registration-order":
-        return f"declared after {loser}, equal in all else"
-    low, high = runner_up.compared or (None, None)
-    return f"{rule.replace('-', ' ')} {high} beats {low} of {loser}"
+def _decided(question: Question, level: int, judgements: tuple[Judgement, ...]) -> Decision:
+    """The decision, with the sentence that says why; `level` is that of the winner's explicit choice."""
+    winner, runner_up = judgements[0].candidate, judgements[1] if len(judgements) > 1 else None
+    if runner_up is None or runner_up.lost_by is None:
+        because = "the only candidate" if runner_up is None else "the only candidate left by the filters"
+        return Decision(question.key, judgements, ALONE, winner.place, because)
+    tier, (low, high) = TIERS[runner_up.lost_by], runner_up.compared or (None, None)
+    if isinstance(tier, Choice):
+        place = question.explicit[-level].place
+    else:
+        place = getattr(winner, tier.place) if isinstance(tier, Rank) else winner.place
+    loser = runner_up.candidate
+    named = loser.provider if loser.provider != winner.provider else f"{loser.provider} ({loser.source})"
+    told = {"winner": winner.provider, "loser": named, "low": low, "high": high}
+    because = tier.won.format(**told, words=tier.words, file=place.pointer.partition("#")[0])
+    return Decision(question.key, judgements, tier.rule, place, because)
 
 
 def _filter_text(judgement: Judgement) -> str:
+    assert judgement.excluded_by is not None
     has, wanted = judgement.compared or (None, None)
-    if judgement.excluded_by == "capability" and isinstance(has, list) and isinstance(wanted, list):
-        missing = ", ".join(str(each) for each in wanted if each not in has)
-        return f"lacks the capability {missing}"
-    if judgement.excluded_by == "allowlist":
-        return f"is outside the allowlist of {judgement.candidate.source}"
-    if judgement.excluded_by in ("requires", "conflicts"):
-        verb = "requires" if judgement.excluded_by == "requires" else "conflicts with"
-        return f"{verb} {has}, and {wanted or 'nothing of it'} is there"
-    runs_on = ", ".join(map(str, has)) if isinstance(has, list) else has
-    word = "Python" if judgement.excluded_by == "python-version" else "the platform"
-    return f"runs on {runs_on}, and the target is {word} {wanted}"
+    brings, asks = (each if isinstance(each, list) else [each] for each in (has, wanted))
+    sieve = FILTERS[judgement.excluded_by]
+    return sieve.told.format(
+        has=", ".join(map(str, brings)),
+        wanted=wanted or sieve.nothing,
+        missing=", ".join(str(each) for each in asks if each not in brings),
+        source=judgement.candidate.source,
+    )

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 
 from oneiric.report import Binding, Candidate, Json, Report, Setting
 
+from oneiric_compiler.tables.tiers import RANKS
 from oneiric_compiler.text.redact import MASK
 
 Class: TypeAlias = Literal["winner", "trust", "moved", "port", "need", "setting", "rule", "candidate", "provenance"]
@@ -247,8 +248,7 @@ def _ranks(name: str, candidate: Candidate) -> dict[str, Json]:
     """What a candidate brings, besides its place in the order, which tells nothing by itself."""
     facts: dict[str, Json] = {
         "factory": candidate.factory,
-        "priority": candidate.priority,
-        "stack level": candidate.stack_level,
+        **{rank.words: candidate.raw[rank.fact] for rank in RANKS if rank.fact in candidate.raw},
         "capabilities": candidate.capabilities,
     }
     excluded: dict[str, Json] = {"excluded by": candidate.excluded_by} if candidate.excluded_by else {}
@@ -256,7 +256,9 @@ def _ranks(name: str, candidate: Candidate) -> dict[str, Json]:
 
 
 def _rank(candidate: Candidate | None) -> str | None:
-    return f"priority {candidate.priority}, stack level {candidate.stack_level}" if candidate else None
+    if candidate is None:
+        return None
+    return ", ".join(f"{rank.words} {candidate.raw[rank.fact]}" for rank in RANKS if rank.fact in candidate.raw)
 
 
 def _by_identity(binding: Binding) -> dict[tuple[str, str], Candidate]:

@@ -9,22 +9,12 @@ from typing import TypeAlias
 from oneiric.report import Binding, Candidate, Edit, Json, Report, Setting
 
 from oneiric_compiler.questions.explain.rows import rows, section
+from oneiric_compiler.tables.tiers import FILTERS, RANKS, TIERS, WHY, Rank
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import mask_urls, redacted, visible
 
 Locate: TypeAlias = Callable[[str], str]
 
-_RULES = {
-    "only-candidate": "nothing else could serve it",
-    "tenant-override": "an operator's swap for the tenant outranks all else",
-    "tenant-selection": "a tenant's selection outranks overrides and selections of the base",
-    "override": "an operator's swap outranks selections",
-    "profile-selection": "a profile's selection outranks the base's",
-    "selection": "a selection outranks priority, stack level and order",
-    "priority": "nothing is selected, so the highest priority wins",
-    "stack-level": "nothing is selected and priorities are equal, so the highest stack level wins",
-    "registration-order": "all else is equal, so the last declaration wins",
-}
 _LONGEST_VALUE = 80
 
 
@@ -91,7 +81,7 @@ def _edit(edit: Edit, locate: Locate) -> tuple[str, str, str]:
 
 
 def _winner(binding: Binding, locate: Locate) -> list[tuple[str, str, str]]:
-    rule = _RULES.get(binding.decided_by)
+    rule = WHY.get(binding.decided_by)
     facts = [
         ("because", binding.because, ""),
         ("rule", f"{binding.decided_by}: {rule}" if rule else binding.decided_by, ""),
@@ -108,11 +98,18 @@ def _winner(binding: Binding, locate: Locate) -> list[tuple[str, str, str]]:
 
 
 def _origin(each: Candidate, locate: Locate) -> str:
-    inferred = "" if each.priority_from in ("declared", "default") else f" from {each.priority_from}"
-    held = {name: f" (held, stated {_text(value)})" for name, value in each.held.items()}
-    ranks = f"priority {each.priority}{inferred}{held.get('priority', '')}"
-    ranks += f", stack level {each.stack_level}{held.get('stack_level', '')}"
+    ranks = ", ".join(filter(None, (_rank(each, rank) for rank in RANKS)))
     return f"{locate(each.declared_at)} ({each.source}; {ranks}{_trust(each)})"
+
+
+def _rank(each: Candidate, rank: Rank) -> str:
+    """A number that it is ranked by, and where that is from; nothing in a report that does not have it."""
+    if rank.fact not in each.raw:
+        return ""
+    origin = each.raw.get(rank.origin) if rank.origin else None
+    inferred = f" from {origin}" if origin not in (None, "declared", "default") else ""
+    held = f" (held, stated {_text(each.held[rank.fact])})" if rank.fact in each.held else ""
+    return f"{rank.words} {_text(each.raw[rank.fact])}{inferred}{held}"
 
 
 def _trust(each: Candidate) -> str:
@@ -128,30 +125,19 @@ def _trust(each: Candidate) -> str:
 
 def _lost(each: Candidate) -> str:
     rule = each.lost_by or ""
-    if each.compared is None:
+    if each.compared is None or rule not in TIERS:
         return f"by {rule}"
-    own, winning = map(_text, each.compared)
-    if rule in ("priority", "stack-level"):
-        return f"by {rule}: {own} is less than {winning}"
-    if rule == "registration-order":
-        return f"by {rule}: declared as number {own}, before number {winning}"
-    return f"by {rule}: {winning} is chosen, not {own}"
+    low, high = map(_text, each.compared)
+    return f"by {rule}: {TIERS[rule].lost.format(low=low, high=high)}"
 
 
 def _excluded(each: Candidate) -> str:
     rule = each.excluded_by or ""
-    if each.compared is None:
+    if each.compared is None or rule not in FILTERS:
         return f"by {rule}"
-    own, wanted = map(_text, each.compared)
-    told = {
-        "capability": f"has {own or 'none'}, required: {wanted}",
-        "python-version": f"runs on Python {own}, the target is {wanted}",
-        "os-platform": f"runs on {own}, the target is {wanted}",
-        "allowlist": f"{own} is outside what its source may bring: {wanted or 'nothing'}",
-        "requires": f"needs {own}, and {wanted if each.compared[1] else 'nothing of it'} is there",
-        "conflicts": f"cannot be with {own}, and {wanted} is there",
-    }
-    return f"by {rule}: " + told.get(rule, f"{own}, wanted: {wanted}")
+    (has, wanted), sieve = each.compared, FILTERS[rule]
+    told = sieve.reported.format(has=_text(has) or "none", wanted=_text(wanted) if wanted else sieve.nothing)
+    return f"by {rule}: {told}"
 
 
 def _text(value: Json) -> str:

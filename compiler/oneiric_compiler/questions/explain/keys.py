@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from oneiric.report import Binding, Report
 
 from oneiric_compiler.questions.explain.key import difference
+from oneiric_compiler.tables.tiers import ALONE, ORDER, TIERS, Rank
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 
@@ -44,10 +45,10 @@ def _is_remote(binding: Binding) -> bool:
 
 
 def _mark(binding: Binding) -> str:
-    if binding.decided_by in ("registration-order", "only-candidate"):
-        return "o" if binding.decided_by == "registration-order" else "s"
+    if binding.decided_by in (ORDER.rule, ALONE):
+        return "o" if binding.decided_by == ORDER.rule else "s"
     compared = next((each.compared for each in binding.candidates if each.lost_by), None)
-    if binding.decided_by not in ("priority", "stack-level") or compared is None:
+    if compared is None or not isinstance(TIERS.get(binding.decided_by), Rank):
         return ""
     own, winning = compared
     return "1" if isinstance(own, int) and isinstance(winning, int) and winning - own == 1 else ""
