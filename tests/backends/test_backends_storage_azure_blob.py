@@ -156,7 +156,9 @@ class TestItsOwn(Azurite):
         until = datetime.now(UTC) + timedelta(hours=1)
         signature = generate_container_sas(ACCOUNT, self.container, KEY, permission=may, expiry=until)
         self.run(get, credential=Secret(signature))
-        expired = generate_container_sas(ACCOUNT, self.container, KEY, permission=may, expiry=datetime(2020, 1, 1))
+        expired = generate_container_sas(
+            ACCOUNT, self.container, KEY, permission=may, expiry=datetime(2020, 1, 1, tzinfo=UTC)
+        )
         with pytest.raises(StorageRefused) as caught:
             self.run(get, credential=Secret(expired))
         assert caught.value.setting == "credential"

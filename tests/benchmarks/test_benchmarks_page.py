@@ -44,7 +44,9 @@ def test_each_python_has_a_column_and_what_is_over_its_target_is_bold(tmp_path: 
         "",
         "| | at most | 3.9 | 3.11 |",
         "|---|---|---|---|",
-        "| a call | 2.5\N{MULTIPLICATION SIGN} (3.9), 3\N{MULTIPLICATION SIGN} (3.11) "
-        "| **3\N{MULTIPLICATION SIGN}** (2.50 to 3.50) | 2\N{MULTIPLICATION SIGN} |",
+        (
+            "| a call | 2.5\N{MULTIPLICATION SIGN} (3.9), 3\N{MULTIPLICATION SIGN} (3.11) "
+            "| **3\N{MULTIPLICATION SIGN}** (2.50 to 3.50) | 2\N{MULTIPLICATION SIGN} |"
+        ),
         "| a start | 3 ms | +2 ms |  |",
     ]

@@ -34,6 +34,7 @@ def compile_with(
         capture_output=True,
         encoding="utf-8",
         timeout=DEADLINE,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -185,9 +184,9 @@ def test_a_reload_or_a_rollback(when: When, monkeypatch: pytest.MonkeyPatch, bac
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     LEDGER.clear()
-    yield Project(tmp_path, monkeypatch)
+    return Project(tmp_path, monkeypatch)
 
 
 def test_a_swap(when: When, monkeypatch: pytest.MonkeyPatch, project: Project) -> None:

@@ -19,7 +19,7 @@ from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import Outputs, Project
 from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.diagnostics.render import as_text
-from pytest import MonkeyPatch
+import pytest
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -75,7 +75,7 @@ def surroundings(root: Path) -> Iterator[None]:
     """What the case says is installed: its `plugins/` on sys.path, and which built-ins there are."""
     own = str(root / "builtins/oneiric/__init__.py")
     builtins = oneiric.__file__ if (root / "installed-builtins").exists() else own
-    with MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalog, "oneiric", SimpleNamespace(__file__=builtins))
         patch.syspath_prepend(root / "plugins")
         yield

@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import Project
 from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.stages import catalog
-from pytest import MonkeyPatch
 
 KEY, SECTION = "a.b", "plugins"
 LEVELS = ("base", "busy", "acme")
@@ -92,7 +92,7 @@ def compiled(files: Files, profile: str | None = None) -> dict[str, Any] | None:
             "class Easy:\n    def __init__(self, *, size: int = 0) -> None: ...\n\n\n"
             "class Asking:\n    def __init__(self, *, size: int) -> None: ...\n"
         )
-        with MonkeyPatch.context() as patch:  # without built-ins, a quarter of the time
+        with pytest.MonkeyPatch.context() as patch:  # without built-ins, a quarter of the time
             patch.setattr(catalog, "oneiric", SimpleNamespace(__file__=f"{folder}/none/oneiric/__init__.py"))
             outputs = compile_project(Project.at(Path(folder), {}), Diagnostics(), profile=profile)
         if outputs is None:

@@ -133,6 +133,7 @@ class Site:
             capture_output=True,
             text=True,
             timeout=DEADLINE,
+            check=False,
             **options,
         )
         assert "Traceback" not in done.stderr, done.stderr

@@ -40,6 +40,7 @@ def compile_in(root: Path, before: Callable[[], None] | None = None) -> subproce
         text=True,
         timeout=DEADLINE,
         preexec_fn=before,
+        check=False,
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from oneiric.report import Report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
+
+if TYPE_CHECKING:
+    from oneiric_compiler.questions.explain.key import Locate
 
 
 def explain(
@@ -46,8 +49,6 @@ def explain(
     """Tell why a key is served by what serves it; without KEY, one line per key."""
     from oneiric_compiler.cli import reports
     from oneiric_compiler.questions.explain import documents
-    from oneiric_compiler.questions.explain.key import tell
-    from oneiric_compiler.questions.explain.key import why_not as tell_why_not
     from oneiric_compiler.questions.explain.keys import summary
 
     asked = [name for name, given in (("--why-not", why_not), ("--what-if", what_if), ("--uses", uses)) if given]
@@ -76,17 +77,39 @@ def explain(
     if uses:
         _tell_uses(context.obj, report, full, profile is None and from_report is None, tenant, json)
     elif why_not is not None:
-        reports.check_provider(everything, full, why_not)
-        if json:
-            result_json(documents.why_not_document(everything, full, why_not))
-        else:
-            result(tell_why_not(everything, full, why_not, locate))
+        _tell_why_not(everything, full, why_not, locate, json)
     else:
         others = _others(context.obj, report, tenant) if from_report is None else None
-        if json:
-            result_json(documents.key_document(everything, full, tenant=tenant, profiles=others))
-        else:
-            result(tell(everything, full, locate, tenant=tenant, profiles=others))
+        _tell_key(everything, full, locate, tenant, others, json)
+
+
+def _tell_key(
+    report: Report,
+    key: str,
+    locate: Locate,
+    tenant: str | None,
+    others: Mapping[str, Report] | None,
+    json: bool,
+) -> None:
+    from oneiric_compiler.questions.explain.documents import key_document
+    from oneiric_compiler.questions.explain.key import tell
+
+    if json:
+        result_json(key_document(report, key, tenant=tenant, profiles=others))
+    else:
+        result(tell(report, key, locate, tenant=tenant, profiles=others))
+
+
+def _tell_why_not(report: Report, key: str, provider: str, locate: Locate, json: bool) -> None:
+    from oneiric_compiler.cli import reports
+    from oneiric_compiler.questions.explain.documents import why_not_document
+    from oneiric_compiler.questions.explain.key import why_not
+
+    reports.check_provider(report, key, provider)
+    if json:
+        result_json(why_not_document(report, key, provider))
+    else:
+        result(why_not(report, key, provider, locate))
 
 
 def _others(root: Path, report: Report, tenant: str | None) -> Mapping[str, Report]:

@@ -72,7 +72,12 @@ def _git(root: Path, *arguments: str, otherwise: str = "") -> bytes:
     """What a command of git writes. Raises CommandError where it fails: `otherwise`, or what git says."""
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, timeout=_SECONDS, stdin=subprocess.DEVNULL
+            ["git", *arguments],
+            cwd=root,
+            capture_output=True,
+            timeout=_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except FileNotFoundError as error:
         raise CommandError("git is not installed", help="`oneiric diff OLD NEW` compares two reports") from error

@@ -113,14 +113,12 @@ def _show(answer: dict[str, Any], done: str, process: str | None = None) -> None
         code = f"[{answer['code']}]" if answer["code"] else ""
         first, *rest = str(answer["reason"]).rstrip().splitlines()
         told: list[Line] = [[(f"{prefix}rejected{code}", "red"), (f": {visible(first)}", "plain")]]
-        for line in rest:
-            told.append([(visible(line), "plain")])
+        told += [[(visible(line), "plain")] for line in rest]
         log(told)
         return
     lines: list[Line] = [[(f"{prefix}{done}", "green"), (f": generation {str(answer['generation'])[:12]}", "plain")]]
     for each in ("start", "replace", "stop"):
-        for entry in answer["plan"][each]:
-            lines.append([(f"  {each:<8} {_key(entry)}", "plain")])
+        lines += [[(f"  {each:<8} {_key(entry)}", "plain")] for entry in answer["plan"][each]]
     kept = len(answer["plan"]["keep"])
     lines.append([(f"  keep     {kept} key{'' if kept == 1 else 's'}", "dim")])
     result(lines)

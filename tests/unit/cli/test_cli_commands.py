@@ -43,7 +43,13 @@ def test_what_init_makes_is_fresh_and_runs(project: Path) -> None:
         assert (path.parent / schema).is_file()
     assert run("compile", "--check", cwd=project).stdout == "fresh\n"
     done = subprocess.run(
-        [sys.executable, "main.py"], cwd=project, env=environment(), capture_output=True, text=True, timeout=DEADLINE
+        [sys.executable, "main.py"],
+        cwd=project,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
     )
     assert (done.returncode, done.stdout.count("is paid: balance/")) == (0, 2), done.stderr
 
@@ -238,6 +244,7 @@ def test_a_reader_that_goes_away_is_no_error(scaffolded: Path) -> None:
             stdout=gone,
             stderr=subprocess.PIPE,
             timeout=DEADLINE,
+            check=False,
         )
     assert (done.returncode, done.stderr) == (141, b"")
 
@@ -252,6 +259,7 @@ def test_a_full_disk_is_told(scaffolded: Path) -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             timeout=DEADLINE,
+            check=False,
         )
     assert (done.returncode, done.stderr) == (2, b"error: the output cannot be written: No space left on device\n")
 
@@ -267,7 +275,12 @@ def test_an_interrupt_ends_the_command_quietly(scaffolded: Path) -> None:
     interrupted = f"report.read_report = lambda path: os.kill(os.getpid(), {int(signal.SIGINT)})"
     code = f"import os; from oneiric import report; {interrupted}; {MAIN}"
     done = subprocess.run(
-        [sys.executable, "-c", code, "list"], cwd=scaffolded, env=environment(), capture_output=True, timeout=DEADLINE
+        [sys.executable, "-c", code, "list"],
+        cwd=scaffolded,
+        env=environment(),
+        capture_output=True,
+        timeout=DEADLINE,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (130, b"")
     assert b"Traceback" not in done.stderr

@@ -219,8 +219,7 @@ def test_a_rollback_makes_fresh_instances_and_ends_where_the_history_does() -> N
         live = runtime.wiring.adapters.a.live
         await live.ping()
         generations = [runtime.generation]
-        for number in "234":
-            generations.append((await runtime.reload(app(ledger, a=part(number)))).generation)
+        generations += [(await runtime.reload(app(ledger, a=part(number)))).generation for number in "234"]
         outcome = await runtime.rollback()
         assert outcome.rolled_back_to == outcome.generation == generations[2]
         assert await live.ping() == "a/3"

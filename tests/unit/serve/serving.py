@@ -284,7 +284,9 @@ class Served:
 
 
 def _state_of(pid: int) -> str:
-    told = subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True, timeout=DEADLINE)
+    told = subprocess.run(
+        ["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
     return told.stdout.strip()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import oneiric
 import pytest
@@ -22,13 +21,13 @@ EXPORTER = InMemorySpanExporter()
 
 
 @pytest.fixture
-def exported() -> Iterator[InMemorySpanExporter]:
+def exported() -> InMemorySpanExporter:
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(EXPORTER))
         trace.set_tracer_provider(provider)
     EXPORTER.clear()
-    yield EXPORTER
+    return EXPORTER
 
 
 def _one(exporter: InMemorySpanExporter, name: str) -> ReadableSpan:

@@ -80,7 +80,7 @@ def _read_json(path: Path) -> dict[str, bytes]:
     for name, value in members.items():
         if not isinstance(value, str):
             raise SecretsUnavailable(f"{path}: the secret {name!r} is not a text")
-    return {name: cast(str, value).encode(errors="surrogatepass") for name, value in members.items()}
+    return {name: cast("str", value).encode(errors="surrogatepass") for name, value in members.items()}
 
 
 def _read_directory(path: Path) -> dict[str, bytes]:
