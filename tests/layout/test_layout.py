@@ -191,8 +191,44 @@ def test_every_room_imports_only_those_below_it() -> None:
             "oneiric_compiler.verify is not allowed to import oneiric",
         ),
         ("compiler/oneiric_compiler/attic.py", "", "attic"),
+        ("runtime/oneiric/attic.py", "", "attic"),
+        (
+            "runtime/oneiric/tenants/idle.py",
+            "if TYPE_CHECKING:\n    from oneiric.runtime import Runtime",
+            "oneiric.tenants is not allowed to import oneiric.runtime",
+        ),
+        (
+            "runtime/oneiric/lifecycle/steps.py",
+            "def f():\n    from oneiric.reload import changes",
+            "oneiric.lifecycle is not allowed to import oneiric.reload",
+        ),
+        ("runtime/oneiric/lines.py", "from oneiric import Secret", "oneiric.lines is not allowed to import oneiric."),
+        ("runtime/oneiric/reload/outcome.py", "import oneiric.reload.changes", "cycle"),
+        (
+            "runtime/oneiric/adapters/cache/memory.py",
+            "from oneiric.slot import Slot",
+            "oneiric.adapters is not allowed to import oneiric.slot",
+        ),
+        (
+            "runtime/oneiric/adapters/cache/memory.py",
+            "from oneiric.adapters.storage.local import LocalStorage",
+            "oneiric.adapters.cache is not allowed to import oneiric.adapters.storage",
+        ),
     ],
-    ids=["one-way street", "type-only", "lazy", "second opinion", "a room on no floor"],
+    ids=[
+        "one-way street",
+        "type-only",
+        "lazy",
+        "second opinion",
+        "a room on no floor",
+        "runtime: a room on no floor",
+        "runtime: type-only",
+        "runtime: lazy",
+        "runtime: by the package's names",
+        "runtime: in a circle",
+        "an adapter of the application",
+        "an adapter of another",
+    ],
 )
 def test_the_contracts_notice_a_breach(tmp_path: Path, file: str, added: str, told: str) -> None:
     for folder in ("compiler", "runtime"):
@@ -203,6 +239,19 @@ def test_the_contracts_notice_a_breach(tmp_path: Path, file: str, added: str, to
     done = linted(tmp_path)
     assert done.returncode == 1
     assert told in " ".join((done.stdout + done.stderr).split())
+
+
+def test_built_in_components_take_of_the_package_what_users_declare_theirs_with() -> None:
+    """The linter lets them import the package itself, whose names lead everywhere."""
+    taken = {
+        alias.name
+        for path in (CHECKOUT / "runtime/oneiric/adapters").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module == "oneiric")
+        for alias in node.names
+        if isinstance(node, ast.ImportFrom) or alias.name == "oneiric"
+    }
+    assert taken == {"OneiricError", "Secret", "component"}
 
 
 def test_every_dependency_is_pinned() -> None:

@@ -15,8 +15,8 @@ from typing import Any
 
 from aiohttp import web
 
-import oneiric
 from oneiric.errors import OneiricError, StateError
+from oneiric.loading import load
 from oneiric.reload.changes import RolledBack
 from oneiric.runtime import Runtime, host_of
 from oneiric.serve import control, ending, probes
@@ -59,7 +59,7 @@ def serve(serving: Serving) -> int:
 
     Raises `OneiricError` and `OSError` for what keeps it from starting at all: no wiring, a folder in use.
     """
-    wiring = oneiric.load(serving.wiring, trust=serving.trust)
+    wiring = load(serving.wiring, trust=serving.trust)
     name = serving.name or wiring.__app__
     folder = StateFolder.of(serving.root, name) if serving.state is None else StateFolder(serving.state)
     socket_path = folder.socket
