@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,12 +11,14 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.diagnostics.render import as_text
 from oneiric_compiler.model import Outputs, Project
 from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.stages.write import write
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 KEYS = ("ka", "kb", "kc", "kd")
 NEW = ("kab", "kac", "kbb", "zz")
 SECONDS = 120
@@ -134,6 +137,19 @@ def git(root: Path, *arguments: str | Path, **environ: str) -> subprocess.Comple
         timeout=SECONDS,
         check=False,
     )
+
+
+def copied(root: Path) -> None:
+    """Makes `root` a repository of what would be committed here, all of it staged."""
+    listed = git(CHECKOUT, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    for name in filter(None, listed.stdout.split("\0")):
+        if (CHECKOUT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(CHECKOUT / name, root / name)
+    git(root, "init")
+    git(root, "add", "-A")
 
 
 def committed(root: Path, message: str) -> None:

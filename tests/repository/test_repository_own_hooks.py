@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.repository.repositories import git, pre_commit
+from tests.repository.repositories import copied, git, pre_commit
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CONFIG = ".pre-commit-config.yaml"
@@ -22,17 +20,8 @@ HOOKS = [hook for each in yaml.safe_load((CHECKOUT / CONFIG).read_text())["repos
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What would be committed here, in a repository of its own."""
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    done = subprocess.run(listed, cwd=CHECKOUT, capture_output=True, timeout=60, check=False)
-    if done.returncode:
-        pytest.skip("not a git checkout")
     root = tmp_path_factory.mktemp("checkout")
-    for name in filter(None, done.stdout.decode().split("\0")):
-        if (CHECKOUT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(CHECKOUT / name, root / name)
-    git(root, "init")
-    git(root, "add", "-A")
+    copied(root)
     return root
 
 
