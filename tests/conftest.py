@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +29,15 @@ NO_SKIPS = os.environ.get("ONEIRIC_NO_SKIPS") == "1"
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Text as it is kept beside the test: `assert shown == snapshot`."""
     return snapshot.use_extension(Text)
+
+
+@pytest.fixture(scope="module")
+def no_builtins() -> Iterator[None]:
+    """Of tests that are not about built-ins and compile many times in this process."""
+    from tests.builtins import NONE, builtins_below
+
+    with builtins_below(NONE):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ from syrupy.assertion import SnapshotAssertion
 from tests.snapshots import Markdown
 from tests.unit.cli.running import COMPILER_EXTRA, run, session
 
+pytestmark = pytest.mark.usefixtures("no_builtins")
+
 ROOT = Path(__file__).parent.parent.parent
 FILES = {
     "settings/app.yml": "name: shop\npackages: [shop]\nprofiles: [busy]\n",

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
 import oneiric
-from oneiric_compiler.stages import catalog
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import Outputs, Project
 from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.diagnostics.render import as_text
 import pytest
+
+from tests.builtins import builtins_below
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -73,10 +73,9 @@ def compile_case(root: Path) -> tuple[Outputs | None, Diagnostics]:
 @contextmanager
 def surroundings(root: Path) -> Iterator[None]:
     """What the case says is installed: its `plugins/` on sys.path, and which built-ins there are."""
-    own = str(root / "builtins/oneiric/__init__.py")
-    builtins = oneiric.__file__ if (root / "installed-builtins").exists() else own
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalog, "oneiric", SimpleNamespace(__file__=builtins))
+    installed = (root / "installed-builtins").exists()
+    folder = Path(oneiric.__file__).parents[1] if installed else root / "builtins"
+    with pytest.MonkeyPatch.context() as patch, builtins_below(folder):
         patch.syspath_prepend(root / "plugins")
         yield
 

@@ -7,11 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import Project
 from oneiric_compiler.pipeline import compile_project
+
+pytestmark = pytest.mark.usefixtures("no_builtins")
 
 KEYS = ("alpha", "beta", "gamma")
 FIELDS = st.fixed_dictionaries(
@@ -64,7 +67,7 @@ def files_of(section: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-@settings(max_examples=25)
+@settings(max_examples=50)
 @given(section=sections(), data=st.data())
 def test_the_order_of_files_and_keys_is_nothing(section: dict[str, Any], data: st.DataObject) -> None:
     def shuffled(value: Any) -> Any:
@@ -75,7 +78,7 @@ def test_the_order_of_files_and_keys_is_nothing(section: dict[str, Any], data: s
     assert reported(data.draw(st.permutations(files_of(shuffled(section))))) == reported(files_of(section))
 
 
-@settings(max_examples=25)
+@settings(max_examples=50)
 @given(section=sections())
 def test_a_key_that_is_added_changes_no_other(section: dict[str, Any]) -> None:
     without = {

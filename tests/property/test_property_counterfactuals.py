@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import pytest
@@ -16,7 +15,8 @@ from hypothesis import strategies as st
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import Project
 from oneiric_compiler.pipeline import compile_project
-from oneiric_compiler.stages import catalog
+
+pytestmark = pytest.mark.usefixtures("no_builtins")
 
 KEY, SECTION = "a.b", "plugins"
 LEVELS = ("base", "busy", "acme")
@@ -92,9 +92,7 @@ def compiled(files: Files, profile: str | None = None) -> dict[str, Any] | None:
             "class Easy:\n    def __init__(self, *, size: int = 0) -> None: ...\n\n\n"
             "class Asking:\n    def __init__(self, *, size: int) -> None: ...\n"
         )
-        with pytest.MonkeyPatch.context() as patch:  # without built-ins, a quarter of the time
-            patch.setattr(catalog, "oneiric", SimpleNamespace(__file__=f"{folder}/none/oneiric/__init__.py"))
-            outputs = compile_project(Project.at(Path(folder), {}), Diagnostics(), profile=profile)
+        outputs = compile_project(Project.at(Path(folder), {}), Diagnostics(), profile=profile)
         if outputs is None:
             return None
         return {name: json.loads(each["explain.json"]) for name, (_, each) in outputs.profiles.items()}

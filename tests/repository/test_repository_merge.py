@@ -12,6 +12,7 @@ from oneiric_compiler.checking import check
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import Project
 
+from tests.builtins import NONE, builtins_below
 from tests.repository.repositories import KEYS, NEW, Section, Shop, committed, compiled, git, made, put
 from tests.unit.cli.running import run
 
@@ -68,12 +69,13 @@ CONFLICTING = {pair for pair in itertools.combinations(COMING_AND_GOING, 2) if s
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, bytes]]:
-    """Compiles the shop with some edits made; the outputs by path."""
+    """Compiles the shop with some edits made, without built-ins; the outputs by path."""
     root = tmp_path_factory.mktemp("edited")
 
     def outputs(*names: str) -> dict[str, bytes]:
         put(root, SHOP.edited(*(EDITS[name][1] for name in names)).files())
-        profiles = compiled(root).profiles.values()
+        with builtins_below(NONE):
+            profiles = compiled(root).profiles.values()
         return {f"{folder}/{name}": files[name] for folder, files in profiles for name in MERGED}
 
     return outputs

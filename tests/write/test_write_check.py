@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from oneiric_compiler.stages.report import render_report
 from small_project import FILES, OUTPUTS, compiled, make, outputs_of, set_fee, state, told
 
+pytestmark = pytest.mark.usefixtures("no_builtins")
+
 STALE, EDITED = "ONE502", "ONE503"
 
 
