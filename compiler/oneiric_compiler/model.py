@@ -12,7 +12,7 @@ from oneiric_compiler.diagnostics.found import Place
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.source.signatures import Signature
-from oneiric_compiler.tables.tiers import Choice, Filter, Rule
+from oneiric_compiler.tables.tiers import RANKS, Choice, Filter, Rule
 
 T = TypeVar("T")
 
@@ -140,8 +140,7 @@ class RemoteSource:
     allow: tuple[str, ...] = ()
     required: bool = True
     unversioned: bool = False
-    priority_ceiling: int = 0
-    stack_level_ceiling: int = -5
+    ceilings: Mapping[str, int] = field(default_factory=lambda: {rank.fact: rank.ceiling for rank in RANKS})
     refresh: int = 300
     max_bytes: int = 1048576
     max_entries: int = 10000

@@ -279,7 +279,7 @@ def test_the_settings_page_shows_sources_that_can_be_used(tmp_path: Path) -> Non
     usual = RemoteSource("", "", (), acme.place)
     assert replace(acme, name="", address="", keys=(), allow=()) == usual
     assert partner.keys == tuple(sorted((PUBLIC["a"], PUBLIC["b"])))
-    assert (partner.priority_ceiling, partner.stack_level_ceiling, partner.max_entries) == (10, 5, 20_000)
+    assert (partner.ceilings, partner.max_entries) == ({"priority": 10, "stack_level": 5}, 20_000)
     assert (partner.auth_header, partner.max_depth, partner.total) == ("Authorization", 32, 60)
 
 

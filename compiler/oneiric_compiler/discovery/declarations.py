@@ -11,6 +11,7 @@ from oneiric_compiler.model import Declaration, Key
 from oneiric_compiler.settings.documents import Document, Value
 from oneiric_compiler.settings.schema import report, validator
 from oneiric_compiler.source.modules import Function, Module, Sources, Symbol, dotted_name, inner_statements
+from oneiric_compiler.tables.options import OPTIONS
 
 COMPONENT = frozenset(("oneiric.component", "oneiric.declaration.component"))
 """The names of the decorator."""
@@ -83,8 +84,9 @@ def _declaration(
         message = "`domain` is missing" if domain is None else f"`{domain}` is no domain"
         diagnostics.add("ONE203", message, document.place("domain"), help=did_you_mean(str(domain), domains))
     fields["factory"] = f"{module.name}:{node.name}"
-    if isinstance(fields.get("os_platform"), str):
-        fields["os_platform"] = [fields["os_platform"]]
+    for option in OPTIONS:
+        if option.alone and isinstance(fields.get(option.name), str):
+            fields[option.name] = [fields[option.name]]
     errors = list(validator("domain", "component").iter_errors(fields))
     for error in errors:
         report(error, document, diagnostics)

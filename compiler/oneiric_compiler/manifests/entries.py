@@ -1,7 +1,7 @@
 """A manifest's entries, held against `schemas/manifest.schema.json` and read into what a compile uses of them.
 
-The fields are upstream's (domain, key, provider, factory, uri, sha256, requires, ...), besides `needs`, `port` and
-`eager`, which mean what they mean in settings. Unknown fields are signed, and not looked at.
+The fields are upstream's (domain, key, provider, factory, uri, sha256, requires, ...), besides those options of a
+candidate that upstream does not have. Unknown fields are signed, and not looked at.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from oneiric_compiler.diagnostics.found import Diagnostics, Source
 from oneiric_compiler.settings.documents import Document, Path_
 from oneiric_compiler.settings.schema import report, shortened, validator
+from oneiric_compiler.tables.options import OPTIONS
 
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\.whl|[A-Za-z_][A-Za-z0-9_]*\.py")
 _UNSERVED = (
@@ -33,7 +34,6 @@ _UNSERVED = (
     "timeout_seconds",
 )
 """What changes nothing yet of what an entry does, though its author means it to."""
-_USED = ("priority", "stack_level", "needs", "port", "python_version", "os_platform", "eager")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def _problems(stated: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _entry(index: int, stated: Mapping[str, Any]) -> Entry:
-    fields = {name: stated[name] for name in _USED if name in stated}
+    fields = {option.name: stated[option.name] for option in OPTIONS if option.name in stated}
     fields["capabilities"] = [
         each if isinstance(each, str) else each["name"] for each in stated.get("capabilities", ())
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from oneiric_compiler.model import Candidate, Catalog, Key
+from oneiric_compiler.tables.options import OPTIONS
 from oneiric_compiler.tables.tiers import RANKS
 
 
@@ -45,18 +46,18 @@ def _rank(candidate: Candidate) -> tuple[int, ...]:
 
 
 def _entry(candidate: Candidate) -> dict[str, Any]:
-    stated = {
+    options = {option.name: option.stated(candidate) for option in OPTIONS}
+    if candidate.priority_from != "declared":
+        del options["priority"]
+    if candidate.port:
+        options["port"] = candidate.port.value
+    if candidate.needs:
+        options["needs"] = {name: need.value for name, need in candidate.needs.items()}
+    return {
         "domain": candidate.key.domain,
         "key": candidate.key.name,
         "provider": candidate.provider,
         "factory": candidate.factory,
         "stack_level": candidate.stack_level,
-        "priority": candidate.priority if candidate.priority_from == "declared" else None,
-        "capabilities": list(candidate.capabilities) or None,
-        "needs": {name: need.value for name, need in candidate.needs.items()} or None,
-        "port": candidate.port.value if candidate.port else None,
-        "python_version": candidate.python_version,
-        "os_platform": list(candidate.os_platform) or None,
-        "eager": candidate.eager or None,
+        **{name: value for name, value in options.items() if value is not None},
     }
-    return {name: value for name, value in stated.items() if value is not None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -15,7 +16,6 @@ from oneiric_compiler.settings.documents import Document, Value, read_text
 
 KEYS_VARIABLE = "ONEIRIC_TRUSTED_PUBLIC_KEYS"
 _FLATTENED = {
-    "ceiling": {"priority": "priority_ceiling", "stack_level": "stack_level_ceiling"},
     "caps": {
         "bytes": "max_bytes",
         "entries": "max_entries",
@@ -73,7 +73,8 @@ class _Reader:
         fields |= {each: tuple(stated.get(each) or ()) for each in ("allow", "redirects")}
         for section, names in _FLATTENED.items():
             fields |= {names[each]: fact for each, fact in _mapping(stated.get(section)).items()}
-        return RemoteSource(name=name, address=stated["address"], keys=keys, place=place, **fields)
+        source = RemoteSource(name=name, address=stated["address"], keys=keys, place=place, **fields)
+        return replace(source, ceilings={**source.ceilings, **_mapping(stated.get("ceiling"))})
 
     def is_new(self, name: str, place: Place) -> bool:
         """Names are files, which some file systems tell apart by more than the case of letters."""

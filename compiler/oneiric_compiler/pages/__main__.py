@@ -14,7 +14,10 @@ from oneiric_compiler.editor.builtin_schemas import settings_schemas
 from oneiric_compiler.pages.diagnostics import page
 from oneiric_compiler.pages.lists import with_every_contract, with_every_extra
 from oneiric_compiler.pages.marked import filled
+from oneiric_compiler.pages.options import options
 from oneiric_compiler.pages.ports import Ports
+from oneiric_compiler.pages.precedence import tiers
+from oneiric_compiler.pages.schemas import with_tables
 from oneiric_compiler.pages.words import words
 
 _CONTRACTS = "runtime/oneiric/testing/contracts"
@@ -26,10 +29,18 @@ def made(root: Path) -> dict[Path, str | None]:
     files: dict[Path, str | None] = dict.fromkeys(root.glob("schemas/settings/*/*.schema.json"))
     files |= {root / "schemas/settings" / name: text for name, text in schemas.items()}
     ports = Ports({name.removesuffix(".schema.json"): json.loads(text) for name, text in schemas.items()})
-    makers = {"ports": ports.links, "providers": ports.providers, "settings": ports.settings, "words": words}
+    makers = {
+        "options": options,
+        "ports": ports.links,
+        "providers": ports.providers,
+        "settings": ports.settings,
+        "tiers": tiers,
+        "words": words,
+    }
     files |= {
         path: filled(path.read_text("utf-8"), makers) for path in (root / "README.md", *root.glob("docs/**/*.md"))
     }
+    files |= with_tables(root / "schemas")
     files[root / "docs/diagnostics.md"] = page()
     files[root / "pyproject.toml"] = with_every_extra((root / "pyproject.toml").read_text("utf-8"))
     files[root / _CONTRACTS / "__init__.py"] = with_every_contract(root / _CONTRACTS)

@@ -50,7 +50,7 @@ def _settings(properties: Schema) -> Iterator[tuple[str, ...]]:
     yield "setting", "type", "default", "meaning"
     for name, schema in properties.items():
         default = f"`{_shown(schema['default'])}`" if "default" in schema else "required"
-        yield f"`{name}`", _type(schema), default, schema["description"].removesuffix(".").replace("|", "\\|")
+        yield f"`{name}`", type_of(schema), default, schema["description"].removesuffix(".").replace("|", "\\|")
 
 
 def _shown(value: Any) -> str:
@@ -58,7 +58,7 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else json.dumps(value)
 
 
-def _type(schema: Schema) -> str:
+def type_of(schema: Schema) -> str:
     """What a setting takes in words, besides references, and null where that is the default."""
     kinds = [_kind(each) for each in schema.get("anyOf", [schema])]
     left = [kind for kind in kinds if kind != "null" or schema.get("default", "") is not None]
@@ -71,7 +71,7 @@ def _kind(schema: Schema) -> str:
     if "$ref" in schema:
         return "secret"  # a reference, where nothing else is taken
     if schema["type"] == "array":
-        return f"list of {_type(schema['items'])}"
+        return f"list of {type_of(schema['items'])}"
     if schema["type"] == "object":
-        return f"mapping to {_type(schema['additionalProperties'])}"
+        return f"mapping to {type_of(schema['additionalProperties'])}"
     return "text" if schema["type"] == "string" else str(schema["type"])

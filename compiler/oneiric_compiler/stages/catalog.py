@@ -33,6 +33,8 @@ from oneiric_compiler.model import (
 )
 from oneiric_compiler.source.modules import Module, Root, Sources, Symbol
 from oneiric_compiler.source.signatures import Signature, is_entered, signature
+from oneiric_compiler.tables.options import OPTIONS
+from oneiric_compiler.tables.tiers import RANKS
 
 if TYPE_CHECKING:
     from oneiric_compiler.manifests.offers import Offer
@@ -194,8 +196,9 @@ class _Builder:
         top = declared.factory.partition(".")[0].partition(":")[0]
         stacked = self.settings.app.stack_order.get(top)
         from_stack = inferred_from == "stack-order" and stacked is not None
-        port = None if barred else fields.get("port")
-        needs: dict[str, str] = {} if barred else fields.get("needs", {})
+        options: dict[str, Any] = {option.name: option.read(fields) for option in OPTIONS}
+        options["priority"] = fields.get("priority", inferred)
+        options["port"], options["needs"] = (None, {}) if barred else _links(declared, options)
         candidate = Candidate(
             key=declared.key,
             provider=declared.provider,
@@ -203,18 +206,11 @@ class _Builder:
             source=source,
             place=declared.place,
             signature=found,
-            priority=fields.get("priority", inferred),
             priority_from="declared" if "priority" in fields else inferred_from,
             priority_place=stacked.place
             if from_stack and stacked and "priority" not in fields
             else _of(declared, "priority"),
-            stack_level=fields.get("stack_level", 0),
-            capabilities=tuple(sorted(fields.get("capabilities", ()))),
-            needs={name: Stated(need, _of(declared, "needs")) for name, need in sorted(needs.items())},
-            port=Stated(port, declared.places["port"]) if port else None,
-            python_version=python,
-            os_platform=tuple(sorted(fields.get("os_platform", ()))),
-            eager=fields.get("eager", False),
+            **options,
         )
         return _held(candidate, offer, fields) if offer else candidate
 
@@ -261,25 +257,28 @@ class _Builder:
         return True
 
 
+def _links(declared: Declaration, options: Mapping[str, Any]) -> tuple[Stated[str] | None, dict[str, Stated[str]]]:
+    """The port and the needs, each with the place that states it."""
+    port, needs = options["port"], options["needs"]
+    stated = Stated(port, declared.places["port"]) if port else None
+    return stated, {name: Stated(need, _of(declared, "needs")) for name, need in sorted(needs.items())}
+
+
 def _held(candidate: Candidate, offer: Offer, stated: Mapping[str, Any]) -> Candidate:
-    """The candidate of a manifest under its source's ceiling; a stack level that nobody stated is not told as held."""
-    ceiling = offer.source
+    """The candidate of a manifest under its source's ceilings; a default that nobody stated is not told as held."""
+    changed: dict[str, Any] = {}
     held: dict[str, int] = {}
-    if candidate.priority > ceiling.priority_ceiling:
-        held["priority"] = candidate.priority
-    if "stack_level" in stated and candidate.stack_level > ceiling.stack_level_ceiling:
-        held["stack_level"] = candidate.stack_level
-    return replace(
-        candidate,
-        priority=min(candidate.priority, ceiling.priority_ceiling),
-        priority_from="ceiling" if "priority" in held else candidate.priority_from,
-        priority_place=ceiling.place if "priority" in held else candidate.priority_place,
-        stack_level=min(candidate.stack_level, ceiling.stack_level_ceiling),
-        artifact=offer.artifact,
-        trust=offer.trust,
-        held=held,
-        barred=offer.barred,
-    )
+    for rank in RANKS:
+        most = offer.source.ceilings[rank.fact]
+        if rank.of(candidate) <= most:
+            continue
+        changed[rank.fact] = most
+        if rank.origin:
+            changed |= {rank.origin: "ceiling", rank.place: offer.source.place}
+        if rank.origin or rank.fact in stated:
+            held[rank.fact] = rank.of(candidate)
+    artifact, trust, barred = offer.artifact, offer.trust, offer.barred
+    return replace(candidate, **changed, artifact=artifact, trust=trust, held=held, barred=barred)
 
 
 def _within(module: str, prefix: str) -> bool:

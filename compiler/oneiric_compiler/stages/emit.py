@@ -14,6 +14,7 @@ from oneiric_compiler.resources import templates
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.stages.link import WIRING_NAMES, attribute_name
 from oneiric_compiler.stages.report import Report
+from oneiric_compiler.tables.options import EMITTED
 
 _WIDTH = 80
 
@@ -144,12 +145,10 @@ def _options(binding: Report) -> Iterator[tuple[str, str]]:
         yield "secrets", _tuple(binding["secrets"])
     if binding.get("artifact"):
         yield "artifact", quoted(binding["artifact"])
-    if binding.get("eager"):
-        yield "eager", "True"
-    if binding.get("python"):
-        yield "python", quoted(binding["python"])
-    if binding.get("os"):
-        yield "os", _tuple(binding["os"])
+    for option in EMITTED:
+        if option.emitted in binding:
+            stated = binding[option.emitted]
+            yield option.emitted, _tuple(stated) if isinstance(stated, list) else _literal(stated)
 
 
 def _tuple(items: list[str]) -> str:
@@ -183,7 +182,7 @@ def _tenant_lines(report: Report) -> Iterator[str]:
                     line["port"] = promised
                 line["arguments"] = _arguments(own)
                 line["needs"] = sorted(set(own["needs"].values()))
-                optional = ("async", "secrets", "artifact", "eager", "python", "os")
+                optional = ("async", "secrets", "artifact", *(option.emitted for option in EMITTED))
                 yield json.dumps({**line, **{name: own[name] for name in optional if name in own}})
 
 

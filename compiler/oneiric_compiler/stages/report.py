@@ -27,6 +27,7 @@ from oneiric_compiler.model import (
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
 from oneiric_compiler.stages.link import differs
+from oneiric_compiler.tables.options import EMITTED, OPTIONS
 from oneiric_compiler.tables.tiers import RANKS
 
 Report: TypeAlias = dict[str, Any]
@@ -109,12 +110,10 @@ def _binding(binding: Binding, settings: Settings, candidates: list[Report]) -> 
         facts["port"] = binding.port
     if winner.artifact:
         facts["artifact"] = winner.artifact
-    if winner.eager:
-        facts["eager"] = True
-    if winner.python_version and not settings.app.python:
-        facts["python"] = winner.python_version
-    if winner.os_platform and not settings.app.os:
-        facts["os"] = list(winner.os_platform)
+    for option in EMITTED:
+        stated = option.stated(winner)
+        if stated is not None and not (option.targeted and getattr(settings.app, option.emitted)):
+            facts[option.emitted] = stated
     given = {name: _setting(setting) for name, setting in binding.settings.items()}
     needs = {name: str(key) for name, key in sorted(binding.needs.items())}
     expressions = {name: setting.expr for name, setting in binding.settings.items()}
@@ -159,10 +158,9 @@ def _candidate(judgement: Judgement, alternatives: Alternatives | None) -> Repor
         "order": judgement.order,
         "capabilities": list(candidate.capabilities),
     }
-    if candidate.python_version:
-        facts["python_version"] = candidate.python_version
-    if candidate.os_platform:
-        facts["os_platform"] = list(candidate.os_platform)
+    for option in OPTIONS:
+        if option.reported and (stated := option.stated(candidate)) is not None:
+            facts[option.name] = stated
     if candidate.held:
         facts["held"] = dict(candidate.held)
     if candidate.artifact:

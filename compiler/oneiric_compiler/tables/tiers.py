@@ -58,11 +58,13 @@ class Choice(Tier):
 class Rank(Tier):
     """A number, from -`bound` to `bound`: the candidate's `fact`, here and in a report. The higher one wins.
 
-    `origin` is the fact that says where the number is from, `place` where that stands, if not at the declaration.
+    One of a manifest has at most its source's `ceiling`, if that states no other. `origin` is the fact that says where
+    the number is from, `place` where that stands, if not at the declaration.
     """
 
     fact: str
     bound: int
+    ceiling: int
     origin: str | None = None
     place: str = "place"
     won: str = "{words} {high} beats {low} of {loser}"
@@ -102,6 +104,7 @@ RANKS = (
         rule="priority",
         fact="priority",
         bound=1000,
+        ceiling=0,
         origin="priority_from",
         place="priority_place",
         about="priority",
@@ -111,6 +114,7 @@ RANKS = (
         rule="stack-level",
         fact="stack_level",
         bound=100,
+        ceiling=-5,
         about="stack level, default 0",
         why="nothing is selected and priorities are equal, so the highest stack level wins",
     ),

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 
 from oneiric.report import Binding, Candidate, Json, Report, Setting
 
+from oneiric_compiler.tables.options import EMITTED
 from oneiric_compiler.tables.tiers import RANKS
 from oneiric_compiler.text.redact import MASK
 
@@ -20,7 +21,7 @@ Class: TypeAlias = Literal["winner", "trust", "moved", "port", "need", "setting"
 CLASSES: tuple[Class, ...] = get_args(Class)
 How: TypeAlias = Literal["added", "removed", "changed"]
 
-_OPTIONS = ("eager", "async", "python", "os")
+_OPTIONS = ("async", *(option.emitted for option in EMITTED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,151 @@
+"""The options of a candidate: what `@component`, `components:` in settings and a manifest's entry may say of it.
+
+A row here, a field of `model.Candidate` and an argument of `oneiric.component` make an option; `just generate` brings
+schemas and docs in step. What has a rule of its own (an inferred priority, a need's place) is read in `stages.catalog`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from oneiric_compiler.tables.tiers import RANKS, Rank
+
+Schema: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One option: the JSON Schema of its value, and where that is handed on to.
+
+    `in_manifests` is what of the schema is another one there. A decorator may state one item of a list `alone`.
+    A candidate in a report has it if it is `reported`. What is `emitted` is in the wiring and in tenants' lines, under
+    that name; what is `targeted`, only where the project's target of that name is not set.
+    """
+
+    name: str
+    schema: Schema
+    default: Any = None
+    in_manifests: Schema = field(default_factory=dict[str, Any])
+    alone: bool = False
+    reported: bool = False
+    emitted: str = ""
+    targeted: bool = False
+
+    def read(self, fields: Mapping[str, Any]) -> Any:
+        """The value of a candidate that is declared with these fields."""
+        value = fields.get(self.name, self.default)
+        return tuple(sorted(value)) if isinstance(value, list) else value
+
+    def stated(self, candidate: object) -> Any:
+        """A candidate's value as JSON has it; None where it is the default."""
+        value = getattr(candidate, self.name)
+        plain = list(value) if isinstance(value, tuple) else value
+        return None if plain == self.default else plain
+
+
+def _rank(rank: Rank, **default: Any) -> Option:
+    tier = f"Precedence tier {RANKS.index(rank) + 2}"
+    bounds: Schema = {"type": "integer", "minimum": -rank.bound, "maximum": rank.bound}
+    return Option(
+        name=rank.fact,
+        schema={"description": f"{tier}: the higher wins.", **bounds, **default},
+        in_manifests={"description": f"{tier}, held under the source's ceiling.", **bounds},
+        **default,
+    )
+
+
+_PLATFORMS = ("linux", "darwin", "windows")
+_TEXT: Schema = {"type": "string", "minLength": 1}
+
+OPTIONS = (
+    _rank(RANKS[0]),
+    _rank(RANKS[1], default=0),
+    Option(
+        name="capabilities",
+        schema={"description": "What `requires` can ask for.", "type": "array", "items": _TEXT, "uniqueItems": True},
+        default=[],
+        in_manifests={
+            "description": "What `requires` in settings can ask for: names, or mappings with a `name`.",
+            "type": "array",
+            "items": {
+                "type": ["string", "object"],
+                "minLength": 1,
+                "required": ["name"],
+                "properties": {
+                    "name": {"description": "What it is called.", **_TEXT},
+                    "description": {"type": "string"},
+                    "event_types": {"type": "array", "items": _TEXT},
+                    "payload_schema": {"type": "object"},
+                    "schema_format": {"type": "string"},
+                    "security": {"type": "object"},
+                    "metadata": {"type": "object"},
+                },
+            },
+        },
+    ),
+    Option(
+        name="needs",
+        schema={
+            "description": "Parameter -> key of the component handed to it.",
+            "type": "object",
+            "propertyNames": {
+                "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+                "description": "A Python name.",
+                "format": "python-name",
+            },
+            "additionalProperties": {
+                "type": "string",
+                "pattern": "^([a-z_][a-z0-9_]*:)?[A-Za-z0-9][A-Za-z0-9._-]*$",
+                "description": "A key, such as `adapter:cache` or `cache`.",
+            },
+        },
+        default={},
+    ),
+    Option(
+        name="port",
+        schema={
+            "description": "`module:Protocol` that the key promises to its users.",
+            "type": "string",
+            "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$",
+            "format": "python-reference",
+        },
+    ),
+    Option(
+        name="eager",
+        schema={"description": "Activated when the runtime starts.", "type": "boolean"},
+        default=False,
+        emitted="eager",
+    ),
+    Option(
+        name="python_version",
+        schema={"description": "Python versions it runs on (PEP 440).", **_TEXT},
+        reported=True,
+        emitted="python",
+        targeted=True,
+    ),
+    Option(
+        name="os_platform",
+        schema={
+            "description": "Platforms it runs on.",
+            "type": "array",
+            "items": {"enum": [*_PLATFORMS]},
+            "minItems": 1,
+            "uniqueItems": True,
+        },
+        default=[],
+        in_manifests={
+            "description": f"Platforms it runs on, such as {', '.join(_PLATFORMS)}; others are those of no target.",
+            "type": "array",
+            "items": _TEXT,
+            "minItems": 1,
+            "uniqueItems": True,
+        },
+        alone=True,
+        reported=True,
+        emitted="os",
+        targeted=True,
+    ),
+)
+EMITTED = tuple(option for option in OPTIONS if option.emitted)
