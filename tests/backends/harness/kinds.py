@@ -136,4 +136,4 @@ KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE)
 if __name__ == "__main__":
     for kind in KINDS:
         if kind.install.startswith(_APT) and kind.find() is None:
-            print(kind.install.removeprefix(_APT))
+            sys.stdout.write(f"{kind.install.removeprefix(_APT)}\n")

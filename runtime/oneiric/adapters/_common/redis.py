@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
 
 from oneiric.adapters._common.network import Faults, cancellations, is_about_certificates, revealed, told
-from oneiric.adapters._common.turns import Turns
+from oneiric.adapters._common.permits import Permits
 from oneiric.errors import AdapterError
 from oneiric.secret import Secret
 
@@ -107,7 +107,7 @@ class RedisServer:
         self._max_connections = max_connections
         self._client_name = client_name
         self._client: Any = None  # a Redis; its methods are half typed
-        self._turns = Turns(max_connections)
+        self._permits = Permits(max_connections)
 
     async def open(self) -> None:
         """Connect, and see that the server answers."""
@@ -123,7 +123,7 @@ class RedisServer:
             socket_timeout=self._timeout,
             socket_connect_timeout=self._timeout,
             client_name=self._client_name or None,
-            max_connections=2 * self._max_connections,  # `_turns` is the limit
+            max_connections=2 * self._max_connections,  # `_permits` is the limit
             retry=Retry(NoBackoff(), 0),
             protocol=2,
             ssl=address.tls,
@@ -148,23 +148,23 @@ class RedisServer:
 
     async def run(self, *command: bytes | str | int) -> Any:
         """The reply to one command."""
-        if not self._turns.take():
-            await self._turns.wait_in_time(self._faults, "max_connections", self._timeout)
+        if not self._permits.take():
+            await self._permits.wait_in_time(self._faults, "max_connections", self._timeout)
         asked = cancellations()
         try:
             reply = await self._opened().execute_command(*command)
         except Exception as error:
             raise self._failure(error) from None
         finally:
-            self._turns.give_back()
+            self._permits.give_back()
         if cancellations() > asked:
             raise asyncio.CancelledError
         return reply
 
     async def run_together(self, *commands: tuple[bytes | str | int, ...]) -> list[Any]:
         """The replies to commands that run as one, without others in between."""
-        if not self._turns.take():
-            await self._turns.wait_in_time(self._faults, "max_connections", self._timeout)
+        if not self._permits.take():
+            await self._permits.wait_in_time(self._faults, "max_connections", self._timeout)
         asked = cancellations()
         try:
             async with self._opened().pipeline(transaction=True) as pipeline:
@@ -174,7 +174,7 @@ class RedisServer:
         except Exception as error:
             raise self._failure(error) from None
         finally:
-            self._turns.give_back()
+            self._permits.give_back()
         if cancellations() > asked:
             raise asyncio.CancelledError
         return replies

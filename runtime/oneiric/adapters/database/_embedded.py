@@ -16,7 +16,7 @@ from oneiric.adapters._common.finish import finish
 from oneiric.adapters.database import DatabaseClosed, DatabaseError, Row, Value, check_statement
 from oneiric.adapters.database._transactions import (
     OpenTransaction,
-    Outcome,
+    StatementResult,
     open_transaction,
     refuse_inside_a_transaction,
 )
@@ -27,7 +27,7 @@ _AGAIN = 0.02  # seconds between two interrupts
 class Connection(Protocol):
     """One connection of an SDK, used by one statement at a time. It raises errors of the port only."""
 
-    async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome: ...
+    async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult: ...
 
     async def rollback(self) -> None:
         """Undo the open transaction, if there is one."""
@@ -85,7 +85,7 @@ class EmbeddedDatabase(ABC):
         async with self._turn, open_transaction(self, self, self._begin) as transaction:
             yield transaction
 
-    async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+    async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         """Run a statement now; for whoever has the turn."""
         async with self._statement:
             connection = self._opened()
@@ -117,7 +117,7 @@ class EmbeddedDatabase(ABC):
             raise DatabaseClosed("the database is not open")
         return self._connection
 
-    async def _run_alone(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+    async def _run_alone(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         self._opened()
         refuse_inside_a_transaction(self)
         check_statement(sql, parameters)

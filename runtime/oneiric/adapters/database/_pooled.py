@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from oneiric.adapters._common.deadlines import Deadline, Deadlines
 from oneiric.adapters._common.finish import finish
 from oneiric.adapters._common.network import Faults
-from oneiric.adapters._common.turns import Turns
+from oneiric.adapters._common.permits import Permits
+from oneiric.adapters._common.timeouts import Timeout, Timeouts
 from oneiric.adapters.database import (
     DatabaseClosed,
     DatabaseError,
@@ -30,7 +30,7 @@ from oneiric.adapters.database import (
 )
 from oneiric.adapters.database._transactions import (
     OpenTransaction,
-    Outcome,
+    StatementResult,
     open_transaction,
     refuse_inside_a_transaction,
 )
@@ -76,7 +76,7 @@ class Link(Protocol):
     @property
     def in_transaction(self) -> bool: ...
 
-    async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome: ...
+    async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult: ...
 
     async def close(self) -> None:
         """Take leave of the server, which rolls an open transaction back."""
@@ -107,8 +107,8 @@ class PooledDatabase(ABC):
         self._setting = setting
         self._limits = limits
         self._opened = False
-        self._turns = Turns(limits.max_connections)
-        self.deadlines = Deadlines()
+        self._permits = Permits(limits.max_connections)
+        self.timeouts = Timeouts()
         self._idle: list[Link] = []
         self._busy: set[PooledSession] = set()
 
@@ -173,7 +173,7 @@ class PooledDatabase(ABC):
     def closed(self) -> AdapterError:
         return DatabaseClosed("the database is not open", provider=self._faults.provider)
 
-    async def _run_alone(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+    async def _run_alone(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         refuse_inside_a_transaction(self)
         check_statement(sql, parameters)
         session = await self._take()
@@ -194,12 +194,12 @@ class PooledDatabase(ABC):
         """A connection for whoever may use one now."""
         if not self._opened:
             raise self.closed()
-        if not self._turns.take():
-            await self._turns.wait_in_time(self._faults, "max_connections", self._limits.connect_timeout)
+        if not self._permits.take():
+            await self._permits.wait_in_time(self._faults, "max_connections", self._limits.connect_timeout)
         try:
             session = PooledSession(self, self._rested() or await self._new_link())
         except BaseException:
-            self._turns.give_back()
+            self._permits.give_back()
             raise
         self._busy.add(session)
         return session
@@ -232,7 +232,7 @@ class PooledDatabase(ABC):
                 await finish(session.close())
         finally:
             self._busy.discard(session)
-            self._turns.give_back()
+            self._permits.give_back()
 
 
 class PooledSession:
@@ -242,7 +242,7 @@ class PooledSession:
         self.link = link
         self._database = database
         self._turn = asyncio.Lock()
-        self._deadline: Deadline | None = None
+        self._timeout: Timeout | None = None
         self._touched = False  # the session of the server is no longer as new
         self._closed = False
 
@@ -251,7 +251,7 @@ class PooledSession:
         """Whether somebody else may use the connection now."""
         return not self._touched and not self._closed and self.link.is_open and not self.link.in_transaction
 
-    async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+    async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         """Run a statement that was checked, within the timeout."""
         async with self._turn:
             if self._closed:
@@ -285,20 +285,20 @@ class PooledSession:
     async def close(self) -> None:
         """Give the connection up, and end what runs on it."""
         self._closed = True
-        if self._deadline is not None:
-            self._deadline.end()
+        if self._timeout is not None:
+            self._timeout.end()
         async with self._turn:
             with suppress(DatabaseError, TimeoutError):
                 async with asyncio.timeout(self._database.limits.healthcheck_timeout):
                     await self.link.close()
             self.link.cut()
 
-    async def _run_in_time(self, sql: str, parameters: Sequence[Value]) -> Outcome:
-        with self._database.deadlines.within(self._database.limits.timeout) as self._deadline:
+    async def _run_in_time(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
+        with self._database.timeouts.within(self._database.limits.timeout) as self._timeout:
             try:
                 return await self.link.run(sql, parameters)
             finally:
-                self._deadline = None
+                self._timeout = None
 
     async def _abandon(self) -> None:
         self._closed = True

@@ -12,7 +12,7 @@ from oneiric.adapters._common.finish import finish
 from oneiric.adapters.database import QueryError, Row, TransactionError, Value, check_statement
 
 
-class Outcome(NamedTuple):
+class StatementResult(NamedTuple):
     """What a statement gave: rows, and how many it changed."""
 
     rows: list[Row]
@@ -22,7 +22,7 @@ class Outcome(NamedTuple):
 class Session(Protocol):
     """What runs the statements of one transaction, and nothing else meanwhile."""
 
-    async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome: ...
+    async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult: ...
 
     async def rollback(self) -> None:
         """Undo the open transaction, if there is one."""
@@ -85,7 +85,7 @@ class OpenTransaction:
         """Whether this is a transaction of `database` that has not ended."""
         return self._database is database and not self._ended
 
-    async def _run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+    async def _run(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         async with self._turn:
             self._refuse_when_over()
             try:

@@ -11,7 +11,7 @@ import duckdb
 from oneiric import component
 from oneiric.adapters.database import DatabaseError, DatabaseUnavailable, IntegrityError, QueryError, Value
 from oneiric.adapters.database._embedded import EmbeddedDatabase
-from oneiric.adapters.database._transactions import Outcome, rows
+from oneiric.adapters.database._transactions import StatementResult, rows
 
 
 @component(
@@ -61,7 +61,7 @@ class _Connection:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+    async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         return await asyncio.to_thread(self._run_now, sql, list(parameters))
 
     async def rollback(self) -> None:
@@ -74,7 +74,7 @@ class _Connection:
     async def close(self) -> None:
         await asyncio.to_thread(self._connection.close)
 
-    def _run_now(self, sql: str, parameters: list[Value]) -> Outcome:
+    def _run_now(self, sql: str, parameters: list[Value]) -> StatementResult:
         with _port_errors():
             statements = self._connection.extract_statements(sql)
             if len(statements) != 1:
@@ -83,10 +83,10 @@ class _Connection:
             columns = [str(column[0]) for column in self._connection.description or ()]
             values = self._connection.fetchall()
         if statements[0].type not in _CHANGES:
-            return Outcome(rows(columns, values), 0)
+            return StatementResult(rows(columns, values), 0)
         if columns == ["Count"] and not _has_returning(sql):  # DuckDB gives the number of rows as a row
-            return Outcome([], int(values[0][0]))
-        return Outcome(rows(columns, values), len(values))
+            return StatementResult([], int(values[0][0]))
+        return StatementResult(rows(columns, values), len(values))
 
 
 _CHANGES = {duckdb.StatementType.INSERT, duckdb.StatementType.UPDATE, duckdb.StatementType.DELETE}

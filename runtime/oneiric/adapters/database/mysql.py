@@ -27,7 +27,7 @@ from oneiric.adapters.database import (
 )
 from oneiric.adapters.database._placeholders import MYSQL, MYSQL_WITHOUT_BACKSLASHES, check_number, pieces
 from oneiric.adapters.database._pooled import CONTROL, DATA, Limits, PooledDatabase, tls_context
-from oneiric.adapters.database._transactions import Outcome, rows
+from oneiric.adapters.database._transactions import StatementResult, rows
 from oneiric.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class _Link:
     def in_transaction(self) -> bool:
         return self.is_open and bool(self._connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
 
-    async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+    async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         word = first_word(sql)
         if word not in _IN_TRANSACTIONS and self.in_transaction:
             raise TransactionError(f"{word.upper()}: the server would commit the transaction", provider="mysql")
@@ -204,9 +204,9 @@ class _Link:
         except Exception as error:
             raise self._database.translated(error) from None
         if not result.description:
-            return Outcome([], result.affected_rows if word in DATA else 0)
+            return StatementResult([], result.affected_rows if word in DATA else 0)
         found = rows([column[0] for column in result.description], result.rows)
-        return Outcome(found, len(found) if word in _CHANGES else 0)
+        return StatementResult(found, len(found) if word in _CHANGES else 0)
 
     async def close(self) -> None:
         with suppress(OSError, MySQLError):

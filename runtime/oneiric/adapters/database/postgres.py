@@ -25,7 +25,7 @@ from oneiric.adapters.database import (
 )
 from oneiric.adapters.database._placeholders import POSTGRES, pieces
 from oneiric.adapters.database._pooled import Limits, PooledDatabase, tls_context
-from oneiric.adapters.database._transactions import Outcome
+from oneiric.adapters.database._transactions import StatementResult
 from oneiric.errors import AdapterError
 
 _FAULTS = Faults("postgres", DatabaseUnavailable, DatabaseRefused, DatabaseMisconfigured)
@@ -170,7 +170,7 @@ class _Link:
     def in_transaction(self) -> bool:
         return self.is_open and self._connection.is_in_transaction()
 
-    async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+    async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         alone = not self.in_transaction
         try:
             try:
@@ -191,7 +191,7 @@ class _Link:
         if rows and len(rows[0]) < len(records[0]):
             raise QueryError("two columns have one name: name them apart with AS", provider="postgres")
         word, _, count = status.decode().rpartition(" ")
-        return Outcome(rows, int(count) if word.startswith(_CHANGES) else 0)
+        return StatementResult(rows, int(count) if word.startswith(_CHANGES) else 0)
 
     async def close(self) -> None:
         try:

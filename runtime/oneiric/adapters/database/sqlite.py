@@ -20,7 +20,7 @@ from oneiric.adapters.database import (
     Value,
 )
 from oneiric.adapters.database._embedded import EmbeddedDatabase
-from oneiric.adapters.database._transactions import Outcome, rows
+from oneiric.adapters.database._transactions import StatementResult, rows
 
 
 @component(
@@ -77,12 +77,12 @@ class _Connection:
         self._sdk = sdk
         self._connection = connection
 
-    async def run(self, sql: str, parameters: Sequence[Value]) -> Outcome:
+    async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         with _port_errors():
             async with self._connection.execute(sql, tuple(parameters)) as cursor:
                 values = [tuple(row) for row in await cursor.fetchall()]
                 columns = [column[0] for column in cursor.description or ()]
-                return Outcome(rows(columns, values), max(cursor.rowcount, 0))
+                return StatementResult(rows(columns, values), max(cursor.rowcount, 0))
 
     async def rollback(self) -> None:
         with _port_errors():

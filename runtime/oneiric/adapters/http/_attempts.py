@@ -16,7 +16,7 @@ from tenacity import (
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.http import HttpUnavailable
 from oneiric.adapters.http._breakers import Breakers
-from oneiric.adapters.http._exchanges import Answer, Call, Exchanges
+from oneiric.adapters.http._exchanges import Call, Exchanges, Reply
 from oneiric.adapters.http._request import REDIRECTS, Request
 
 _DOWN = frozenset((502, 503, 504))
@@ -36,11 +36,11 @@ class Attempts:
         self._max_redirects = max_redirects
         self._retries = retries
 
-    async def answer(self, call: Call, request: Request) -> Answer:
+    async def answer(self, call: Call, request: Request) -> Reply:
         """The answer at the end of the redirects."""
         for _ in range(self._max_redirects + 1):
             answer = await self._outcome(call, request)
-            if isinstance(answer, Answer) and answer.status < 300:
+            if isinstance(answer, Reply) and answer.status < 300:
                 return answer  # as most do
             if self._retries and _may_pass(answer) and request.is_repeatable:
                 answer = await self._last(call, request, answer)
@@ -55,16 +55,16 @@ class Attempts:
             request = onward
         raise self._faults.no_answer(f"more than {self._max_redirects} redirects", "max_redirects")
 
-    async def _last(self, call: Call, request: Request, first: Answer | HttpUnavailable) -> Answer | HttpUnavailable:
+    async def _last(self, call: Call, request: Request, first: Reply | HttpUnavailable) -> Reply | HttpUnavailable:
         """What comes of the last attempt of several, of which one was made."""
         known = iter((first,))  # made without the library, which takes longer than a near server
 
-        async def attempt() -> Answer | HttpUnavailable:
+        async def attempt() -> Reply | HttpUnavailable:
             return next(known, None) or await self._outcome(call, request)
 
         async def forget(state: RetryCallState) -> None:
             outcome = _outcome_of(state)
-            if isinstance(outcome, Answer):
+            if isinstance(outcome, Reply):
                 await self._exchanges.done(outcome)
 
         left = call.deadline - asyncio.get_running_loop().time()
@@ -77,7 +77,7 @@ class Attempts:
         )
         return await retrying(attempt)
 
-    async def _outcome(self, call: Call, request: Request) -> Answer | HttpUnavailable:
+    async def _outcome(self, call: Call, request: Request) -> Reply | HttpUnavailable:
         """What comes of one attempt, unless the origin failed too often just now."""
         origin = request.target.origin
         if origin in self._breakers.failing and self._breakers.is_open(origin):
@@ -97,19 +97,19 @@ class Attempts:
         return answer
 
 
-def _may_pass(outcome: Answer | HttpUnavailable) -> bool:
+def _may_pass(outcome: Reply | HttpUnavailable) -> bool:
     """Whether another attempt may go better."""
     return isinstance(outcome, HttpUnavailable) or outcome.status in _DOWN or outcome.status == _TOO_MANY
 
 
-def _outcome_of(state: RetryCallState) -> Answer | HttpUnavailable:
+def _outcome_of(state: RetryCallState) -> Reply | HttpUnavailable:
     assert state.outcome is not None
-    outcome: Answer | HttpUnavailable = state.outcome.result()
+    outcome: Reply | HttpUnavailable = state.outcome.result()
     return outcome
 
 
 def _wait(state: RetryCallState) -> float:
     """Seconds until the next attempt: what the server asks for, else ever more."""
     outcome = _outcome_of(state)
-    asked = outcome.headers.get("retry-after", "") if isinstance(outcome, Answer) else ""
+    asked = outcome.headers.get("retry-after", "") if isinstance(outcome, Reply) else ""
     return float(asked) if asked.isascii() and asked.isdigit() else _BACKOFF(state)

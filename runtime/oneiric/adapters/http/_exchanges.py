@@ -1,4 +1,4 @@
-"""One exchange with a server by an SDK: a turn, a deadline, a body in one piece or as it comes; its errors."""
+"""One exchange with a server by an SDK: a permit, a deadline, a body in one piece or as it comes; its errors."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from typing import NoReturn, Protocol
 
 from oneiric import Secret
-from oneiric.adapters._common.deadlines import Deadline, Deadlines
 from oneiric.adapters._common.network import Faults, is_about_certificates, told
-from oneiric.adapters._common.turns import Turns
+from oneiric.adapters._common.permits import Permits
+from oneiric.adapters._common.timeouts import Timeout, Timeouts
 from oneiric.adapters.http import MAX_BODY, Headers, HttpClosed, HttpError, HttpUnavailable, InvalidResponse
 from oneiric.adapters.http._request import Request, StreamedBody
 
@@ -35,8 +35,8 @@ class Exchange(Protocol):
         ...
 
 
-class Answer:
-    """What became of a request: with all of its `body`, or on an `exchange` that still has it and a turn."""
+class Reply:
+    """What became of a request: with all of its `body`, or on an `exchange` that still has it and a permit."""
 
     __slots__ = ("body", "exchange", "headers", "request", "status")
 
@@ -80,24 +80,24 @@ class Exchanges:
         self._headers = headers
         self._secret_headers = secret_headers
         self._has_headers = bool(headers or secret_headers)
-        self._turns = Turns(max_connections)
-        self._deadlines = Deadlines()
+        self._permits = Permits(max_connections)
+        self._timeouts = Timeouts()
         self.is_open = False
 
     def close(self) -> None:
         """End what is under way, and let nothing begin."""
         self.is_open = False
-        self._deadlines.end_all()
+        self._timeouts.end_all()
 
-    async def answer(self, call: Call, request: Request) -> Answer:
-        """Send a request once. The answer has its body, or else the exchange and a turn until it is `done`."""
-        if not self._turns.take():
-            await self._turns.wait_in_time(self._faults, "max_connections", call.timeout, call.deadline)
+    async def answer(self, call: Call, request: Request) -> Reply:
+        """Send a request once. The answer has its body, or else the exchange and a permit until it is `done`."""
+        if not self._permits.take():
+            await self._permits.wait_in_time(self._faults, "max_connections", call.timeout, call.deadline)
         exchange: Exchange | None = None
         try:
             if not self.is_open:
                 raise HttpClosed("the client is not open", provider=self._faults.provider)
-            with Deadline(self._deadlines, call.deadline):
+            with Timeout(self._timeouts, call.deadline):
                 headers = self._headers_of(request) if self._has_headers else request.headers
                 exchange = await self._send(request, headers)
                 body = await _whole(exchange) if call.whole else None
@@ -108,16 +108,16 @@ class Exchanges:
             raise
         if call.whole:
             await self._end(exchange)
-        return Answer(request, exchange, body)
+        return Reply(request, exchange, body)
 
-    async def pieces(self, call: Call, answer: Answer) -> AsyncGenerator[bytes, None]:
+    async def pieces(self, call: Call, answer: Reply) -> AsyncGenerator[bytes, None]:
         """The body of an answer that is not done, each piece within the time of the call."""
         if answer.exchange is None:
             return
         piece = answer.exchange.piece
         while True:
             try:
-                with self._deadlines.within(call.timeout):
+                with self._timeouts.within(call.timeout):
                     data = await piece()
             except Exception as error:
                 self._raise(answer.request, error, call.timeout)
@@ -125,8 +125,8 @@ class Exchanges:
                 return
             yield data
 
-    async def done(self, answer: Answer) -> None:
-        """Give back the exchange and its turn, if that is not done."""
+    async def done(self, answer: Reply) -> None:
+        """Give back the exchange and its permit, if that is not done."""
         exchange, answer.exchange = answer.exchange, None
         if exchange is not None:
             await self._end(exchange)
@@ -140,7 +140,7 @@ class Exchanges:
             if exchange is not None:
                 await exchange.close()
         finally:
-            self._turns.give_back()
+            self._permits.give_back()
 
     def _headers_of(self, request: Request) -> Mapping[str, str]:
         if not request.is_own or self._base_origin not in (None, request.target.origin):

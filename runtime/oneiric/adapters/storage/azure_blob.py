@@ -23,10 +23,10 @@ from azure.storage.blob import BlobProperties, ContentSettings
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from oneiric import Secret, component
-from oneiric.adapters._common.deadlines import Deadlines
 from oneiric.adapters._common.finish import finish
 from oneiric.adapters._common.network import Faults, is_about_certificates, told
-from oneiric.adapters._common.turns import Turns
+from oneiric.adapters._common.permits import Permits
+from oneiric.adapters._common.timeouts import Timeouts
 from oneiric.adapters.storage import (
     DEFAULT_CONTENT_TYPE,
     STABLE,
@@ -118,8 +118,8 @@ class AzureBlobStorage:
         self._session: aiohttp.ClientSession | None = None
         self._client: ContainerClient | None = None
         self._blob: Callable[[str], BlobClient]  # of this client
-        self._turns = Turns(max_connections)
-        self._deadlines = Deadlines()
+        self._permits = Permits(max_connections)
+        self._timeouts = Timeouts()
 
     async def start(self) -> None:
         await self.aclose()
@@ -144,7 +144,7 @@ class AzureBlobStorage:
 
     async def aclose(self) -> None:
         session, self._session, self._client = self._session, None, None
-        self._deadlines.end_all()
+        self._timeouts.end_all()
         if session is not None:
             await session.close()
 
@@ -275,8 +275,8 @@ class AzureBlobStorage:
     @asynccontextmanager
     async def _turn(self, name: str = "") -> AsyncGenerator[ContainerClient, None]:
         """The client, for one more request; its errors become the port's. `name`: the object it is about."""
-        if not self._turns.take():
-            await self._turns.wait_in_time(_FAULTS, "max_connections", self._timeout)
+        if not self._permits.take():
+            await self._permits.wait_in_time(_FAULTS, "max_connections", self._timeout)
         try:
             if self._client is None:
                 raise StorageClosed("the storage is not open", provider=_PROVIDER)
@@ -288,10 +288,10 @@ class AzureBlobStorage:
                 raise StorageClosed("the storage was closed meanwhile", provider=_PROVIDER) from None
             raise self._translated(error, name) from None
         finally:
-            self._turns.give_back()
+            self._permits.give_back()
 
     async def _within(self, work: Awaitable[Result], seconds: float) -> Result:
-        with self._deadlines.within(seconds):
+        with self._timeouts.within(seconds):
             return await work
 
     def _translated(self, error: Exception, name: str) -> StorageError:

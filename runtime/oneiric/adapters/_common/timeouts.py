@@ -1,4 +1,4 @@
-"""Deadlines of calls, for less than a timer of the loop and two coroutines each, as `asyncio.timeout` takes."""
+"""Timeouts of calls, for less than a timer of the loop and two coroutines each, as `asyncio.timeout` takes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from types import TracebackType
 from typing import Self
 
 
-class Deadlines:
+class Timeouts:
     """Blocks that end as those of `asyncio.timeout_at`, of one loop, with one timer for all of them.
 
     What is under way can also be ended before its time.
     """
 
     def __init__(self) -> None:
-        self.under_way: dict[Deadline, float] = {}
+        self.under_way: dict[Timeout, float] = {}
         self.next = inf
         self._timer: asyncio.Handle | None = None
 
-    def within(self, seconds: float) -> Deadline:
+    def within(self, seconds: float) -> Timeout:
         """A block that is over in so many seconds."""
-        return Deadline(self, asyncio.get_running_loop().time() + seconds)
+        return Timeout(self, asyncio.get_running_loop().time() + seconds)
 
     def look_until(self, deadline: float) -> None:
         """Set the timer to this deadline, the next one. It stays when that block is over: another may want it."""
@@ -31,7 +31,7 @@ class Deadlines:
         self._timer = asyncio.get_running_loop().call_at(deadline, self._end_until, deadline)
 
     def end_all(self) -> None:
-        """Let every deadline be over, from the loop's next turn on."""
+        """Let every timeout be over, from the loop's next turn on."""
         if self._timer is not None:
             self._timer.cancel()
         self.next = -inf
@@ -45,38 +45,38 @@ class Deadlines:
             self.look_until(min(self.under_way.values()))
 
 
-class Deadline:
+class Timeout:
     """A block out of which `TimeoutError` comes when it is not over at this time of the loop's clock."""
 
-    __slots__ = ("_asked", "_deadline", "_deadlines", "_is_over", "_task")
+    __slots__ = ("_asked", "_deadline", "_is_over", "_task", "_timeouts")
 
-    def __init__(self, deadlines: Deadlines, deadline: float) -> None:
-        self._deadlines = deadlines
+    def __init__(self, timeouts: Timeouts, deadline: float) -> None:
+        self._timeouts = timeouts
         self._deadline = deadline
         self._is_over = False
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
-        assert task is not None, "only tasks have deadlines"
+        assert task is not None, "only tasks have timeouts"
         self._task = task
         self._asked = task.cancelling()
-        deadlines = self._deadlines
-        deadlines.under_way[self] = self._deadline
-        if self._deadline < deadlines.next:
-            deadlines.look_until(self._deadline)
+        timeouts = self._timeouts
+        timeouts.under_way[self] = self._deadline
+        if self._deadline < timeouts.next:
+            timeouts.look_until(self._deadline)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._is_over:
-            del self._deadlines.under_way[self]
+            del self._timeouts.under_way[self]
         elif self._task.uncancel() <= self._asked and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
     def end(self) -> None:
         """Interrupt the block, which somebody is in, unless that is done already."""
         if not self._is_over:
-            del self._deadlines.under_way[self]
+            del self._timeouts.under_way[self]
             self._is_over = True
             self._task.cancel()

@@ -1,4 +1,4 @@
-"""Deadlines that share a timer, and turns: as those of asyncio, whatever is cancelled when."""
+"""Timeouts that share a timer, and permits: as those of asyncio, whatever is cancelled when."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from oneiric.adapters._common.deadlines import Deadlines
-from oneiric.adapters._common.turns import Turns
+from oneiric.adapters._common.permits import Permits
+from oneiric.adapters._common.timeouts import Timeouts
 
 
 def run(case: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -29,44 +29,44 @@ def timers() -> int:
 
 def test_each_block_ends_at_its_own_time_whatever_order_they_began_in() -> None:
     async def case() -> None:
-        deadlines, order = Deadlines(), list[float]()
+        timeouts, order = Timeouts(), list[float]()
 
         async def block(seconds: float) -> None:
             began = asyncio.get_running_loop().time()
-            with pytest.raises(TimeoutError), deadlines.within(seconds):
+            with pytest.raises(TimeoutError), timeouts.within(seconds):
                 await hang()
             assert asyncio.get_running_loop().time() - began > seconds - 0.001
             order.append(seconds)
 
         await asyncio.gather(*(block(seconds) for seconds in (0.2, 0.05, 0.3, -1, 0.1)))
         assert order == [-1, 0.05, 0.1, 0.2, 0.3]
-        assert not deadlines.under_way
+        assert not timeouts.under_way
 
     run(case)
 
 
 def test_blocks_that_are_over_in_time_leave_one_timer_and_no_trace() -> None:
     async def case() -> None:
-        deadlines, before = Deadlines(), timers()
+        timeouts, before = Timeouts(), timers()
         for _ in range(1000):
-            with deadlines.within(0.1):
+            with timeouts.within(0.1):
                 await asyncio.sleep(0)
         assert timers() == before + 1
-        with pytest.raises(ZeroDivisionError), deadlines.within(0.1):
+        with pytest.raises(ZeroDivisionError), timeouts.within(0.1):
             raise ZeroDivisionError
         await asyncio.sleep(0.3)
         assert timers() == before
-        assert not deadlines.under_way
+        assert not timeouts.under_way
 
     run(case)
 
 
 def test_a_block_inside_another_ends_first_or_with_it() -> None:
     async def case() -> None:
-        deadlines = Deadlines()
-        with deadlines.within(10), pytest.raises(TimeoutError), deadlines.within(0.05):
+        timeouts = Timeouts()
+        with timeouts.within(10), pytest.raises(TimeoutError), timeouts.within(0.05):
             await hang()
-        with pytest.raises(TimeoutError), deadlines.within(0.05), deadlines.within(10):
+        with pytest.raises(TimeoutError), timeouts.within(0.05), timeouts.within(10):
             await hang()
         task = asyncio.current_task()
         assert task is not None
@@ -77,26 +77,26 @@ def test_a_block_inside_another_ends_first_or_with_it() -> None:
 
 def test_a_cancellation_beside_the_deadline_is_not_lost() -> None:
     async def case() -> None:
-        deadlines = Deadlines()
+        timeouts = Timeouts()
 
         async def block() -> None:
-            with deadlines.within(0.01):
+            with timeouts.within(0.01):
                 await hang()
 
         task = asyncio.ensure_future(block())
         await asyncio.sleep(0)
-        asyncio.get_running_loop().call_at(next(iter(deadlines.under_way.values())), task.cancel)
+        asyncio.get_running_loop().call_at(next(iter(timeouts.under_way.values())), task.cancel)
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not deadlines.under_way
+        assert not timeouts.under_way
 
     run(case)
 
 
 def test_what_the_work_raises_when_its_time_is_over_is_raised() -> None:
     async def case() -> None:
-        deadlines = Deadlines()
-        with pytest.raises(ZeroDivisionError), deadlines.within(0.01):
+        timeouts = Timeouts()
+        with pytest.raises(ZeroDivisionError), timeouts.within(0.01):
             try:
                 await hang()
             finally:
@@ -111,22 +111,22 @@ def test_what_the_work_raises_when_its_time_is_over_is_raised() -> None:
 
 def test_all_can_be_ended_before_their_time_and_others_begin_after() -> None:
     async def case() -> None:
-        deadlines = Deadlines()
+        timeouts = Timeouts()
 
         async def block() -> None:
-            with deadlines.within(3600):
+            with timeouts.within(3600):
                 await hang()
 
         tasks = [asyncio.ensure_future(block()) for _ in range(3)]
         await asyncio.sleep(0)
-        deadlines.end_all()
+        timeouts.end_all()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [TimeoutError] * 3
-        with pytest.raises(TimeoutError), deadlines.within(0.05):
+        with pytest.raises(TimeoutError), timeouts.within(0.05):
             await hang()
-        deadlines.end_all()
+        timeouts.end_all()
         await asyncio.sleep(0)
-        with deadlines.within(3600):
+        with timeouts.within(3600):
             await asyncio.sleep(0.01)
 
     run(case)
@@ -135,13 +135,13 @@ def test_all_can_be_ended_before_their_time_and_others_begin_after() -> None:
 @pytest.mark.parametrize("cancelled", range(64))
 def test_turns_come_in_order_and_none_is_lost_whoever_gives_up(cancelled: int) -> None:
     async def case() -> None:
-        turns, order = Turns(2), list[int]()
+        permits, order = Permits(2), list[int]()
         most = busy = 0
 
         async def user(number: int) -> None:
             nonlocal most, busy
-            if not turns.take():
-                await turns.wait()
+            if not permits.take():
+                await permits.wait()
             busy += 1
             most = max(most, busy)
             order.append(number)
@@ -149,7 +149,7 @@ def test_turns_come_in_order_and_none_is_lost_whoever_gives_up(cancelled: int) -
                 await asyncio.sleep(0)
             finally:
                 busy -= 1
-                turns.give_back()
+                permits.give_back()
 
         tasks = [asyncio.ensure_future(user(number)) for number in range(20)]
         for number in range(6):
@@ -160,10 +160,10 @@ def test_turns_come_in_order_and_none_is_lost_whoever_gives_up(cancelled: int) -
         assert order == sorted(order)
         assert most == 2
         for _ in range(2):
-            if not turns.take():
-                await asyncio.wait_for(turns.wait(), 1)
-        assert not turns.take()
+            if not permits.take():
+                await asyncio.wait_for(permits.wait(), 1)
+        assert not permits.take()
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(turns.wait(), 0.001)
+            await asyncio.wait_for(permits.wait(), 0.001)
 
     run(case)
