@@ -19,7 +19,15 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SUPPORTED = ("3.11", "3.12", "3.13")
 TESTS = ("tests/unit", "tests/faults", "tests/property", "--ignore=tests/unit/runtime/test_runtime_typing.py")
 """Type checkers are not in these environments, and say the same of every version."""
-PACKAGES = ("-e", f"{CHECKOUT}[compiler,database-duckdb]", "pytest", "hypothesis", "syrupy", "opentelemetry-sdk")
+PACKAGES = (
+    "-e",
+    f"{CHECKOUT}[compiler,database-duckdb]",
+    "pytest",
+    "hypothesis",
+    "syrupy",
+    "opentelemetry-sdk",
+    "wrapt",
+)
 
 
 def cache() -> Path:

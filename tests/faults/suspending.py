@@ -16,6 +16,8 @@ from typing import Any, Literal, TypeAlias
 import pytest
 from oneiric.lifecycle import steps
 
+from tests.unit.runtime.making import EAGER
+
 When: TypeAlias = Literal["at once", "when idle"]
 Act: TypeAlias = Callable[[Awaitable[Any]], Awaitable[bool]]
 """Does a piece of work, which may be cancelled; whether it was over before."""
@@ -63,6 +65,8 @@ class _Loop(asyncio.SelectorEventLoop):
         self.set_task_factory(self._task)
 
     def _task(self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        if EAGER:
+            options["eager_start"] = True
         return asyncio.Task(_Suspending(work, self._suspended), loop=loop, **options)
 
     def begin(self, work: asyncio.Task[Any], at: int) -> None:

@@ -133,6 +133,8 @@ def fail(slot: Slot[Any], step: str, what: str, cause: BaseException | None = No
 
 
 async def _attempt(slot: Slot[Any]) -> None:
+    if slot.attempt is None:  # the loop starts tasks at once: let this be known first
+        await asyncio.sleep(0)
     domain, _, key = slot.key.partition(":")
     facts = {"tenant": slot.tenant, "generation": slot.scope.wiring_class.__generation__}
     with span("activate", domain=domain, key=key, provider=slot.binding.provider, **facts):

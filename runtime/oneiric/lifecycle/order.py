@@ -39,6 +39,8 @@ async def in_order(
     tasks: dict[Held, asyncio.Task[list[Exception]]] = {}
 
     async def after_users(held: Held) -> list[Exception]:
+        if held not in tasks:  # the loop starts tasks at once: let the others be made first
+            await asyncio.sleep(0)
         before = [tasks[user] for user in users[held]]
         if before:
             await asyncio.wait(before)

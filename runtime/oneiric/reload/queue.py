@@ -23,6 +23,8 @@ class _Request:
         self.task: asyncio.Task[Outcome] = host.spawn(self._run())
 
     async def _run(self) -> Outcome:
+        if not hasattr(self, "task"):  # the loop starts tasks at once: let this be known first
+            await asyncio.sleep(0)
         async with self._turn:
             self.begun = True
             change = await self._work()

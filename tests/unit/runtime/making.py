@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from oneiric.wiring import Domain, Wiring, bind
 
 T = TypeVar("T")
+EAGER = os.environ.get("ONEIRIC_EAGER_TASKS") == "1"
+"""Whether tasks start at once, as `asyncio.eager_task_factory` has it from Python 3.12 on."""
 
 
 def key(factory: Callable[[Any], Any], *, name: str = "", **options: Any) -> Any:
@@ -29,13 +32,16 @@ def wiring_of(**keys: Any) -> type[Any]:
 
 
 def run(work: Coroutine[Any, Any, T], *, within: float = 10.0) -> T:
-    """Run a test's coroutine under a deadline."""
+    """Run a test's coroutine under a deadline; in a loop whose tasks may be eager."""
 
     async def bounded() -> T:
         async with asyncio.timeout(within):
             return await work
 
-    return asyncio.run(bounded())
+    with asyncio.Runner() as runner:
+        if EAGER:
+            runner.get_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
+        return runner.run(bounded())
 
 
 class Part:
