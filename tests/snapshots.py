@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 
@@ -12,3 +15,10 @@ class Text(SingleFileSnapshotExtension):
 
 class Markdown(Text):
     file_extension = "md"
+
+
+def masked(text: str, varies: Mapping[str, str]) -> str:
+    """The text with what differs from run to run, by pattern, in words that do not."""
+    for pattern, word in varies.items():
+        text = re.sub(pattern, word, text)
+    return text

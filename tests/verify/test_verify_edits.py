@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.verify import verify
 from syrupy.assertion import SnapshotAssertion
 
+from tests.snapshots import masked
 from tests.unit.cli.running import run
 
 FILES = {
@@ -133,9 +133,7 @@ def shown(found: dict[str, list[str]]) -> str:
     """A page of edits, each with what is found; no edit goes unnoticed."""
     assert [name for name, told in found.items() if not told] == []
     page = "\n".join("".join([f"{name}\n", *(f"  {each}\n" for each in told)]) for name, told in found.items())
-    for pattern, kept in VARIES.items():
-        page = re.sub(pattern, kept, page)
-    return page
+    return masked(page, VARIES)
 
 
 def test_edits_of_a_wiring(outputs: Outputs, snapshot: SnapshotAssertion) -> None:
