@@ -14,7 +14,7 @@ import pytest
 from golden_cases import Case, all_cases, compiled
 from jsonschema import Draft202012Validator, FormatChecker
 from oneiric_compiler.diagnostics.found import Diagnostic
-from oneiric_compiler.text.redact import mask_urls
+from oneiric_compiler.text.redact import masked
 from oneiric_compiler.diagnostics.render import as_github, as_json, as_sarif, as_text
 
 TELLING = [case for case in all_cases() if "errors.txt" in case.want]
@@ -124,7 +124,7 @@ def test_annotations_are_one_line_each_and_read_back(case: Case) -> None:
         assert set(properties) <= {"file", "line", "endLine", "col", "endColumn", "title"}
         message = unescaped(command[3])
         assert message.isprintable() or all(char == "\n" or char.isprintable() for char in message)
-        if each.message.isprintable() and mask_urls(each.message) == each.message:
+        if each.message.isprintable() and masked(each.message) == each.message:
             assert message.startswith(each.message)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import mask_urls, visible
+from oneiric_compiler.text.redact import masked, visible
 
 COMPILER_MODULES = frozenset(("cryptography", "httpx", "jinja2", "jsonschema", "tenacity", "yaml"))
 
@@ -26,9 +26,9 @@ class CommandError(Exception):
 
     def lines(self) -> list[Line]:
         kind = f"error[{self.code}]" if self.code else "error"
-        lines: list[Line] = [[(kind, "red"), (f": {visible(mask_urls(self.message))}", "bold")]]
+        lines: list[Line] = [[(kind, "red"), (f": {visible(masked(self.message))}", "bold")]]
         if self.help:
-            lines.append([("  = ", "blue"), ("help", "bold"), (f": {visible(mask_urls(self.help))}", "plain")])
+            lines.append([("  = ", "blue"), ("help", "bold"), (f": {visible(masked(self.help))}", "plain")])
         return lines
 
 

@@ -154,8 +154,9 @@ CODES: dict[str, Code] = {
     ),
     "ONE410": Code(
         "a secret in plain text",
-        "A secret parameter takes a reference such as ${ONEIRIC_SECRET_NAME}, never a literal or a default; a URL "
-        "literal holds no password. Nothing secret may reach a committed file.",
+        "A secret parameter takes a reference such as ${ONEIRIC_SECRET_NAME}, never a literal or a default. Nor does a "
+        "setting hold, at any depth, the password of a URL or of a connection text (`Server=…;Password=…`), the "
+        "credentials of an Authorization header or a private key. Nothing secret may reach a committed file.",
     ),
     "ONE411": Code(
         "a malformed reference",
@@ -172,8 +173,9 @@ CODES: dict[str, Code] = {
     ),
     "ONE414": Code(
         "a setting that looks like a secret",
-        "The name suggests a secret, but the parameter is plain text, so the value is committed for all to read. "
-        "Annotate the parameter as `oneiric.Secret` and use a reference.",
+        "The name suggests a secret, also where it is misspelt or stands deep in a setting, or the text holds "
+        "`password=…` or a token as its issuer writes them; but the parameter takes plain text, so the value is "
+        "committed for all to read. Annotate the parameter as `oneiric.Secret` and use a reference.",
         "warning",
     ),
     # 5xx: outputs

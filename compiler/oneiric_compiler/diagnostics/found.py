@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from oneiric_compiler.diagnostics.codes import CODES
+from oneiric_compiler.text.redact import Shown
 
 Severity = Literal["error", "warning", "note"]
 
@@ -24,9 +25,18 @@ class Source:
     def _lines(self) -> list[str]:
         return self.text.split("\n")
 
+    def has(self, number: int) -> bool:
+        """Whether there is such a line, counted from 1."""
+        return 0 < number <= len(self._lines)
+
+    @cached_property
+    def shown(self) -> Shown:
+        """The lines as they may be shown, with nothing secret in them."""
+        return Shown(self.text)
+
     def line(self, number: int) -> str:
         """Line `number`, counted from 1, without its end; empty when there is no such line."""
-        return self._lines[number - 1].rstrip("\r") if 0 < number <= len(self._lines) else ""
+        return self._lines[number - 1].rstrip("\r") if self.has(number) else ""
 
 
 class Span(NamedTuple):

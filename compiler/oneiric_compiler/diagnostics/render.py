@@ -11,7 +11,7 @@ from oneiric_compiler.diagnostics.codes import CODES
 from oneiric_compiler.diagnostics.found import Diagnostic, Severity, Source, Span
 from oneiric_compiler.diagnostics.snippet import snippet
 from oneiric_compiler.text.paint import Line, Style, paint
-from oneiric_compiler.text.redact import mask_urls, visible
+from oneiric_compiler.text.redact import masked, visible
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -97,7 +97,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    return mask_urls(text)
+    return masked(text)
 
 
 def _fact(each: Diagnostic) -> Json:

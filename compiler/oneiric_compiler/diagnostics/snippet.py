@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from oneiric_compiler.diagnostics.found import Span
 from oneiric_compiler.text.paint import Line, Style, columns
-from oneiric_compiler.text.redact import mask, python_line, settings_line, visible, visible_character
+from oneiric_compiler.text.redact import mask, visible, visible_character
 
 _TAB = 4
+_LONG = 2000
+"""Characters of a line; as many as no terminal shows."""
 _CUT = "…"
 
 
@@ -31,6 +33,10 @@ def snippet(
     text = shown_line(span, secret=secret)
     start = min(max(span.column - 1, 0), len(text))
     end = span.end_column - 1 if span.end_line == span.line else len(text.rstrip())
+    if len(text) > _LONG:  # a line of a thousand mistakes is not worked through a thousand times
+        skipped = max(0, start - _LONG // 2)
+        text = text[skipped : skipped + _LONG]
+        start, end = start - skipped, min(end - skipped, len(text))
     cells = _cells(text)
     before, marked, after = _window(cells, start, max(min(end, len(text)), start), width)
     mark = "^" if arrow == "-->" else "-"
@@ -47,10 +53,9 @@ def snippet(
 def shown_line(span: Span, *, secret: bool = False) -> str:
     """The span's first line with nothing secret in it, character for character."""
     source = span.source
-    if span.line > source.text.count("\n") + 1:
+    if not source.has(span.line):
         return ""
-    reader = python_line if source.path.endswith(".py") else settings_line
-    line = reader(source.text, span.line)
+    line = source.shown.python(span.line) if source.path.endswith(".py") else source.shown.settings(span.line)
     if secret:
         start, end = span.column - 1, span.end_column - 1 if span.end_line == span.line else len(line)
         line = line[:start] + mask(line[start:end]) + line[end:]

@@ -12,18 +12,14 @@ from typing import Any, TypeAlias, cast
 
 from oneiric_compiler.diagnostics.found import did_you_mean
 from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.settings.schema import shortened
 from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
+from oneiric_compiler.text.secret_shapes import UNKNOWN
 
 Expr: TypeAlias = dict[str, Any]
 
 SECRET_PREFIX = "ONEIRIC_SECRET_"
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
-_URL_PASSWORD = re.compile(
-    r"(?<=[a-z0-9+.-])://(?:"
-    r"(?!\[)[^/@\s:?#]*:(?!\d*(?:[/?#]|$))(?:(?!://)\S)+@"  # user:password@host, not host:port/@path
-    r"|(?:(?!://)[^\s#])*[?&](?:ssl)?(?:password|passwd|pwd)=[^&\s#])",
-    re.IGNORECASE,
-)
 _NO_DEFAULT = "remove the default: nothing secret is committed"
 _CONVERTERS = {"int": "int", "float": "float", "bool": "bool", "Path": "path"}
 
@@ -65,6 +61,17 @@ def convert(value: Value, type: Type, served: Container[str] = frozenset()) -> C
     return converted
 
 
+def literal_text(text: str) -> tuple[str, list[str]]:
+    """What a text writes out, with `UNKNOWN` for what is known at activation only; and what of it is of its own.
+
+    These are the defaults of its references, or the text itself where it has none. Raises `Unfit` for a malformed one.
+    """
+    parts = _parse(text)
+    references = [part for part in parts if isinstance(part, re.Match)]
+    literal = "".join(part if isinstance(part, str) else part["default"] or UNKNOWN for part in parts)
+    return literal, [part["default"] or "" for part in references] if references else [literal]
+
+
 def _convert(value: Value, type: Type, into: Converted) -> Expr:
     _check_no_instance(type, into)
     if isinstance(value, str):
@@ -73,7 +80,6 @@ def _convert(value: Value, type: Type, into: Converted) -> Expr:
             into.reads = True
             return _reference(value, parts, type, into)
         value = "".join(cast("list[str]", parts))
-        _check_url(value)
     if isinstance(type, AnyOf):
         return _any_of(value, type, into)
     if isinstance(type, Scalar) and type.name != "Any":
@@ -188,7 +194,6 @@ def _reference(text: str, parts: list[str | re.Match[str]], type: Type, into: Co
         raise Unfit("ONE411", f"a reference inside text cannot become {type}", "let the reference be the whole value")
     if target == Scalar("Secret") and any(isinstance(part, re.Match) and part["default"] for part in parts):
         raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
-    _check_url("".join(part["default"] or "" if isinstance(part, re.Match) else part for part in parts))
     text_type = Scalar("str")
     pieces = [part if isinstance(part, str) else _read(part, text_type, into) for part in parts]
     if isinstance(target, Scalar) and target.name in ("Path", "Secret"):
@@ -211,10 +216,8 @@ def _read(match: re.Match[str], target: Type, into: Converted) -> Expr:
     is_secret = isinstance(target, Scalar) and target.name == "Secret"
     if name.startswith(SECRET_PREFIX) and name != SECRET_PREFIX:
         return _read_secret(name.removeprefix(SECRET_PREFIX), default, target, into)
-    if default is not None:
-        if is_secret:
-            raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
-        _check_url(default)
+    if default is not None and is_secret:
+        raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
     expr: Expr = {"env": name} if default is None else {"env": name, "default": default}
     if is_secret:
         return {"text": [expr], "as": "secret"}
@@ -283,15 +286,9 @@ def _parse(text: str) -> list[str | re.Match[str]]:
     return [*parts, literal] if literal or not parts else parts
 
 
-def _check_url(text: str) -> None:
-    if _URL_PASSWORD.search(text):
-        help = "put a reference in its place: ${ONEIRIC_SECRET_NAME}"
-        raise Unfit("ONE410", "a URL holds a password", help)
-
-
 def _shown(value: Value) -> str:
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "a mapping"
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    return f"`{value}`" if len(str(value)) <= 60 else f"`{str(value)[:57]}...`"
+    return f"`{shortened(value)}`"

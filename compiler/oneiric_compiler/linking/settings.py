@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.linking.expressions import Converted, Unfit, convert
 from oneiric_compiler.linking.lacking import need_help, served_types
+from oneiric_compiler.linking.plain_secrets import plain_secrets
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.vocabulary import answer
 from oneiric_compiler.model import Candidate, Key, Level, Section, Setting, Stated
 from oneiric_compiler.settings.documents import Value
-from oneiric_compiler.source.signatures import AnyOf, Scalar, Type, Unchecked
-from oneiric_compiler.text.redact import secret_name
+from oneiric_compiler.source.signatures import AnyOf, Many, Scalar, Type, Unchecked
+from oneiric_compiler.text.secret_names import secret_name
 
 
 @dataclass(slots=True)
@@ -121,27 +122,46 @@ class ProviderSettings:
         if converted is None:
             self.broken.setdefault((candidate.key, candidate.provider), set()).add(name)
             return None
-        plain = isinstance(type, Unchecked) or any(each in (Scalar("str"), _ANYTHING) for each in _members(type))
-        if secret_name(name) and plain and isinstance(stated.value, str) and stated.value and not converted.reads:
-            help = "annotate the parameter as `oneiric.Secret` and write ${ONEIRIC_SECRET_NAME}"
-            message = f"`{name}` of `{candidate.provider}` looks like a secret and is committed in plain text"
-            self.diagnostics.add("ONE414", message, stated.place, help=help)
         unchecked = isinstance(type, Unchecked) or candidate.signature.parameters is None
         return Setting(stated, converted.expr, frozenset(converted.secrets), converted.reads, unchecked)
 
     def _convert(self, candidate: Candidate, name: str, stated: Stated[Value], type: Type) -> Converted | None:
         cached = (id(stated), id(type))
         if cached not in self._converted:
+            refused = self._tell_plain_secrets(candidate, name, stated, type)
+            self._converted[cached] = None
             try:
-                self._converted[cached] = convert(stated.value, type, self._instances())
+                converted = convert(stated.value, type, self._instances())
+                self._converted[cached] = None if refused else converted
             except Unfit as error:
-                self._converted[cached] = None
                 for each in (error, *error.others):
-                    self._tell_unfit(each, candidate, name, stated, type)
+                    if each.path not in refused:
+                        self._tell_unfit(each, candidate, name, stated, type)
         return self._converted[cached]
 
+    def _tell_plain_secrets(
+        self, candidate: Candidate, name: str, stated: Stated[Value], type: Type
+    ) -> set[tuple[str | int, ...]]:
+        """Reports secrets that a setting writes out; where in it they are refused."""
+        refused: set[tuple[str | int, ...]] = set()
+        for path, reason in plain_secrets(name, stated.value, named=_takes_text(type)):
+            place = stated.within(*path) if stated.within else stated.place
+            shown = ".".join(map(str, (name, *path)))
+            if reason is not None:
+                refused.add(path)
+                message = f"`{shown}` of `{candidate.provider}`: {reason}"
+                related = [("its factory", candidate.signature.place)]
+                help = "put a reference in its place: ${ONEIRIC_SECRET_NAME}"
+                self.diagnostics.add("ONE410", message, place, help=help, related=related)
+            else:
+                message = f"`{shown}` of `{candidate.provider}` looks like a secret and is committed in plain text"
+                help = "write ${ONEIRIC_SECRET_NAME} in its place" if path else _SECRET_PARAMETER
+                self.diagnostics.add("ONE414", message, place, help=help)
+        return refused
+
     def _tell_unfit(self, unfit: Unfit, candidate: Candidate, name: str, stated: Stated[Value], type: Type) -> None:
-        hidden = unfit.code == "ONE408" and secret_name(name)
+        names = (name, *(part for part in unfit.path if isinstance(part, str)))
+        hidden = unfit.code == "ONE408" and any(map(secret_name, names))
         reason = f"the value is not {type}" if hidden else unfit.message
         message = f"`{name}` of `{candidate.provider}`: {reason}"
         related = [("its factory", candidate.signature.place)]
@@ -162,10 +182,16 @@ def _entries(levels: Iterable[Level]) -> Iterator[tuple[str, Section, str]]:
 
 
 _ANYTHING = Scalar("Any")
+_SECRET_PARAMETER = "annotate the parameter as `oneiric.Secret` and write ${ONEIRIC_SECRET_NAME}"
 
 
-def _members(type: Type) -> tuple[Type, ...]:
-    return type.members if isinstance(type, AnyOf) else (type,)
+def _takes_text(type: Type) -> bool:
+    """Whether any text may stand there, or in it."""
+    if isinstance(type, AnyOf):
+        return any(map(_takes_text, type.members))
+    if isinstance(type, Many):
+        return _takes_text(type.item)
+    return isinstance(type, Unchecked) or type in (Scalar("str"), _ANYTHING)
 
 
 def _type_of(candidate: Candidate, name: str) -> Type:

@@ -15,6 +15,8 @@ import yaml
 from yaml.reader import ReaderError
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
+from oneiric_compiler.text.redact import MASK
+from oneiric_compiler.text.secret_names import secret_name
 
 if TYPE_CHECKING:
     import zipfile
@@ -158,6 +160,12 @@ def _refuse_break(found: re.Match[str], document: Document, diagnostics: Diagnos
     document.broken = True
 
 
+def _hidden(text: str, path: Path_, quote: str = "`") -> str:
+    """What is refused, as a message names it: not where it may have been meant as a secret."""
+    hides = any(secret_name(part) for part in path if isinstance(part, str))
+    return MASK if hides else f"{quote}{text}{quote}"
+
+
 class _TooDeepError(Exception):
     def __init__(self, span: Span) -> None:
         self.span = span
@@ -200,18 +208,18 @@ class _Events:
         if len(path) > MAX_DEPTH:
             raise _TooDeepError(span)
         if isinstance(event, yaml.AliasEvent):
-            self._refuse_alias(str(event.anchor), span)
+            self._refuse_alias(str(event.anchor), span, path)
             return None
         if anchor := getattr(event, "anchor", None):
-            self._refuse("ONE105", f"an anchor, `&{anchor}`", span, help="remove it")
+            self._refuse("ONE105", f"an anchor, {_hidden(f'&{anchor}', path)}", span, help="remove it")
         if tag := getattr(event, "tag", None):
-            message = f"a tag, `{tag.replace('tag:yaml.org,2002:', '!!')}`"
-            text = tag.startswith("!") and not getattr(event, "value", "")
-            help = f'write "{tag}" in quotes' if text else "remove it: quotes make text, all else is plain"
+            message = f"a tag, {_hidden(tag.replace('tag:yaml.org,2002:', '!!'), path)}"
+            meant = _hidden(tag, path, '"') if tag.startswith("!") and not getattr(event, "value", "") else None
+            help = f"write {meant} in quotes" if meant else "remove it: quotes make text, all else is plain"
             self._refuse("ONE105", message, span, help=help)
             self.document.unread.add(path)
         if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event, span)
+            return self._scalar(event, span, path)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(path)
         return self._mapping(path)
@@ -257,7 +265,7 @@ class _Events:
             return True
         return False
 
-    def _scalar(self, event: yaml.ScalarEvent, span: Span) -> Value:
+    def _scalar(self, event: yaml.ScalarEvent, span: Span, path: Path_) -> Value:
         text: str = event.value
         if _UNDECODABLE.search(text):
             self._refuse("ONE107", "text with an unpaired surrogate", span, help="write the character itself")
@@ -272,10 +280,10 @@ class _Events:
             self._refuse("ONE107", f"`{text}` is not a finite number", span, help="quote it if it is text")
             return None
         if _INT.fullmatch(text) or _FLOAT.fullmatch(text):
-            return self._number(text, span)
+            return self._number(text, span, path)
         return text
 
-    def _number(self, text: str, span: Span) -> int | float | None:
+    def _number(self, text: str, span: Span, path: Path_) -> int | float | None:
         if len(text) > MAX_DIGITS:
             self._refuse("ONE107", f"a number of {len(text)} characters", span, help="quote it if it is text")
             return None
@@ -285,7 +293,8 @@ class _Events:
             return int(text)
         number = float(text)
         if number in (float("inf"), float("-inf")):
-            self._refuse("ONE107", f"`{text}` is too large a number", span, help="quote it if it is text")
+            message = f"{_hidden(text, path)} is too large a number"
+            self._refuse("ONE107", message, span, help="quote it if it is text")
             return None
         return number
 
@@ -295,13 +304,13 @@ class _Events:
         if (span.line, span.column) != (span.end_line, span.end_column):
             self.end = span
 
-    def _refuse_alias(self, anchor: str, span: Span) -> None:
+    def _refuse_alias(self, anchor: str, span: Span, path: Path_) -> None:
         """Tells of each anchor once that something refers to it: thousands of aliases are one mistake."""
         self.document.broken = True
         self.refused += 1
         if anchor not in self.aliases:
             self.aliases.add(anchor)
-            self.diagnostics.add("ONE105", f"an alias, `*{anchor}`", span, help=_WRITE_OUT)
+            self.diagnostics.add("ONE105", f"an alias, {_hidden(f'*{anchor}', path)}", span, help=_WRITE_OUT)
 
     def _refuse(
         self, code: str, message: str, span: Span, *, help: str | None = None, first: Span | None = None

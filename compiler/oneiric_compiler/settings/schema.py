@@ -15,6 +15,7 @@ from jsonschema.protocols import Validator
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.settings.documents import Document, Path_, Value
+from oneiric_compiler.text.redact import masked
 
 KINDS = {
     "object": "a mapping",
@@ -174,8 +175,8 @@ def _described(schema: dict[str, Any]) -> str | None:
 
 
 def shortened(value: object) -> str:
-    """A value as a message can name it."""
-    return text if len(text := str(value)) <= 60 else f"{text[:57]}..."
+    """A value as a message can name it, masked whole: half of a URL no longer shows that it holds a password."""
+    return text if len(text := masked(str(value))) <= 60 else f"{text[:57]}..."
 
 
 def _kind(value: object) -> str:

@@ -1,32 +1,29 @@
-"""Text of others made safe to show: secrets as asterisks of the same length, control characters visible."""
+"""Text of others made safe to show: secrets as asterisks, control characters visible.
+
+Nothing here takes longer than in proportion to the text, whoever wrote it.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from oneiric.report import Json
 
+from oneiric_compiler.text.secret_names import authorization_name, secret_name
+from oneiric_compiler.text.secret_shapes import secrets_in
+
 MASK = "****"
-_WORDS = (
-    r"passw(?:or)?ds?|passphrases?|passwd|pwd|secrets?|tokens?|credentials?|"
-    r"(?:api|private|access|signing|encryption|auth|secret)[_-]?keys?"
-)
-_SECRET_NAME = re.compile(rf"(?:^|[_\-./]|(?<=[a-z0-9])(?=[A-Z]))(?i:{_WORDS})(?=$|[_\-./]|[A-Z0-9])")
-_NAMED = re.compile(r"""(?P<name>[A-Za-z_][\w.\-/]*)(?:["']\s*:|\s*:(?=\s|$)|\s*=(?!=))\s*""")
-_URL_PASSWORD = re.compile(r"""(?<=://)(?P<user>[^\s:/@"']*:)(?P<password>[^\s"']*)(?=@)""")
-_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_NAMED = re.compile(r"""(?<![\w.\-/])(?P<name>[\w.\-/]++)(?:["']\s*+:|\s*+:(?=\s|$)|\s*+=(?!=))\s*+""")
+_RUN = re.compile(r"""[^\s"']++""")
+_USER = re.compile(r"[^:/@]*+:")
+_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*+\}")
 _PARTS = re.compile(rf"({_REFERENCE.pattern})")
-_SECRET_DEFAULT = re.compile(r"(\$\{\w*SECRET\w*:-)([^}]*)")
-_PYTHON_STRING = re.compile(r""""(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?""")
-
-
-def secret_name(name: str) -> bool:
-    """Whether a setting of this name suggests a secret. The key `secrets` itself does not."""
-    return name != "secrets" and _SECRET_NAME.search(name) is not None
+_SECRET_DEFAULT = re.compile(r"\$\{(?=\w*?SECRET)\w++:-(?P<default>[^}]*+)")
+_EDGE = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]*?PRIVATE KEY")
+_PYTHON_STRING = re.compile(r""""(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?""")
 
 
 def mask(text: str) -> str:
@@ -35,57 +32,87 @@ def mask(text: str) -> str:
     return "".join(char if index in kept or char.isspace() else "*" for index, char in enumerate(text))
 
 
-def mask_urls(text: str) -> str:
-    """The text with passwords in URLs, and defaults of references to secrets, masked."""
-    return _masked_urls(text, mask)
+def masked(text: str) -> str:
+    """The text, character for character, with what is secret by its shape masked, and defaults of secrets."""
+    return _with_masks(text, mask)
 
 
 def redacted(name: str, value: Json) -> Json:
-    """The value of a setting with what a secret-looking name holds, and passwords in URLs, masked.
+    """The value of a setting with what a secret-looking name holds, and what is secret by its shape, masked.
 
     A mask tells nothing of the length of what it hides.
     """
+    hides = _hides(name)
     if isinstance(value, Mapping):
-        return {each: redacted(name if secret_name(name) else each, inner) for each, inner in value.items()}
+        return {each: redacted(name if hides else each, inner) for each, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [redacted(name, inner) for inner in value]
-    if secret_name(name) and value is not None:
+    if hides and value is not None:
         return _hidden(value if isinstance(value, str) else json.dumps(value))
-    return _masked_urls(value, _hidden) if isinstance(value, str) else value
+    return _with_masks(value, _hidden) if isinstance(value, str) else value
 
 
-def _masked_urls(text: str, masked: Callable[[str], str]) -> str:
-    text = _URL_PASSWORD.sub(lambda found: found["user"] + masked(found["password"]), text)
-    return _SECRET_DEFAULT.sub(lambda found: found[1] + masked(found[2]), text)
+class Shown:
+    """The lines of a text as they may be shown, each worked out once."""
 
+    def __init__(self, text: str) -> None:
+        self._lines = [line.rstrip("\r") for line in text.split("\n")]
+        self._parents = _parents(self._lines)
+        self._keys = _key_lines(self._lines)
+        self._under: dict[int, bool] = {}
+        self._settings: dict[int, str] = {}
+        self._python: dict[int, str] = {}
 
-def _hidden(text: str) -> str:
-    """A mask of one length for each stretch of the text between references without default, which stay."""
-    return "".join(part if _REFERENCE.fullmatch(part) else MASK for part in _PARTS.split(text) if part)
+    def settings(self, number: int) -> str:
+        """Line `number` (from 1) of a settings text, with what stands at or under secret-looking names masked."""
+        if number not in self._settings:
+            self._settings[number] = self._settings_line(number - 1)
+        return self._settings[number]
+
+    def python(self, number: int) -> str:
+        """Line `number` (from 1) of a Python text, with the strings after secret-looking names masked."""
+        if number not in self._python:
+            line = masked(self._lines[number - 1])
+            start = len(line) if (named := _first_secret(line)) is None else named
+            strings = _PYTHON_STRING.sub(lambda found: mask(found[0]), line[start:])
+            self._python[number] = line[:start] + strings
+        return self._python[number]
+
+    def _settings_line(self, index: int) -> str:
+        line = self._lines[index]
+        if index in self._keys:
+            return mask(line)
+        if self._is_under_secret(index):
+            found = _NAMED.search(line)
+            start = found.end() if found else len(line) - len(line.lstrip(" -"))
+        else:
+            own = _first_secret(line)
+            start = len(line) if own is None else own
+        return masked(line[:start]) + mask(line[start:])
+
+    def _is_under_secret(self, index: int) -> bool:
+        """Whether a line that contains this one has a secret-looking name."""
+        above: list[int] = []
+        at: int | None = index
+        while at is not None and at not in self._under:
+            above.append(at)
+            at = self._parents[at]
+        hidden = at is not None and self._under[at]
+        for each in reversed(above):
+            parent = self._parents[each]
+            hidden = hidden or (parent is not None and _first_secret(self._lines[parent]) is not None)
+            self._under[each] = hidden
+        return self._under[index]
 
 
 def settings_line(text: str, number: int) -> str:
-    """Line `number` (from 1) of a settings text, with what stands at or under secret-looking names masked."""
-    lines, parents = _outline(text)
-    line = lines[number - 1]
-    parent = parents[number - 1]
-    while parent is not None:
-        if _first_secret(lines[parent]) is not None:
-            found = _NAMED.search(line)
-            start = found.end() if found else len(line) - len(line.lstrip(" -"))
-            return line[:start] + mask(line[start:])
-        parent = parents[parent]
-    own = _first_secret(line)
-    return mask_urls(line if own is None else line[:own] + mask(line[own:]))
+    """As `Shown(text).settings(number)`."""
+    return Shown(text).settings(number)
 
 
 def python_line(text: str, number: int) -> str:
-    """Line `number` (from 1) of a Python text, with the strings after secret-looking names masked."""
-    line = _outline(text)[0][number - 1]
-    start = _first_secret(line)
-    if start is None:
-        return mask_urls(line)
-    return line[:start] + _PYTHON_STRING.sub(lambda found: mask(found[0]), line[start:])
+    """As `Shown(text).python(number)`."""
+    return Shown(text).python(number)
 
 
 def visible(text: str) -> str:
@@ -105,15 +132,61 @@ def visible_character(char: str) -> str:
     return f"<U+{ord(char):04X}>"
 
 
+def _hides(name: str) -> bool:
+    return secret_name(name) or authorization_name(name)
+
+
+def _with_masks(text: str, hide: Callable[[str], str]) -> str:
+    """The text with what is secret by its shape hidden; more than a compile refuses, where it may be a secret."""
+    shown: list[str] = []
+    position = 0
+    spans = [each[:2] for each in secrets_in(text)]
+    spans += [each.span("default") for each in _SECRET_DEFAULT.finditer(text)]
+    for start, end in sorted([*spans, *_url_passwords(text)]):
+        start = max(start, position)
+        if start < end:
+            shown += [text[position:start], hide(text[start:end])]
+            position = end
+    return "".join([*shown, text[position:]])
+
+
+def _url_passwords(text: str) -> Iterator[tuple[int, int]]:
+    """Whatever stands between `://user:` and the last `@`: a password may hold what no URL can."""
+    for run in _RUN.finditer(text) if "://" in text else ():
+        at = text.rfind("@", *run.span())
+        begins = text.find("://", run.start(), max(at, run.start()))
+        while begins >= 0:
+            if user := _USER.match(text, begins + 3, at):
+                yield user.end(), at
+                break
+            begins = text.find("://", begins + 3, at)
+
+
+def _hidden(text: str) -> str:
+    """A mask of one length for each stretch of the text between references without default, which stay."""
+    return "".join(part if _REFERENCE.fullmatch(part) else MASK for part in _PARTS.split(text) if part)
+
+
 def _first_secret(line: str) -> int | None:
     """Where the value of the first secret-looking name of a line starts."""
-    return next((found.end() for found in _NAMED.finditer(line) if secret_name(found["name"])), None)
+    return next((found.end() for found in _NAMED.finditer(line) if _hides(found["name"])), None)
 
 
-@lru_cache(maxsize=4)
-def _outline(text: str) -> tuple[list[str], list[int | None]]:
-    """The lines of a text, and for each the index of the line that contains it by indentation."""
-    lines = [line.rstrip("\r") for line in text.split("\n")]
+def _key_lines(lines: list[str]) -> frozenset[int]:
+    """The lines, by index, that stand between those that begin and end a private key."""
+    found: list[int] = []
+    inside = False
+    for index, line in enumerate(lines):
+        if inside:
+            found.append(index)
+        edges = _EDGE.findall(line)
+        if edges:
+            inside = edges[-1] == "BEGIN"
+    return frozenset(found)
+
+
+def _parents(lines: Iterable[str]) -> list[int | None]:
+    """For each line the index of the line that contains it by indentation."""
     parents: list[int | None] = []
     open_lines: list[tuple[int, bool, int]] = []
     for index, line in enumerate(lines):
@@ -124,7 +197,7 @@ def _outline(text: str) -> tuple[list[str], list[int | None]]:
         parents.append(open_lines[-1][2] if open_lines else None)
         if line.strip() and not line.lstrip().startswith("#"):
             open_lines.append((depth, item, index))
-    return lines, parents
+    return parents
 
 
 def _depth(line: str) -> tuple[int, bool]:

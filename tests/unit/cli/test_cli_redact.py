@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oneiric_compiler.text.redact import mask, mask_urls, python_line, secret_name, settings_line, visible
+from oneiric_compiler.text.redact import mask, masked, python_line, settings_line, visible
+from oneiric_compiler.text.secret_names import secret_name
 
 SECRET = "hunter2"
 
@@ -80,7 +81,7 @@ def test_a_python_line_shows_its_names_and_types_but_no_literal() -> None:
 
 @given(st.text())
 def test_masking_keeps_length(text: str) -> None:
-    assert len(mask(text)) == len(mask_urls(text)) == len(text)
+    assert len(mask(text)) == len(masked(text)) == len(text)
 
 
 @given(st.text())

@@ -11,7 +11,7 @@ from oneiric.report import Binding, Candidate, Edit, Json, Report, Setting
 from oneiric_compiler.questions.explain.rows import rows, section
 from oneiric_compiler.tables.tiers import FILTERS, RANKS, TIERS, WHY, Rank
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import mask_urls, redacted, visible
+from oneiric_compiler.text.redact import masked, redacted, visible
 
 Locate: TypeAlias = Callable[[str], str]
 
@@ -154,7 +154,7 @@ def _value(name: str, setting: Setting) -> str:
     if setting.masked:
         return "****"
     if isinstance(setting.reference, str):
-        return mask_urls(setting.reference)
+        return masked(setting.reference)
     stated = setting.value if setting.reference is None else setting.reference
     shown = json.dumps(redacted(name, stated), ensure_ascii=False)
     shown = shown if len(shown) <= _LONGEST_VALUE else shown[: _LONGEST_VALUE - 1] + "…"
