@@ -12,6 +12,7 @@ from oneiric_compiler.diagnostics.found import Place
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.source.signatures import Signature
+from oneiric_compiler.tables import builtins
 from oneiric_compiler.tables.tiers import RANKS, Choice, Filter, Rule
 
 T = TypeVar("T")
@@ -232,6 +233,15 @@ class Candidate:
     trust: Trust | None = None
     held: Mapping[str, int] = field(default_factory=dict[str, int])
     barred: tuple[Filter, tuple[Value, Value]] | None = None
+
+    @property
+    def is_builtin(self) -> bool:
+        return self.source == builtins.SOURCE
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the project itself declares it, in settings or in one of its packages."""
+        return self.source == "settings" or self.source.startswith("package:")
 
 
 Candidates: TypeAlias = Mapping[Key, tuple[Candidate, ...]]

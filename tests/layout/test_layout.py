@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from oneiric_compiler.tables.builtins import ROOTS, is_builtin
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDERS = {
@@ -93,11 +94,7 @@ def named(path: Path, known: dict[str, Path]) -> set[str]:
 
 def built_ins(known: dict[str, Path]) -> set[str]:
     """Modules that the compiler reads `@component` from: a wiring imports them."""
-    return {
-        name
-        for name, path in known.items()
-        if name.startswith("oneiric.adapters.") and "@component" in path.read_text()
-    }
+    return {name for name, path in known.items() if is_builtin(name) and "@component" in path.read_text()}
 
 
 def test_top_level_folders_and_files_are_those_of_the_design() -> None:
@@ -245,7 +242,8 @@ def test_built_in_components_take_of_the_package_what_users_declare_theirs_with(
     """The linter lets them import the package itself, whose names lead everywhere."""
     taken = {
         alias.name
-        for path in (CHECKOUT / "runtime/oneiric/adapters").rglob("*.py")
+        for root in ROOTS
+        for path in (CHECKOUT / "runtime" / root.replace(".", "/")).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_bytes()))
         if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module == "oneiric")
         for alias in node.names

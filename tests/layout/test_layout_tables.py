@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from oneiric import component, wiring
-from oneiric_compiler.model import App, Candidate
+from oneiric_compiler.diagnostics.found import Diagnostics
+from oneiric_compiler.model import App, Candidate, Key, Overrides, Project, Settings
+from oneiric_compiler.stages.catalog import catalog
+from oneiric_compiler.tables import builtins
 from oneiric_compiler.tables.options import EMITTED, OPTIONS, Option
 from oneiric_compiler.tables.tiers import ALONE, AMONG_EQUALS, CHOICES, FILTERS, RANKS, TIERS, Filter, Rule
 from oneiric_compiler.verify.decisions import EXPLICIT
 from oneiric_compiler.verify.decisions import TIERS as AMONG_EQUALS_BY_ITSELF
 from oneiric_compiler.verify.wiring import OPTIONS as EMITTED_BY_ITSELF
+
+from tests.builtins import builtins_below
 
 
 def test_every_code_has_its_row() -> None:
@@ -69,3 +75,21 @@ def test_a_list_is_a_set_to_a_candidate(declared: dict[str, Any], read: object, 
 def test_the_second_opinion_knows_every_tier_by_itself() -> None:
     assert tuple(choice.rule for choice in CHOICES) == EXPLICIT
     assert list(AMONG_EQUALS_BY_ITSELF) == [tier.rule for tier in AMONG_EQUALS]
+
+
+def test_built_ins_are_read_below_every_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = "from oneiric import component\n\n\n@component({domain!r}, 'x', provider='x')\nclass X:\n    pass\n"
+    for root, domain in (("adapters", "adapter"), ("actions", "action")):
+        (tmp_path / "oneiric" / root).mkdir(parents=True)
+        (tmp_path / "oneiric" / root / "__init__.py").write_text(declared.format(domain=domain))
+    nothing = Settings(App(source_roots=()), {}, {}, {}, Overrides(), {}, {})
+    with builtins_below(tmp_path):
+        (only,) = catalog(Project(tmp_path, tmp_path, {}), nothing, Diagnostics())[0].base
+        monkeypatch.setattr(builtins, "ROOTS", ("oneiric.adapters", "oneiric.actions"))
+        found = catalog(Project(tmp_path, tmp_path, {}), nothing, Diagnostics())[0].base
+    assert str(only) == "adapter:x"
+    assert [str(key) for key in found] == ["adapter:x", "action:x"]
+    (candidate,) = found[Key("action", "x")]
+    assert candidate.is_builtin
+    assert builtins.is_builtin(candidate.factory)
+    assert not builtins.is_builtin("oneiric.actionsx:X")

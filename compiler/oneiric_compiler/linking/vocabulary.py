@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from oneiric_compiler.model import Candidate
+from oneiric_compiler.tables.builtins import is_builtin
 
 
 class Word(NamedTuple):
@@ -123,7 +124,7 @@ def answer(candidate: Candidate, setting: str, known: Collection[str]) -> str | 
     `known` are the settings it has.
     """
     name = f"{candidate.key.name}/{candidate.provider}"
-    if candidate.factory.startswith("oneiric.adapters.") and (said := ANSWERS.get(name, {}).get(setting)):
+    if is_builtin(candidate.factory) and (said := ANSWERS.get(name, {}).get(setting)):
         return said
     word = _ELSEWHERE.get(setting)
     return f"`{setting}` is called `{word}` here" if word in known else None

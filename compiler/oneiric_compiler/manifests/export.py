@@ -34,7 +34,7 @@ def _own(candidates: Mapping[Key, tuple[Candidate, ...]]) -> Iterator[Candidate]
     for _, found in sorted(candidates.items()):
         own: dict[str, Candidate] = {}
         for each in found:
-            if each.source == "settings" or each.source.startswith("package:"):
+            if each.is_own:
                 before = own.get(each.provider)
                 if before is None or _rank(each) >= _rank(before):
                     own[each.provider] = each

@@ -8,6 +8,7 @@ from typing import Any
 
 from oneiric_compiler.editor.builtin_schemas import Schema
 from oneiric_compiler.pages.marked import table
+from oneiric_compiler.tables.builtins import DEFAULT_LEVEL
 
 
 class Ports:
@@ -41,7 +42,7 @@ def _providers(schemas: dict[str, Schema]) -> Iterator[tuple[str, ...]]:
         yield (
             f"`{name.partition('/')[2]}`",
             ", ".join(f"`{each}`" for each in schema["x-capabilities"]),
-            f"\N{MINUS SIGN}{-level}" + (", the default" if level == -10 else ""),
+            f"\N{MINUS SIGN}{-level}" + (", the default" if level == DEFAULT_LEVEL else ""),
             schema["x-needs"] or "nothing",
         )
 

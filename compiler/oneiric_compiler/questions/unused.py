@@ -9,7 +9,6 @@ from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.model import Candidate, Catalog, Key, Linked, Project, Settings
 from oneiric_compiler.pipeline import gather, wire
-from oneiric_compiler.stages.catalog import BUILTIN
 from oneiric_compiler.stages.resolve import Resolution
 
 
@@ -68,7 +67,7 @@ def _settings(linked: Linked) -> Iterator[str]:
 
 def _components(candidates: Catalog, won: set[int]) -> Iterator[Unused]:
     for each in _all(candidates):
-        if each.source != BUILTIN and id(each) not in won:
+        if not each.is_builtin and id(each) not in won:
             yield Unused("component", f"{each.key} {each.provider}", str(each.place))
 
 

@@ -33,6 +33,7 @@ from oneiric_compiler.model import (
 )
 from oneiric_compiler.source.modules import Module, Root, Sources, Symbol
 from oneiric_compiler.source.signatures import Signature, is_entered, signature
+from oneiric_compiler.tables import builtins
 from oneiric_compiler.tables.options import OPTIONS
 from oneiric_compiler.tables.tiers import RANKS
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from oneiric_compiler.manifests.offers import Offer
     from oneiric_compiler.model import Trust
 
-BUILTIN = "builtin"
 PATH_HINTS = {"vendor": 90, "adapters": 80, "services": 70, "tasks": 60, "events": 60, "workflows": 60}
 
 
@@ -49,7 +49,8 @@ def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> t
     builtin_root = Root(Path(oneiric.__file__).parent.parent, only=frozenset(("oneiric",)))
     sources = Sources((builtin_root, *_source_roots(project, settings.app)), diagnostics)
     builder = _Builder(settings, sources, diagnostics)
-    builder.read_modules("oneiric.adapters", BUILTIN)
+    for package in builtins.ROOTS:
+        builder.read_modules(package, builtins.SOURCE)
     plugins = list(find_plugins(settings.app.plugins, diagnostics))
     for plugin in plugins:
         for root in plugin.roots:

@@ -20,8 +20,6 @@ from oneiric_compiler.tables.tiers import RANKS, LevelName, Rank
 Edit: TypeAlias = dict[str, Any]
 Alternatives: TypeAlias = list[list[Edit]]
 
-_OWN_SOURCES = ("package:", "settings")
-
 
 def wins_if(scope: Scope, catalog: Catalog, decision: Decision) -> dict[int, Alternatives]:
     """By order, for every loser of a decision the alternatives to make it win; none where only others' files can.
@@ -123,7 +121,7 @@ class _Asked:
 
 def _raised(loser: Candidate, rival: Candidate) -> list[Edit]:
     """Edits of the loser's declaration after which it outranks the rival; none where it cannot be edited."""
-    if not loser.source.startswith(_OWN_SOURCES):
+    if not loser.is_own:
         return []
     for rank in _from_weakest(loser, rival):
         if rank.of(rival) < rank.bound:
@@ -145,7 +143,7 @@ def _lowered(rivals: Sequence[Candidate], loser: Candidate) -> list[Edit]:
     edits: list[Edit] = []
     for rival in rivals:
         able = (rank for rank in _from_weakest(loser, rival) if rank.of(loser) > -rank.bound)
-        rank = next(able, None) if rival.source.startswith(_OWN_SOURCES) else None
+        rank = next(able, None) if rival.is_own else None
         if rank is None:
             return []
         edits.append(_ranked(rival, rank, rank.of(loser) - 1))

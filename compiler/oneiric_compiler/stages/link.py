@@ -26,10 +26,9 @@ from oneiric_compiler.model import (
     Stated,
 )
 from oneiric_compiler.source.modules import Sources, Symbol
-from oneiric_compiler.stages.catalog import BUILTIN
 from oneiric_compiler.stages.resolve import Filtered, Resolution, tell
+from oneiric_compiler.tables.builtins import DEFAULT_LEVEL
 
-DEFAULT_LEVEL = -10
 WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))
 
 Decisions: TypeAlias = "MutableMapping[Key, Decision | Filtered]"
@@ -82,9 +81,7 @@ def _roots(resolution: Resolution) -> Iterator[Key]:
     for key, decision in sorted(resolution.decisions.items()):
         candidates = [judgement.candidate for judgement in decision.judgements]
         if (
-            any(
-                (each.source != BUILTIN or each.stack_level == DEFAULT_LEVEL) and not each.barred for each in candidates
-            )
+            any((not each.is_builtin or each.stack_level == DEFAULT_LEVEL) and not each.barred for each in candidates)
             or any(scope.explicit(key) for scope in selecting)
             or any(key.name in section.requires for level in levels if (section := level.get(key.domain)))
         ):

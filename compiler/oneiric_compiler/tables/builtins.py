@@ -1,0 +1,14 @@
+"""The components that come with this project: candidates of every project, though it says nothing of them."""
+
+from __future__ import annotations
+
+ROOTS = ("oneiric.adapters",)
+"""The packages that declare them."""
+SOURCE = "builtin"
+DEFAULT_LEVEL = -10
+"""The stack level of the one that serves its key where nothing is said: embedded, with nothing to set up."""
+
+
+def is_builtin(module: str) -> bool:
+    """Whether a module, or the module of `module:name`, is one of theirs."""
+    return f"{module.partition(':')[0]}.".startswith(tuple(f"{root}." for root in ROOTS))
