@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ import typer
 from oneiric.report import ReportError, read_report
 
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
+
+_PORTS = 65535
 
 
 def serve(
@@ -27,6 +30,10 @@ def serve(
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, metavar="N", help="/healthz, /readyz, /status on 127.0.0.1 (0: any port)."),
+    ] = None,
+    http: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="/healthz and /readyz, and no more, for probes from outside."),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Reload when the wiring's files change.")] = False,
     provisional: Annotated[
@@ -47,6 +54,7 @@ def serve(
     root: Path = context.obj
     if wiring is not None and (profile is not None or recompile):
         raise CommandError("--wiring names the file itself: leave out --profile and --recompile")
+    outside = None if http is None else _host_and_port(http)
     if trust is None and threshold > 1:
         raise CommandError("--threshold counts the keys of --trust")
     if recompile:
@@ -64,6 +72,7 @@ def serve(
         name=name,
         state=None if state is None else state.absolute(),
         port=port,
+        http=outside,
         watch=watch,
         provisional=provisional,
         trust=trusted,
@@ -75,6 +84,18 @@ def serve(
     except OneiricError as error:
         raise CommandError(str(error)) from error
     raise typer.Exit(code)
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    """`0.0.0.0:8080`, `[::]:8080` or `localhost:8080`. Raises CommandError."""
+    host, _, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not host or (":" in host and not bracketed) or not re.fullmatch("[0-9]{1,5}", port) or int(port) > _PORTS:
+        raise CommandError(
+            f"`--http {text}` does not name an address and a port",
+            help="write 0.0.0.0:8080 for every IPv4 address of this machine, [::]:8080 for IPv6 as well",
+        )
+    return host.strip("[]"), int(port)
 
 
 def committed_wiring(root: Path, profile: str | None) -> Path:

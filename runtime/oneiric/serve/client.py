@@ -10,6 +10,9 @@ from oneiric.errors import OneiricError
 from oneiric.serve.folder import StateFolder
 from oneiric.serve.operations import ANSWER, OPERATIONS
 
+_AGAIN = 0.02
+"""Seconds until a socket that takes no more connections is tried once more."""
+
 
 class NotRunning(OneiricError):
     """No process listens at the socket."""
@@ -99,11 +102,22 @@ async def answer(
         raise NoAnswer(folder.name, _pid(folder), waited, asked=asked) from error
 
 
+async def _room(folder: StateFolder) -> None:
+    """Wait until the process has room for one more who waits for it: asyncio takes a full socket for a connection."""
+    import asyncio
+
+    while True:
+        try:
+            return _connected(folder).close()
+        except BlockingIOError:
+            await asyncio.sleep(_AGAIN)
+
+
 async def _post(folder: StateFolder, operation: str, arguments: object) -> dict[str, Any]:
     import aiohttp
 
     try:
-        _connected(folder).close()
+        await _room(folder)
         async with (
             aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(path=folder.socket), timeout=aiohttp.ClientTimeout(total=None)
@@ -111,8 +125,6 @@ async def _post(folder: StateFolder, operation: str, arguments: object) -> dict[
             session.post(f"http://process/{operation}", json=arguments) as response,
         ):
             document: dict[str, Any] = parse(await response.read(), {})
-    except BlockingIOError as error:
-        raise TimeoutError from error
     except PermissionError as error:
         raise Refused(f"the control socket of {folder.name} belongs to another user") from error
     except (FileNotFoundError, ConnectionRefusedError, aiohttp.ClientConnectorError) as error:

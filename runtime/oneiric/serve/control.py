@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 
 from oneiric.documents import Misfit, check, parse
 from oneiric.errors import OneiricError
+from oneiric.serve.gate import error_answer
 from oneiric.serve.logs import log_error
 from oneiric.serve.operations import OPERATIONS
 from oneiric.serve.peer import may_operate, peer_of
@@ -27,39 +28,32 @@ def application(process: Any, log: Any) -> web.Application:
     async def only_its_user(request: web.Request, handler: Handler) -> web.StreamResponse:
         connection = None if request.transport is None else request.transport.get_extra_info("socket")
         if connection is None:
-            return _error(403, "the user of this connection is not known")
+            return error_answer(403, "the user of this connection is not known")
         uid = peer_of(connection).uid
         if not may_operate(uid):
             log.warning("refused another user", uid=uid)
-            return _error(403, "this process belongs to another user")
-        try:
-            return await handler(request)
-        except web.HTTPException as error:
-            return _error(error.status, error.reason)
+            return error_answer(403, "this process belongs to another user")
+        return await handler(request)
 
     async def operate(request: web.Request) -> web.StreamResponse:
         name = request.match_info["operation"]
         if name not in OPERATIONS:
-            return _error(404, f"there is no operation {name}")
+            return error_answer(404, f"there is no operation {name}")
         try:
             answer = rooms[name](**await _arguments(name, request))
             return web.json_response(await answer if isawaitable(answer) else answer)
         except (Misfit, OneiricError) as error:
-            return _error(400, str(error))
+            return error_answer(400, str(error))
         except OSError as error:
             log.error("operation failed", operation=name, reason=error.strerror)
-            return _error(500, f"{name} failed: {error.strerror}")
+            return error_answer(500, f"{name} failed: {error.strerror}")
         except Exception as error:
             log_error(log, "operation failed", error)
-            return _error(500, f"{name} failed: {type(error).__name__}")
+            return error_answer(500, f"{name} failed: {type(error).__name__}")
 
     app = web.Application(middlewares=[only_its_user], client_max_size=_LARGEST)
     app.add_routes([web.post("/{operation}", operate)])
     return app
-
-
-def _error(status: int, text: str) -> web.Response:
-    return web.json_response({"error": text}, status=status)
 
 
 async def _arguments(name: str, request: web.Request) -> Mapping[str, Any]:

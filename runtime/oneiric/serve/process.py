@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import socket
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,14 +21,13 @@ from oneiric.serve import control, ending, probes
 from oneiric.serve.changes import Changes
 from oneiric.serve.client import running
 from oneiric.serve.folder import StateFolder
+from oneiric.serve.gate import answering
 from oneiric.serve.logs import configure, log_error, spans
 from oneiric.serve.notes import Notes
+from oneiric.serve.sockets import LOOPBACK, address_of, bound, control_socket
 from oneiric.serve.status import Status
 from oneiric.tracing import forget, record
 from oneiric.trust.signature import Trust
-
-_ANSWERING = 2.0
-"""Seconds for requests that are being answered when everything else is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +35,9 @@ class Serving:
     """What to serve, and how.
 
     `root` is the project's folder, `wiring` the path of a `wiring.py`, `name` the process's (None: the app's), `state`
-    its folder (None: the one of its name in the project), `port` the loopback port (None: none, 0: any), `watch`
-    whether a change of the wiring's files is a reload, `provisional` the seconds after which a change is kept, `trust`
-    who has to have signed the wiring (None: nobody).
+    its folder (None: the one of its name in the project), `port` the loopback port (None: none, 0: any), `http` the
+    host and port of probes from outside (None: none), `watch` whether a change of the wiring's files is a reload,
+    `provisional` the seconds after which a change is kept, `trust` who has to have signed the wiring (None: nobody).
     """
 
     root: Path
@@ -48,6 +45,7 @@ class Serving:
     name: str | None
     state: Path | None
     port: int | None
+    http: tuple[str, int] | None
     watch: bool
     provisional: float
     trust: Trust | None = None
@@ -100,17 +98,23 @@ class Process:
 
     @asynccontextmanager
     async def _answering(self, socket_path: str) -> AsyncGenerator[None]:
-        """Answer on the control socket and the loopback port."""
+        """Answer at the control socket, at the loopback port, and probes from outside."""
         async with AsyncExitStack() as stack:
-            listening = _listen(socket_path)
-            stack.callback(_remove, socket_path)
-            await stack.enter_async_context(_site(control.application(self, self._log), listening))
+            listening = stack.enter_context(control_socket(socket_path))
+            await stack.enter_async_context(answering(control.application(self, self._log), listening, patient=True))
             if self._serving.port is not None:
-                port = _bind(self._serving.port)
-                self.status.address = f"http://{probes.LOOPBACK}:{port.getsockname()[1]}"
-                self._log.info("listening", address=self.status.address)
-                await stack.enter_async_context(_site(probes.application(self.status), port))
+                self.status.address, site = self._probes(LOOPBACK, self._serving.port, probes.inside(self.status))
+                await stack.enter_async_context(site)
+            if self._serving.http is not None:
+                self.status.http, site = self._probes(*self._serving.http, probes.outside(self.status))
+                await stack.enter_async_context(site)
             yield
+
+    def _probes(self, host: str, port: int, app: web.Application) -> tuple[str, AbstractAsyncContextManager[None]]:
+        listening = bound(host, port)
+        address = f"http://{address_of(host, listening.getsockname()[1])}"
+        self._log.info("listening", address=address)
+        return address, answering(app, listening)
 
     async def _run(self) -> int:
         """Start, run until told to stop, close; the exit code."""
@@ -214,46 +218,3 @@ class Process:
         from oneiric.serve.watch import watch
 
         await watch(self._serving.wiring, self._runtime.generation, partial(self._reload, "watch"))
-
-
-def _listen(path: str) -> socket.socket:
-    """A Unix socket of mode 0600 from its first moment, in the place of one that a killed process left."""
-    _remove(path)
-    listening = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
-    try:
-        listening.bind(path)
-    except BaseException:
-        listening.close()
-        raise
-    finally:
-        os.umask(before)
-    return listening
-
-
-def _remove(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)
-
-
-def _bind(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((probes.LOOPBACK, port))
-    except BaseException:
-        listening.close()
-        raise
-    return listening
-
-
-@asynccontextmanager
-async def _site(app: web.Application, listening: socket.socket) -> AsyncGenerator[None]:
-    """Answer requests of one listening socket, which is closed at the end."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_ANSWERING)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, listening).start()
-        yield
-    finally:
-        await runner.cleanup()

@@ -25,7 +25,7 @@ def now() -> str:
 
 class Status:
     """Of one process. `state`: starting, running, stopping, stopped or failed; `last` the last change of the wiring;
-    `address` the loopback port's."""
+    `address` the loopback port's, `http` that of probes from outside."""
 
     def __init__(
         self, folder: StateFolder, runtime: Runtime[Any], notes: Notes, log: Any, *, name: str, wiring: str
@@ -33,6 +33,7 @@ class Status:
         self.state = "starting"
         self.last: Mapping[str, object] | None = None
         self.address: str | None = None
+        self.http: str | None = None
         self._folder = folder
         self._runtime = runtime
         self._host = host_of(runtime)
@@ -63,6 +64,7 @@ class Status:
             "written_at": now(),
             "wiring": self._wiring,
             "address": self.address,
+            "http": self.http,
             "generation": runtime.generation,
             "overrides": runtime.overrides.document(),
             "rejected": None if rejected is None else {"generation": rejected.generation, "reason": rejected.reason},
