@@ -282,6 +282,22 @@ def test_equal_reloads_at_once_are_one() -> None:
     told(story)
 
 
+def test_reloads_that_differ_in_how_are_not_one() -> None:
+    async def story(runtime: Runtime[Any], ledger: list[Counted]) -> None:
+        wiring = second(ledger)
+        plan, plain, forced, again = await asyncio.gather(
+            runtime.reload(wiring, plan_only=True),
+            runtime.reload(wiring),
+            runtime.reload(wiring, force=True),
+            runtime.reload(wiring),
+        )
+        assert [each.code for each in (plan, plain, forced, again)] == ["planned", None, "unchanged", "unchanged"]
+        assert forced is not again
+        settled(runtime, ledger)
+
+    told(story)
+
+
 @pytest.mark.parametrize("steps", [*range(0, 30, 3), 60, 120])
 def test_a_shutdown_during_reloads_closes_everything(steps: int) -> None:
     ledger: list[Counted] = []

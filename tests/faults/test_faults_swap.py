@@ -222,6 +222,23 @@ def test_twenty_swaps_of_a_key_at_once_are_done_in_turn(project: Project) -> Non
     run(story(), within=30)
 
 
+def test_rollbacks_asked_for_at_once_each_go_one_back(project: Project) -> None:
+    async def story() -> None:
+        async with started(project) as runtime:
+            live = runtime.wiring.adapters.a.live
+            assert await live.ping() == "a/1"
+            for provider in ("2", "3", "4"):
+                assert (await runtime.swap(A, provider)).accepted
+            before = current(project)["previous"]
+            outcomes = await asyncio.gather(*(runtime.rollback() for _ in range(4)))
+            assert [each.rolled_back_to for each in outcomes] == [*before, None]
+            assert outcomes[3].code == "no-previous"
+            assert await live.ping() == "a/1"
+            settled(runtime, LEDGER)
+
+    run(story())
+
+
 def test_a_swap_cancelled_while_its_compiler_hangs_ends_it(project: Project) -> None:
     async def story() -> None:
         async with started(project) as runtime:
@@ -230,7 +247,7 @@ def test_a_swap_cancelled_while_its_compiler_hangs_ends_it(project: Project) -> 
             swapping = asyncio.ensure_future(runtime.swap(A, "2"))
             await until(lambda: project.child_runs)
             swapping.cancel()
-            await until(lambda: not host_of(runtime).changes.busy)
+            await until(lambda: not host_of(runtime).tasks)
             assert not project.child_runs
             assert not list((project.state / "generations").glob(".part*"))
             project.behave("")
@@ -321,7 +338,7 @@ def test_a_component_that_turns_unhealthy_brings_the_previous_generation_back(pr
             sick = runtime.wiring.adapters.a.current
             sick.fault, sick.how = "health", "false"
             await until(lambda: runtime.generation == first)
-            await until(lambda: not host_of(runtime).changes.busy)
+            await until(lambda: not host_of(runtime).tasks)
             assert await live.ping() == "a/1"
             assert runtime.wiring.adapters.a.current is not sick
             assert not runtime.overrides.active

@@ -1,37 +1,29 @@
-"""Everything that changes the wiring of one runtime: reloads, swaps, rollbacks, one at a time."""
+"""Everything that changes the wiring of one application, one request at a time.
+
+From its request to the last close a change goes down through these rooms: `queue`, where it waits for its turn; `goal`,
+which generation it leads to (`history`, `recompile`, `state`); `planning`, what that changes; `staging`, where what is
+new is started; `commit`; `transaction`, which has these three in sequence, and then drains what was replaced.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-from oneiric.errors import OneiricError, RuntimeClosed
+from oneiric.errors import RuntimeClosed
 from oneiric.host import Host
-from oneiric.lifecycle.steps import in_thread
+from oneiric.reload.goal import Goal, goal_of
 from oneiric.reload.history import Generation, History
 from oneiric.reload.hooks import Hooks
-from oneiric.reload.outcome import Change, Nack, Outcome, Overrides, Rejected
-from oneiric.reload.probation import Watch
-from oneiric.reload.queue import Turns
-from oneiric.reload.transaction import planned, transact
-from oneiric.report import Report, ReportError, read_report
+from oneiric.reload.outcome import Change, Nack, Outcome, Overrides, Rejected, RolledBack
+from oneiric.reload.planning import plan
+from oneiric.reload.probation import Probation
+from oneiric.reload.queue import Queue
+from oneiric.reload.request import Reload, Request, Rollback, Swap, words_of
+from oneiric.reload.transaction import settle, warmed
 from oneiric.tracing import span
-from oneiric.wiring import Wiring, file_of
-
-
-class RolledBack(OneiricError):
-    """A component turned unhealthy soon after a commit, and the previous generation was brought back, or not:
-    `outcome` says it, `why` what was unwell."""
-
-    def __init__(self, why: str, outcome: Outcome) -> None:
-        self.why = why
-        self.outcome = outcome
-        ending = f"rolled back to {outcome.rolled_back_to}" if outcome.accepted else f"kept: {outcome.reason}"
-        super().__init__(f"{why}; {ending}")
+from oneiric.wiring import Wiring
 
 
 class Reloads:
@@ -49,52 +41,43 @@ class Reloads:
         self.history = History(host, state, project)
         self.rejected: Rejected | None = None
         self._host = host
-        self._turns = Turns(host)
-        self._watch: Watch | None = None
-        self._settling: set[asyncio.Task[Any]] = set()
+        self._queue = Queue(host, self._do)
         self._provisional = provisional
+        self._probation: Probation | None = None
+        self._settling: set[asyncio.Task[Any]] = set()
 
     @property
     def overrides(self) -> Overrides:
         """The operator's swaps that are part of the current wiring."""
         return self.history.current.overrides
 
-    @property
-    def busy(self) -> bool:
-        """Whether anything waits for its turn, is under way or is being drained."""
-        return bool(self._turns.uncommitted() or self._settling)
-
     async def reload(
-        self,
-        source: str | os.PathLike[str] | type[Wiring] | None = None,
-        *,
-        force: bool = False,
-        plan_only: bool = False,
+        self, source: str | os.PathLike[str] | type[Wiring] | None, *, force: bool, plan_only: bool
     ) -> Outcome:
         """See `Runtime.reload`."""
-        chosen: Any = source if source is None or isinstance(source, type) else os.fspath(source)
-        work = partial(self._reload, chosen, force, plan_only)
-        return await self._turns.take(("reload", chosen, force, plan_only), partial(self._do, "reload", work))
+        chosen = source if source is None or isinstance(source, type) else os.fspath(source)
+        return await self._queue.take(Reload(chosen, force, plan_only))
 
     async def swap(
         self, key: str, provider: str | None, *, tenant: str | None, all_tenants: bool, force: bool
     ) -> Outcome:
         """See `Runtime.swap`."""
         self._host.base.slot(key)
-        domain, _, name = key.partition(":")
-        about = {"domain": domain, "key": name, "provider": provider, "tenant": tenant}
-        asked = key, provider, tenant, all_tenants, force
-        work = partial(self._do, "swap", partial(self._swap, *asked), **about)
-        return await self._turns.take(("swap", *asked), work)
+        return await self._queue.take(Swap(key, provider, tenant, all_tenants, force))
 
     async def rollback(self) -> Outcome:
         """See `Runtime.rollback`."""
-        return await self._turns.take(object(), partial(self._do, "rollback", self._rollback))
+        return await self._queue.take(Rollback())
 
-    async def _do(self, name: str, work: Callable[[], Awaitable[Change]], **about: str | None) -> Change:
+    async def _do(self, request: Request) -> Change:
+        """A request, in its turn, until what it leads to is current and written down, or rejected."""
+        name, about = words_of(request)
         with span(name, **about) as current:
             try:
-                change = await work()
+                goal = await goal_of(request, self._host, self.history)
+                if isinstance(request, Rollback) and request.rejecting is not None:
+                    self.rejected = request.rejecting
+                change = await self._kept(await self._go(request, goal))
             except Nack as error:
                 change = self._reject(error)
             except OSError as error:
@@ -108,77 +91,48 @@ class Reloads:
         present = self._host.generation
         return Change(Outcome(False, present, error.code, reason, previous=present))
 
-    async def _reload(self, source: Any, force: bool, plan_only: bool) -> Change:
-        history, state = self.history, self.history.state
-        chosen = history.source if source is None else source
-        if chosen is None:
-            raise Nack("load", "the runtime's wiring has no file to read again")
-        new = Generation("", chosen)
-        baseline = history.baseline
-        if state is not None:
-            if isinstance(chosen, type):
-                raise Nack("load", "a runtime with a state folder reloads files")
-            baseline = await history.adopt(state, Path(chosen))
-            new = Generation(baseline, state.path(baseline))
-            if source is None and self.overrides.active:
-                new = Generation("", await history.compiled(state, self.overrides), self.overrides)
-        if plan_only:
-            return Change(planned(self._host, await history.prepared(new.source)))
-        return await self._go(new, baseline, force=force)
-
-    async def _swap(self, key: str, provider: str | None, tenant: str | None, all_tenants: bool, force: bool) -> Change:
-        history, state = self.history, self.history.state
-        if state is None:
-            raise Nack("no-state", "a swap needs a state folder: Runtime(Wiring, state=DIR)")
-        overrides = self.overrides.having(key, provider, tenant)
-        if all_tenants:
-            for each in await deciding_tenants(self._host.wiring_class, key):
-                overrides = overrides.having(key, provider, each)
-        if overrides.active:
-            source = await history.compiled(state, overrides)
-        else:
-            source = state.path(history.baseline)
-        return await self._go(Generation("", source, overrides), history.baseline, force=force)
-
-    async def _rollback(self) -> Change:
-        if not self.history.previous:
-            raise Nack("no-previous", "there is no generation before this one")
-        back = self.history.previous[0]
-        change = await self._go(back, self.history.baseline, back=True)
-        return change._replace(outcome=change.outcome._replace(rolled_back_to=back.digest))
-
-    async def _go(self, new: Generation, baseline: str, *, force: bool = False, back: bool = False) -> Change:
-        """Go over to a generation, the one before this where `back`, and write it down. Raises `Nack`."""
-        host, history = self._host, self.history
-        watch = None if back or not self._provisional else Watch(host, self._provisional)
-        prepared = None
+    async def _go(self, request: Request, goal: Goal) -> Change:
+        """Go over to a generation, or leave everything as it was. Raises `Nack`."""
+        host, (new, baseline) = self._host, goal
+        previous, digest = host.generation, new.digest
+        probation = Probation(host, self._provisional) if self._provisional and request.on_probation else None
         try:
-            prepared = await history.prepared(new.source)
-            if watch is not None:
-                await watch.remember()
-
-            def committed() -> None:
-                if back:
-                    history.go_back()
-                else:
-                    source = new.source if history.state is not None else prepared.wiring
-                    history.advance(Generation(prepared.digest, source, new.overrides), baseline)
-                self._stop_watch()
-
-            change = await transact(host, self.hooks, prepared, force=force, committed=committed)
+            prepared = await self.history.prepared(new.source)
+            digest = prepared.digest
+            if request.plan_only:
+                return Change(Outcome(True, previous, "planned", plan=plan(host, prepared), previous=previous))
+            if probation is not None:
+                await probation.remember()
+            ready = None if digest == previous else await warmed(host, self.hooks, prepared, force=request.force)
         except Nack as error:
-            error.generation = _digest(new, prepared)
-            error.source = new.source
+            error.generation, error.source = digest, new.source
             raise
-        if change.settling is not None:
-            self._settling.add(change.settling)
-            change.settling.add_done_callback(self._settling.discard)
-            if watch is not None:
-                self._begin_watch(watch, prepared.digest, new.source)
-        return await self._kept(change)
+        # From here to the end nothing is awaited: what `ready` was made for is still so when it is switched, and
+        # nobody sees slots of one generation with a history, or a probation, of another.
+        if ready is not None:
+            ready.switch.run()
+        self._end_probation()
+        back = new.digest if isinstance(request, Rollback) else None
+        if back is not None:
+            self.history.go_back()
+        else:
+            source = new.source if self.history.state is not None else prepared.wiring
+            self.history.advance(Generation(digest, source, new.overrides), baseline)
+        if ready is None:
+            outcome = Outcome(True, digest, "unchanged", plan=plan(host, prepared), previous=previous)
+            return Change(outcome._replace(rolled_back_to=back))
+        settling = host.spawn(settle(host, self.hooks, ready))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
+        if probation is not None:
+            self._probation = probation
+            probation.begin(Rejected(digest, new.source, ""), self._undo)
+        return Change(Outcome(True, digest, plan=ready.plan, previous=previous, rolled_back_to=back), settling)
 
     async def _kept(self, change: Change) -> Change:
         """Write down what was committed; cancelling the wait does not cancel the writing."""
+        if change.outcome.code == "planned":
+            return change
         try:
             rejected = None if self.rejected is None else self.rejected.generation
             await asyncio.shield(self._host.spawn(self.history.keep(rejected)))
@@ -187,68 +141,37 @@ class Reloads:
             return change._replace(outcome=change.outcome._replace(reports=(report,)))
         return change
 
-    def _begin_watch(self, watch: Watch, digest: str, source: Any) -> None:
-        async def unwell(reason: str) -> None:
-            why = f"generation {digest[:12]} turned unhealthy: {reason}"
+    async def _undo(self, unwell: Rejected) -> None:
+        """Go back from a generation that turned unhealthy."""
+        try:
+            outcome = await self._queue.take(Rollback(unwell))
+        except RuntimeClosed:
+            return
+        self._host.report(RolledBack(unwell.reason, outcome))
 
-            async def back() -> Change:
-                if self._host.generation != digest:
-                    raise Nack("no-previous", "another generation is current by now")
-                self.rejected = Rejected(digest, source, why)
-                return await self._rollback()
-
-            try:
-                outcome = await self._turns.take(object(), partial(self._do, "rollback", back))
-            except RuntimeClosed:
-                return
-            self._host.report(RolledBack(why, outcome))
-
-        self._watch = watch
-        watch.begin(unwell)
-
-    def _stop_watch(self) -> None:
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch = None
+    def _end_probation(self) -> None:
+        if self._probation is not None:
+            self._probation.stop()
+            self._probation = None
 
     async def open(self) -> None:
         """Before anything is active: go over to the last good generation; see `History.open`."""
         await self.history.open()
 
-    def close(self) -> None:
-        """After everything is closed: let the state folder go."""
-        self.history.close()
-
     async def stop(self, until: float) -> None:
         """End what is under way: give up what is not committed, and wait for leases until `until`, or in a hurry."""
-        self._stop_watch()
-        for task in (waiting := self._turns.uncommitted()):
+        self._end_probation()
+        for task in (waiting := self._queue.uncommitted()):
             task.cancel()
-        tasks = {*waiting, *self._settling}
-        over = asyncio.ensure_future(asyncio.wait(tasks)) if tasks else None
-        if over is None:
+        if not (tasks := {*waiting, *self._settling}):
             return
-        hurry = self._host.hurry
+        over, hurry = asyncio.ensure_future(asyncio.wait(tasks)), self._host.hurry
         seconds = max(0.0, until - asyncio.get_running_loop().time())
         await asyncio.wait((over, hurry), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if not over.done() and not hurry.done():
             hurry.set_result(None)
         await over
 
-
-async def deciding_tenants(wiring: type[Wiring], key: str) -> list[str]:
-    """Tenants whose own selection or override of a key outranks the base's override. Raises `Nack`."""
-    path = file_of(wiring)
-    assert path is not None, "a runtime with a state folder is of a file"
-    try:
-        report: Report = (await in_thread(read_report, Path(path).with_name("explain.json"))).get()
-        tenants = report.bindings[key].tenants
-    except (ReportError, KeyError) as error:
-        raise Nack("load", f"which tenants decide on {key} cannot be told: {error}") from error
-    return sorted(name for name, at in tenants.items() if at.decided_by.startswith("tenant-"))
-
-
-def _digest(new: Generation, prepared: Any) -> str:
-    if prepared is not None:
-        return str(prepared.digest)
-    return new.digest or (new.source.parent.name if isinstance(new.source, Path) else "")
+    def close(self) -> None:
+        """After everything is closed: let the state folder go."""
+        self.history.close()

@@ -80,17 +80,20 @@ class History:
             raise Nack(error.code, str(error)) from error
         return digest
 
-    async def compiled(self, state: State, overrides: Overrides) -> Path:
-        """The project compiled with overrides, in the state folder. Raises `Nack`, `OSError`."""
+    async def built(self, state: State, baseline: str, overrides: Overrides) -> Generation:
+        """A baseline with overrides, in the state folder: compiled, where there are any. Raises `Nack`, `OSError`."""
+        if not overrides.active:
+            return Generation(baseline, state.path(baseline))
         if self._host.wiring_class.__trust__ is not None:
             raise Nack("trust", "only signed wirings are trusted, and nobody signs what a swap compiles")
         host, part = self._host, state.part()
         try:
             profile = host.wiring_class.__profile__
             wiring = await recompile(self._project, part, overrides, profile, host.deadlines.compile)
-            return state.path(await self.adopt(state, wiring))
+            digest = await self.adopt(state, wiring)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+        return Generation(digest, state.path(digest), overrides)
 
     async def open(self) -> None:
         """Before anything is active: be of the last good generation where it was built from this baseline, else of
@@ -124,8 +127,7 @@ class History:
                     if state.has(digest)
                 ]
             elif overrides.active:
-                path = await self.compiled(state, overrides)
-                await self._be(Generation(path.parent.name, path, overrides))
+                await self._be(await self.built(state, self.baseline, overrides))
         except (Nack, OSError) as error:
             self._host.report(OneiricError(f"swaps of the last run are dropped: {error}"))
 

@@ -80,6 +80,10 @@ class Event(NamedTuple):
     plan: Plan
     reports: tuple[str, ...] = ()
 
+    def now(self, hook: str, reports: tuple[str, ...]) -> Event:
+        """The same reload, further on."""
+        return self._replace(hook=hook, reports=reports)
+
 
 class Rejected(NamedTuple):
     """The wiring that was rejected last: its digest (empty where no compile made one), where it can be read (a
@@ -88,6 +92,17 @@ class Rejected(NamedTuple):
     generation: str
     source: Any
     reason: str
+
+
+class RolledBack(OneiricError):
+    """A component turned unhealthy soon after a commit, and the previous generation was brought back, or not:
+    `outcome` says it, `why` what was unwell."""
+
+    def __init__(self, why: str, outcome: Outcome) -> None:
+        self.why = why
+        self.outcome = outcome
+        ending = f"rolled back to {outcome.rolled_back_to}" if outcome.accepted else f"kept: {outcome.reason}"
+        super().__init__(f"{why}; {ending}")
 
 
 class Overrides(NamedTuple):

@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 
 from oneiric.host import Host
 from oneiric.lifecycle.health import Health, ask_all
+from oneiric.reload.outcome import Rejected
 
 _LOOKS = 20
 _MOST = 1.0  # seconds between two looks at most
 
 
-class Watch:
+class Probation:
     """Of one commit. What was unwell before it does not count."""
 
     def __init__(self, host: Host, seconds: float) -> None:
@@ -22,7 +23,7 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
 
     async def look(self) -> list[Health]:
-        """The components that are unwell and were not when the watch began."""
+        """The components that are unwell and were not when it began."""
         answers = await ask_all(self._host)
         return [each for each in answers if not each.ok and (each.tenant, each.key) not in self._before]
 
@@ -30,9 +31,10 @@ class Watch:
         """What is unwell now does not count."""
         self._before |= {(each.tenant, each.key) for each in await self.look()}
 
-    def begin(self, unwell: Callable[[str], Awaitable[None]]) -> None:
-        """Look until the window is over; the first time something turned unhealthy call `unwell` with the reason."""
-        self._task = self._host.spawn(self._run(unwell))
+    def begin(self, new: Rejected, unwell: Callable[[Rejected], Awaitable[None]]) -> None:
+        """Look until the window is over; the first time something turned unhealthy call `unwell` with the generation
+        and the reason."""
+        self._task = self._host.spawn(self._run(new, unwell))
 
     def stop(self) -> None:
         """Look no more."""
@@ -40,7 +42,7 @@ class Watch:
         if task is not None:
             task.cancel()
 
-    async def _run(self, unwell: Callable[[str], Awaitable[None]]) -> None:
+    async def _run(self, new: Rejected, unwell: Callable[[Rejected], Awaitable[None]]) -> None:
         loop, window = asyncio.get_running_loop(), self._seconds
         until = loop.time() + window
         while loop.time() < until:
@@ -48,5 +50,7 @@ class Watch:
             found = await self.look()
             if found:
                 self._task = None
-                await unwell("; ".join(f"{each.key} ({each.provider}): {each.reason}" for each in found))
+                reason = "; ".join(f"{each.key} ({each.provider}): {each.reason}" for each in found)
+                why = f"generation {new.generation[:12]} turned unhealthy: {reason}"
+                await unwell(new._replace(reason=why))
                 return

@@ -1,4 +1,4 @@
-"""One change at a time: requests wait their turn, and one that says the same as the last in the queue joins it."""
+"""One change at a time: requests wait their turn, and one that is equal to the last in the queue joins it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Awaitable, Callable
 from oneiric.errors import RuntimeClosed
 from oneiric.host import Host
 from oneiric.reload.outcome import Change, Outcome
+from oneiric.reload.request import Request
 
 
-class _Request:
-    """One change asked for, shared by everyone who asked. Without waiters it is cancelled."""
+class _Waiting:
+    """One request and everyone who waits for what it comes to. Without anyone it is cancelled."""
 
-    def __init__(self, host: Host, what: object, work: Callable[[], Awaitable[Change]], turn: asyncio.Lock) -> None:
-        self.what = what
+    def __init__(self, queue: Queue, request: Request) -> None:
+        self.request = request
         self.begun = False
         self.committed = False
-        self._work = work
-        self._turn = turn
+        self._queue = queue
         self._waiters = 0
-        self.task: asyncio.Task[Outcome] = host.spawn(self._run())
+        self.task: asyncio.Task[Outcome] = queue.host.spawn(self._run())
 
     async def _run(self) -> Outcome:
         if not hasattr(self, "task"):  # the loop starts tasks at once: let this be known first
             await asyncio.sleep(0)
-        async with self._turn:
+        async with self._queue.turn:
             self.begun = True
-            change = await self._work()
+            change = await self._queue.do(self.request)
             self.committed = True
         if change.settling is None:
             return change.outcome
@@ -49,27 +49,27 @@ class _Request:
         return self.task.result()
 
 
-class Turns:
-    """The queue of one runtime's changes."""
+class Queue:
+    """The requests of one application; `do` is called with each when it is its `turn`."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._turn = asyncio.Lock()
-        self._last: _Request | None = None
-        self._requests: set[_Request] = set()
+    def __init__(self, host: Host, do: Callable[[Request], Awaitable[Change]]) -> None:
+        self.host = host
+        self.do = do
+        self.turn = asyncio.Lock()
+        self._last: _Waiting | None = None
+        self._all: set[_Waiting] = set()
 
-    async def take(self, what: object, work: Callable[[], Awaitable[Change]]) -> Outcome:
-        """Do the work when it is its turn. Raises `RuntimeNotRunning`, `RuntimeClosed`."""
-        refusal = self._host.refusal()
+    async def take(self, request: Request) -> Outcome:
+        """What a request comes to. Raises `RuntimeNotRunning`, `RuntimeClosed`."""
+        refusal = self.host.refusal()
         if refusal is not None:
             raise refusal
-        request = self._last
-        if request is None or request.begun or request.task.done() or request.what != what:
-            request = self._last = _Request(self._host, what, work, self._turn)
-            self._requests.add(request)
-            request.task.add_done_callback(lambda _: self._requests.discard(request))
-        return await request.outcome()
+        last = self._last
+        if last is None or last.begun or last.task.done() or last.request != request:
+            last = self._last = _Waiting(self, request)
+            self._all = {each for each in self._all if not each.task.done()} | {last}
+        return await last.outcome()
 
     def uncommitted(self) -> list[asyncio.Task[Outcome]]:
-        """Those that wait or have not come to an end."""
-        return [request.task for request in self._requests if not request.committed]
+        """Those that wait, or have not come to their commit."""
+        return [each.task for each in self._all if not each.committed and not each.task.done()]

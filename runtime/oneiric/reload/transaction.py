@@ -1,10 +1,9 @@
-"""One reload from a source to its commit, and what follows it."""
+"""One reload in its steps: a wiring is loaded and compared, what is new is started, what is old is drained."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from oneiric.errors import ActivationError, LoadError, OneiricError
 from oneiric.host import Host
@@ -13,7 +12,7 @@ from oneiric.lifecycle.order import in_order
 from oneiric.lifecycle.steps import bounded, in_thread
 from oneiric.reload.commit import Switch
 from oneiric.reload.hooks import HookFailed, Hooks
-from oneiric.reload.outcome import Change, Event, Nack, Outcome
+from oneiric.reload.outcome import Event, Nack, Plan
 from oneiric.reload.planning import Prepared, plan, prepare
 from oneiric.reload.staging import Staging
 from oneiric.slot import Held, empty
@@ -31,33 +30,36 @@ async def prepared_from(host: Host, source: Any, pinned: str | None) -> Prepared
     return loaded
 
 
-async def transact(
-    host: Host,
-    hooks: Hooks,
-    prepared: Prepared,
-    *,
-    force: bool,
-    committed: Callable[[], None],
-) -> Change:
-    """Go over to a wiring, or leave everything as it was. `committed` is called with the commit, in the same step
-    of the loop. Raises `Nack`."""
-    previous = host.generation
-    if prepared.digest == previous:
-        committed()
-        return Change(Outcome(True, previous, "unchanged", plan=plan(host, prepared), previous=previous))
+class Ready(NamedTuple):
+    """A reload that can be committed in the step of the loop that it was made in. `event` is what hooks are told,
+    `reports` what was forgiven on the way."""
+
+    switch: Switch
+    event: Event
+    reports: tuple[str, ...]
+
+    @property
+    def plan(self) -> Plan:
+        return self.event.plan
+
+
+async def warmed(host: Host, hooks: Hooks, prepared: Prepared, *, force: bool) -> Ready:
+    """Start and check everything new, let the hooks have their say, prepare the commit. Raises `Nack`, and then, as
+    when it is cancelled, everything that was started is closed."""
     prepared.enter()
     staging = Staging(host, prepared, force=force)
     try:
         await staging.warm()
-        found = plan(host, prepared)
-        event = Event("pre-swap", prepared.digest, previous, found)
+        event = Event("pre-swap", prepared.digest, host.generation, plan(host, prepared))
         failed = await hooks.run(event, host.deadlines.hook)
         if failed:
             raise failed[0]
+        # A switch takes as long to prepare as to run. So that the loop does not stand still for both at once it turns
+        # in between; where that let something be activated or closed, the switch is prepared again, and run at once.
         await asyncio.sleep(0)
         await staging.warm()
         switch = Switch(host, staging)
-        await asyncio.sleep(0)  # the loop turns between the preparation and the commit
+        await asyncio.sleep(0)
         if not switch.fits():
             await staging.warm()
             switch = Switch(host, staging)
@@ -66,10 +68,7 @@ async def transact(
         if isinstance(error, OneiricError):
             raise Nack(_code(error), str(error)) from error
         raise
-    switch.run()
-    committed()
-    settling = host.spawn(_settle(host, hooks, switch.users, event, tuple(staging.forgiven)))
-    return Change(Outcome(True, prepared.digest, plan=found, previous=previous), settling)
+    return Ready(switch, event, tuple(staging.forgiven))
 
 
 def _code(error: OneiricError) -> str:
@@ -80,35 +79,26 @@ def _code(error: OneiricError) -> str:
     return "start"
 
 
-async def _settle(
-    host: Host, hooks: Hooks, users: dict[Held, list[Held]], event: Event, reports: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Call the hooks and drain what was replaced; what went wrong."""
-    draining = asyncio.ensure_future(drain_all(host, users))
-    failed: list[Exception] = [*await hooks.run(_about(event, "post-swap", reports), host.deadlines.hook)]
+async def settle(host: Host, hooks: Hooks, ready: Ready) -> tuple[str, ...]:
+    """After the commit: call the hooks and drain what was replaced; what went wrong, which undoes nothing."""
+    reports = ready.reports
+    draining = asyncio.ensure_future(_drain_all(host, ready.switch.users))
+    failed: list[Exception] = [*await hooks.run(ready.event.now("post-swap", reports), host.deadlines.hook)]
     failed += await draining
     reports += tuple(str(error) for error in failed)
-    failed_cleanup = await hooks.run(_about(event, "cleanup", reports), host.deadlines.hook)
+    failed_cleanup = await hooks.run(ready.event.now("cleanup", reports), host.deadlines.hook)
     return reports + tuple(str(error) for error in failed_cleanup)
 
 
-def _about(event: Event, hook: str, reports: tuple[str, ...]) -> Event:
-    return event._replace(hook=hook, reports=reports)
-
-
-async def drain_all(host: Host, users: dict[Held, list[Held]]) -> list[Exception]:
+async def _drain_all(host: Host, users: dict[Held, list[Held]]) -> list[Exception]:
     """Close instances when their last lease ends, or at the deadline, each after its users."""
     until = asyncio.get_running_loop().time() + host.deadlines.drain
 
     async def close(held: Held) -> list[Exception]:
+        # a removed slot that something drained with it needed has served until now
         if held.slot.scope.removed.get(held.slot.key) is held.slot and held.slot.held is held:
             empty(held.slot)
         return await drain(held, until, host.hurry)
 
     with span("drain", instances=len(users)):
         return await in_order(users, close)
-
-
-def planned(host: Host, prepared: Prepared) -> Outcome:
-    """What a reload would do."""
-    return Outcome(True, host.generation, "planned", plan=plan(host, prepared))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oneiric.reload.changes import RolledBack
-from oneiric.reload.outcome import Outcome
+from oneiric.reload.outcome import Outcome, RolledBack
 from oneiric.runtime import Runtime
 from oneiric.serve.status import Status, now
 

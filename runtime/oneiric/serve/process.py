@@ -15,7 +15,7 @@ from aiohttp import web
 
 from oneiric.errors import OneiricError, StateError
 from oneiric.loading import load
-from oneiric.reload.changes import RolledBack
+from oneiric.reload.outcome import RolledBack
 from oneiric.runtime import Runtime, host_of
 from oneiric.serve import control, ending, probes
 from oneiric.serve.changes import Changes

@@ -14,8 +14,7 @@ import oneiric
 import pytest
 from oneiric import OneiricError, errors
 from oneiric.adapters.http import HttpStatus, Response
-from oneiric.reload.changes import RolledBack
-from oneiric.reload.outcome import Outcome
+from oneiric.reload.outcome import Outcome, RolledBack
 from oneiric.reload.transaction import Nack
 from oneiric.serve.client import NoAnswer
 

@@ -1,0 +1,77 @@
+"""Where a request leads: the generation to go over to, compiled where that takes the compiler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from oneiric.host import Host
+from oneiric.lifecycle.steps import in_thread
+from oneiric.reload.history import Generation, History
+from oneiric.reload.outcome import Nack, Overrides
+from oneiric.reload.request import Reload, Request, Rollback, Swap
+from oneiric.report import Report, ReportError, read_report
+from oneiric.wiring import Wiring, file_of
+
+
+class Goal(NamedTuple):
+    """`generation` has a digest where that is known before it is loaded; `baseline` is what it is built from."""
+
+    generation: Generation
+    baseline: str
+
+
+async def goal_of(request: Request, host: Host, history: History) -> Goal:
+    """Raises `Nack`; `OSError` of the state folder."""
+    match request:
+        case Reload():
+            return await _reloaded(request, history)
+        case Swap():
+            return await _swapped(request, host, history)
+        case Rollback():
+            return _before(request, host, history)
+
+
+async def _reloaded(request: Reload, history: History) -> Goal:
+    state = history.state
+    chosen = history.source if request.source is None else request.source
+    if chosen is None:
+        raise Nack("load", "the runtime's wiring has no file to read again")
+    if state is None:
+        return Goal(Generation("", chosen), history.baseline)
+    if isinstance(chosen, type):
+        raise Nack("load", "a runtime with a state folder reloads files")
+    baseline = await history.adopt(state, Path(chosen))
+    overrides = history.current.overrides if request.source is None else Overrides()
+    return Goal(await history.built(state, baseline, overrides), baseline)
+
+
+async def _swapped(request: Swap, host: Host, history: History) -> Goal:
+    state = history.state
+    if state is None:
+        raise Nack("no-state", "a swap needs a state folder: Runtime(Wiring, state=DIR)")
+    overrides = history.current.overrides.having(request.key, request.provider, request.tenant)
+    if request.all_tenants:
+        for tenant in await _deciding_tenants(host.wiring_class, request.key):
+            overrides = overrides.having(request.key, request.provider, tenant)
+    return Goal(await history.built(state, history.baseline, overrides), history.baseline)
+
+
+def _before(request: Rollback, host: Host, history: History) -> Goal:
+    if request.rejecting is not None and request.rejecting.generation != host.generation:
+        raise Nack("no-previous", "another generation is current by now")
+    if not history.previous:
+        raise Nack("no-previous", "there is no generation before this one")
+    return Goal(history.previous[0], history.baseline)
+
+
+async def _deciding_tenants(wiring: type[Wiring], key: str) -> list[str]:
+    """Tenants whose own selection or override of a key outranks the base's override. Raises `Nack`."""
+    path = file_of(wiring)
+    assert path is not None, "a runtime with a state folder is of a file"
+    try:
+        report: Report = (await in_thread(read_report, Path(path).with_name("explain.json"))).get()
+        tenants = report.bindings[key].tenants
+    except (ReportError, KeyError) as error:
+        raise Nack("load", f"which tenants decide on {key} cannot be told: {error}") from error
+    return sorted(name for name, at in tenants.items() if at.decided_by.startswith("tenant-"))
