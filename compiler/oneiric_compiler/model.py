@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
+from oneiric import secret
+
 from oneiric_compiler.diagnostics.found import Place
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.source.signatures import Signature
 from oneiric_compiler.tables import builtins
-from oneiric_compiler.tables.tiers import RANKS, Choice, Filter, Rule
+from oneiric_compiler.tables.tiers import RANKS, ByChoice, Filter, Rule
 
 T = TypeVar("T")
 
@@ -192,7 +194,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class Evidence:
     """Why what a source's manifest says may be believed: the pinned document, and whose signatures held.
 
     `digest` is the SHA-256 of its bytes; `version` is None where the source is unversioned; `expires_at` is ISO 8601.
@@ -230,7 +232,7 @@ class Candidate:
     os_platform: tuple[str, ...]
     eager: bool
     artifact: str | None = None
-    trust: Trust | None = None
+    trust: Evidence | None = None
     held: Mapping[str, int] = field(default_factory=dict[str, int])
     barred: tuple[Filter, tuple[Value, Value]] | None = None
 
@@ -255,12 +257,12 @@ class Catalog:
     profiles: Mapping[str, Candidates]
     tenants: Mapping[str, Candidates]
     plugins: Mapping[str, str]
-    manifests: tuple[Trust, ...] = ()
+    manifests: tuple[Evidence, ...] = ()
     incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class Gathered:
     """All that the pure stages work on: the settings, the candidates, and the sources that those were read from."""
 
     settings: Settings
@@ -277,7 +279,7 @@ class Inputs:
 class Explicit:
     """An explicit choice of a provider, by the tier it is made at."""
 
-    tier: Choice
+    tier: ByChoice
     provider: str
     place: Place
 
@@ -325,7 +327,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class Bound:
     """A decision made concrete. `result` is the class of the instance, where its factory tells."""
 
     decision: Decision
@@ -348,8 +350,8 @@ class Binding:
 class Linked:
     """One profile, linked: its bindings, and for each tenant those of its own."""
 
-    bindings: Mapping[Key, Binding]
-    tenants: Mapping[str, Mapping[Key, Binding]]
+    bindings: Mapping[Key, Bound]
+    tenants: Mapping[str, Mapping[Key, Bound]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,4 +367,4 @@ class Outputs:
         return Outputs(out.resolve(), profiles)
 
 
-SECRETS = Key("adapter", "secrets")
+SECRETS = Key(*secret.SECRETS.split(":"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
-from oneiric_compiler.model import Inputs, Linked, Outputs, Project
+from oneiric_compiler.model import Gathered, Linked, Outputs, Project
 from oneiric_compiler.stages.catalog import catalog
 from oneiric_compiler.stages.emit import emit
 from oneiric_compiler.stages.link import link
@@ -28,13 +28,13 @@ def compile_project(project: Project, diagnostics: Diagnostics, *, profile: str 
     return None if diagnostics.failed else Outputs(project.root, profiles)
 
 
-def gather(project: Project, diagnostics: Diagnostics) -> Inputs | None:
+def gather(project: Project, diagnostics: Diagnostics) -> Gathered | None:
     """Reads all that a project is made of; None when app.yml does not tell."""
     settings = read(project, diagnostics)
-    return None if settings is None else Inputs(settings, *catalog(project, settings, diagnostics))
+    return None if settings is None else Gathered(settings, *catalog(project, settings, diagnostics))
 
 
-def reports(inputs: Inputs, profile: str | None, diagnostics: Diagnostics) -> Iterator[tuple[str, Report]]:
+def reports(inputs: Gathered, profile: str | None, diagnostics: Diagnostics) -> Iterator[tuple[str, Report]]:
     """The report of every profile, or of the one named, as long as `diagnostics` holds no error."""
     for name in _profile_names(inputs.settings.profiles, profile, diagnostics):
         overlay = None if name == "default" else name
@@ -43,7 +43,7 @@ def reports(inputs: Inputs, profile: str | None, diagnostics: Diagnostics) -> It
             yield name, report(inputs, linked, overlay)
 
 
-def wire(inputs: Inputs, profile: str | None, diagnostics: Diagnostics) -> tuple[Resolution, Linked]:
+def wire(inputs: Gathered, profile: str | None, diagnostics: Diagnostics) -> tuple[Resolution, Linked]:
     """What serves each key of a profile (None: the base), decided and then made concrete."""
     resolution = resolve(inputs, profile, diagnostics)
     return resolution, link(resolution, inputs, diagnostics)

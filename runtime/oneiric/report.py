@@ -32,7 +32,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class Evidence:
     """The manifest that a candidate is from: its bytes' SHA-256, its version if it has one, the keys that signed it."""
 
     source: str
@@ -63,7 +63,7 @@ class Candidate:
     excluded_by: str | None
     compared: tuple[Json, Json] | None
     wins_if: tuple[tuple[Edit, ...], ...] | None
-    trust: Trust | None
+    trust: Evidence | None
     held: Mapping[str, Json]
     raw: Mapping[str, Json] = field(repr=False)
 
@@ -80,7 +80,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class Served:
     """What serves one key, in the base or for a tenant; `shared` when a tenant uses the base's instance."""
 
     provider: str
@@ -95,7 +95,7 @@ class Binding:
     secrets: tuple[str, ...]
     rebuilt_for: tuple[str, ...]
     shared: bool
-    tenants: Mapping[str, Binding]
+    tenants: Mapping[str, Served]
     raw: Mapping[str, Json] = field(repr=False)
 
     def judged(self) -> tuple[list[Candidate], list[Candidate]]:
@@ -113,7 +113,7 @@ class Report:
 
     app: str
     profile: str
-    bindings: Mapping[str, Binding]
+    bindings: Mapping[str, Served]
     raw: Mapping[str, Json] = field(repr=False)
     tenant: str | None = None
 
@@ -204,14 +204,14 @@ def _check_format(text: str, named: str) -> None:
         raise ReportError(f"{named}: format {text!r} is of another release; this one reads {FAMILY}/{MAJOR}")
 
 
-class _Bindings(Mapping[str, Binding]):
+class _Bindings(Mapping[str, Served]):
     """Bindings by key, each read on first use: a question about one of thousands waits for that one."""
 
-    def __init__(self, keys: Iterable[str], read: Callable[[str], Binding]) -> None:
-        self._known: dict[str, Binding | None] = dict.fromkeys(keys)
+    def __init__(self, keys: Iterable[str], read: Callable[[str], Served]) -> None:
+        self._known: dict[str, Served | None] = dict.fromkeys(keys)
         self._read = read
 
-    def __getitem__(self, key: str) -> Binding:
+    def __getitem__(self, key: str) -> Served:
         binding = self._known[key]
         if binding is None:
             binding = self._known[key] = self._read(key)
@@ -264,10 +264,10 @@ class _Facts:
         return {key: inner.of(str, key) for key in inner.values}
 
 
-def _binding(facts: _Facts, base: Binding | None = None) -> Binding:
+def _binding(facts: _Facts, base: Served | None = None) -> Served:
     tenants = facts.facts("tenants", {})
     settings = facts.facts("settings", {})
-    binding = Binding(
+    binding = Served(
         provider=facts.of(str, "provider"),
         factory=facts.of(str, "factory", base.factory if base else _MISSING),
         port=facts.text_or_none("port") or (base.port if base else None),
@@ -286,7 +286,7 @@ def _binding(facts: _Facts, base: Binding | None = None) -> Binding:
     return replace(binding, tenants={name: _binding(tenants.facts(name), binding) for name in tenants.values})
 
 
-def _as_tenant(base: Binding, tenant: str) -> Binding:
+def _as_tenant(base: Served, tenant: str) -> Served:
     common = {name: fact for name, fact in base.raw.items() if name != "tenants"}
     own = base.tenants.get(tenant)
     if own is None:
@@ -294,7 +294,7 @@ def _as_tenant(base: Binding, tenant: str) -> Binding:
     return replace(own, raw={**common, **own.raw})
 
 
-def _candidates(facts: _Facts, base: Binding | None) -> tuple[Candidate, ...]:
+def _candidates(facts: _Facts, base: Served | None) -> tuple[Candidate, ...]:
     if base and "candidates" not in facts.values and base.provider == facts.values.get("provider"):
         return base.candidates
     return tuple(_candidate(_Facts(each, f"a candidate of {facts.name}")) for each in facts.items("candidates"))
@@ -323,8 +323,8 @@ def _candidate(facts: _Facts) -> Candidate:
     )
 
 
-def _trust(facts: _Facts) -> Trust:
-    return Trust(
+def _trust(facts: _Facts) -> Evidence:
+    return Evidence(
         source=facts.of(str, "source"),
         version=facts.of(int, "version") if "version" in facts.values else None,
         digest=facts.of(str, "digest"),

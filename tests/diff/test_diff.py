@@ -20,7 +20,7 @@ from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import Project
 from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.questions.diff import tell
-from oneiric_compiler.questions.diff.compare import CLASSES, Change, compare, without
+from oneiric_compiler.questions.diff.compare import CLASSES, Difference, compare, without
 from oneiric_compiler.stages.write import write
 from oneiric_compiler.text.paint import paint
 from syrupy.assertion import SnapshotAssertion
@@ -201,7 +201,7 @@ def test_what_an_edit_is_told_as(name: str, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def every_edit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Change]]:
+def every_edit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Difference]]:
     """What each edit changes, as if each were a profile."""
     root = tmp_path_factory.mktemp("edits")
     before = compiled(root / "before")["default"]
@@ -209,11 +209,11 @@ def every_edit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Chang
     return {name: compare(before, compiled(root / name, files[name])["default"]) for name in EDITS}
 
 
-def test_edits_in_lines(every_edit: dict[str, list[Change]], snapshot: SnapshotAssertion) -> None:
+def test_edits_in_lines(every_edit: dict[str, list[Difference]], snapshot: SnapshotAssertion) -> None:
     assert paint(tell.lines(every_edit), styled=False) == snapshot
 
 
-def test_edits_in_a_comment(every_edit: dict[str, list[Change]], snapshot: SnapshotAssertion) -> None:
+def test_edits_in_a_comment(every_edit: dict[str, list[Difference]], snapshot: SnapshotAssertion) -> None:
     assert tell.markdown(every_edit) == snapshot(extension_class=Markdown)
 
 
@@ -310,7 +310,7 @@ def test_every_pair_of_reports_can_be_compared_and_told() -> None:
 def test_a_comment_stays_within_its_limit_and_says_what_it_leaves_out() -> None:
     changes = {
         f"p{number}": [
-            Change(kind, f"adapter:{'k' * 40}-{i}", None, "url", "a" * 70, "b" * 70)
+            Difference(kind, f"adapter:{'k' * 40}-{i}", None, "url", "a" * 70, "b" * 70)
             for kind in CLASSES
             for i in range(400)
         ]
@@ -540,7 +540,7 @@ class Elements(HTMLParser):
     ],
 )
 def test_text_of_others_is_no_markup_no_link_and_mentions_nobody(text: str) -> None:
-    changes = {text: [Change("setting", text, text, text, text, f"{text}!", because=text)]}
+    changes = {text: [Difference("setting", text, text, text, text, f"{text}!", because=text)]}
     rendered = Elements(MarkdownIt("commonmark").enable("table").render(tell.markdown(changes)))
     allowed = {"details", "summary", "code", "ul", "li", "p", "strong", "table", "thead", "tbody", "tr", "th", "td"}
     assert rendered.open == []
@@ -550,8 +550,8 @@ def test_text_of_others_is_no_markup_no_link_and_mentions_nobody(text: str) -> N
 
 
 def test_a_comment_tells_of_winners_before_all_else_in_every_profile() -> None:
-    many = [Change("setting", f"adapter:{'k' * 40}-{i}", None, "url", "a" * 70, "b" * 70) for i in range(2_000)]
-    text = tell.markdown({"a": many, "z": [Change("winner", "adapter:cache", None, "", "redis", "memory")]})
+    many = [Difference("setting", f"adapter:{'k' * 40}-{i}", None, "url", "a" * 70, "b" * 70) for i in range(2_000)]
+    text = tell.markdown({"a": many, "z": [Difference("winner", "adapter:cache", None, "", "redis", "memory")]})
     assert text.index("`redis -> memory`") < text.index("setting change")
     assert len(text) <= tell.LONGEST_COMMENT
 
@@ -559,7 +559,8 @@ def test_a_comment_tells_of_winners_before_all_else_in_every_profile() -> None:
 @pytest.mark.parametrize(("keys", "profiles"), [("k" * 70_000, 1), ("k", 3_000), ("k" * 500, 300)])
 def test_no_comment_is_longer_than_a_comment_may_be(keys: str, profiles: int) -> None:
     changes = {
-        f"{'p' * 200}{number}": [Change("winner", f"adapter:{keys}", None, "", "a", "b")] for number in range(profiles)
+        f"{'p' * 200}{number}": [Difference("winner", f"adapter:{keys}", None, "", "a", "b")]
+        for number in range(profiles)
     }
     text = tell.markdown(changes)
     assert len(text) <= tell.LONGEST_COMMENT
@@ -578,7 +579,7 @@ def test_no_comment_is_longer_than_a_comment_may_be(keys: str, profiles: int) ->
     ],
 )
 def test_what_is_ignored(ignored: list[str], left: int) -> None:
-    change = Change("setting", "service:mail", None, "url", "a", "b")
+    change = Difference("setting", "service:mail", None, "url", "a", "b")
     assert len(without([change], ignored)) == left
 
 

@@ -13,7 +13,7 @@ from oneiric_compiler.model import (
     Candidate,
     Catalog,
     Decision,
-    Inputs,
+    Gathered,
     Key,
     Level,
     Overrides,
@@ -179,7 +179,7 @@ def answers(case: Case, profile: bool) -> tuple[Expected, Expected | None]:
         {},
     )
     resolution = resolve(
-        Inputs(settings, catalog, Sources((), Diagnostics())), "busy" if profile else None, Diagnostics()
+        Gathered(settings, catalog, Sources((), Diagnostics())), "busy" if profile else None, Diagnostics()
     )
     decided = resolution.tenants["acme"][1]
     return answer(resolution.decisions[KEY]), answer(decided[KEY]) if KEY in decided else None

@@ -143,7 +143,7 @@ def _watch(root: Path) -> None:
 
         from oneiric_compiler.remote.fetch import BadEnvironment
         from oneiric_compiler.remote.status import Busy
-        from oneiric_compiler.remote.watch import Watch
+        from oneiric_compiler.remote.watch import SourceWatch
 
     log = configure()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every address in full
@@ -155,7 +155,7 @@ def _watch(root: Path) -> None:
             asyncio.get_running_loop().add_signal_handler(each, task.cancel)
         log.info("watching", project=str(root))
         try:
-            await Watch(root, os.environ, log).run()
+            await SourceWatch(root, os.environ, log).run()
         except asyncio.CancelledError:
             task.uncancel()
             log.info("stopped")

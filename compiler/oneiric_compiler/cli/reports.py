@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from oneiric.report import Binding, Report, read_report
+from oneiric.report import Report, Served, read_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
@@ -71,7 +71,7 @@ def settings_folder(root: Path) -> Path:
     return root / (os.environ.get("ONEIRIC_CONFIG") or "settings")
 
 
-def of_domain(report: Report, domain: str | None) -> Mapping[str, Binding]:
+def of_domain(report: Report, domain: str | None) -> Mapping[str, Served]:
     """The keys of one domain, or all. Raises CommandError for a domain without keys."""
     domains = sorted({key.partition(":")[0] for key in report.bindings})
     if domain is not None and domain not in domains:

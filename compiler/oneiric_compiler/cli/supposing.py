@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import typer
-from oneiric.report import Binding
+from oneiric.report import Served
 
 from oneiric_compiler.cli import reports
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
@@ -55,7 +55,7 @@ def suppose(
         result(tell.lines(changes))
 
 
-def _supposition(text: str, binding: Binding) -> what_if.Supposition:
+def _supposition(text: str, binding: Served) -> what_if.Supposition:
     """What `provider=NAME`, `priority=[PROVIDER:]N` or `stack_level=[PROVIDER:]N` says."""
     what, _, value = text.partition("=")
     if what == "provider":

@@ -24,7 +24,7 @@ from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.stages.report import render_report
 from oneiric_compiler.stages.write import put
 
-Served: TypeAlias = Mapping[str, tuple[Candidate, ...]]
+Offered: TypeAlias = Mapping[str, tuple[Candidate, ...]]
 """The candidates of one domain by the name of their key, sorted."""
 
 FOLDER = ".schemas"
@@ -99,7 +99,7 @@ class _File:
         properties["components"]["items"] = self.component(shape["component"], served)
         return _mapping(properties)
 
-    def component(self, component: Schema, served: Served) -> Schema:
+    def component(self, component: Schema, served: Offered) -> Schema:
         """A declaration names new things, so these only complete; what it needs has to exist, and a tenant's key."""
         properties: Schema = component["properties"]
         offered = _distinct(each for found in served.values() for each in _capabilities(found))
@@ -147,7 +147,7 @@ def _capabilities(found: Iterable[Candidate]) -> list[str]:
     return _distinct(name for each in found for name in each.capabilities)
 
 
-def _entries(served: Served) -> dict[str, list[Candidate]]:
+def _entries(served: Offered) -> dict[str, list[Candidate]]:
     """What `provider_settings` can hold, `provider` and `key/provider`, with the candidates each is for."""
     entries: dict[str, list[Candidate]] = {}
     for key, found in served.items():

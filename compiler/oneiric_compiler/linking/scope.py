@@ -10,7 +10,7 @@ from oneiric_compiler.model import (
     Candidates,
     Catalog,
     Explicit,
-    Inputs,
+    Gathered,
     Key,
     Level,
     Section,
@@ -46,7 +46,7 @@ class Scope:
     swaps: Mapping[LevelName, Mapping[Key, Stated[str]]]
 
     @classmethod
-    def of_profile(cls, inputs: Inputs, profile: str | None) -> Scope:
+    def of_profile(cls, inputs: Gathered, profile: str | None) -> Scope:
         """The scope of a profile; None is the base."""
         settings, catalog = inputs.settings, inputs.catalog
         levels: dict[LevelName, Level] = {"base": settings.base}

@@ -18,7 +18,7 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span,
 from oneiric_compiler.manifests.archives import Archive, open_archive
 from oneiric_compiler.manifests.entries import Artifact, Entry
 from oneiric_compiler.manifests.pinned import PinnedManifest
-from oneiric_compiler.model import Declaration, Key, RemoteSource, Trust
+from oneiric_compiler.model import Declaration, Evidence, Key, RemoteSource
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.tables.tiers import Filter
@@ -46,7 +46,7 @@ class Offer:
     """An entry as a declaration. `barred` when it may not take part."""
 
     source: RemoteSource
-    trust: Trust
+    trust: Evidence
     declaration: Declaration
     artifact: str | None
     barred: Barred | None

@@ -14,7 +14,7 @@ from oneiric_compiler.manifests.document import NotAManifest
 from oneiric_compiler.manifests.entries import Artifact, Entry, Problem, read_entries
 from oneiric_compiler.manifests.lock import FOLDER, NAME, Lock, LockError, Pin, parse_lock, render_time
 from oneiric_compiler.manifests.verify import BadKey, Manifest, Pinned, Policy, Rejected, verify
-from oneiric_compiler.model import Project, RemoteSource, Settings, Trust
+from oneiric_compiler.model import Evidence, Project, RemoteSource, Settings
 from oneiric_compiler.settings.documents import Document, read_document
 
 WARN_AHEAD = timedelta(days=14)
@@ -28,7 +28,7 @@ class PinnedManifest:
 
     source: RemoteSource
     pin: Pin
-    trust: Trust
+    trust: Evidence
     entries: tuple[Entry, ...]
     folder: Path
     shown: str
@@ -84,7 +84,7 @@ def read_pinned(project: Project, settings: Settings, diagnostics: Diagnostics) 
         _tell_unserved(entries, source, folder / pin.file, at.source.path, diagnostics)
         _tell_expiry(manifest, source, project.valid_until or now + WARN_AHEAD, at, diagnostics)
         expires = render_time(manifest.expires_at)
-        trust = Trust(source.name, manifest.version, manifest.digest, manifest.signers, expires)
+        trust = Evidence(source.name, manifest.version, manifest.digest, manifest.signers, expires)
         yield PinnedManifest(source, pin, trust, entries, folder, shown)
 
 

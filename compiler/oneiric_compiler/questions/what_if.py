@@ -12,7 +12,7 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Place
 from oneiric_compiler.model import (
     Candidates,
     Catalog,
-    Inputs,
+    Gathered,
     Key,
     Level,
     Project,
@@ -21,7 +21,7 @@ from oneiric_compiler.model import (
     Stated,
 )
 from oneiric_compiler.pipeline import gather, reports
-from oneiric_compiler.questions.diff.compare import Change, compare
+from oneiric_compiler.questions.diff.compare import Difference, compare
 from oneiric_compiler.stages.report import render_report
 from oneiric_compiler.tables.tiers import Rank
 
@@ -41,7 +41,7 @@ class Supposition:
 class Compiled:
     """A project as far as its reports: what it is made of, and the reports by profile."""
 
-    inputs: Inputs
+    inputs: Gathered
     reports: Mapping[str, Report]
 
 
@@ -59,7 +59,7 @@ def suppose(
     *,
     profile: str | None,
     tenant: str | None,
-) -> dict[str, list[Change]] | None:
+) -> dict[str, list[Difference]] | None:
     """What changes in each profile; None when it would not compile. It is the tenant, profile or base that selects."""
     inputs = now.inputs
     for each in suppositions:
@@ -73,7 +73,7 @@ def suppose(
     return None if then is None else {name: compare(was, then.reports[name]) for name, was in now.reports.items()}
 
 
-def _compiled(inputs: Inputs, profile: str | None, diagnostics: Diagnostics) -> Compiled | None:
+def _compiled(inputs: Gathered, profile: str | None, diagnostics: Diagnostics) -> Compiled | None:
     found = {name: parse_report(render_report(each).encode()) for name, each in reports(inputs, profile, diagnostics)}
     return None if diagnostics.failed else Compiled(inputs, found)
 

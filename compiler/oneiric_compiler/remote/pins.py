@@ -44,9 +44,9 @@ class Pins:
         return data if hashlib.sha256(data).hexdigest() == digest else None
 
     @contextmanager
-    def staging(self) -> Generator[Staging]:
+    def batch(self) -> Generator[Batch]:
         """Where files are gathered until all of them are there. What is not committed is gone at the end."""
-        stage = Staging(self.folder)
+        stage = Batch(self.folder)
         stage.clear()
         try:
             yield stage
@@ -60,7 +60,7 @@ class Pins:
 
     def restore(self, saved: dict[str, bytes]) -> None:
         """Go back to what was saved. The artifacts of then are still there, as long as nothing was removed."""
-        with self.staging() as stage:
+        with self.batch() as stage:
             for name, data in saved.items():
                 stage.put(name, data)
             stage.move(NAME)
@@ -92,7 +92,7 @@ class Pins:
             yield from self._root.glob(f".oneiric/*/generations/*/**/{name}")
 
 
-class Staging:
+class Batch:
     """Files on their way into a folder, whole and on disk before any of them is moved."""
 
     def __init__(self, folder: Path) -> None:

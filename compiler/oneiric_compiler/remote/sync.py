@@ -43,7 +43,7 @@ from oneiric_compiler.remote.fetch import (
     joined,
     read_file,
 )
-from oneiric_compiler.remote.pins import Pins, Staging
+from oneiric_compiler.remote.pins import Batch, Pins
 from oneiric_compiler.remote.status import Look, Remembered, failure, now
 
 Outcome: TypeAlias = Literal["pinned", "unchanged", "accepted", "kept", "unreachable", "rejected"]
@@ -92,7 +92,7 @@ async def sync(
         return Synced({}, Lock(), False, False)
     sources = settings.remote.sources
     asked = [each for each in sources if only is None or each.name in only]
-    with pins.staging() as stage:
+    with pins.batch() as stage:
         looks = [_Look(project, settings, each, lock, pins, stage, fetcher, remembered) for each in asked]
         try:
             found = await _all(look.result() for look in looks)
@@ -191,7 +191,7 @@ class _Look:
         source: RemoteSource,
         lock: Lock,
         pins: Pins,
-        stage: Staging,
+        stage: Batch,
         fetcher: Fetcher,
         remembered: Remembered,
     ) -> None:

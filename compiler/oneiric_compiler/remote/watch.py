@@ -37,7 +37,7 @@ IDLE = 60.0
 _REASON = 4000
 
 
-class Watch:
+class SourceWatch:
     """The looks at a project's sources; the settings are read anew for each. `log` takes every event."""
 
     def __init__(self, root: Path, environ: Mapping[str, str], log: Any) -> None:

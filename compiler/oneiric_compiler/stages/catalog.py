@@ -39,7 +39,7 @@ from oneiric_compiler.tables.tiers import RANKS
 
 if TYPE_CHECKING:
     from oneiric_compiler.manifests.offers import Offer
-    from oneiric_compiler.model import Trust
+    from oneiric_compiler.model import Evidence
 
 PATH_HINTS = {"vendor": 90, "adapters": 80, "services": 70, "tasks": 60, "events": 60, "workflows": 60}
 
@@ -141,7 +141,7 @@ class _Builder:
             else:
                 self.incomplete = True
 
-    def add_manifests(self, project: Project, plugins: Mapping[str, str]) -> tuple[Trust, ...]:
+    def add_manifests(self, project: Project, plugins: Mapping[str, str]) -> tuple[Evidence, ...]:
         """Adds what the pinned manifests offer; the trust in each."""
         from oneiric_compiler.manifests.offers import Offers, target_markers
         from oneiric_compiler.manifests.pinned import read_pinned

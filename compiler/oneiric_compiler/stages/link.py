@@ -16,10 +16,10 @@ from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.settings import ProviderSettings
 from oneiric_compiler.model import (
     SECRETS,
-    Binding,
+    Bound,
     Candidate,
     Decision,
-    Inputs,
+    Gathered,
     Key,
     Linked,
     Setting,
@@ -34,7 +34,7 @@ WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKI
 Decisions: TypeAlias = "MutableMapping[Key, Decision | Filtered]"
 
 
-def link(resolution: Resolution, inputs: Inputs, diagnostics: Diagnostics) -> Linked:
+def link(resolution: Resolution, inputs: Gathered, diagnostics: Diagnostics) -> Linked:
     """Binds every key of a profile that is declared, selected or needed, and what each tenant has of its own."""
     scope, incomplete = resolution.scope, inputs.incomplete
     ports = _Ports(inputs.sources, diagnostics)
@@ -46,7 +46,7 @@ def link(resolution: Resolution, inputs: Inputs, diagnostics: Diagnostics) -> Li
     linker.check_needs_graph(linker.bindings, linker.bindings)
     _check_attributes(linker.bindings, diagnostics)
     users = reversed_edges({key: binding.edges for key, binding in linker.bindings.items()})
-    tenants: dict[str, dict[Key, Binding]] = {}
+    tenants: dict[str, dict[Key, Bound]] = {}
     for name, (inner, decided) in resolution.tenants.items():
         own = _tenant_bindings(linker, inner, decided)
         if found := dict(sorted({**own, **_rebuilt(linker.bindings, own, users)}.items())):
@@ -61,7 +61,7 @@ def attribute_name(key: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) or name in WIRING_NAMES else name
 
 
-def differs(one: Binding, other: Binding) -> bool:
+def differs(one: Bound, other: Bound) -> bool:
     """Whether two bindings of a key would make different instances."""
     return (
         one.decision.winner is not other.decision.winner
@@ -140,7 +140,7 @@ class _Linker:
     ports: _Ports
     incomplete: bool
     diagnostics: Diagnostics
-    bindings: dict[Key, Binding] = field(default_factory=dict[Key, Binding])
+    bindings: dict[Key, Bound] = field(default_factory=dict[Key, Bound])
     unserved: list[tuple[Decision, Stated[str]]] = field(default_factory=list[tuple[Decision, Stated[str]]])
 
     def bind(self, keys: Iterable[Key]) -> None:
@@ -158,16 +158,16 @@ class _Linker:
         self.bindings = dict(sorted(self.bindings.items()))
         self.tell_unserved(self.bindings)
 
-    def binding(self, decision: Decision) -> Binding:
+    def binding(self, decision: Decision) -> Bound:
         winner = decision.winner
         settings = self.settings.of(winner)
         port = self.ports.of(self.scope, decision.key)
         needs = {name: key for name, stated in winner.needs.items() if (key := self._needed(decision, stated))}
         self._check_needs(winner, settings)
         self._check_complete(decision, settings)
-        return Binding(decision, port.value if port else None, settings, needs)
+        return Bound(decision, port.value if port else None, settings, needs)
 
-    def check_needs_graph(self, starts: Iterable[Key], bindings: Mapping[Key, Binding]) -> None:
+    def check_needs_graph(self, starts: Iterable[Key], bindings: Mapping[Key, Bound]) -> None:
         """Reports each cycle of needs that `starts` lead to, and secrets that need secrets."""
         edges = {key: binding.edges for key, binding in bindings.items()}
         for cycle in cycles(starts, {key: set(binding.needs.values()) for key, binding in bindings.items()}):
@@ -195,7 +195,7 @@ class _Linker:
             self.unserved.append((decision, stated))
         return None
 
-    def tell_unserved(self, bindings: Mapping[Key, Binding]) -> None:
+    def tell_unserved(self, bindings: Mapping[Key, Bound]) -> None:
         """Reports the needs that nothing serves, and by way of which keys they are needed."""
         edges = {key: binding.edges for key, binding in bindings.items()} if self.unserved else {}
         for decision, stated in self.unserved if not self.incomplete else ():
@@ -239,7 +239,7 @@ class _Linker:
                 related = [("the factory", factory)] if factory.span != place.span else []
                 self.diagnostics.add("ONE409", message, place, help=help, related=related)
 
-    def _tell_cycle(self, cycle: tuple[Key, ...], bindings: Mapping[Key, Binding]) -> None:
+    def _tell_cycle(self, cycle: tuple[Key, ...], bindings: Mapping[Key, Bound]) -> None:
         chain = " -> ".join(str(key) for key in (*cycle, cycle[0]))
         winner, following = bindings[cycle[0]].decision.winner, cycle[1 % len(cycle)]
         stated = [winner.needs[name] for name, key in bindings[cycle[0]].needs.items() if key == following]
@@ -249,7 +249,7 @@ class _Linker:
         self.diagnostics.add("ONE402", f"a cycle of needs: {chain}", place, help=help, related=related)
 
 
-def _check_attributes(bindings: Mapping[Key, Binding], diagnostics: Diagnostics) -> None:
+def _check_attributes(bindings: Mapping[Key, Bound], diagnostics: Diagnostics) -> None:
     taken: dict[tuple[str, str], Key] = {}
     for key in bindings:
         name = attribute_name(key.name)
@@ -261,13 +261,13 @@ def _check_attributes(bindings: Mapping[Key, Binding], diagnostics: Diagnostics)
             diagnostics.add("ONE413", message, places[0], help=help, related=related)
 
 
-def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Key, Binding]:
+def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Key, Bound]:
     """What the tenant decides or sets of its own, where the base has the key."""
     settings = ProviderSettings(scope, base.diagnostics, base.settings)
     level = scope.levels["tenant"]
     settings.check((level,), base.incomplete)
     linker = replace(base, scope=scope, settings=settings, decisions=ChainMap(decided, base.decisions))
-    own: dict[Key, Binding] = {}
+    own: dict[Key, Bound] = {}
     for key in sorted(decided.keys() | settings.touched(level)):
         if key not in base.bindings:
             _tell_unbound(linker, key, base.decisions)
@@ -295,8 +295,8 @@ def _tell_unbound(tenant: _Linker, key: Key, known: Mapping[Key, Decision | Filt
 
 
 def _rebuilt(
-    bindings: Mapping[Key, Binding], own: Mapping[Key, Binding], users: Mapping[Key, Iterable[Key]]
-) -> dict[Key, Binding]:
+    bindings: Mapping[Key, Bound], own: Mapping[Key, Bound], users: Mapping[Key, Iterable[Key]]
+) -> dict[Key, Bound]:
     """The bindings that are rebuilt only because they need, at any distance, one that is the tenant's own."""
     changed = {key for key, binding in own.items() if differs(binding, bindings[key])}
     causes: dict[Key, set[Key]] = {}

@@ -14,15 +14,15 @@ from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.model import (
     FORMAT,
     App,
-    Binding,
+    Bound,
     Catalog,
     Decision,
-    Inputs,
+    Evidence,
+    Gathered,
     Judgement,
     Linked,
     Setting,
     Settings,
-    Trust,
 )
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
@@ -37,7 +37,7 @@ _RANKED = tuple(fact for rank in RANKS for fact in (rank.fact, rank.origin) if f
 _encode = json.JSONEncoder().encode
 
 
-def report(inputs: Inputs, linked: Linked, profile: str | None) -> Report:
+def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
     """The report of one profile; None is the base, called `default`."""
     settings, catalog = inputs.settings, inputs.catalog
     scope = Scope.of_profile(inputs, profile)
@@ -98,7 +98,7 @@ def _lines(value: Value, depth: int) -> Iterator[str]:
         yield f"\n{' ' * depth}]"
 
 
-def _binding(binding: Binding, settings: Settings, candidates: list[Report]) -> Report:
+def _binding(binding: Bound, settings: Settings, candidates: list[Report]) -> Report:
     decision, winner = binding.decision, binding.decision.winner
     made = winner.signature
     facts: Report = {"provider": winner.provider, "factory": winner.factory}
@@ -129,7 +129,7 @@ def _binding(binding: Binding, settings: Settings, candidates: list[Report]) -> 
     return facts
 
 
-def _tenant(binding: Binding, base: Binding, settings: Settings, candidates: list[Report]) -> Report:
+def _tenant(binding: Bound, base: Bound, settings: Settings, candidates: list[Report]) -> Report:
     facts = _binding(binding, settings, candidates)
     if binding.rebuilt_for:
         facts["rebuilt_for"] = [str(key) for key in binding.rebuilt_for]
@@ -178,7 +178,7 @@ def _candidate(judgement: Judgement, alternatives: Alternatives | None) -> Repor
     return facts
 
 
-def _trust(trust: Trust) -> Report:
+def _trust(trust: Evidence) -> Report:
     facts: Report = {"source": trust.source, "digest": trust.digest, "keys": list(trust.keys)}
     facts.update({"unversioned": True} if trust.version is None else {"version": trust.version})
     return facts if trust.expires_at is None else {**facts, "expires_at": trust.expires_at}

@@ -18,7 +18,7 @@ from oneiric_compiler.model import (
     Candidate,
     Decision,
     Explicit,
-    Inputs,
+    Gathered,
     Judgement,
     Key,
     Stated,
@@ -30,7 +30,7 @@ from oneiric_compiler.tables.tiers import (
     FILTERS,
     RANKS,
     TIERS,
-    Choice,
+    ByChoice,
     Filter,
     LevelName,
     Rank,
@@ -59,7 +59,7 @@ class Resolution:
     tenants: dict[str, tuple[Scope, dict[Key, Decision | Filtered]]]
 
 
-def resolve(inputs: Inputs, profile: str | None, diagnostics: Diagnostics) -> Resolution:
+def resolve(inputs: Gathered, profile: str | None, diagnostics: Diagnostics) -> Resolution:
     """Decides every key of a profile (None: the base) and of its tenants; reports choices that name no candidate."""
     settings, catalog = inputs.settings, inputs.catalog
     scope = Scope.of_profile(inputs, profile)
@@ -205,7 +205,7 @@ def _decided(question: Question, level: int, judgements: tuple[Judgement, ...]) 
         because = "the only candidate" if runner_up is None else "the only candidate left by the filters"
         return Decision(question.key, judgements, ALONE, winner.place, because)
     tier, (low, high) = TIERS[runner_up.lost_by], runner_up.compared or (None, None)
-    if isinstance(tier, Choice):
+    if isinstance(tier, ByChoice):
         place = question.explicit[-level].place
     else:
         place = getattr(winner, tier.place) if isinstance(tier, Rank) else winner.place

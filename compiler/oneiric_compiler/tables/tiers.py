@@ -44,7 +44,7 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice(Tier):
+class ByChoice(Tier):
     """Somebody chose the provider: settings at a level, or an operator by a swap there."""
 
     level: LevelName
@@ -77,27 +77,27 @@ class Rank(Tier):
 
 
 CHOICES = (
-    Choice(
+    ByChoice(
         rule="tenant-override",
         level="tenant",
         swapped=True,
         why="an operator's swap for the tenant outranks all else",
         won="an operator's override selects {winner}",
     ),
-    Choice(
+    ByChoice(
         rule="tenant-selection",
         level="tenant",
         why="a tenant's selection outranks overrides and selections of the base",
     ),
-    Choice(
+    ByChoice(
         rule="override",
         level="base",
         swapped=True,
         why="an operator's swap outranks selections",
         won="an operator's override selects {winner}",
     ),
-    Choice(rule="profile-selection", level="profile", why="a profile's selection outranks the base's"),
-    Choice(rule="selection", level="base", why="a selection outranks priority, stack level and order"),
+    ByChoice(rule="profile-selection", level="profile", why="a profile's selection outranks the base's"),
+    ByChoice(rule="selection", level="base", why="a selection outranks priority, stack level and order"),
 )
 RANKS = (
     Rank(

@@ -42,7 +42,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WiringSource:
     """A wiring: what it is for, the class behind each domain's attribute, and its blocks in order."""
 
     app: str
@@ -51,7 +51,7 @@ class Source:
     blocks: tuple[Block, ...]
 
 
-def read_source(data: bytes) -> Source:
+def read_source(data: bytes) -> WiringSource:
     """The wiring of a source file. Raises `Strange` and other ValueErrors, and SyntaxError.
 
     It is parsed by pieces, each of whole statements at the indentation that it has in the file: the tree of all at once
@@ -72,7 +72,7 @@ def read_source(data: bytes) -> Source:
     names = [name for name, _ in classes]
     if names != [*attributes.values()] or len({*names, *TAKEN}) != len(names) + len(TAKEN):
         raise ValueError(f"its classes are {', '.join(names)}, and `Wiring` names {', '.join(attributes.values())}")
-    return Source(app, profile, attributes, tuple(block for _, blocks in classes for block in blocks))
+    return WiringSource(app, profile, attributes, tuple(block for _, blocks in classes for block in blocks))
 
 
 def _text(data: bytes) -> str:

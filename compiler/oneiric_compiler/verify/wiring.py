@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from oneiric_compiler.verify.decisions import Facts
 from oneiric_compiler.verify.expressions import Expression
-from oneiric_compiler.verify.source import TAKEN, Block, Source, read_source
+from oneiric_compiler.verify.source import TAKEN, Block, WiringSource, read_source
 
 _FINGERPRINTED = ("provider", "factory", "async", "result", "port", "eager", "python", "os", "artifact")
 """The facts a fingerprint is made of, besides the settings' expressions and the needs."""
@@ -38,7 +38,7 @@ def wiring(report: Facts, data: bytes) -> Iterator[str]:
             yield from (f"{key}: wiring.py {finding}" for finding in _block(report, source, block, binding))
 
 
-def _block(report: Facts, source: Source, block: Block, binding: Facts) -> Iterator[str]:
+def _block(report: Facts, source: WiringSource, block: Block, binding: Facts) -> Iterator[str]:
     promised = binding.get("port") or binding.get("result")
     needs = tuple(sorted(set(binding["needs"].values())))
     options = {"provider": binding["provider"], "port": promised, "needs": needs}

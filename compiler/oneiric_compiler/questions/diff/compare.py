@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias, get_args
 
-from oneiric.report import Binding, Candidate, Json, Report, Setting
+from oneiric.report import Candidate, Json, Report, Served, Setting
 
 from oneiric_compiler.tables.options import EMITTED
 from oneiric_compiler.tables.tiers import RANKS
@@ -25,7 +25,7 @@ _OPTIONS = ("async", *(option.emitted for option in EMITTED))
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Difference:
     """One difference: `what` of a key (of a tenant) was `old` and is `new`; `how` tells null from nothing."""
 
     kind: Class
@@ -38,7 +38,7 @@ class Change:
     how: How = "changed"
 
 
-def compare(old: Report, new: Report) -> list[Change]:
+def compare(old: Report, new: Report) -> list[Difference]:
     """The changes by class, then key, then tenant (the base first)."""
     found = list(_inputs(old, new))
     before, after = (_mapping(each.raw.get("bindings")) for each in (old, new))
@@ -48,7 +48,7 @@ def compare(old: Report, new: Report) -> list[Change]:
     return sorted(found, key=lambda each: (CLASSES.index(each.kind), each.key, each.tenant or "", each.what))
 
 
-def without(changes: Iterable[Change], ignored: Iterable[str]) -> list[Change]:
+def without(changes: Iterable[Difference], ignored: Iterable[str]) -> list[Difference]:
     """The changes that no pattern names: `CLASS`, or `CLASS:KEY` with a key that may hold `*`."""
     patterns = [each.partition(":") for each in ignored]
     return [
@@ -58,7 +58,7 @@ def without(changes: Iterable[Change], ignored: Iterable[str]) -> list[Change]:
     ]
 
 
-def _key(key: str, old: Binding | None, new: Binding | None) -> Iterator[Change]:
+def _key(key: str, old: Served | None, new: Served | None) -> Iterator[Difference]:
     """The changes of the base, and those of tenants that are not the base's."""
     base = list(_binding(key, None, old, new))
     yield from base
@@ -68,11 +68,11 @@ def _key(key: str, old: Binding | None, new: Binding | None) -> Iterator[Change]
         yield from (each for each in _binding(key, tenant, *sides) if _told(each) not in told)
 
 
-def _told(change: Change) -> tuple[str, ...]:
+def _told(change: Difference) -> tuple[str, ...]:
     return change.kind, change.what, change.how, _written([change.old, change.new])
 
 
-def _binding(key: str, tenant: str | None, old: Binding | None, new: Binding | None) -> Iterator[Change]:
+def _binding(key: str, tenant: str | None, old: Served | None, new: Served | None) -> Iterator[Difference]:
     change = _served(key, tenant, old, new)
     served = change.kind if change else None
     made = [*([change] if change else ()), *_made(key, tenant, old, new, served)]
@@ -89,22 +89,22 @@ def _binding(key: str, tenant: str | None, old: Binding | None, new: Binding | N
         yield from _candidates(key, old, new, moved=served == "moved")
 
 
-def _served(key: str, tenant: str | None, old: Binding | None, new: Binding | None) -> Change | None:
+def _served(key: str, tenant: str | None, old: Served | None, new: Served | None) -> Difference | None:
     """What serves the key: another component, or the same one from another place in the code."""
     if old is None or new is None:
         was, serves = old.provider if old else None, new.provider if new else None
         because = new.because if new else ""
-        return Change("winner", key, tenant, "", was, serves, because, _how(old, new))
+        return Difference("winner", key, tenant, "", was, serves, because, _how(old, new))
     if (old.provider, old.factory) == (new.provider, new.factory):
         return None
     if old.provider != new.provider:
-        return Change("winner", key, tenant, "", old.provider, new.provider, new.because)
+        return Difference("winner", key, tenant, "", old.provider, new.provider, new.because)
     if _moved(old, new):
-        return Change("moved", key, tenant, "", old.factory, new.factory)
-    return Change("winner", key, tenant, "", old.factory, new.factory, new.because)
+        return Difference("moved", key, tenant, "", old.factory, new.factory)
+    return Difference("winner", key, tenant, "", old.factory, new.factory, new.because)
 
 
-def _moved(old: Binding, new: Binding) -> bool:
+def _moved(old: Served, new: Served) -> bool:
     """Whether one candidate of the same kind of source has another path, and not that another of its name wins."""
     one, other = _winner(old), _winner(new)
     if one is None or other is None or one.source.partition(":")[0] != other.source.partition(":")[0]:
@@ -115,8 +115,8 @@ def _moved(old: Binding, new: Binding) -> bool:
 
 
 def _made(
-    key: str, tenant: str | None, old: Binding | None, new: Binding | None, served: Class | None
-) -> Iterator[Change]:
+    key: str, tenant: str | None, old: Served | None, new: Served | None, served: Class | None
+) -> Iterator[Difference]:
     """What the component is, promises and is made with, whether or not it is the one that served the key before."""
     yield from _facts("trust", key, tenant, *(_trust(each) for each in (old, new)))
     yield from _facts("port", key, tenant, *(_promised(each, served) for each in (old, new)))
@@ -126,23 +126,23 @@ def _made(
     yield from _facts("setting", key, tenant, *settings)
 
 
-def _decided(key: str, tenant: str | None, old: Binding, new: Binding, *, moved: bool) -> Iterator[Change]:
+def _decided(key: str, tenant: str | None, old: Served, new: Served, *, moved: bool) -> Iterator[Difference]:
     by_itself = all((winner := _winner(each)) and winner.declared_at == each.decided_at for each in (old, new))
     if old.decided_by != new.decided_by:
-        yield Change("rule", key, tenant, "", old.decided_by, new.decided_by, because=new.because)
+        yield Difference("rule", key, tenant, "", old.decided_by, new.decided_by, because=new.because)
     elif old.decided_at != new.decided_at and not (moved and by_itself):
-        yield Change("provenance", key, tenant, "decided at", old.decided_at, new.decided_at, because=new.because)
+        yield Difference("provenance", key, tenant, "decided at", old.decided_at, new.decided_at, because=new.because)
 
 
-def _hidden(key: str, tenant: str | None, old: Binding, new: Binding) -> Iterator[Change]:
+def _hidden(key: str, tenant: str | None, old: Served, new: Served) -> Iterator[Difference]:
     """A change of what both reports mask: the fingerprint of the binding alone tells of it."""
     masked = [name for name, each in new.settings.items() if each.masked and name in old.settings]
     if masked and old.raw.get("fingerprint") != new.raw.get("fingerprint"):
         because = "the fingerprint of the binding differs, and nothing else that it is made of"
-        yield Change("setting", key, tenant, " or ".join(masked), MASK, MASK, because=because)
+        yield Difference("setting", key, tenant, " or ".join(masked), MASK, MASK, because=because)
 
 
-def _promised(binding: Binding | None, served: Class | None) -> dict[str, Json]:
+def _promised(binding: Served | None, served: Class | None) -> dict[str, Json]:
     """The port, and the class of the instances where what `served` says does not come to it already."""
     if binding is None:
         return {}
@@ -152,7 +152,7 @@ def _promised(binding: Binding | None, served: Class | None) -> dict[str, Json]:
     return port if served and implied.get(served) else {**port, **instances}
 
 
-def _trust(binding: Binding | None) -> dict[str, Json]:
+def _trust(binding: Served | None) -> dict[str, Json]:
     winner = _winner(binding) if binding else None
     return {**_stated(binding, artifact="artifact"), **(_trusted(winner) if winner else {})}
 
@@ -165,11 +165,11 @@ def _trusted(candidate: Candidate) -> dict[str, Json]:
     return {f"{candidate.provider} trust": facts}
 
 
-def _winner(binding: Binding) -> Candidate | None:
+def _winner(binding: Served) -> Candidate | None:
     return next((each for each in binding.candidates if each.won), None)
 
 
-def _stated(binding: Binding | None, **names: str) -> dict[str, Json]:
+def _stated(binding: Served | None, **names: str) -> dict[str, Json]:
     """Facts of a binding by what they are called here, those that the report states."""
     raw = binding.raw if binding else {}
     return {called: raw[name] for called, name in names.items() if raw.get(name) is not None}
@@ -177,11 +177,11 @@ def _stated(binding: Binding | None, **names: str) -> dict[str, Json]:
 
 def _facts(
     kind: Class, key: str, tenant: str | None, old: Mapping[str, Json], new: Mapping[str, Json]
-) -> Iterator[Change]:
+) -> Iterator[Difference]:
     for name in sorted({*old, *new}):
         if (name in old) != (name in new) or not _equal(old.get(name), new.get(name)):
             how: How = "added" if name not in old else "removed" if name not in new else "changed"
-            yield Change(kind, key, tenant, name, old.get(name), new.get(name), how=how)
+            yield Difference(kind, key, tenant, name, old.get(name), new.get(name), how=how)
 
 
 def _how(old: object, new: object) -> How:
@@ -196,7 +196,7 @@ def _equal(one: Json, other: Json) -> bool:
 _written = json.JSONEncoder(sort_keys=True).encode
 
 
-def _settings(binding: Binding | None) -> dict[str, Json]:
+def _settings(binding: Served | None) -> dict[str, Json]:
     return {name: _value(each) for name, each in binding.settings.items()} if binding else {}
 
 
@@ -206,27 +206,27 @@ def _value(setting: Setting) -> Json:
     return setting.value if setting.reference is None else setting.reference
 
 
-def _converted(key: str, tenant: str | None, old: Binding, new: Binding) -> Iterator[Change]:
+def _converted(key: str, tenant: str | None, old: Served, new: Served) -> Iterator[Difference]:
     """Settings that are stated alike, and become something else: the parameter has another type."""
     for name in _alike(old, new):
         one, other = (_mapping(_mapping(each.raw.get("settings")).get(name)).get("expr") for each in (old, new))
         if one != other:
             stated = _value(new.settings[name])
-            yield Change("setting", key, tenant, name, stated, stated, because="converted otherwise")
+            yield Difference("setting", key, tenant, name, stated, stated, because="converted otherwise")
 
 
-def _alike(old: Binding, new: Binding) -> list[str]:
+def _alike(old: Served, new: Served) -> list[str]:
     """The settings that both have, with one value."""
     others = _settings(new)
     return [name for name, each in _settings(old).items() if name in others and _equal(others[name], each)]
 
 
-def _places(binding: Binding, old: Binding, new: Binding) -> dict[str, Json]:
+def _places(binding: Served, old: Served, new: Served) -> dict[str, Json]:
     """Where the settings that both have, with one value, are stated."""
     return {f"{name} stated at": binding.settings[name].stated_at for name in _alike(old, new)}
 
 
-def _candidates(key: str, old: Binding, new: Binding, *, moved: bool) -> Iterator[Change]:
+def _candidates(key: str, old: Served, new: Served, *, moved: bool) -> Iterator[Difference]:
     """What changed of those that could serve; of the winners' trust, and of one that moved, is told already."""
     before, after = _by_identity(old), _by_identity(new)
     winners = [_identity(each) for each in map(_winner, (old, new)) if each]
@@ -235,7 +235,7 @@ def _candidates(key: str, old: Binding, new: Binding, *, moved: bool) -> Iterato
     for identity in sorted({*before, *after}):
         name, one, other = identity[0], before.get(identity), after.get(identity)
         if one is None or other is None:
-            yield Change("candidate", key, None, name, _rank(one), _rank(other), how=_how(one, other))
+            yield Difference("candidate", key, None, name, _rank(one), _rank(other), how=_how(one, other))
             continue
         if identity not in winners:
             yield from _facts("trust", key, None, _trusted(one), _trusted(other))
@@ -262,7 +262,7 @@ def _rank(candidate: Candidate | None) -> str | None:
     return ", ".join(f"{rank.words} {candidate.raw[rank.fact]}" for rank in RANKS if rank.fact in candidate.raw)
 
 
-def _by_identity(binding: Binding) -> dict[tuple[str, str], Candidate]:
+def _by_identity(binding: Served) -> dict[tuple[str, str], Candidate]:
     return {_identity(each): each for each in binding.candidates}
 
 
@@ -270,7 +270,7 @@ def _identity(candidate: Candidate) -> tuple[str, str]:
     return candidate.provider, candidate.source
 
 
-def _inputs(old: Report, new: Report) -> Iterator[Change]:
+def _inputs(old: Report, new: Report) -> Iterator[Difference]:
     """Manifests, plugins and the environment, under no key."""
     before, after = ({**_mapping(each.raw.get("inputs"))} for each in (old, new))
     kinds: dict[str, Class] = {"manifests": "trust", "plugins": "provenance", "environment": "provenance"}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from oneiric.report import Json
 
-from oneiric_compiler.questions.diff.compare import CLASSES, Change, Class
+from oneiric_compiler.questions.diff.compare import CLASSES, Class, Difference
 from oneiric_compiler.text.paint import Line, Style, columns, padded
 from oneiric_compiler.text.redact import MASK, redacted, visible
 
@@ -39,11 +39,11 @@ _WORDS: dict[Class, str] = {
 
 _LEFT_OUT = "\nThe rest is longer than a comment may be: `oneiric diff` shows it.\n"
 
-Changes = Mapping[str, Sequence[Change]]
+Differences = Mapping[str, Sequence[Difference]]
 """By profile."""
 
 
-def lines(changes: Changes) -> list[Line]:
+def lines(changes: Differences) -> list[Line]:
     """A line for each change, by profile; those first that matter most."""
     told: list[Line] = []
     width = max((columns(_subject(each)) for found in changes.values() for each in found), default=0)
@@ -62,7 +62,7 @@ def lines(changes: Changes) -> list[Line]:
     return told
 
 
-def markdown(changes: Changes) -> str:
+def markdown(changes: Differences) -> str:
     """For a comment on a pull request: a table of counts, then the changes by class, folded where they matter less.
 
     All that is not ours stands in code, where it is no markup, no link and mentions nobody.
@@ -70,7 +70,7 @@ def markdown(changes: Changes) -> str:
     total = sum(map(len, changes.values()))
     if not total:
         return "**Wiring**: no change.\n"
-    groups: list[tuple[Class, str, list[Change]]] = [
+    groups: list[tuple[Class, str, list[Difference]]] = [
         (kind, profile, group)
         for kind in CLASSES
         for profile, found in changes.items()
@@ -90,7 +90,7 @@ def markdown(changes: Changes) -> str:
     return "".join(parts)
 
 
-def _details(profile: str, kind: Class, group: list[Change], room: int) -> str | None:
+def _details(profile: str, kind: Class, group: list[Difference], room: int) -> str | None:
     """The changes of one class in one profile, as many as there is room for; None where there is none."""
     opened = " open" if kind in ("winner", "trust") else ""
     named = html.escape(visible(_cut(profile)))
@@ -106,7 +106,7 @@ def _details(profile: str, kind: Class, group: list[Change], room: int) -> str |
     return head + "".join(kept) + more + foot
 
 
-def document(changes: Changes) -> dict[str, Json]:
+def document(changes: Differences) -> dict[str, Json]:
     """Format `oneiric.diff/1` (`schemas/diff.schema.json`)."""
     profiles: dict[str, Json] = {
         profile: [
@@ -127,11 +127,11 @@ def document(changes: Changes) -> dict[str, Json]:
     return {"format": FORMAT, "profiles": profiles}
 
 
-def _subject(each: Change) -> str:
+def _subject(each: Difference) -> str:
     return visible(f"{each.key or 'inputs'}{f' of {each.tenant}' if each.tenant else ''}")
 
 
-def _difference(each: Change) -> str:
+def _difference(each: Difference) -> str:
     what = f"{each.what}: " if each.what else ""
     old, new = _written(_public(each, each.old)), _written(_public(each, each.new))
     if each.how != "changed":
@@ -141,11 +141,11 @@ def _difference(each: Change) -> str:
     return visible(f"{what}{'changed (masked)' if MASK in new else _cut(new)}")
 
 
-def _why(each: Change) -> tuple[str, Style]:
+def _why(each: Difference) -> tuple[str, Style]:
     return (visible(f"  ({each.because})") if each.because else "", "dim")
 
 
-def _item(each: Change) -> str:
+def _item(each: Difference) -> str:
     subject, difference = _code(_subject(each)), _code(_difference(each))
     return f"{subject}: {difference}" + (f" ({_code(visible(each.because))})" if each.because else "")
 
@@ -155,7 +155,7 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-def _public(change: Change, value: Json) -> Json:
+def _public(change: Difference, value: Json) -> Json:
     """A side of a change without what is secret: the names of settings tell what may be, those of needs do not."""
     return redacted(change.what if change.kind == "setting" else "", value)
 
@@ -177,7 +177,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
-def _count(found: Sequence[Change]) -> str:
+def _count(found: Sequence[Difference]) -> str:
     return _plural(len(found), "change") if found else "no change"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from oneiric.report import Binding, Json, Report
+from oneiric.report import Json, Report, Served
 
 from oneiric_compiler.questions.explain.key import difference
 from oneiric_compiler.text.redact import redacted
@@ -37,13 +37,13 @@ def key_document(
     return {**facts, "binding": _public(binding.raw), "needed_by": report.users().get(key, {}), **of_profiles}
 
 
-def report_document(report: Report, keys: Mapping[str, Binding], *, tenant: str | None = None) -> dict[str, Json]:
+def report_document(report: Report, keys: Mapping[str, Served], *, tenant: str | None = None) -> dict[str, Json]:
     """The report, with these keys alone."""
     of_tenant: dict[str, Json] = {"tenant": tenant} if tenant else {}
     return {**report.raw, **of_tenant, "bindings": {key: _public(each.raw) for key, each in keys.items()}}
 
 
-def listing_document(report: Report, keys: Mapping[str, Binding]) -> dict[str, Json]:
+def listing_document(report: Report, keys: Mapping[str, Served]) -> dict[str, Json]:
     """For each key its provider, the rule, and the candidates in its shadow with the reason of each."""
     rows: list[Json] = []
     for key, binding in keys.items():

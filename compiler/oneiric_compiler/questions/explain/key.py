@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from oneiric.report import Binding, Candidate, Edit, Json, Report, Setting
+from oneiric.report import Candidate, Edit, Json, Report, Served, Setting
 
 from oneiric_compiler.questions.explain.rows import rows, section
 from oneiric_compiler.tables.tiers import FILTERS, RANKS, TIERS, WHY, Rank
@@ -80,7 +80,7 @@ def _edit(edit: Edit, locate: Locate) -> tuple[str, str, str]:
     return edit.at, f"is {_text(edit.value)}" if edit.given else "is set, to a value of yours", today
 
 
-def _winner(binding: Binding, locate: Locate) -> list[tuple[str, str, str]]:
+def _winner(binding: Served, locate: Locate) -> list[tuple[str, str, str]]:
     rule = WHY.get(binding.decided_by)
     facts = [
         ("because", binding.because, ""),
@@ -178,7 +178,7 @@ def _tree_section(title: str, key: str, below: Callable[[str], Mapping[str, list
     return [[], [(f"  {title}", "bold")], *lines] if lines else []
 
 
-def difference(base: Binding, own: Binding, locate: Locate) -> tuple[str, str]:
+def difference(base: Served, own: Served, locate: Locate) -> tuple[str, str]:
     """How a tenant's or profile's binding differs, and where that is stated; nothing when it does not."""
     if own.provider != base.provider or own.decided_at != base.decided_at:
         return f"{own.provider} by {own.decided_by}", locate(own.decided_at)

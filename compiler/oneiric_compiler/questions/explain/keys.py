@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from oneiric.report import Binding, Report
+from oneiric.report import Report, Served
 
 from oneiric_compiler.questions.explain.key import difference
 from oneiric_compiler.tables.tiers import ALONE, ORDER, TIERS, Rank
@@ -19,7 +19,7 @@ _MARKS = {
 }
 
 
-def summary(report: Report, keys: Mapping[str, Binding]) -> list[Line]:
+def summary(report: Report, keys: Mapping[str, Served]) -> list[Line]:
     """One line per key, grouped by domain: what serves it, and why; marked where the decision is fragile."""
     marks = fragile(report, keys)
     used: list[Line] = [
@@ -29,7 +29,7 @@ def summary(report: Report, keys: Mapping[str, Binding]) -> list[Line]:
     return _by_domain(keys, _why, marks) + legend
 
 
-def fragile(report: Report, keys: Mapping[str, Binding]) -> dict[str, str]:
+def fragile(report: Report, keys: Mapping[str, Served]) -> dict[str, str]:
     """For each key the marks of what makes its decision fragile: none, one, or several."""
     remote = {key for key, binding in report.bindings.items() if _is_remote(binding)}
     users, waiting = report.users() if remote else {}, list(remote)
@@ -40,11 +40,11 @@ def fragile(report: Report, keys: Mapping[str, Binding]) -> dict[str, str]:
     return {key: _mark(binding) + ("r" if key in remote else "") for key, binding in keys.items()}
 
 
-def _is_remote(binding: Binding) -> bool:
+def _is_remote(binding: Served) -> bool:
     return any(each.won and each.source.startswith("manifest:") for each in binding.candidates)
 
 
-def _mark(binding: Binding) -> str:
+def _mark(binding: Served) -> str:
     if binding.decided_by in (ORDER.rule, ALONE):
         return "o" if binding.decided_by == ORDER.rule else "s"
     compared = next((each.compared for each in binding.candidates if each.lost_by), None)
@@ -54,12 +54,12 @@ def _mark(binding: Binding) -> str:
     return "1" if isinstance(own, int) and isinstance(winning, int) and winning - own == 1 else ""
 
 
-def listing(keys: Mapping[str, Binding]) -> list[Line]:
+def listing(keys: Mapping[str, Served]) -> list[Line]:
     """One line per key, grouped by domain: what serves it, the rule, the candidates in its shadow."""
     return _by_domain(keys, _shadow)
 
 
-def _why(_: str, binding: Binding) -> str:
+def _why(_: str, binding: Served) -> str:
     differ = [name for name, own in binding.tenants.items() if difference(binding, own, str)[0]]
     more = f" (tenants that differ: {len(differ)})" if differ else ""
     if binding.shared:
@@ -69,7 +69,7 @@ def _why(_: str, binding: Binding) -> str:
     return binding.because + more
 
 
-def _shadow(_: str, binding: Binding) -> str:
+def _shadow(_: str, binding: Served) -> str:
     lost, excluded = binding.judged()
     shadowed = [f"{each.provider} ({each.lost_by})" for each in lost]
     shadowed += [f"{each.provider} (filtered out by {each.excluded_by})" for each in excluded]
@@ -77,7 +77,7 @@ def _shadow(_: str, binding: Binding) -> str:
 
 
 def _by_domain(
-    keys: Mapping[str, Binding], told: Callable[[str, Binding], str], marks: Mapping[str, str] | None = None
+    keys: Mapping[str, Served], told: Callable[[str, Served], str], marks: Mapping[str, str] | None = None
 ) -> list[Line]:
     wide = max(map(len, marks.values()), default=0) if marks else 0
     names = max((len(key.partition(":")[2]) for key in keys), default=0)
