@@ -99,6 +99,11 @@ def unreadable_profiles(root: Path) -> None:
     (root / "settings/profiles").mkdir(mode=0o000)
 
 
+def root_behind_a_link(root: Path) -> None:
+    (root / "settings/app.yml").write_text("name: shop\npackages: [shop]\nsource_roots: [., src]\n")
+    (root / "src").symlink_to(root.parent)
+
+
 def nulls_in_source(root: Path) -> None:
     (root / "shop/parts.py").write_bytes(b"NAME = '\0'\n")
 
@@ -120,6 +125,7 @@ READS: dict[str, tuple[Callable[[Path], None], list[tuple[str, str, int, int]]]]
     "pipe_for_file": (pipe_for_file, [("ONE101", "settings/adapters.yml", 1, 1)]),
     "socket_for_file": (socket_for_file, [("ONE101", "settings/adapters.yml", 1, 1)]),
     "file_for_folder": (file_for_folder, [("ONE101", "settings/profiles", 1, 1)]),
+    "root_behind_a_link": (root_behind_a_link, [("ONE111", "settings/app.yml", 3, 19)]),
     "nulls_in_source": (nulls_in_source, [("ONE202", "shop/parts.py", 1, 1)]),
     "nested_source": (nested_source, [("ONE202", "shop/parts.py", 1, 205)]),
 }

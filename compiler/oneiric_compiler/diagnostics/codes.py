@@ -40,7 +40,8 @@ CODES: dict[str, Code] = {
     ),
     "ONE107": Code(
         "a value that YAML cannot state here",
-        "Numbers are finite and of reasonable length; text holds no unpaired surrogates.",
+        "Numbers are finite, of reasonable length, and begin with no zero that others read as octal; text holds no "
+        "unpaired surrogates.",
     ),
     "ONE110": Code(
         "an unknown key",
@@ -54,7 +55,8 @@ CODES: dict[str, Code] = {
         "a reserved or malformed name",
         "Keys and providers are letters, digits, `.`, `_` and `-`, starting with a letter or digit. Profiles, tenants "
         "and custom domains are identifiers; `default`, `manifests`, `wiring`, `app`, `remote`, `profiles`, `tenants`, "
-        "`domains` and Python's keywords are taken.",
+        "`domains` and Python's keywords are taken. Names have at most 128 characters, references to modules 255. Two "
+        "profiles or tenants cannot differ by upper and lower case alone.",
     ),
     "ONE115": Code(
         "a settings file nobody reads",

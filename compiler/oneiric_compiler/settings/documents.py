@@ -33,6 +33,7 @@ _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WRITE_OUT = "write the value out where it is used"
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
@@ -286,6 +287,12 @@ class _Events:
     def _number(self, text: str, span: Span, path: Path_) -> int | float | None:
         if len(text) > MAX_DIGITS:
             self._refuse("ONE107", f"a number of {len(text)} characters", span, help="quote it if it is text")
+            return None
+        if _LEADING_ZERO.fullmatch(text):
+            octal = f"`0o{text.lstrip('0')}` for octal, " if not set(text) & set("89+-") else ""
+            help = f'write {octal}`{int(text)}` for the decimal number, or "{text}" for text'
+            message = f"`{text}` begins with a zero: YAML 1.2 reads {int(text)}, older readers an octal number"
+            self._refuse("ONE107", message, span, help=help)
             return None
         if text.startswith(("0x", "0o")):
             return int(text, 0)

@@ -92,6 +92,11 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
             if name not in cast("dict[str, Value]", error.instance):
                 help = _described(schema["properties"][name])
                 diagnostics.add("ONE113", f"`{name}` is missing", document.place(*path), help=help)
+    elif error.validator == "maxLength":
+        is_key = "propertyNames" in error.absolute_schema_path
+        place = document.place(*path, str(error.instance), of_key=True) if is_key else document.place(*path)
+        message = f"a name of {len(str(error.instance))} characters, of at most {rule}"
+        diagnostics.add("ONE114", message, place, help="shorten it: names become names of files")
     elif "propertyNames" in error.absolute_schema_path:
         place = document.place(*path, str(error.instance), of_key=True)
         message = f"`{shortened(error.instance)}` is no name that can stand here"

@@ -16,6 +16,7 @@ from oneiric_compiler.settings.documents import Folder, read_text
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 Definition: TypeAlias = "ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr"
 
+MAX_NAME = 240
 _HARMLESS_BASES = frozenset(
     f"{module}.{name}"
     for module in ("typing", "typing_extensions", "abc", "builtins")
@@ -211,7 +212,7 @@ class Sources:
 
     def _locate(self, name: str) -> Iterator[tuple[Folder, str]]:
         parts = name.split(".")
-        for root in self.roots if not any(map(keyword.iskeyword, parts)) else ():
+        for root in self.roots if all(map(_can_be_module, parts)) else ():
             if root.only and parts[0] not in root.only:
                 continue
             shown = "/".join((root.shown, *parts)) if root.shown else "/".join(parts)
@@ -259,6 +260,11 @@ class Sources:
         for statement in statements(tree.body):
             _bind(module, statement)
         return module
+
+
+def _can_be_module(name: str) -> bool:
+    """Whether a file can be called so: no file system takes longer names."""
+    return len(name) <= MAX_NAME and not keyword.iskeyword(name)
 
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -86,8 +86,7 @@ def infer_priority(
 def _source_roots(project: Project, app: App) -> Iterator[Root]:
     for name in app.source_roots:
         path = (project.root / name).resolve()
-        inside = path.is_relative_to(project.root)
-        shown = path.relative_to(project.root).as_posix() if inside else ""
+        shown = path.relative_to(project.root).as_posix()
         yield Root(path, "" if shown == "." else shown)
 
 

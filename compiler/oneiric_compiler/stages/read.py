@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span, did_you_mean, nearest
 from oneiric_compiler.model import App, Declaration, Key, Level, Overrides, Project, Remote, Section, Settings, Stated
 from oneiric_compiler.settings.documents import Document, Value, read_document
-from oneiric_compiler.settings.schema import conform
+from oneiric_compiler.settings.schema import conform, shortened
 
 T = TypeVar("T")
 RECORDED = ("ONEIRIC_STACK_ORDER", "ONEIRIC_TRUSTED_PUBLIC_KEYS")
@@ -103,7 +103,6 @@ class _Reader:
         self.knows_domains = not document.broken
         value = _mapping(document.value)
         target = _mapping(value.get("target"))
-        roots = value.get("source_roots")
         packages = _stated(document, value, "packages")
         return App(
             name=value.get("name", ""),
@@ -111,7 +110,7 @@ class _Reader:
             excluded=tuple(each._replace(value=each.value[1:]) for each in packages if each.value.startswith("!")),
             plugins=_stated(document, value, "plugins"),
             allow=tuple(_list(value.get("allow"))),
-            source_roots=tuple(_list(roots)) if roots is not None else App().source_roots,
+            source_roots=self.source_roots(document, value.get("source_roots")),
             stack_order=self.stack_order(document, _mapping(value.get("stack_order"))),
             profiles=tuple(_list(value.get("profiles"))),
             domains=tuple(sorted(_list(value.get("domains")))),
@@ -119,6 +118,19 @@ class _Reader:
             os=target.get("os"),
             output=value.get("output", "generated"),
         )
+
+    def source_roots(self, document: Document, stated: Value) -> tuple[str, ...]:
+        """The folders that packages lie in; those outside of the project are reported."""
+        root = self.project.root
+        names = enumerate(App().source_roots) if stated is None else _items(stated)
+        found = {name: document.place("source_roots", index) for index, name in names}
+        for name, place in found.items():
+            if Path(name).is_absolute() or ".." in Path(name).parts or not (root / name).resolve().is_relative_to(root):
+                message = f"the source root `{shortened(name)}` lies outside of the project"
+                help = "name a folder in the project, such as `src`; what lies elsewhere is installed, as a plugin is"
+                self.diagnostics.add("ONE111", message, place, help=help)
+                document.unread.add(("source_roots",))
+        return tuple(found)
 
     def stack_order(self, document: Document, stated: Mapping[str, int]) -> dict[str, Stated[int]]:
         text = self.project.environ.get("ONEIRIC_STACK_ORDER", "")
@@ -209,7 +221,14 @@ class _Reader:
 
     def _names(self, folder: str) -> list[str]:
         files = self._files(folder)
-        return [file.stem for file in files if self._expected(file, f"{folder}/", file.suffix == ".yml")]
+        names = [file.stem for file in files if self._expected(file, f"{folder}/", file.suffix == ".yml")]
+        alike: dict[str, str] = {}
+        for name in names:
+            if (other := alike.setdefault(name.casefold(), name)) != name:
+                message = f"settings/{folder}/{name}.yml and {other}.yml differ by upper and lower case alone"
+                help = "rename one of them: where file systems take them for one, one of the two is lost"
+                self.diagnostics.add("ONE114", message, Span(Source(f"settings/{folder}/{name}.yml", "")), help=help)
+        return names
 
     def _files(self, folder: str) -> list[Path]:
         """The YAML files of a folder in the settings folder, hidden ones left out."""
