@@ -153,7 +153,7 @@ def test_what_only_older_yaml_reads_otherwise_is_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("0o17", 15), ("0xff", 255), ("-012", -12), (".5", 0.5), ("1.", 1.0), ("~", None)]
+    ("text", "value"), [("0o17", 15), ("0xff", 255), ("-12", -12), (".5", 0.5), ("1.", 1.0), ("~", None)]
 )
 def test_numbers_of_the_core_schema(text: str, value: object) -> None:
     assert same(parsed(f"a: {text}")[0].value, {"a": value})
