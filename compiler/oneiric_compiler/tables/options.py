@@ -92,12 +92,14 @@ OPTIONS = (
             "type": "object",
             "propertyNames": {
                 "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+                "maxLength": 128,
                 "description": "A Python name.",
                 "format": "python-name",
             },
             "additionalProperties": {
                 "type": "string",
                 "pattern": "^([a-z_][a-z0-9_]*:)?[A-Za-z0-9][A-Za-z0-9._-]*$",
+                "maxLength": 255,
                 "description": "A key, such as `adapter:cache` or `cache`.",
             },
         },
@@ -109,6 +111,7 @@ OPTIONS = (
             "description": "`module:Protocol` that the key promises to its users.",
             "type": "string",
             "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$",
+            "maxLength": 255,
             "format": "python-reference",
         },
     ),
