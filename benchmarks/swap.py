@@ -174,7 +174,7 @@ def recompiled(short: bool) -> Table:
 async def _recompiles(project: Path, rounds: int) -> tuple[list[float], list[float], list[float]]:
     seconds: dict[str, list[float]] = {"oneiric.recompile": [], "oneiric.drain": []}
 
-    def recorder(span: tracing.Span) -> tracing.End:
+    def recorder(span: tracing.Traced) -> tracing.End:
         return lambda _: seconds[span.name].append(span.seconds * SECOND) if span.name in seconds else None
 
     total: list[float] = []

@@ -17,7 +17,7 @@ from oneiric.errors import OneiricError
 Attribute: TypeAlias = "str | bool | int | float | None"
 
 
-class Span:
+class Traced:
     """One span. `seconds` is how long it took, once it is over; `None` attributes are left out where it is told."""
 
     __slots__ = ("_begin", "_ends", "attributes", "name", "seconds")
@@ -31,7 +31,7 @@ class Span:
         """Add what is known only now."""
         self.attributes.update(attributes)
 
-    def __enter__(self) -> Span:
+    def __enter__(self) -> Traced:
         self._begin = perf_counter()
         self._ends = [recorder(self) for recorder in _recorders or ()]
         return self
@@ -44,13 +44,13 @@ class Span:
             end(error)
 
 
-class _NoSpan(Span):
+class _NoSpan(Traced):
     __slots__ = ()
 
     def set(self, **attributes: Attribute) -> None:
         pass
 
-    def __enter__(self) -> Span:
+    def __enter__(self) -> Traced:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -58,17 +58,17 @@ class _NoSpan(Span):
 
 
 End: TypeAlias = Callable[["BaseException | None"], None]
-Recorder: TypeAlias = Callable[[Span], End]
+Recorder: TypeAlias = Callable[[Traced], End]
 """Called when a span begins; what it gives is called when the span is over, with the error it ended by."""
 
 _recorders: list[Recorder] | None = None
 _NOTHING = _NoSpan("", {})
 
 
-def span(name: str, **attributes: Attribute) -> Span:
+def span(name: str, **attributes: Attribute) -> Traced:
     """`with span("activate", domain=..., key=...) as current: ...; current.set(generation=...)`."""
     recorders = _all()
-    return Span(f"oneiric.{name}", attributes) if recorders else _NOTHING
+    return Traced(f"oneiric.{name}", attributes) if recorders else _NOTHING
 
 
 def record(recorder: Recorder) -> None:
@@ -100,7 +100,7 @@ def _open_telemetry() -> list[Recorder]:
         return []
     tracer = trace.get_tracer("oneiric")
 
-    def begin(span: Span) -> End:
+    def begin(span: Traced) -> End:
         entered = tracer.start_as_current_span(span.name, record_exception=False, set_status_on_exception=False)
         recorded = entered.__enter__()
 

@@ -187,7 +187,7 @@ def test_two_at_once_keep_to_their_receivers(kind: Any) -> None:
 def test_nothing_of_the_process_is_changed_and_spans_of_the_runtime_go_where_they_went() -> None:
     told: list[str] = []
 
-    def recorder(span: tracing.Span) -> tracing.End:
+    def recorder(span: tracing.Traced) -> tracing.End:
         return lambda error: told.append(span.name)
 
     async def main() -> None:

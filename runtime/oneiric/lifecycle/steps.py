@@ -24,7 +24,7 @@ class Late(Failed):
     """The step's deadline passed."""
 
 
-class Outcome:
+class Returned:
     """What a thread's function came to: a value or an error."""
 
     __slots__ = ("error", "value")
@@ -43,28 +43,28 @@ class Outcome:
 
 def in_thread(
     function: Callable[..., Any], *arguments: Any, unclaimed: Callable[[Any], object] | None = None
-) -> asyncio.Future[Outcome]:
+) -> asyncio.Future[Returned]:
     """Run a function in a daemon thread with the caller's context.
 
     `unclaimed` gets the value, in that thread, when the loop has ended before it could be told.
     """
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Outcome] = loop.create_future()
+    future: asyncio.Future[Returned] = loop.create_future()
     context = copy_context()
     told = threading.Event()
 
-    def tell(outcome: Outcome) -> None:
+    def tell(returned: Returned) -> None:
         told.set()
         if not future.done():
-            future.set_result(outcome)
+            future.set_result(returned)
 
     def work() -> None:
         try:
-            outcome = Outcome(context.run(function, *arguments))
+            returned = Returned(context.run(function, *arguments))
         except BaseException as error:
-            outcome = Outcome(error=error)
-        if not _told(loop, told, tell, outcome) and unclaimed is not None and outcome.error is None:
-            unclaimed(outcome.value)
+            returned = Returned(error=error)
+        if not _told(loop, told, tell, returned) and unclaimed is not None and returned.error is None:
+            unclaimed(returned.value)
 
     threading.Thread(target=work, name=f"oneiric {_name(function)}", daemon=True).start()
     _Sharing(loop, future)
@@ -102,11 +102,11 @@ class _Sharing:
 
 
 def _told(
-    loop: asyncio.AbstractEventLoop, told: threading.Event, tell: Callable[[Outcome], None], outcome: Outcome
+    loop: asyncio.AbstractEventLoop, told: threading.Event, tell: Callable[[Returned], None], returned: Returned
 ) -> bool:
-    """Whether the loop got the outcome. A loop can end between taking a callback and running it."""
+    """Whether the loop got it. A loop can end between taking a callback and running it."""
     try:
-        loop.call_soon_threadsafe(tell, outcome)
+        loop.call_soon_threadsafe(tell, returned)
     except RuntimeError:
         return False
     while not told.wait(0.1):
@@ -133,7 +133,7 @@ async def bounded(future: asyncio.Future[Any], seconds: float, late: Callable[[A
     if future.cancelled():
         raise Failed("cancelled itself")
     result = future.result()
-    return result.get() if isinstance(result, Outcome) else result
+    return result.get() if isinstance(result, Returned) else result
 
 
 async def _abandon(future: asyncio.Future[Any], late: Callable[[Any], object] | None) -> None:
@@ -141,9 +141,9 @@ async def _abandon(future: asyncio.Future[Any], late: Callable[[Any], object] | 
         if done.cancelled() or done.exception() is not None:
             return
         result = done.result()
-        outcome = result if isinstance(result, Outcome) else Outcome(result)
-        if outcome.error is None and late is not None:
-            late(outcome.value)
+        returned = result if isinstance(result, Returned) else Returned(result)
+        if returned.error is None and late is not None:
+            late(returned.value)
 
     future.add_done_callback(came)
     if isinstance(future, asyncio.Task):

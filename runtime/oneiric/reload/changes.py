@@ -19,7 +19,7 @@ from oneiric.reload.hooks import Hooks
 from oneiric.reload.outcome import Change, Nack, Outcome, Overrides, Rejected, RolledBack
 from oneiric.reload.planning import plan
 from oneiric.reload.probation import Probation
-from oneiric.reload.queue import Queue
+from oneiric.reload.queue import Requests
 from oneiric.reload.request import Reload, Request, Rollback, Swap, words_of
 from oneiric.reload.transaction import settle, warmed
 from oneiric.tracing import span
@@ -41,7 +41,7 @@ class Reloads:
         self.history = History(host, state, project)
         self.rejected: Rejected | None = None
         self._host = host
-        self._queue = Queue(host, self._do)
+        self._requests = Requests(host, self._do)
         self._provisional = provisional
         self._probation: Probation | None = None
         self._settling: set[asyncio.Task[Any]] = set()
@@ -56,18 +56,18 @@ class Reloads:
     ) -> Outcome:
         """See `Runtime.reload`."""
         chosen = source if source is None or isinstance(source, type) else os.fspath(source)
-        return await self._queue.take(Reload(chosen, force, plan_only))
+        return await self._requests.take(Reload(chosen, force, plan_only))
 
     async def swap(
         self, key: str, provider: str | None, *, tenant: str | None, all_tenants: bool, force: bool
     ) -> Outcome:
         """See `Runtime.swap`."""
         self._host.base.slot(key)
-        return await self._queue.take(Swap(key, provider, tenant, all_tenants, force))
+        return await self._requests.take(Swap(key, provider, tenant, all_tenants, force))
 
     async def rollback(self) -> Outcome:
         """See `Runtime.rollback`."""
-        return await self._queue.take(Rollback())
+        return await self._requests.take(Rollback())
 
     async def _do(self, request: Request) -> Change:
         """A request, in its turn, until what it leads to is current and written down, or rejected."""
@@ -144,7 +144,7 @@ class Reloads:
     async def _undo(self, unwell: Rejected) -> None:
         """Go back from a generation that turned unhealthy."""
         try:
-            outcome = await self._queue.take(Rollback(unwell))
+            outcome = await self._requests.take(Rollback(unwell))
         except RuntimeClosed:
             return
         self._host.report(RolledBack(unwell.reason, outcome))
@@ -161,7 +161,7 @@ class Reloads:
     async def stop(self, until: float) -> None:
         """End what is under way: give up what is not committed, and wait for leases until `until`, or in a hurry."""
         self._end_probation()
-        for task in (waiting := self._queue.uncommitted()):
+        for task in (waiting := self._requests.uncommitted()):
             task.cancel()
         if not (tasks := {*waiting, *self._settling}):
             return

@@ -14,20 +14,20 @@ from oneiric.reload.request import Request
 class _Waiting:
     """One request and everyone who waits for what it comes to. Without anyone it is cancelled."""
 
-    def __init__(self, queue: Queue, request: Request) -> None:
+    def __init__(self, requests: Requests, request: Request) -> None:
         self.request = request
         self.begun = False
         self.committed = False
-        self._queue = queue
+        self._requests = requests
         self._waiters = 0
-        self.task: asyncio.Task[Outcome] = queue.host.spawn(self._run())
+        self.task: asyncio.Task[Outcome] = requests.host.spawn(self._run())
 
     async def _run(self) -> Outcome:
         if not hasattr(self, "task"):  # the loop starts tasks at once: let this be known first
             await asyncio.sleep(0)
-        async with self._queue.turn:
+        async with self._requests.turn:
             self.begun = True
-            change = await self._queue.do(self.request)
+            change = await self._requests.do(self.request)
             self.committed = True
         if change.settling is None:
             return change.outcome
@@ -49,7 +49,7 @@ class _Waiting:
         return self.task.result()
 
 
-class Queue:
+class Requests:
     """The requests of one application; `do` is called with each when it is its `turn`."""
 
     def __init__(self, host: Host, do: Callable[[Request], Awaitable[Change]]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import structlog
 
 from oneiric.errors import OneiricError
-from oneiric.tracing import End, Recorder, Span, words
+from oneiric.tracing import End, Recorder, Traced, words
 
 _QUIET = ("aiohttp.access", "asyncio", "watchfiles")
 
@@ -41,7 +41,7 @@ def configure() -> Any:
 def spans(log: Any, generation: Callable[[], str | None], changed: Callable[[], object]) -> Recorder:
     """What makes an event of each span that ends, and says that something changed."""
 
-    def begin(span: Span) -> End:
+    def begin(span: Traced) -> End:
         event = span.name.removeprefix("oneiric.")
 
         def end(error: BaseException | None) -> None:

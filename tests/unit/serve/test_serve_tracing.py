@@ -9,7 +9,7 @@ import oneiric
 import pytest
 from oneiric import tracing
 from oneiric.errors import UnknownKey
-from oneiric.tracing import End, Span, forget, record, span
+from oneiric.tracing import End, Traced, forget, record, span
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -78,7 +78,7 @@ def test_spans_nest_and_take_attributes_until_their_end(exported: InMemorySpanEx
 def test_a_recorder_hears_of_what_begins_after_it_came() -> None:
     heard: list[tuple[str, float, str | None]] = []
 
-    def recorder(begun: Span) -> End:
+    def recorder(begun: Traced) -> End:
         return lambda error: heard.append((begun.name, begun.seconds, type(error).__name__ if error else None))
 
     record(recorder)
