@@ -19,7 +19,7 @@ from oneiric.adapters.queue import Queue
 from oneiric.adapters.queue.redis_streams import RedisStreamsQueue
 from oneiric.testing.contracts import NetworkedQueueContract, QueueContract, started
 from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
-from oneiric.testing.contracts.queue import ACK_WAIT, MAX_DELIVERIES, Oops, bodies, nothing
+from oneiric.testing.contracts.queue import ACK_WAIT, MAX_DELIVERIES, Oops, bodies, nothing, taken
 from oneiric.testing.contracts.running import run
 
 from tests.backends.activation import Provider, SwapCases
@@ -107,8 +107,9 @@ def test_a_queue_whose_server_was_emptied_goes_on() -> None:
                     client.flushall()
             await queue.publish(b"after")
             assert await waiting == [b"after"]
+            await queue.publish(b"lost")
             with pytest.raises(Oops):
-                async with queue.consume():
+                async with taken(queue):
                     with client_of(server) as client:
                         client.flushall()
                     raise Oops

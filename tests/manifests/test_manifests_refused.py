@@ -25,6 +25,9 @@ from tests.manifests.pinned import (
 )
 
 
+pytestmark = pytest.mark.usefixtures("no_builtins")
+
+
 @pytest.mark.parametrize("name", ["lock", "LOCK", "Lock", "artifacts", "Artifacts", "lock\n"])
 def test_no_source_is_called_as_files_beside_it_are(root: Path, name: str) -> None:
     """Some file systems take `Lock.json` for `lock.json`."""
