@@ -54,7 +54,8 @@ ENTRIES = {
 """What is imported or run from outside: the packages, the command, `python -m` tools, the pytest plugin, contracts."""
 
 MACHINE = re.compile(
-    rb"/(home|Users|root|work|opt)/[A-Za-z0-9_.-]+|[A-Za-z]:\\\\Users|(index-url|find-links|trusted-host)\s*[= ]"
+    rb"/(home|Users|root|work|opt)/[A-Za-z0-9_.-]+|/tmp/pytest-of-|[A-Za-z]:\\\\Users"
+    rb"|(index-url|find-links|trusted-host)\s*[= ]"
     rb"|file:///[a-z]+/|https?://(localhost|[a-z0-9.-]*\.(internal|local|corp|lan))[:/][^\s'\"]*simple"
 )
 

@@ -24,7 +24,6 @@ from tests.manifests.pinned import (
     write_files,
 )
 
-
 pytestmark = pytest.mark.usefixtures("no_builtins")
 
 

@@ -35,6 +35,9 @@ def project(tmp_path: Path) -> Path:
         (("list", "--from-report", "generated/explain.json"), "memory (selection)"),
         (("explain", "cache"), "is served by redis"),
         (("list", "--json"), '"adapter:cache"'),
+        (("matrix",), "adapter:cache"),
+        (("explain", "--uses", "cache"), "adapter:cache is needed by 2 keys"),
+        (("explain", "--why-not", "memory", "cache"), "memory (package:shop) does not serve adapter:cache"),
     ],
 )
 def test_reading_works_without_the_compiler_extra(project: Path, arguments: tuple[str, ...], told: str) -> None:
@@ -43,7 +46,19 @@ def test_reading_works_without_the_compiler_extra(project: Path, arguments: tupl
     assert told in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [("compile",), ("compile", "--check"), ("init", "new"), ("demo",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compile",),
+        ("compile", "--check"),
+        ("init", "new"),
+        ("demo",),
+        ("schema",),
+        ("list", "--unused"),
+        ("explain", "--what-if", "provider=memory", "cache"),
+        ("manifest", "verify", "acme", "--key", "A" * 44),
+    ],
+)
 def test_compiling_names_the_extra(project: Path, arguments: tuple[str, ...]) -> None:
     done = run(*arguments, cwd=project, blocked=WITHOUT)
     assert (done.returncode, done.stdout) == (2, "")

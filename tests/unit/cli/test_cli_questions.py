@@ -15,7 +15,7 @@ from oneiric_compiler.text.paint import paint
 from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.cli.reports import binding, candidate, report, shop
-from tests.unit.cli.running import COMPILER_EXTRA, run, session
+from tests.unit.cli.running import run, session
 
 PARTS = """\
 from oneiric import component
@@ -214,17 +214,3 @@ def test_fragile_decisions_are_marked_with_a_legend(project: Path, snapshot: Sna
     above = binding("near", candidate("other", lost_by="registration-order"), decided_by="registration-order")
     of = known(report(adapter__x=remote, service__y={**above, "needs": {"x": "adapter:x"}}))
     assert fragile(of, of.bindings) == {"adapter:x": "sr", "service:y": "or"}
-
-
-@pytest.mark.parametrize(
-    "question", [("matrix",), ("explain", "--uses", "store"), ("explain", "--why-not", "tree", "store")]
-)
-def test_reports_are_asked_on_the_base_install(project: Path, question: tuple[str, ...]) -> None:
-    assert run(*question, cwd=project, blocked=COMPILER_EXTRA).returncode == 0
-
-
-@pytest.mark.parametrize("question", [("list", "--unused"), ("explain", "--what-if", "provider=tree", "store")])
-def test_what_resolves_anew_names_the_extra(project: Path, question: tuple[str, ...]) -> None:
-    done = run(*question, cwd=project, blocked=COMPILER_EXTRA)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "the extra `compiler`" in done.stderr

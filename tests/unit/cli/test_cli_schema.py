@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from oneiric_compiler.diagnostics.found import Diagnostics, Source
 from oneiric_compiler.settings.documents import parse_document
 
-from tests.unit.cli.running import COMPILER_EXTRA, run
+from tests.unit.cli.running import run
 
 PARTS = """
 from enum import Enum
@@ -273,9 +273,3 @@ def test_a_place_that_cannot_be_written_is_told(made: Path, tmp_path: Path) -> N
     done = run("schema", "--out", tmp_path / "taken", cwd=made)
     assert (done.returncode, done.stdout) == (2, "")
     assert [path.name for path in (tmp_path / "taken").iterdir()] == ["app.schema.json"], "nothing half written is left"
-
-
-def test_it_needs_the_extra(made: Path) -> None:
-    done = run("schema", cwd=made, blocked=COMPILER_EXTRA)
-    assert done.returncode == 2
-    assert "extra `compiler`" in done.stderr
