@@ -45,14 +45,15 @@ class Option:
         return None if plain == self.default else plain
 
 
-def _rank(rank: Rank, **default: Any) -> Option:
+def _rank(rank: Rank) -> Option:
     tier = f"Precedence tier {RANKS.index(rank) + 2}"
     bounds: Schema = {"type": "integer", "minimum": -rank.bound, "maximum": rank.bound}
+    default = {} if rank.default is None else {"default": rank.default}
     return Option(
         name=rank.fact,
         schema={"description": f"{tier}: the higher wins.", **bounds, **default},
         in_manifests={"description": f"{tier}, held under the source's ceiling.", **bounds},
-        **default,
+        default=rank.default,
     )
 
 
@@ -60,8 +61,7 @@ _PLATFORMS = ("linux", "darwin", "windows")
 _TEXT: Schema = {"type": "string", "minLength": 1}
 
 OPTIONS = (
-    _rank(RANKS[0]),
-    _rank(RANKS[1], default=0),
+    *map(_rank, RANKS),
     Option(
         name="capabilities",
         schema={"description": "What `requires` can ask for.", "type": "array", "items": _TEXT, "uniqueItems": True},

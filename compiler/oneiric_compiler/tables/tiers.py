@@ -58,13 +58,14 @@ class ByChoice(Tier):
 class Rank(Tier):
     """A number, from -`bound` to `bound`: the candidate's `fact`, here and in a report. The higher one wins.
 
-    One of a manifest has at most its source's `ceiling`, if that states no other. `origin` is the fact that says where
-    the number is from, `place` where that stands, if not at the declaration.
+    It is an option of a candidate as well. One without a `default` is inferred: `origin` is the fact that says from
+    what, `place` where that stands. A manifest's has at most its source's `ceiling`, if that states no other.
     """
 
     fact: str
     bound: int
     ceiling: int
+    default: int | None = 0
     origin: str | None = None
     place: str = "place"
     won: str = "{words} {high} beats {low} of {loser}"
@@ -105,6 +106,7 @@ RANKS = (
         fact="priority",
         bound=1000,
         ceiling=0,
+        default=None,
         origin="priority_from",
         place="priority_place",
         about="priority",

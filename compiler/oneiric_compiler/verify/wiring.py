@@ -12,9 +12,10 @@ from oneiric_compiler.verify.decisions import Facts
 from oneiric_compiler.verify.expressions import Expression
 from oneiric_compiler.verify.source import TAKEN, Block, WiringSource, read_source
 
-_FINGERPRINTED = ("provider", "factory", "async", "result", "port", "eager", "python", "os", "artifact")
+_STATED = ("eager", "python", "os", "artifact")
+_FINGERPRINTED = ("provider", "factory", "async", "result", "port", *_STATED)
 """The facts a fingerprint is made of, besides the settings' expressions and the needs."""
-OPTIONS = ("secrets", "eager", "python", "os", "artifact")
+OPTIONS = ("secrets", *_STATED)
 
 
 def wiring(report: Facts, data: bytes) -> Iterator[str]:
