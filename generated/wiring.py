@@ -132,7 +132,8 @@ class Services(Domain):
               "service:tax",
               "service:warehouse",
           ),
-          eager=True)
+          eager=True,
+          tenants="2:84b74142")
     def orders(self) -> Orders:
         """shop: the only candidate"""
         from shop.orders import ShopOrders
@@ -153,7 +154,8 @@ class Services(Domain):
 
     @bind("service:payments", "5ae03e9d",
           provider="sandbox",
-          port="shop.ports:Payments")
+          port="shop.ports:Payments",
+          tenants="1:92815bcc")
     def payments(self) -> Payments:
         """sandbox: settings/services.yml selects it"""
         from shop.payments import Sandbox
@@ -166,7 +168,8 @@ class Services(Domain):
 
     @bind("service:pricing", "ab048b51",
           provider="seasonal",
-          port="shop.ports:Pricing")
+          port="shop.ports:Pricing",
+          tenants="1:49aae96a")
     def pricing(self) -> Pricing:
         """seasonal: stack level 5 beats 0 of list"""
         from shop.pricing import SeasonalPrices
@@ -235,7 +238,8 @@ class Tasks(Domain):
           provider="queue",
           port="shop.intake:QueueIntake",
           needs=("adapter:queue", "service:orders"),
-          eager=True)
+          eager=True,
+          tenants="2:d8016b42")
     def intake(self) -> QueueIntake:
         """queue: the only candidate"""
         from shop.intake import QueueIntake
@@ -246,6 +250,7 @@ class Tasks(Domain):
 
 
 class Wiring(BaseWiring, app="shop", profile="default"):
+    __listed__ = "2:85e063da"
     adapters: Adapters
     services: Services
     tasks: Tasks

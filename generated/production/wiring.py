@@ -142,7 +142,8 @@ class Services(Domain):
               "service:tax",
               "service:warehouse",
           ),
-          eager=True)
+          eager=True,
+          tenants="2:84b74142")
     def orders(self) -> Orders:
         """shop: the only candidate"""
         from shop.orders import ShopOrders
@@ -164,7 +165,8 @@ class Services(Domain):
     @bind("service:payments", "b3fb3dc1",
           provider="card",
           port="shop.ports:Payments",
-          secrets=("CARD_API_KEY",))
+          secrets=("CARD_API_KEY",),
+          tenants="1:92815bcc")
     def payments(self) -> Payments:
         """card: settings/profiles/production.yml selects it"""
         from shop.payments import Card
@@ -178,7 +180,8 @@ class Services(Domain):
 
     @bind("service:pricing", "ab048b51",
           provider="seasonal",
-          port="shop.ports:Pricing")
+          port="shop.ports:Pricing",
+          tenants="1:49aae96a")
     def pricing(self) -> Pricing:
         """seasonal: stack level 5 beats 0 of list"""
         from shop.pricing import SeasonalPrices
@@ -247,7 +250,8 @@ class Tasks(Domain):
           provider="queue",
           port="shop.intake:QueueIntake",
           needs=("adapter:queue", "service:orders"),
-          eager=True)
+          eager=True,
+          tenants="2:536baa49")
     def intake(self) -> QueueIntake:
         """queue: the only candidate"""
         from shop.intake import QueueIntake
@@ -259,6 +263,7 @@ class Tasks(Domain):
 
 
 class Wiring(BaseWiring, app="shop", profile="production"):
+    __listed__ = "2:85e063da"
     adapters: Adapters
     services: Services
     tasks: Tasks

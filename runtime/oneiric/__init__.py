@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StateError,
         TenantsError,
         UnknownKey,
+        UnknownTenant,
         VariableError,
     )
     from oneiric.lifecycle.health import Health
@@ -102,6 +103,7 @@ __all__ = [
     "Trust",
     "TrustError",
     "UnknownKey",
+    "UnknownTenant",
     "VariableError",
     "Wiring",
     "component",

@@ -86,6 +86,14 @@ class VariableError(OneiricError):
     """An environment variable is missing or its text cannot be converted."""
 
 
+class UnknownTenant(OneiricError, LookupError):
+    """A tenant that has no file in settings/tenants; `runtime.tenants()` names those that have."""
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
+        super().__init__(f"there is no tenant {tenant!r}: it has no file in settings/tenants")
+
+
 class TenantsError(OneiricError):
     """`tenants.jsonl` is not what the compiler writes."""
 

@@ -14,8 +14,8 @@ from oneiric.wiring import artifacts_beside, domains_of, file_of, lines_of, may_
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine, Mapping
-    from typing import Any, Protocol, TypeVar
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from typing import Any, Literal, Protocol, TypeVar
 
     from oneiric.lines import Lines
     from oneiric.slot import AnyScope, Slot
@@ -47,11 +47,13 @@ class Host:
         deadlines: Deadlines,
         environ: Mapping[str, str] | None,
         tenant_idle: float,
+        unknown_tenant: Literal["error", "base"],
     ) -> None:
         self.wiring_class = wiring
         self.deadlines = deadlines
         self.environ = environ
         self.tenant_idle = tenant_idle
+        self.unknown_tenant = unknown_tenant
         self.status = "new"
         self.loop: asyncio.AbstractEventLoop | None = None
         self.thread = 0
@@ -79,7 +81,9 @@ class Host:
 
             path = file_of(self.wiring_class)
             self._stamp = stamp_of(path)
-            if path is None or not os.path.exists(os.path.join(os.path.dirname(path), "tenants.jsonl")):
+            if self.wiring_class.__listed__ is None and (
+                path is None or not os.path.exists(os.path.join(os.path.dirname(path), "tenants.jsonl"))
+            ):
                 return
         self.lines = lines_of(self.wiring_class)
 
@@ -162,6 +166,7 @@ class Scope:
     """The base's view of the wiring: where needs and secrets of its components are looked up."""
 
     tenant: str | None = None
+    check: Callable[[], Awaitable[None]] | None = None
 
     def __init__(self, host: Host, wiring_class: type[Wiring]) -> None:
         self.host = host

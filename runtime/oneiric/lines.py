@@ -1,26 +1,32 @@
-"""`tenants.jsonl`: a sorted file of lines, found by bisection; and the name of the generation that it is part of."""
+"""`tenants.jsonl`: a line for each tenant, then those of what it has of its own, in order; and the name of the
+generation that the file is part of."""
 
 from __future__ import annotations
 
 import os
 
+from oneiric.errors import LoadError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from mmap import mmap
     from re import Pattern
+    from typing import Any
 
 _NAME = "tenants.jsonl"
 
 
 class Lines:
-    """A sorted file of lines, mapped into memory and searched by the bytes a line starts with. Without a path, or
-    where there is no such file: none. `copied`: as it is now, whatever is written into the file later."""
+    """A file of lines in the order of `order_of`, mapped into memory and searched by the bytes a line starts with.
+    Without a path, or where there is no such file: none. `copied`: as it is now, whatever is written into the file
+    later. `checked`: whether they are known to be those that the wiring names."""
 
     def __init__(self, path: str | None, *, copied: bool = False) -> None:
         text = b"" if path is None else _mapped(path)
         self._text = text[:] if copied else text
         self._digest: bytes | None = None
+        self.checked = False
 
     @property
     def digest(self) -> bytes:
@@ -62,15 +68,62 @@ class Lines:
         text, low, high = self._text, 0, len(self._text)
         while low < high:
             start = text.rfind(b"\n", low, (low + high) // 2) + 1 or low
-            if text[start : start + len(prefix)] < prefix:
-                end = text.find(b"\n", start)
-                low = len(text) if end < 0 else end + 1
+            end = text.find(b"\n", start)
+            end = len(text) if end < 0 else end
+            if order_of(text[start:end])[: len(prefix)] < prefix:
+                low = min(end + 1, len(text))
             else:
                 high = start
         if text[low : low + len(prefix)] != prefix:
             return None
         end = text.find(b"\n", low)
         return text[low:] if end < 0 else text[low:end]
+
+    def check(self, listed: str | None, expected: Mapping[str, str]) -> None:
+        """See that these are the lines that a wiring names: `NUMBER:DIGEST` of those that list the tenants, and of
+        those of each key. Raises `LoadError` where one is lost, cut, doubled, in another place or another one."""
+        if self.checked:
+            return
+        if self._text and listed is None:
+            raise LoadError("shape", f"the wiring knows nothing of its {_NAME}: compile again")
+        found = _counted(self)
+        wanted = {**({"": listed} if listed else {}), **expected}
+        for key in sorted(found.keys() | wanted.keys()):
+            if found.get(key) != wanted.get(key):
+                what = f"the lines of {key}" if key else "the list of tenants"
+                says, has = wanted.get(key, "none"), found.get(key, "none")
+                raise LoadError("shape", f"{_NAME}: {what} are {has}, and the wiring says {says}: compile again")
+        self.checked = True
+
+
+def order_of(line: bytes) -> bytes:
+    """What lines are ordered by: without its closing brace, a tenant's own line comes before those of its keys."""
+    return line[:-1]
+
+
+def _counted(lines: Lines) -> dict[str, str]:
+    """`NUMBER:DIGEST` of the lines of each key; by "" of those that list the tenants. Raises `LoadError`."""
+    import re
+    from hashlib import sha256
+
+    form = re.compile(rb'\{"tenant": "(?:[^"\\]|\\.)*"(?:\}$|, "key": "([^"\\]+)", )')
+    counts: dict[bytes, int] = {}
+    digests: dict[bytes, Any] = {}
+    before = b""
+    for number, line in enumerate(lines.each(), 1):
+        match = form.match(line)
+        if match is None or order_of(line) <= before:
+            raise LoadError("shape", f"line {number} of {_NAME} is damaged or not in its place")
+        before = order_of(line)
+        key = match[1] or b""
+        if key not in digests:
+            digests[key] = sha256()
+            counts[key] = 0
+        counts[key] += 1
+        digests[key].update(line + b"\n")
+    if lines and lines.text[-1:] != b"\n":
+        raise LoadError("shape", f"the last line of {_NAME} has no end")
+    return {key.decode("ascii", "replace"): f"{counts[key]}:{digests[key].hexdigest()[:8]}" for key in digests}
 
 
 def _mapped(path: str) -> mmap | bytes:

@@ -11,7 +11,7 @@ from typing import Any
 
 from oneiric.errors import LoadError
 from oneiric.lines import Lines, generation_of
-from oneiric.wiring import Wiring, domains_of, file_of, lines_of, stamp_of
+from oneiric.wiring import Wiring, check_lines, domains_of, file_of, lines_of, stamp_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def load(path: str | os.PathLike[str], *, trust: Trust | None = None) -> type[Wi
 
     With `trust` the two are verified first, and exactly what was verified is executed and looked up. A runtime of it
     reloads only what is signed as well. Raises `LoadError` for one that cannot be read, does not import or is not
-    whole, `TrustError` for one that is not signed as it has to be.
+    whole or has lost lines of its tenants, `TrustError` for one that is not signed as it has to be.
     """
     path = os.path.abspath(path)
     try:
@@ -50,6 +50,7 @@ def load(path: str | os.PathLike[str], *, trust: Trust | None = None) -> type[Wi
     wiring = _wiring(module, path)
     wiring.__file__, wiring.__generation__, wiring.__tenants__ = path, digest, tenants
     wiring.__trust__ = trust
+    check_lines(wiring, tenants)
     return wiring
 
 

@@ -44,8 +44,8 @@ class Runtime(_Base[W]):
     instances are closed. `state` is the folder of this process, which swaps need: entering takes the last good
     generation from there, and raises `StateError` where another process has it. `project` is the folder that swaps
     compile. For `provisional` seconds after a change a component that turns unhealthy brings the previous generation
-    back; 0 for never. Raises `UnknownKey` for a key in `replace` that the wiring does not have, `LoadError` for an
-    artifact that is not what was pinned.
+    back; 0 for never. `unknown_tenant="base"` serves tenants that are not listed as the base. Raises `UnknownKey` for a
+    key in `replace` that the wiring does not have, `LoadError` for an artifact that is not what was pinned.
     """
 
     def __init__(
@@ -59,8 +59,9 @@ class Runtime(_Base[W]):
         state: str | PathLike[str] | None = None,
         project: str | PathLike[str] = ".",
         provisional: float = 0.0,
+        unknown_tenant: Literal["error", "base"] = "error",
     ) -> None:
-        self._host = Host(wiring, replace or {}, deadlines or Deadlines(), environ, tenant_idle)
+        self._host = Host(wiring, replace or {}, deadlines or Deadlines(), environ, tenant_idle, unknown_tenant)
         self._state = state
         self._project = project
         self._provisional = provisional
@@ -122,7 +123,7 @@ class Runtime(_Base[W]):
         """Serve a key by another provider, until `swap(key, None)`: compiled with the override into the state folder.
 
         For one tenant, or with `all_tenants` for the base and each tenant that decides on the key itself. Raises
-        `UnknownKey`, `RuntimeNotRunning`, `RuntimeClosed`.
+        `UnknownKey`, `UnknownTenant`, `RuntimeNotRunning`, `RuntimeClosed`.
         """
         return await self._changes().swap(key, provider, tenant=tenant, all_tenants=all_tenants, force=force)
 
@@ -151,9 +152,24 @@ class Runtime(_Base[W]):
         return self._changes().rejected
 
     def tenant(self, name: str) -> W:
-        """The wiring as that tenant sees it: slots of its own where it differs, the base's elsewhere."""
+        """The wiring as that tenant sees it: slots of its own where it differs, the base's elsewhere.
+
+        Raises `UnknownTenant`, unless the runtime was made with `unknown_tenant="base"`; `LoadError` where
+        `tenants.jsonl` lacks what the wiring says it has.
+        """
         wiring: W = self._scope(name).wiring  # type: ignore[assignment]
         return wiring
+
+    def tenants(self) -> tuple[str, ...]:
+        """The tenants there are: those with a file in settings/tenants. Raises `LoadError` as `tenant`."""
+        host = self._host
+        if host.lines is None:
+            return ()
+        from oneiric.tenants.bindings import tenants_in
+        from oneiric.wiring import check_lines
+
+        check_lines(host.wiring_class, host.lines)
+        return tuple(tenants_in(host.lines))
 
     def portal(self) -> Portal[W]:
         """For synchronous code: `with runtime.portal() as portal: portal.call(async_function, ...)`."""
@@ -166,8 +182,8 @@ class Runtime(_Base[W]):
         return self._host.snapshot()
 
     def _scope(self, tenant: str | None) -> AnyScope:
-        """The tenant's scope; the base's for None and for a tenant that differs in nothing."""
-        if tenant is None or (not self._host.lines and tenant not in self._host.tenants):
+        """The tenant's scope; the base's for None."""
+        if tenant is None:
             return self._host.base
         from oneiric.tenants.scope import scope_of
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from contextlib import AbstractAsyncContextManager
     from typing import Any, Generic, Protocol, TypeVar
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         tenant: str | None
         removed: dict[str, Slot[Any]]
         wiring: Wiring
+        check: Callable[[], Awaitable[None]] | None
+        """What has to be awaited before anything of it is used; None where nothing has to."""
 
         @property
         def host(self) -> AnyHost: ...
@@ -269,6 +271,35 @@ class SharedSlot(Slot[T]):
             return self.home.state
 
 
+class UncheckedSlot(SharedSlot[T]):
+    """A tenant's place for a key that it seems to share with the base, as long as its lines are not known to be whole:
+    a lost one would serve the base's instance in the place of its own. An activation checks them."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        @property
+        def home(self):
+            return self
+
+        @property
+        def binding(self):
+            return self.scope.shared(self.key).binding
+
+        @property
+        def held(self):
+            return None
+
+        @property
+        def current(self):
+            raise inactive(self)
+
+        @property
+        def state(self):
+            return "inactive"
+
+
 _binding: Callable[[Slot[Any]], Binding] = vars(Slot)["binding"].__get__
 _set_binding: Callable[[Slot[Any], Binding], None] = vars(Slot)["binding"].__set__
 _set_held: Callable[[Slot[Any], Held | None], None] = vars(Slot)["held"].__set__
@@ -289,11 +320,17 @@ def empty(slot: Slot[Any]) -> None:
     _set_current(slot, None)
 
 
-def shared_slot(key: str, scope: AnyScope) -> Slot[Any]:
-    """A tenant's place for a key it shares with the base."""
+def shared_slot(key: str, scope: AnyScope, *, unchecked: bool = False) -> Slot[Any]:
+    """A tenant's place for a key it shares with the base, or seems to."""
     slot: Slot[Any] = Slot(_nothing(key), scope)
-    slot.__class__ = SharedSlot
+    slot.__class__ = UncheckedSlot if unchecked else SharedSlot
     return slot
+
+
+def checked(slot: Slot[Any]) -> None:
+    """Let a tenant's place follow the base's slot, now that its lines are known to be whole."""
+    if slot.__class__ is UncheckedSlot:
+        slot.__class__ = SharedSlot  # type: ignore[assignment]
 
 
 def share(slot: Slot[Any]) -> None:

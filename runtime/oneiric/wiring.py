@@ -37,7 +37,8 @@ class Binding:
     """One key's binding: what the compiler decided, and the block that builds the instance. `bind` makes them."""
 
     __slots__ = (
-        "artifact", "block", "eager", "fingerprint", "key", "needs", "os", "port", "provider", "python", "secrets"
+        "artifact", "block", "eager", "fingerprint", "key", "needs", "os", "port", "provider", "python", "secrets",
+        "tenants",
     )  # fmt: skip
 
     key: str
@@ -50,6 +51,7 @@ class Binding:
     python: str | None
     os: tuple[str, ...]
     artifact: str | None
+    tenants: str | None
     block: Callable[[Domain], object]
 
     if TYPE_CHECKING:
@@ -84,11 +86,13 @@ def bind(
     python: str | None = None,
     os: tuple[str, ...] = (),
     artifact: str | None = None,
+    tenants: str | None = None,
 ) -> Binding:
     """Make the block below the `Binding` of `key` (`domain:key`), so that its domain has a `Slot` there.
 
-    `artifact` is what the factory is imported from: `SHA256 NAME` of a pinned one. A function sets the fields, since
-    a class would take its keywords in half as much time again, at each of ten thousand keys.
+    `artifact` is what the factory is imported from: `SHA256 NAME` of a pinned one. `tenants` is `NUMBER:DIGEST` of the
+    key's lines in `tenants.jsonl`, the digest the first 8 hex digits of their SHA-256. A function sets the fields,
+    since a class would take its keywords in half as much time again, at each of ten thousand keys.
     """
     binding = _new(Binding)
     binding.key = key
@@ -101,6 +105,7 @@ def bind(
     binding.python = python
     binding.os = os
     binding.artifact = artifact
+    binding.tenants = tenants
     return binding
 
 
@@ -137,11 +142,17 @@ class Domain(metaclass=_DomainType):
 
 
 class Wiring:
-    """One profile's wiring: an attribute per domain, which has an attribute (a `Slot`) per key."""
+    """One profile's wiring: an attribute per domain, which has an attribute (a `Slot`) per key.
+
+    `__source_roots__` are the folders of the project that its components are imported from; `__listed__` is
+    `NUMBER:DIGEST` of the lines that list the tenants, None where there are none.
+    """
 
     __app__: ClassVar[str]
     __profile__: ClassVar[str]
     __domains__: ClassVar[Mapping[str, type[Domain]]] = {}
+    __source_roots__: ClassVar[tuple[str, ...]] = (".", "src")
+    __listed__: ClassVar[str | None] = None
     __file__: ClassVar[str | None] = None
     __generation__: ClassVar[str | None] = None
     __tenants__: ClassVar[Lines | None] = None
@@ -185,6 +196,17 @@ def lines_of(wiring: type[Wiring]) -> Lines:
     from oneiric.lines import Lines
 
     return Lines.beside(file_of(wiring))
+
+
+def check_lines(wiring: type[Wiring], lines: Lines) -> None:
+    """See that the tenants' lines are those that the wiring names. Raises `LoadError`."""
+    expected = {
+        binding.key: binding.tenants
+        for _, _, bindings in domains_of(wiring)
+        for binding in bindings.values()
+        if binding.tenants is not None
+    }
+    lines.check(wiring.__listed__, expected)
 
 
 def artifacts_beside(wiring: type[Wiring]) -> str | None:

@@ -53,10 +53,11 @@ CODES: dict[str, Code] = {
     "ONE113": Code("a required key is missing", "The settings schema requires this key."),
     "ONE114": Code(
         "a reserved or malformed name",
-        "Keys and providers are letters, digits, `.`, `_` and `-`, starting with a letter or digit. Profiles, tenants "
-        "and custom domains are identifiers; `default`, `manifests`, `wiring`, `app`, `remote`, `profiles`, `tenants`, "
-        "`domains` and Python's keywords are taken. Names have at most 128 characters, references to modules 255. Two "
-        "profiles or tenants cannot differ by upper and lower case alone.",
+        "Keys and providers are letters, digits, `.`, `_` and `-`, starting with a letter or digit. Profiles and "
+        "custom domains are identifiers; `default`, `manifests`, `wiring`, `app`, `remote`, `profiles`, `tenants`, "
+        "`domains` and Python's keywords are taken. Tenants are printable characters without `/`, `\\`, `:` and `#`, "
+        "not beginning with `.` or `_`. Names have at most 128 characters, references to modules 255. Two profiles or "
+        "tenants cannot differ by upper and lower case alone.",
     ),
     "ONE115": Code(
         "a settings file nobody reads",

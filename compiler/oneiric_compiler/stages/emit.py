@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -35,7 +36,10 @@ def emit(report: Report) -> dict[str, str]:
     for key, binding in report["bindings"].items():
         by_domain.setdefault(key.partition(":")[0], {})[key] = binding
     class_names = _class_names(sections)
-    domains = [_domain(sections, name, class_names[name], bindings) for name, bindings in sorted(by_domain.items())]
+    lines = TenantLines.of(report)
+    domains = [
+        _domain(sections, name, class_names[name], bindings, lines) for name, bindings in sorted(by_domain.items())
+    ]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates()),
         trim_blocks=True,
@@ -44,12 +48,13 @@ def emit(report: Report) -> dict[str, str]:
         undefined=jinja2.StrictUndefined,
     )
     text = environment.get_template("wiring.py.j2").render(
-        app=quoted(report["app"]), profile=quoted(report["profile"]), domains=domains
+        app=quoted(report["app"]),
+        profile=quoted(report["profile"]),
+        domains=domains,
+        source_roots=(roots := report["inputs"].get("source_roots")) and _tuple(roots),
+        listed=lines.listed and quoted(lines.listed),
     )
-    files = {"wiring.py": text}
-    if lines := sorted(_tenant_lines(report)):
-        files["tenants.jsonl"] = "\n".join(lines) + "\n"
-    return files
+    return {"wiring.py": text, **({"tenants.jsonl": lines.text} if lines.listed else {})}
 
 
 def quoted(text: str) -> str:
@@ -68,7 +73,9 @@ def _class_names(sections: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _domain(sections: Mapping[str, str], name: str, class_name: str, bindings: Mapping[str, Report]) -> DomainCode:
+def _domain(
+    sections: Mapping[str, str], name: str, class_name: str, bindings: Mapping[str, Report], lines: TenantLines
+) -> DomainCode:
     promised = {key: found for key, binding in bindings.items() if (found := _annotated(binding))}
     names = Counter(reference.rpartition(":")[2] for reference in set(promised.values()))
     taken = WIRING_NAMES | {attribute_name(key.partition(":")[2]) for key in bindings} | {class_name}
@@ -77,7 +84,8 @@ def _domain(sections: Mapping[str, str], name: str, class_name: str, bindings: M
         short = promised[key].rpartition(":")[2] if key in promised else "object"
         alias = f"{short}_{attribute_name(key.partition(':')[2])}"
         local = alias if short in taken or names[short] > 1 else short
-        blocks.append("\n".join(_block(sections, key, binding, promised.get(key), local)))
+        bind = _bind(key, binding, lines.by_key.get(key))
+        blocks.append("\n".join(_block(sections, key, binding, bind, promised.get(key), local)))
     return DomainCode(sections[name], class_name, "\n\n".join(blocks))
 
 
@@ -101,12 +109,14 @@ def _top(reference: str) -> str:
     return reference.partition(":")[0].partition(".")[0]
 
 
-def _block(sections: Mapping[str, str], key: str, binding: Report, promised: str | None, local: str) -> Iterator[str]:
+def _block(
+    sections: Mapping[str, str], key: str, binding: Report, bind: Iterator[str], promised: str | None, local: str
+) -> Iterator[str]:
     module, _, name = (promised or "builtins:object").partition(":")
     typed = ["if TYPE_CHECKING:", f"    from {module} import {name}" + (f" as {local}" if local != name else "")]
     if promised or local != "object":
         yield from (*typed, "")
-    yield from _bind(key, binding)
+    yield from bind
     awaited = "async " if binding.get("async") else ""
     yield f"{awaited}def {attribute_name(key.partition(':')[2])}(self) -> {local}:"
     yield f'    """{_docstring(binding)}"""'
@@ -126,11 +136,13 @@ def _call(head: str, arguments: list[str]) -> Iterator[str]:
     )
 
 
-def _bind(key: str, binding: Report) -> Iterator[str]:
+def _bind(key: str, binding: Report, tenants: str | None) -> Iterator[str]:
     options = [f"provider={quoted(binding['provider'])}"]
     if promised := _promised(binding):
         options.append(f"port={quoted(promised)}")
     options.extend(f"{name}={value}" for name, value in _options(binding))
+    if tenants:
+        options.append(f"tenants={quoted(tenants)}")
     head = f"@bind({quoted(key)}, {quoted(binding['fingerprint'])},"
     yield head
     for option in options[:-1]:
@@ -172,7 +184,34 @@ def _arguments(binding: Report) -> dict[str, dict[str, Any]]:
     return {**settings, **{name: {"need": key} for name, key in binding["needs"].items()}}
 
 
-def _tenant_lines(report: Report) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class TenantLines:
+    """`tenants.jsonl`, and what the wiring says of it: the number and digest of the list of tenants, and of each key's
+    lines, so that none can be lost and edits of different keys merge."""
+
+    text: str
+    listed: str
+    by_key: Mapping[str, str]
+
+    @classmethod
+    def of(cls, report: Report) -> TenantLines:
+        listed = [("", json.dumps({"tenant": tenant})) for tenant in report.get("tenants", [])]
+        by_key: dict[str, list[str]] = {}
+        lines: list[str] = []
+        # by what the runtime's search compares: without its brace a tenant's own line comes before those of its keys
+        for key, line in sorted((*listed, *_tenant_lines(report)), key=lambda entry: entry[1][:-1]):
+            by_key.setdefault(key, []).append(f"{line}\n")
+            lines.append(f"{line}\n")
+        counts = {key: _counted(each) for key, each in by_key.items()}
+        return cls("".join(lines), counts.pop("", ""), counts)
+
+
+def _counted(lines: list[str]) -> str:
+    return f"{len(lines)}:{hashlib.sha256(''.join(lines).encode()).hexdigest()[:8]}"
+
+
+def _tenant_lines(report: Report) -> Iterator[tuple[str, str]]:
+    """Each key with a line of its own for a tenant."""
     for key, binding in report["bindings"].items():
         for tenant, own in binding["tenants"].items():
             if not own.get("shared"):
@@ -183,7 +222,7 @@ def _tenant_lines(report: Report) -> Iterator[str]:
                 line["arguments"] = _arguments(own)
                 line["needs"] = sorted(set(own["needs"].values()))
                 optional = ("async", "secrets", "artifact", *(option.emitted for option in EMITTED))
-                yield json.dumps({**line, **{name: own[name] for name in optional if name in own}})
+                yield key, json.dumps({**line, **{name: own[name] for name in optional if name in own}})
 
 
 @dataclass(slots=True)

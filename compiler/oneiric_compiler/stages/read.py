@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,6 @@ RECORDED = ("ONEIRIC_STACK_ORDER", "ONEIRIC_TRUSTED_PUBLIC_KEYS")
 _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
 _NO_CANDIDATES = frozenset(("selections", "requires", "ports", "provider_settings"))
 _HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output"))
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
@@ -213,11 +213,11 @@ class _Reader:
         return [name for name in self._names("tenants") if self._usable(name, f"settings/tenants/{name}.yml")]
 
     def _usable(self, name: str, shown: str) -> bool:
-        if _IDENTIFIER.fullmatch(name):
-            return True
-        message, help = f"a tenant cannot be called `{name}`", "letters, digits and `_`, no digit first"
-        self.diagnostics.add("ONE114", message, Span(Source(shown, "")), help=help)
-        return False
+        fault = tenant_fault(name)
+        if fault is not None:
+            message = f"a tenant cannot be called `{name}`: {fault}"
+            self.diagnostics.add("ONE114", message, Span(Source(shown, "")), help="rename the file")
+        return fault is None
 
     def _names(self, folder: str) -> list[str]:
         files = self._files(folder)
@@ -277,6 +277,20 @@ class _Reader:
             tenant: stated(mapping, "tenants", tenant) for tenant, mapping in _mapping(value.get("tenants")).items()
         }
         return Overrides(stated(_mapping(value.get("overrides")), "overrides"), tenants)
+
+
+def tenant_fault(name: str) -> str | None:
+    """Why a tenant cannot have that name; None where it can. It is a file's name on every system, and stands in places
+    (`settings/tenants/NAME.yml#/…`) and commands."""
+    if not 1 <= len(name) <= 128 or len(name.encode("utf-8", "surrogatepass")) > 200:
+        return "a name has 1 to 128 characters, and at most 200 bytes in UTF-8"
+    if not name.isprintable() or name != name.strip():
+        return "it has characters that are not printable, or begins or ends with a space"
+    if name.startswith((".", "_")) or set(name) & set("/\\:#"):
+        return "it begins with `.` or `_`, or has one of `/`, `\\`, `:` and `#`"
+    if not unicodedata.is_normalized("NFC", name):
+        return "it is not in Unicode's normal form NFC"
+    return None
 
 
 def _declaration(document: Document, domain: str, fields: dict[str, Any], *path: str | int) -> Declaration:

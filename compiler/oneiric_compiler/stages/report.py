@@ -72,6 +72,8 @@ def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
     }
     if barred := _barred(catalog):
         facts["barred"] = barred
+    if settings.tenants:
+        facts["tenants"] = sorted(settings.tenants)
     return {**facts, "bindings": bindings}
 
 

@@ -23,6 +23,6 @@ def verify(report: Mapping[str, Any], source: bytes, tenants: bytes) -> Iterator
     Raises LookupError, TypeError, ValueError or AttributeError for a report that lacks what it must have.
     """
     yield from decisions(report)
-    yield from wiring(report, source)
+    yield from wiring(report, source, of_tenants.counts(report))
     yield from of_tenants.sharing(report)
     yield from of_tenants.lines(report, tenants)

@@ -43,10 +43,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class WiringSource:
-    """A wiring: what it is for, the class behind each domain's attribute, and its blocks in order."""
+    """A wiring: what it is for, what it says of source roots and tenants, the class behind each domain's attribute, and
+    its blocks in order."""
 
     app: str
     profile: str
+    source_roots: tuple[str, ...]
+    listed: str | None
     domains: Mapping[str, str]
     blocks: tuple[Block, ...]
 
@@ -65,14 +68,17 @@ def read_source(data: bytes) -> WiringSource:
     classes = [_domain(start, piece) for start, piece in domains]
     with _from(line):
         declared, *called = ast.parse(last).body
-        app, profile, attributes = _wiring(declared)
+        (app, profile), stated, attributes = _wiring(declared)
         given = ", ".join(f"{name}={each}" for name, each in attributes.items())
         if [ast.unparse(node) for node in called] != [f"Wiring.domains({given})"]:
             raise Strange((called or [declared])[-1])
     names = [name for name, _ in classes]
     if names != [*attributes.values()] or len({*names, *TAKEN}) != len(names) + len(TAKEN):
         raise ValueError(f"its classes are {', '.join(names)}, and `Wiring` names {', '.join(attributes.values())}")
-    return WiringSource(app, profile, attributes, tuple(block for _, blocks in classes for block in blocks))
+    roots, listed = stated.get("__source_roots__", ()), stated.get("__listed__")
+    return WiringSource(
+        app, profile, roots, listed, attributes, tuple(block for _, blocks in classes for block in blocks)
+    )
 
 
 def _text(data: bytes) -> str:
@@ -108,14 +114,31 @@ def _from(line: int) -> Generator[None]:
         raise
 
 
-def _wiring(node: ast.stmt) -> tuple[str, str, dict[str, str]]:
+def _wiring(node: ast.stmt) -> tuple[tuple[str, str], dict[str, Any], dict[str, str]]:
     if not (isinstance(node, ast.ClassDef) and node.name == "Wiring" and _is_plain(node)):
         raise Strange(node)
     keywords = {str(name): constant(each) for name, each in _keywords(node.keywords, node).items()}
     if [ast.unparse(base) for base in node.bases] != ["BaseWiring"] or keywords.keys() != {"app", "profile"}:
         raise Strange(node)
     declared = [each for each in node.body if not isinstance(each, ast.Pass)]
-    return keywords["app"], keywords["profile"], dict(map(_declaration, declared))
+    stated: dict[str, Any] = {}
+    while declared and isinstance(declared[0], ast.Assign):
+        name, value = _stated(declared.pop(0))
+        if name in stated:
+            raise Strange(node)
+        stated[name] = value
+    return (keywords["app"], keywords["profile"]), stated, dict(map(_declaration, declared))
+
+
+def _stated(node: ast.stmt) -> tuple[str, Any]:
+    """What the wiring says of itself: a text or a tuple of texts under one of the names for that."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id="__listed__")], value=ast.Constant(value=str(text))):
+            return "__listed__", text
+        case ast.Assign(targets=[ast.Name(id="__source_roots__")], value=ast.Tuple(elts=items)):
+            return "__source_roots__", tuple(constant(item) for item in items)
+        case _:
+            raise Strange(node)
 
 
 def _declaration(node: ast.stmt) -> tuple[str, str]:

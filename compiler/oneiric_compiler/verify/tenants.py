@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 
@@ -48,11 +49,12 @@ def _tenants_with_their_own(binding: Facts) -> set[str]:
 
 def lines(report: Facts, data: bytes) -> Iterator[str]:
     """Where tenants.jsonl says something else than the report."""
-    expected = sorted(json.dumps(line) for line in _own_instances(report))
+    expected = _expected(report)
     *found, last = data.decode("ascii", "backslashreplace").split("\n")
     for line in sorted({*expected}.difference(found)):
         facts = json.loads(line)
-        yield f"{facts['key']} of tenant {facts['tenant']}: tenants.jsonl lacks its line"
+        what = f"{facts['key']} of tenant" if "key" in facts else "tenant"
+        yield f"{what} {facts['tenant']}: tenants.jsonl lacks its line"
     unknown = {*found}.difference(expected)
     for number, line in enumerate(found, 1):
         if line in unknown:
@@ -61,6 +63,21 @@ def lines(report: Facts, data: bytes) -> Iterator[str]:
         yield "tenants.jsonl: its last line has no end"
     elif found != expected and {*found} == {*expected}:
         yield "tenants.jsonl: its lines are not in order, or there twice"
+
+
+def counts(report: Facts) -> dict[str, str]:
+    """What the wiring has to say of the lines: their number and digest by key, and by "" of those that list tenants."""
+    found: dict[str, list[str]] = {}
+    for line in _expected(report):
+        found.setdefault(json.loads(line).get("key", ""), []).append(f"{line}\n")
+    return {key: f"{len(each)}:{hashlib.sha256(''.join(each).encode()).hexdigest()[:8]}" for key, each in found.items()}
+
+
+def _expected(report: Facts) -> list[str]:
+    """The lines that tenants.jsonl has to have, in order: a tenant's own comes before those of its keys."""
+    entries: list[Facts] = [{"tenant": tenant} for tenant in report.get("tenants", [])]
+    lines = [json.dumps(entry) for entry in (*entries, *_own_instances(report))]
+    return sorted(lines, key=lambda line: line[:-1])
 
 
 def _own_instances(report: Facts) -> Iterator[Facts]:

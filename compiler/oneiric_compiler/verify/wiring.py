@@ -18,8 +18,8 @@ _FINGERPRINTED = ("provider", "factory", "async", "result", "port", *_STATED)
 OPTIONS = ("secrets", *_STATED)
 
 
-def wiring(report: Facts, data: bytes) -> Iterator[str]:
-    """Where wiring.py says something else than the report."""
+def wiring(report: Facts, data: bytes, tenants: Mapping[str, str]) -> Iterator[str]:
+    """Where wiring.py says something else than the report, or than `tenants`: what its tenants' lines come to."""
     try:
         source = read_source(data)
     except (ValueError, SyntaxError) as error:
@@ -30,20 +30,28 @@ def wiring(report: Facts, data: bytes) -> Iterator[str]:
         return
     if (source.app, source.profile) != (report["app"], report["profile"]):
         yield f"wiring.py is profile `{source.profile}` of `{source.app}`"
+    roots = tuple(report["inputs"].get("source_roots", ()))
+    if source.source_roots != roots:
+        yield f"wiring.py has the source roots {source.source_roots}, and the report says {roots}"
+    if source.listed != tenants.get(""):
+        yield f"wiring.py lists the tenants as {source.listed}, and the report's come to {tenants.get('')}"
     blocks = {block.key: block for block in source.blocks}
     if [block.key for block in source.blocks] != sorted(report["bindings"]):
         unlike = sorted(blocks.keys() ^ report["bindings"].keys())
         yield f"wiring.py and the report bind different keys: {', '.join(unlike) or 'in another order'}"
     for key, block in blocks.items():
         if binding := report["bindings"].get(key):
-            yield from (f"{key}: wiring.py {finding}" for finding in _block(report, source, block, binding))
+            yield from (f"{key}: wiring.py {finding}" for finding in _block(report, source, block, binding, tenants))
 
 
-def _block(report: Facts, source: WiringSource, block: Block, binding: Facts) -> Iterator[str]:
+def _block(
+    report: Facts, source: WiringSource, block: Block, binding: Facts, tenants: Mapping[str, str]
+) -> Iterator[str]:
     promised = binding.get("port") or binding.get("result")
     needs = tuple(sorted(set(binding["needs"].values())))
     options = {"provider": binding["provider"], "port": promised, "needs": needs}
     options.update((name, _in_source(binding[name])) for name in OPTIONS if name in binding)
+    options["tenants"] = tenants.get(block.key)
     because = binding["because"].replace(f" selects {binding['provider']}", " selects it")
     printed = fingerprint(binding)
     domain, _, name = block.key.partition(":")

@@ -58,6 +58,8 @@ async def activate(slot: Slot[Any]) -> Held:
         refusal = host.refusal()
         if refusal is not None:
             raise refusal
+        if slot.scope.check is not None:
+            await slot.scope.check()
         slot = slot.scope.slot(slot.key)  # a reload may have moved or removed it
         if slot.held is not None:
             break

@@ -11,7 +11,7 @@ import asyncio
 import os
 from typing import Any
 
-from oneiric.errors import RuntimeClosed
+from oneiric.errors import RuntimeClosed, UnknownTenant
 from oneiric.host import Host
 from oneiric.reload.goal import Goal, goal_of
 from oneiric.reload.history import Generation, History
@@ -22,6 +22,7 @@ from oneiric.reload.probation import Probation
 from oneiric.reload.queue import Requests
 from oneiric.reload.request import Reload, Request, Rollback, Swap, words_of
 from oneiric.reload.transaction import settle, warmed
+from oneiric.tenants.scope import listed
 from oneiric.tracing import span
 from oneiric.wiring import Wiring
 
@@ -63,6 +64,8 @@ class Reloads:
     ) -> Outcome:
         """See `Runtime.swap`."""
         self._host.base.slot(key)
+        if tenant is not None and not listed(self._host, tenant):
+            raise UnknownTenant(tenant)
         return await self._requests.take(Swap(key, provider, tenant, all_tenants, force))
 
     async def rollback(self) -> Outcome:

@@ -10,7 +10,7 @@ from oneiric.lifecycle.order import users_of
 from oneiric.reload.staging import Staging
 from oneiric.slot import Held, Slot, empty, fill
 from oneiric.tenants.idle import look_for_idle
-from oneiric.tenants.scope import TenantScope, extend, opened, opened_of, scope_of
+from oneiric.tenants.scope import TenantScope, extend, listed, opened, opened_of, scope_of
 from oneiric.wiring import Binding
 
 TYPE_CHECKING = False
@@ -165,6 +165,10 @@ class Switch:
             for handle in part.handles:
                 handle._slot = becomes.slot(handle._slot.key)
                 becomes.note(handle)
+        for each in opened(host):
+            each.believe()
+            if not listed(host, each.name):
+                del host.tenants[each.name]
         for each in changed:
             each.settle()
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from oneiric.errors import LoadError
 from oneiric.host import Host, Scope
-from oneiric.lines import Lines
+from oneiric.lines import Lines, order_of
 from oneiric.loading import digest_of, load
 from oneiric.reload.outcome import Place, Plan
 from oneiric.secret import SECRETS
 from oneiric.slot import InactiveSlot
 from oneiric.tenants.bindings import binding_in
 from oneiric.tenants.scope import TenantScope, opened_of
-from oneiric.wiring import Binding, Wiring, artifacts_beside, domains_of, lines_of, may_bind_artifacts
+from oneiric.wiring import Binding, Wiring, artifacts_beside, check_lines, domains_of, lines_of, may_bind_artifacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Prepared:
         self.wiring = wiring
         self.digest = digest_of(wiring)
         self.lines = lines_of(wiring)
+        check_lines(wiring, self.lines)
         self.bindings: dict[str, Binding] = {}
         self.attributes: dict[str, tuple[str, str]] = {}
         for attribute, _, bindings in domains_of(wiring):
@@ -139,7 +140,7 @@ def changed_lines(old: Lines, new: Lines) -> dict[str, list[str]]:
         if one == other:
             one, other = next(left, b""), next(right, b"")
             continue
-        take_old = bool(one) and (not other or one < other)
+        take_old = bool(one) and (not other or order_of(one) < order_of(other))
         _add(found, one if take_old else other)
         if take_old:
             one = next(left, b"")
@@ -156,6 +157,8 @@ def _add(found: dict[str, list[str]], line: bytes) -> None:
     start = len('{"tenant": ')
     try:
         tenant, end = decode(text, start)
+        if text[end:] == "}":
+            return
         key, _ = decode(text, end + len(', "key": '))
     except ValueError:
         raise LoadError("shape", "tenants.jsonl has a line the compiler does not write") from None

@@ -19,6 +19,8 @@ from oneiric.wiring import Binding, Wiring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from oneiric.slot import AnyScope
 
 
@@ -27,6 +29,7 @@ class _Staged:
     new, the runtime's where an active instance is kept."""
 
     tenant: str | None = None
+    check: Callable[[], Awaitable[None]] | None = None
 
     def __init__(self, host: Host, prepared: Prepared) -> None:
         self.host = host

@@ -13,7 +13,7 @@ from oneiric.wiring import bind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 
 def start_of(tenant: str, key: str | None = None) -> bytes:
     """What a tenant's lines start with, or its line of one key."""
-    start = f'{{"tenant": {dumps(tenant)}, '
-    return (start if key is None else f'{start}"key": {dumps(key)}, ').encode("ascii")
+    start = f'{{"tenant": {dumps(tenant)}'
+    return (start if key is None else f'{start}, "key": {dumps(key)}, ').encode("ascii")
+
+
+def tenants_in(lines: Lines) -> Iterator[str]:
+    """The tenants that are listed, in order."""
+    return (loads(line)["tenant"] for line in lines.each() if b'", "key": ' not in line)
 
 
 def binding_in(lines: Lines, tenant: str, key: str) -> Binding | None:

@@ -1,13 +1,14 @@
-"""The scope of each tenant that differs: slots of its own where it has lines, the base's elsewhere."""
+"""The scope of each tenant: slots of its own where it has lines, the base's elsewhere."""
 
 from __future__ import annotations
 
 from _weakref import ref
 
+from oneiric.errors import UnknownTenant
 from oneiric.host import Scope
-from oneiric.slot import InactiveSlot, own, share, shared_slot
+from oneiric.slot import InactiveSlot, checked, own, share, shared_slot
 from oneiric.tenants.bindings import binding_in, start_of
-from oneiric.wiring import Domain
+from oneiric.wiring import Domain, check_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,13 +21,25 @@ if TYPE_CHECKING:
 
 
 def scope_of(host: Host, tenant: str) -> AnyScope:
-    """The tenant's scope; the base's for one that differs in nothing."""
+    """The tenant's scope; for one that is not listed the base's, or `UnknownTenant`, as the application wants it.
+
+    Raises `LoadError` where it may be missing because the list is damaged.
+    """
     scope = host.tenants.get(tenant)
     if scope is not None:
         return scope
-    if not host.lines or host.lines.find(start_of(tenant)) is None:
+    if listed(host, tenant):
+        return host.tenants.setdefault(tenant, TenantScope(host, tenant))
+    if host.lines is not None:
+        check_lines(host.wiring_class, host.lines)
+    if host.unknown_tenant == "base":
         return host.base
-    return host.tenants.setdefault(tenant, TenantScope(host, tenant))
+    raise UnknownTenant(tenant)
+
+
+def listed(host: Host, tenant: str) -> bool:
+    """Whether there is such a tenant."""
+    return host.lines is not None and host.lines.find(start_of(tenant)) is not None
 
 
 def opened(host: Host) -> list[TenantScope]:
@@ -51,7 +64,27 @@ class TenantScope(Scope):
         self.removed: dict[str, Slot[Any]] = {}
         self._shared: dict[str, Slot[Any]] = {}
         self._handles: list[ReferenceType[Any]] = []
+        if host.lines is not None and not host.lines.checked:
+            self.check = self._check
         self.wiring = view(self)
+
+    async def _check(self) -> None:
+        """See once, in a thread, that no tenant has lost a line. Raises `LoadError`."""
+        from oneiric.lifecycle.steps import in_thread
+
+        lines = self.host.lines
+        if lines is not None and not lines.checked:
+            (await in_thread(check_lines, self.host.wiring_class, lines)).get()
+        for scope in opened(self.host):
+            scope.believe()
+
+    def believe(self) -> None:
+        """Follow the base's slots where the tenant has none of its own: its lines are known to be whole."""
+        if self.check is not None:
+            self.check = None
+            for slot in self._shared.values():
+                checked(slot)
+            self.settle()
 
     def slots(self) -> dict[str, Slot[Any]]:
         """The tenant's own slots by full key."""
@@ -75,7 +108,11 @@ class TenantScope(Scope):
         slot = self.slot(key)
         if slot.tenant is not None:
             return slot
-        return self._shared.get(key) or self._shared.setdefault(key, shared_slot(key, self))
+        known = self._shared.get(key)
+        if known is None:
+            unchecked = self.check is not None and key not in self.host.replaced
+            known = self._shared.setdefault(key, shared_slot(key, self, unchecked=unchecked))
+        return known
 
     def shared(self, key: str) -> Slot[Any]:
         """The base's slot."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import oneiric
 import pytest
 from oneiric import ActivationError, ArtifactError, LoadError, Runtime
 
+from tests.unit.runtime.listed import with_tenants
 from tests.unit.runtime.making import run
 from tests.unit.runtime.wheels import block, distribution, pin, write_wiring
 
@@ -119,7 +119,7 @@ def test_profiles_and_tenants_find_the_pinned_artifacts_of_the_base(tmp_path: Pa
     line = {"tenant": "t", "key": "adapter:a", "provider": "p", "fingerprint": "2", "factory": f"{name}own.parts:Part"}
     line |= {"port": "tests.faults.reloading:Pinging", "needs": [], "artifact": own}
     line["arguments"] = {"says": {"text": ["own"]}, "notes": {"value": {"artifact": "no artifact, a setting"}}}
-    path.with_name("tenants.jsonl").write_text(json.dumps(line) + "\n")
+    with_tenants(path, line)
 
     async def story() -> None:
         async with Runtime(oneiric.load(path)) as runtime:
@@ -133,7 +133,7 @@ def test_a_tenant_gets_nothing_of_the_name_of_an_artifact_that_was_not_loaded(tm
     line = {"tenant": "t", "key": "adapter:a", "provider": "p", "fingerprint": "2", "artifact": f"{'0' * 64} {name}.py"}
     line |= {"factory": "tests.faults.reloading:Counted", "arguments": {}, "needs": []}
     line["port"] = "tests.faults.reloading:Pinging"
-    path.with_name("tenants.jsonl").write_text(json.dumps(line) + "\n")
+    with_tenants(path, line)
 
     async def story() -> None:
         async with Runtime(oneiric.load(path)) as runtime:

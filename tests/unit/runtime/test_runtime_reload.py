@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from oneiric.slot import Held
 
 from tests.faults.compiler import LEDGER, text_of
 from tests.faults.reloading import PATIENT, Counted, app, closed_once, part, settled, until
+from tests.unit.runtime.listed import with_tenants
 from tests.unit.runtime.making import run
 
 Story = Callable[[Runtime[Any], list[Counted]], Awaitable[None]]
@@ -271,30 +271,25 @@ def deployed(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     def deploy(a: str = "1", **tenants: str) -> Path:
         path = tmp_path / "wiring.py"
         path.write_text(text_of(a))
-        lines = sorted(_line(*name.split("_"), provider) for name, provider in tenants.items())
-        part = tmp_path / "part"
-        part.write_text("".join(line + "\n" for line in lines))
-        part.replace(tmp_path / "tenants.jsonl")
-        return path
+        lines = [_line(*name.split("_"), provider) for name, provider in tenants.items()]
+        return with_tenants(path, *lines, listed=("acme", "zoo"))
 
     yield deploy
     closed_once(LEDGER)
 
 
-def _line(tenant: str, key: str, provider: str) -> str:
+def _line(tenant: str, key: str, provider: str) -> dict[str, Any]:
     needs = {"needs": ["adapter:a"]} if key == "b" else {}
-    return json.dumps(
-        {
-            "tenant": tenant,
-            "key": f"adapter:{key}",
-            "provider": provider,
-            "fingerprint": provider,
-            "factory": "tests.unit.runtime.test_runtime_reload:OfTenant",
-            "port": "tests.faults.reloading:Pinging",
-            "arguments": {"name": {"value": f"{tenant}.{key}/{provider}"}, **_need(key)},
-            **needs,
-        }
-    )
+    return {
+        "tenant": tenant,
+        "key": f"adapter:{key}",
+        "provider": provider,
+        "fingerprint": provider,
+        "factory": "tests.unit.runtime.test_runtime_reload:OfTenant",
+        "port": "tests.faults.reloading:Pinging",
+        "arguments": {"name": {"value": f"{tenant}.{key}/{provider}"}, **_need(key)},
+        **needs,
+    }
 
 
 def _need(key: str) -> dict[str, Any]:
@@ -368,9 +363,8 @@ def test_an_unhealthy_instance_of_a_tenant_rejects_the_wiring_for_all(deployed: 
 def test_tenants_that_nobody_asked_for_are_not_started(deployed: Callable[..., Path]) -> None:
     async def story() -> None:
         async with Runtime(oneiric.load(deployed()), deadlines=PATIENT) as runtime:
-            assert runtime.tenant("zoo") is runtime.wiring
-            assert (await runtime.reload(deployed(zoo_a="sick"))).accepted
-            assert runtime.tenant("zoo") is not runtime.wiring
+            assert runtime.tenant("zoo").adapters.a.live is not None
+            assert (await runtime.reload(deployed(acme_a="sick"))).accepted
             assert (await runtime.reload(deployed(zoo_a="5", acme_a="4"))).accepted
             assert not LEDGER
             assert await runtime.tenant("zoo").adapters.a.live.ping() == "zoo.a/5"

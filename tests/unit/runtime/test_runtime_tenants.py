@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import oneiric
 import pytest
-from oneiric import Runtime, Secret
+from oneiric import LoadError, NotActive, Runtime, Secret, TenantsError, UnknownTenant
 from oneiric.lifecycle.closing import drain
 from oneiric.lifecycle.order import close_in_order
 from oneiric.lines import Lines
@@ -17,6 +21,8 @@ from oneiric.runtime import host_of
 from oneiric.slot import Held
 from oneiric.tenants.bindings import evaluate
 
+import tests.unit.runtime.shop.wiring as shop
+from tests.unit.runtime.listed import with_tenants
 from tests.unit.runtime.making import Part, key, run, wiring_of
 from tests.unit.runtime.shop.parts import Color, Sqlite, Store, Tracked
 from tests.unit.runtime.shop.wiring import Wiring
@@ -53,11 +59,127 @@ def test_a_tenant_has_its_own_instance_where_it_differs_and_shares_the_rest() ->
     run(day())
 
 
-def test_an_unknown_tenant_is_the_base() -> None:
+def test_tenants_are_those_that_are_listed() -> None:
     runtime = Runtime(Wiring)
-    assert runtime.tenant("nobody") is runtime.wiring
+    assert runtime.tenants() == ("acme", "plain", "zoo")
     assert runtime.tenant("acme") is runtime.tenant("acme")
     assert runtime.tenant("acme").adapters is not runtime.wiring.adapters
+    for unknown in ("nobody", "acm", "acme2", "", 'acme"', "Acme"):
+        with pytest.raises(UnknownTenant):
+            runtime.tenant(unknown)
+    assert Runtime(Wiring, unknown_tenant="base").tenant("nobody").adapters.cache.tenant is None
+
+
+def test_an_application_without_tenants_has_none() -> None:
+    runtime = Runtime(wiring_of(part=key(lambda domain: Part([]))))
+    assert runtime.tenants() == ()
+    with pytest.raises(UnknownTenant):
+        runtime.tenant("acme")
+
+
+def test_a_tenant_that_differs_in_nothing_shares_everything() -> None:
+    async def day() -> None:
+        async with Runtime(Wiring) as runtime:
+            base, plain = runtime.wiring.adapters.database, runtime.tenant("plain").adapters.database
+            assert await base.live.fetch("q") == ["q"]
+            with pytest.raises(NotActive):  # nobody has seen yet whether the tenant's lines are whole
+                _ = plain.current
+            kept = plain.live
+            assert await kept.fetch("q") == ["q"]
+            assert plain.current is base.current
+            assert plain.home is base
+            assert len(Tracked.made) == 1
+
+    run(day())
+
+
+LOST = {
+    "all of it": lambda lines: [],
+    "the list": lambda lines: [line for line in lines if '"key"' in line],
+    "a tenant of the list": lambda lines: [line for line in lines if line != '{"tenant": "plain"}'],
+    "the lines of a key": lambda lines: [line for line in lines if "adapter:secrets" not in line],
+    "the last line": lambda lines: lines[:-1],
+    "the end of a line": lambda lines: [*lines[:-1], lines[-1][:-9]],
+    "its place": lambda lines: [lines[1], lines[0], *lines[2:]],
+    "one for another": lambda lines: [*lines[:1], lines[1].replace("redis://", "other://"), *lines[2:]],
+    "nothing: one is there twice": lambda lines: [*lines[:2], *lines[1:]],
+    "nothing: one is added": lambda lines: [*lines[:1], lines[2].replace("secrets", "aaa"), *lines[1:]],
+}
+
+
+@pytest.fixture(params=LOST)
+def damaged(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The shop's wiring, with a `tenants.jsonl` that lost something; where all is lost, without the file."""
+    source = Path(shop.__file__)
+    lines = LOST[request.param](source.with_name("tenants.jsonl").read_text().splitlines())
+    (tmp_path / "wiring.py").write_text(source.read_text())
+    if lines:
+        (tmp_path / "tenants.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    return tmp_path / "wiring.py"
+
+
+def test_a_wiring_whose_tenants_have_lost_a_line_is_not_loaded(damaged: Path) -> None:
+    with pytest.raises(LoadError, match=r"tenants\.jsonl"):
+        oneiric.load(damaged)
+
+
+def test_no_tenant_of_an_imported_wiring_is_served_without_its_lines(damaged: Path) -> None:
+    spec = importlib.util.spec_from_file_location("damaged_shop", damaged)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["damaged_shop"] = module
+    spec.loader.exec_module(module)
+
+    async def day() -> None:
+        async with Runtime(module.Wiring) as runtime:
+            assert await runtime.wiring.adapters.database.live.fetch("q") == ["q"]
+            for tenant in ("acme", "plain", "zoo"):
+                for domain, name in (("adapter", "cache"), ("adapter", "database"), ("service", "check-out")):
+                    with pytest.raises((LoadError, TenantsError)):
+                        await runtime.use(domain, name, tenant=tenant)
+            with pytest.raises(LoadError):
+                runtime.tenants()
+            assert await runtime.wiring.adapters.database.live.fetch("q") == ["q"]
+
+    try:
+        run(day())
+    finally:
+        del sys.modules["damaged_shop"]
+
+
+def test_a_wiring_of_a_release_that_listed_no_tenants_is_to_be_compiled_again(tmp_path: Path) -> None:
+    source = Path(shop.__file__)
+    lines = [line for line in source.with_name("tenants.jsonl").read_text().splitlines() if '"key"' in line]
+    text = re.sub(r'tenants="[^"]*", |    __listed__ = .*\n', "", source.read_text())
+    (tmp_path / "wiring.py").write_text(text)
+    (tmp_path / "tenants.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(LoadError, match="compile again") as caught:
+        oneiric.load(tmp_path / "wiring.py")
+    assert caught.value.code == "shape"
+
+
+def test_tenants_are_found_whatever_they_are_called(tmp_path: Path) -> None:
+    """Also names that are the beginning of others, or sort otherwise in JSON than in Python."""
+    names = ("a", "a b", "a-b", "a.b", "ab", "acme-corp", "42", "é", "日本", "\U0001f600", 'q"q', "a}", "a,", "~")
+    entries = [
+        {"tenant": name, "key": "adapter:database", "provider": "sqlite", "fingerprint": name}
+        | {"factory": "tests.unit.runtime.shop.parts:Sqlite", "arguments": {"path": {"path": f"/{name}"}}}
+        | {"port": "tests.unit.runtime.shop.parts:Database"}
+        for name in names
+    ]
+    path = tmp_path / "wiring.py"
+    path.write_text(re.sub(r'tenants="[^"]*", |    __listed__ = .*\n', "", Path(shop.__file__).read_text()))
+    loaded: Any = oneiric.load(with_tenants(path, *entries))
+
+    async def day() -> None:
+        async with Runtime(loaded) as runtime:
+            assert sorted(runtime.tenants()) == sorted(names)
+            for name in names:
+                await runtime.use("adapter", "database", tenant=name)
+                assert runtime.tenant(name).adapters.database.current.path == Path(f"/{name}")
+
+    run(day())
 
 
 def test_an_idle_tenant_is_closed_and_comes_back_when_called() -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from oneiric import Runtime, Trust, TrustError
 from oneiric.trust.signature import parse
 
+from tests.unit.runtime.listed import with_tenants
 from tests.unit.runtime.making import run
 from tests.unit.runtime.signing import ONE, STRANGER, TWO, public, sign
 from tests.unit.runtime.wheels import write_wiring
@@ -38,15 +39,13 @@ def wiring(folder: Path, says: str = "1") -> Path:
     path = write_wiring(folder, BLOCK.format(fingerprint=says, says=says))
     side_effect = f"open({str(folder / 'ran')!r}, 'w').close()\n"
     path.write_text(path.read_text().replace("from oneiric", f"{side_effect}from oneiric", 1))
-    lines = path.with_name("tenants.jsonl")
-    lines.write_text(line(f"tenant {says}"))
-    return path
+    return with_tenants(path, line(f"tenant {says}"))
 
 
-def line(says: str) -> str:
+def line(says: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"tenant": "t", "key": "adapter:a", "provider": "p", "fingerprint": says}
     entry |= {"factory": "tests.unit.runtime.test_trust:Says", "port": "tests.faults.reloading:Pinging"}
-    return json.dumps({**entry, "arguments": {"says": {"value": says}}, "needs": []}) + "\n"
+    return {**entry, "arguments": {"says": {"value": says}}, "needs": []}
 
 
 class Says:
@@ -85,7 +84,8 @@ def altered_code(path: Path) -> None:
 
 
 def altered_tenants(path: Path) -> None:
-    path.with_name("tenants.jsonl").write_text(line("evil"))
+    lines = path.with_name("tenants.jsonl")
+    lines.write_text(lines.read_text().replace("tenant 1", "evil"))
 
 
 def without_tenants(path: Path) -> None:
@@ -231,8 +231,9 @@ def test_what_is_executed_is_what_was_read_and_verified(tmp_path: Path, monkeypa
 def test_tenants_that_are_changed_in_place_after_the_load_stay_as_they_were(tmp_path: Path) -> None:
     path = sign(wiring(tmp_path), ONE)
     loaded: Any = oneiric.load(path, trust=TRUST)
+    lines = path.with_name("tenants.jsonl").read_bytes()
     with open(path.with_name("tenants.jsonl"), "r+b") as file:
-        file.write(line("tenant 6").encode())
+        file.write(lines.replace(b"tenant 1", b"tenant 6"))
 
     async def story() -> None:
         async with Runtime(loaded) as runtime:

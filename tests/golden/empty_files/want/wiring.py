@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 
 
 class Wiring(BaseWiring, app="empty_files", profile="default"):
+    __listed__ = "1:e1dd7817"
     pass
 
 

@@ -36,7 +36,8 @@ class Adapters(Domain):
 
     @bind("adapter:mail", "5e9dec9b",
           provider="own",
-          port="manifests.ports:Mail")
+          port="manifests.ports:Mail",
+          tenants="1:b74410b2")
     def mail(self) -> Mail:
         """own: priority 20 beats 10 of postal"""
         from manifests.parts import Own
@@ -48,7 +49,8 @@ class Adapters(Domain):
     @bind("adapter:news", "3fde9d18",
           provider="postal",
           port="manifests.ports:Mail",
-          artifact="d99c1bc2aaec5d138fdd9b9ee10afd91589ea1cf778a2be230144af93d90e4bb acme_mail.py")
+          artifact="d99c1bc2aaec5d138fdd9b9ee10afd91589ea1cf778a2be230144af93d90e4bb acme_mail.py",
+          tenants="1:ae8c4eca")
     def news(self) -> Mail:
         """postal: the only candidate"""
         from importlib import import_module
@@ -62,6 +64,7 @@ class Adapters(Domain):
 
 
 class Wiring(BaseWiring, app="manifests", profile="default"):
+    __listed__ = "1:e1dd7817"
     adapters: Adapters
 
 

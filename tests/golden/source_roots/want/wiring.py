@@ -35,6 +35,7 @@ class Adapters(Domain):
 
 
 class Wiring(BaseWiring, app="source_roots", profile="default"):
+    __source_roots__ = ("lib", "src")
     adapters: Adapters
 
 

@@ -27,7 +27,8 @@ class Adapters(Domain):
 
     @bind("adapter:mail", "c820b3ce",
           provider="smtp",
-          port="tenant_components.parts:Mail")
+          port="tenant_components.parts:Mail",
+          tenants="1:9ebd4430")
     def mail(self) -> Mail:
         """smtp: the only candidate"""
         from tenant_components.parts import Smtp
@@ -35,6 +36,7 @@ class Adapters(Domain):
 
 
 class Wiring(BaseWiring, app="tenant_components", profile="default"):
+    __listed__ = "1:e1dd7817"
     adapters: Adapters
 
 

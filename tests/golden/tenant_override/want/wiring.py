@@ -16,7 +16,8 @@ class Adapters(Domain):
 
     @bind("adapter:mail", "5c816718",
           provider="api",
-          port="tenant_override.parts:Api")
+          port="tenant_override.parts:Api",
+          tenants="2:b0b9cef6")
     def mail(self) -> Api:
         """api: settings/adapters.yml selects it"""
         from tenant_override.parts import Api
@@ -24,6 +25,7 @@ class Adapters(Domain):
 
 
 class Wiring(BaseWiring, app="tenant_override", profile="default"):
+    __listed__ = "1:e1dd7817"
     adapters: Adapters
 
 

@@ -16,7 +16,8 @@ class Adapters(Domain):
 
     @bind("adapter:mail", "2a7213b1",
           provider="api",
-          port="tenant_requires.parts:Api")
+          port="tenant_requires.parts:Api",
+          tenants="1:3e846e66")
     def mail(self) -> Api:
         """api: priority 5 beats 0 of smtp"""
         from tenant_requires.parts import Api
@@ -24,6 +25,7 @@ class Adapters(Domain):
 
 
 class Wiring(BaseWiring, app="tenant_requires", profile="default"):
+    __listed__ = "1:e1dd7817"
     adapters: Adapters
 
 

@@ -16,7 +16,8 @@ class Adapters(Domain):
 
     @bind("adapter:mail", "16aa10fe",
           provider="api",
-          port="tenant_selection.parts:Api")
+          port="tenant_selection.parts:Api",
+          tenants="1:6700fb04")
     def mail(self) -> Api:
         """api: an operator's override selects it"""
         from tenant_selection.parts import Api
@@ -24,6 +25,7 @@ class Adapters(Domain):
 
 
 class Wiring(BaseWiring, app="tenant_selection", profile="default"):
+    __listed__ = "1:e1dd7817"
     adapters: Adapters
 
 

@@ -27,7 +27,8 @@ class Adapters(Domain):
 
     @bind("adapter:mail", "f93b5825",
           provider="smtp",
-          port="tenant_settings.parts:Smtp")
+          port="tenant_settings.parts:Smtp",
+          tenants="1:d2e351b8")
     def mail(self) -> Smtp:
         """smtp: the only candidate"""
         from tenant_settings.parts import Smtp
@@ -45,7 +46,8 @@ class Services(Domain):
     @bind("service:letters", "d36c3dff",
           provider="letters",
           port="tenant_settings.parts:Letters",
-          needs=("adapter:mail",))
+          needs=("adapter:mail",),
+          tenants="2:7ef50308")
     def letters(self) -> Letters:
         """letters: the only candidate"""
         from tenant_settings.parts import Letters
@@ -63,7 +65,8 @@ class Workflows(Domain):
     @bind("workflow:billing", "20369f53",
           provider="billing",
           port="tenant_settings.parts:Billing",
-          needs=("service:letters",))
+          needs=("service:letters",),
+          tenants="2:2d78fce4")
     def billing(self) -> Billing:
         """billing: the only candidate"""
         from tenant_settings.parts import Billing
@@ -73,6 +76,7 @@ class Workflows(Domain):
 
 
 class Wiring(BaseWiring, app="tenant_settings", profile="default"):
+    __listed__ = "2:c8c670e8"
     adapters: Adapters
     services: Services
     workflows: Workflows

@@ -73,6 +73,7 @@ class Workflows(Domain):
 
 
 class Wiring(BaseWiring, app="tenant_shared", profile="default"):
+    __listed__ = "2:e6da1075"
     adapters: Adapters
     services: Services
     workflows: Workflows

@@ -86,6 +86,7 @@ class Services(Domain):
 
 
 class Wiring(BaseWiring, app="builtins_bound_when_wanted", profile="production"):
+    __listed__ = "1:e1dd7817"
     adapters: Adapters
     services: Services
 

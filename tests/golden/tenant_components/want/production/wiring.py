@@ -35,6 +35,7 @@ class Adapters(Domain):
 
 
 class Wiring(BaseWiring, app="tenant_components", profile="production"):
+    __listed__ = "1:e1dd7817"
     adapters: Adapters
 
 
