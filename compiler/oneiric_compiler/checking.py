@@ -44,14 +44,31 @@ def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = N
         edited = found["explain.json"] is not None and found["wiring.py"] is not None and not _agree(found)
         for name, data in found.items():
             if data != files.get(name):
-                _tell(f"{folder}/{name}", data is None, edited, diagnostics)
+                _tell(f"{folder}/{name}", _changed(data, files.get(name)), edited, diagnostics)
     return fresh
 
 
-def _tell(path: str, missing: bool, edited: bool, diagnostics: Diagnostics) -> None:
+def _changed(found: bytes | None, wanted: bytes | None) -> str:
+    """What happened to a file, where that is plain to see."""
+    if found is None:
+        return "missing"
+    if found.startswith(b"<<<<<<< ") or b"\n<<<<<<< " in found:
+        return "merged"
+    return "line ends" if wanted is not None and found.replace(b"\r\n", b"\n") == wanted else ""
+
+
+def _tell(path: str, changed: str, edited: bool, diagnostics: Diagnostics) -> None:
     span, help = Span(Source(path, "")), "run `oneiric compile` and commit what it writes"
-    if missing:
+    if changed == "missing":
         diagnostics.add("ONE502", f"{path} is missing", span, help=help)
+    elif changed == "merged":
+        help = "outputs are not resolved by hand: `oneiric compile` writes them again"
+        diagnostics.add("ONE503", f"{path} holds a merge conflict", span, help=help)
+    elif changed == "line ends":
+        help = (
+            f"`/{path.partition('/')[0]}/** -text` in .gitattributes makes git keep the bytes; then `oneiric compile`"
+        )
+        diagnostics.add("ONE503", f"{path} has line ends of Windows (CRLF)", span, help=help)
     elif path.endswith(SIGNATURE):
         help = "sign it with `oneiric compile --sign KEY`; `oneiric compile` removes the signature"
         diagnostics.add("ONE502", f"{path} is not a signature of what a compile writes", span, help=help)

@@ -12,6 +12,7 @@ from oneiric import secret
 
 from oneiric_compiler.diagnostics.found import Place
 from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.settings.folder import settings_folder
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.source.signatures import Signature
 from oneiric_compiler.tables import builtins
@@ -47,8 +48,7 @@ class Project:
     @classmethod
     def at(cls, root: Path, environ: Mapping[str, str], overrides: Path | None = None) -> Project:
         """The project in `root`; ONEIRIC_CONFIG names another settings folder."""
-        settings = root / environ["ONEIRIC_CONFIG"] if environ.get("ONEIRIC_CONFIG") else root / "settings"
-        return cls(root.resolve(), settings, environ, overrides)
+        return cls(root.resolve(), settings_folder(root, environ), environ, overrides)
 
 
 class Key(NamedTuple):

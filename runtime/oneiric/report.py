@@ -19,7 +19,9 @@ _MISSING = object()
 
 
 class ReportError(OneiricError):
-    """The file is no explain report of a format this release reads; the text says why."""
+    """The file is no explain report of a format this release reads; the text says why, and `help` what to do."""
+
+    help: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +171,9 @@ def parse_report(data: bytes, named: str = "the report", *, strict: bool = False
     except ReportError as error:
         raise ReportError(f"{named} {error}") from error
     except (ValueError, RecursionError) as error:
-        merging = b"\n<<<<<<< " in data
-        told = "holds a conflict of a merge: `oneiric compile` writes it anew" if merging else "is not JSON"
-        raise ReportError(f"{named} {told}") from error
+        refused = ReportError(f"{named} {_unreadable(data, error)}")
+        refused.help = "a report is what `oneiric compile` writes: compile again"
+        raise refused from error
     facts = _Facts(document, named)
     _check_format(facts.of(str, "format"), named)
     bindings = facts.facts("bindings")
@@ -181,6 +183,17 @@ def parse_report(data: bytes, named: str = "the report", *, strict: bool = False
         bindings=_Bindings(bindings.values, lambda key: _binding(bindings.facts(key))),
         raw=facts.values,
     )
+
+
+def _unreadable(data: bytes, error: Exception) -> str:
+    """Why a text is no JSON document."""
+    if b"\n<<<<<<< " in data or data.startswith(b"<<<<<<< "):
+        return "holds a merge conflict"
+    if not isinstance(error, json.JSONDecodeError):
+        return "is not JSON"
+    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
+        return f"ends in the middle, in line {error.lineno}" if error.doc.strip() else "is empty"
+    return f"is not JSON: line {error.lineno}, column {error.colno}"
 
 
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -24,7 +24,7 @@ def main() -> None:
         log(error.lines())
         sys.exit(error.exit)
     except ReportError as error:
-        log(CommandError(str(error), code="ONE504").lines())
+        log(CommandError(str(error), help=error.help, code="ONE504").lines())
     except OSError as error:
         log(CommandError.of_system(error).lines())
     except RecursionError:

@@ -51,6 +51,9 @@ def compile(
         raise CommandError("--overrides and --out go together")
     if overrides is not None and check:
         raise CommandError("--check compares the committed outputs, which no overrides take part in")
+    if overrides is not None and not overrides.is_file():
+        help = 'it is JSON, such as {"overrides": {"adapter:cache": "redis"}}'
+        raise CommandError(f"--overrides: there is no file {overrides}", help=help)
     if sign is not None and check:
         raise CommandError("--check writes nothing, so --sign has nothing to sign")
     with compiler_extra("compile"):

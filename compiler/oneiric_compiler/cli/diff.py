@@ -88,12 +88,22 @@ def _sides(root: Path, old: Path | None, new: Path | None, base: str | None) -> 
         return in_git.reports(root, base)
     if base is not None or old is None or new is None:
         raise CommandError("name two reports, or one place in git: `oneiric diff OLD NEW` or `oneiric diff --base REF`")
+    for each in (old, new):
+        if not each.exists():
+            raise CommandError(f"{each} does not exist", help="name two reports, or two compiled folders")
+    if old.is_dir() and new.is_dir() and _is_inside(old, new):
+        old, new = old / "explain.json", new / "explain.json"  # the base and a profile, which lies in its folder
     if old.is_dir() != new.is_dir():
         raise CommandError("name two reports, or two compiled folders", help="a folder stands for all its profiles")
     if old.is_dir():
         return _of_folder(old), _of_folder(new)
     one, other = read_report(old), read_report(new)
     return {other.profile: one}, {other.profile: other}
+
+
+def _is_inside(one: Path, other: Path) -> bool:
+    """Whether the one folder lies in the other, as a profile's lies in the base's."""
+    return one.resolve() == other.resolve().parent or other.resolve() == one.resolve().parent
 
 
 def _of_folder(folder: Path) -> Reports:

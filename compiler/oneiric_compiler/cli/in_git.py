@@ -10,7 +10,8 @@ from oneiric.report import Report, parse_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
-from oneiric_compiler.cli.reports import committed_folder, settings_folder, stated_output
+from oneiric_compiler.cli.reports import committed_folder, stated_output
+from oneiric_compiler.settings.folder import settings_folder
 
 _SECONDS = 60
 
@@ -52,7 +53,7 @@ def _at(root: Path, commit: str) -> dict[str, Report]:
 
 
 def _output(root: Path, commit: str) -> str:
-    app = os.path.relpath(settings_folder(root) / "app.yml", root)
+    app = os.path.relpath(settings_folder(root, os.environ) / "app.yml", root)
     if app.startswith(os.pardir):  # settings outside of the project are as they are
         return os.path.relpath(committed_folder(root, None), root)
     data = _git(root, "show", f"{commit}:./{app}") if _files(root, commit, app) else b""

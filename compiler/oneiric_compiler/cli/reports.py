@@ -14,6 +14,7 @@ from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
 from oneiric_compiler.diagnostics.found import did_you_mean, nearest
 from oneiric_compiler.questions.explain.key import Locate
+from oneiric_compiler.settings.folder import no_settings, settings_folder
 
 
 def load(root: Path, profile: str | None, from_report: Path | None) -> tuple[Report, Locate]:
@@ -26,13 +27,12 @@ def load(root: Path, profile: str | None, from_report: Path | None) -> tuple[Rep
         if profile is not None and profile != report.profile:
             raise CommandError(f"{from_report} is of profile `{report.profile}`, not `{profile}`")
         return report, str
-    settings = settings_folder(root)
+    settings = settings_folder(root, os.environ)
     if not (settings / "app.yml").is_file():
-        raise CommandError(
-            f"{root.resolve()} is no project: it has no settings/app.yml",
-            help="name the project's folder with `oneiric --project DIR`, or start one: `oneiric init DIR`",
-            code="ONE101",
-        )
+        message, help = "settings/app.yml does not exist", "`oneiric init` writes one"
+        if not settings.is_dir():
+            message, help = no_settings(root, os.environ)
+        raise CommandError(message, help=help, code="ONE101")
     path = _committed(root, profile)
     report = _read(path)
     _warn_when_stale(root, profile)
@@ -62,13 +62,8 @@ def committed_folder(root: Path, profile: str | None) -> Path:
     """Where a compile writes the outputs of a profile. Raises CommandError for what is no profile's name."""
     if profile is not None and not profile.isidentifier():
         raise CommandError(f"`{profile}` is no name of a profile", help="profiles are identifiers", code="ONE114")
-    folder = root / _output(settings_folder(root))
+    folder = root / _output(settings_folder(root, os.environ))
     return folder if profile in (None, "default") else folder / profile
-
-
-def settings_folder(root: Path) -> Path:
-    """The folder that is shown as `settings/`."""
-    return root / (os.environ.get("ONEIRIC_CONFIG") or "settings")
 
 
 def of_domain(report: Report, domain: str | None) -> Mapping[str, Served]:

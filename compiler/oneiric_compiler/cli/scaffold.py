@@ -10,6 +10,7 @@ from oneiric_compiler.resources import templates
 
 _IGNORED = b"__pycache__/\n/.oneiric/\n/.oneiric_storage/\n"
 """What is of one machine: bytecode, the state of processes, what storage/local keeps."""
+_KEPT = b"# outputs are compared byte for byte: git leaves their line ends as they are\n/generated/** -text\n"
 
 
 def project_files(name: str) -> dict[str, bytes]:
@@ -18,6 +19,7 @@ def project_files(name: str) -> dict[str, bytes]:
     paths = sorted(path for path in source.rglob("*") if path.is_file() and path.suffix in (".py", ".yml"))
     files = {each.relative_to(source).as_posix(): each.read_bytes() for each in paths}
     return {
+        ".gitattributes": _KEPT,
         ".gitignore": _IGNORED,
         **{path: data.replace(b"{{ name }}", name.encode()) for path, data in files.items()},
     }

@@ -43,6 +43,11 @@ CODES: dict[str, Code] = {
         "Numbers are finite, of reasonable length, and begin with no zero that others read as octal; text holds no "
         "unpaired surrogates.",
     ),
+    "ONE108": Code(
+        "a merge conflict is not resolved",
+        "The file holds the markers `<<<<<<<`, `=======` and `>>>>>>>` that git leaves where two changes meet. In "
+        "settings and sources a person decides what stands. Outputs are never resolved: `oneiric compile` writes them.",
+    ),
     "ONE110": Code(
         "an unknown key",
         "The settings schema has no such key at this place. Unknown keys are errors, so that a typing mistake never "
@@ -151,7 +156,10 @@ CODES: dict[str, Code] = {
         "and the same wherever it is named.",
     ),
     "ONE407": Code("a setting that is no parameter", "Settings are the parameters of the factories they are for."),
-    "ONE408": Code("a setting of the wrong type", "The value does not fit the annotation of the factory's parameter."),
+    "ONE408": Code(
+        "a setting of the wrong type",
+        "The value does not fit the annotation of the factory's parameter, or is a port that no machine has.",
+    ),
     "ONE409": Code(
         "a required setting is missing", "The factory has a parameter without default that nothing supplies."
     ),
@@ -179,6 +187,12 @@ CODES: dict[str, Code] = {
         "The name suggests a secret, also where it is misspelt or stands deep in a setting, or the text holds "
         "`password=…` or a token as its issuer writes them; but the parameter takes plain text, so the value is "
         "committed for all to read. Annotate the parameter as `oneiric.Secret` and use a reference.",
+        "warning",
+    ),
+    "ONE415": Code(
+        "a text that looks like a reference",
+        "`$NAME` is a variable to shells and to other tools. Here references have braces, `${NAME}`, and all else of a "
+        "text stays as it is.",
         "warning",
     ),
     # 5xx: outputs

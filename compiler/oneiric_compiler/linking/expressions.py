@@ -20,6 +20,11 @@ Expr: TypeAlias = dict[str, Any]
 
 SECRET_PREFIX = "ONEIRIC_SECRET_"
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
+_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_WORDS = {
+    **dict.fromkeys(("true", "yes", "on", "y"), "true"),
+    **dict.fromkeys(("false", "no", "off", "n"), "false"),
+}
 _NO_DEFAULT = "remove the default: nothing secret is committed"
 _CONVERTERS = {"int": "int", "float": "float", "bool": "bool", "Path": "path"}
 
@@ -108,8 +113,12 @@ def _any_of(value: Value, type: AnyOf, into: Converted) -> Expr:
     special = [error for error in errors if error.code != "ONE408"]
     if special:
         raise special[0]
+    inside = [error for error in errors if error.path]
+    if len(inside) == 1:
+        raise inside[0]
+    help = next((error.help for error in errors if error.help), None)
     instance = next((error.instance for error in errors if error.instance), None)
-    raise Unfit("ONE408", f"{_shown(value)} is not {type}", instance=instance)
+    raise Unfit("ONE408", f"{_shown(value)} is not {type}", help, instance)
 
 
 def _check_no_instance(type: Type, into: Converted) -> None:
@@ -130,9 +139,27 @@ def _scalar(value: Value, type: Scalar) -> Expr:
     if type.name == "Secret" and value is not None:
         raise Unfit("ONE410", "a secret is written out", "write a reference: ${ONEIRIC_SECRET_NAME}")
     if not fits[type.name]:
-        help = "quote it to make it text" if type.name == "str" and isinstance(value, (int, float)) else None
-        raise Unfit("ONE408", f"{_shown(value)} is not {type}", help)
+        raise Unfit("ONE408", f"{_shown(value)} is not {type}", _as_scalar(value, type))
     return {"path": value} if type.name == "Path" else {"value": value}
+
+
+def _as_scalar(value: Value, type: Scalar) -> str | None:
+    """How to write what was probably meant."""
+    if type.name in ("str", "Path") and isinstance(value, (int, float)):
+        return "quote it to make it text"
+    if not isinstance(value, str):
+        return None
+    if variable := _VARIABLE.fullmatch(value):
+        return f"write ${{{variable[1]}}}"
+    if type.name == "bool" and (value in ("true", "false") or value.lower() in _WORDS):
+        meant = value if value in ("true", "false") else _WORDS[value.lower()]
+        return "remove the quotes" if meant == value else f"write `{meant}`: to YAML 1.2 `{value}` is text"
+    checks: dict[str, Callable[[str], object]] = {"int": int, "float": float}
+    try:
+        checks[type.name](value)
+    except (KeyError, ValueError):
+        return None
+    return "remove the quotes"
 
 
 def _member(value: Value, type: Enumeration) -> Expr:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
+from oneiric_compiler.linking.doubts import doubts
 from oneiric_compiler.linking.expressions import Converted, Unfit, convert
 from oneiric_compiler.linking.lacking import need_help, served_types
 from oneiric_compiler.linking.plain_secrets import plain_secrets
@@ -132,6 +133,7 @@ class ProviderSettings:
             self._converted[cached] = None
             try:
                 converted = convert(stated.value, type, self._instances())
+                self._tell_doubts(candidate, name, stated, type)
                 self._converted[cached] = None if refused else converted
             except Unfit as error:
                 for each in (error, *error.others):
@@ -158,6 +160,13 @@ class ProviderSettings:
                 help = "write ${ONEIRIC_SECRET_NAME} in its place" if path else _SECRET_PARAMETER
                 self.diagnostics.add("ONE414", message, place, help=help)
         return refused
+
+    def _tell_doubts(self, candidate: Candidate, name: str, stated: Stated[Value], type: Type) -> None:
+        for each in doubts(name, stated.value, connects=candidate.is_builtin):
+            if each.code == "ONE408" or _takes_text(type):
+                message = f"`{name}` of `{candidate.provider}`: {each.reason}"
+                place = stated.within(*each.path) if stated.within else stated.place
+                self.diagnostics.add(each.code, message, place, help=each.help)
 
     def _tell_unfit(self, unfit: Unfit, candidate: Candidate, name: str, stated: Stated[Value], type: Type) -> None:
         names = (name, *(part for part in unfit.path if isinstance(part, str)))

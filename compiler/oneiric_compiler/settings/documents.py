@@ -5,6 +5,7 @@ Source of the scalar rules: YAML 1.2.2, section 10.3.2 (core schema).
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import yaml
 from yaml.reader import ReaderError
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
+from oneiric_compiler.settings.mistakes import explained, tell_conflicts
 from oneiric_compiler.text.redact import MASK
 from oneiric_compiler.text.secret_names import secret_name
 
@@ -34,6 +36,7 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
+_BROKEN_PATH = re.compile(r"[A-Za-z]:[\x00-\x1f\x85\xa0\u2028\u2029]")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WRITE_OUT = "write the value out where it is used"
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
@@ -81,10 +84,8 @@ def read_text(path: Folder, shown: str, diagnostics: Diagnostics, *, limit: int 
     nowhere = Span(Source(shown, ""))
     try:
         if not path.is_file():
-            if path.exists():
-                diagnostics.add("ONE101", f"{shown} is not a regular file", nowhere, help="put a file in its place")
-            else:
-                diagnostics.add("ONE101", f"{shown} does not exist", nowhere, help="`oneiric init` writes one")
+            message, help = _no_file(path, shown)
+            diagnostics.add("ONE101", message, nowhere, help=help)
             return None
         with path.open("rb") as stream:
             data = stream.read() if limit is None else stream.read(limit + 1)
@@ -107,9 +108,21 @@ def read_text(path: Folder, shown: str, diagnostics: Diagnostics, *, limit: int 
         return None
 
 
+def _no_file(path: Folder, shown: str) -> tuple[str, str]:
+    """What is in a file's place, and what to do."""
+    if isinstance(path, Path) and path.is_symlink():
+        return f"{shown} is a link to {os.readlink(path)}, where no file is", "correct the link, or remove it"
+    if path.exists():
+        return f"{shown} is not a regular file", "put a file in its place"
+    return f"{shown} does not exist", "`oneiric init` writes one"
+
+
 def parse_document(source: Source, diagnostics: Diagnostics) -> Document:
     """The value of a YAML text; a document with any error is `broken` and holds what could be read."""
     document = Document(source)
+    if tell_conflicts(source, diagnostics):
+        document.broken = True
+        return document
     if strange := _STRANGE_BREAK.search(source.text):
         _refuse_break(strange, document, diagnostics)
         return document
@@ -119,15 +132,12 @@ def parse_document(source: Source, diagnostics: Diagnostics) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         span = _point(source, mark.line, mark.column) if mark else Span(source)
-        tab = "\t" in source.line(span.line)
-        problem = error.problem or error.context or "not YAML"
-        help = "check the indentation, and put text in quotes that holds `: ` or starts with a sign"
-        if "tag" in (error.context or ""):
-            help = "put text that starts with `!` in quotes"
         begin = error.context_mark
         context = _point(source, begin.line, begin.column) if begin else None
+        problem = error.problem or error.context or "not YAML"
+        problem, span, help = explained(source, problem, error.context or "", context, span)
         related = [(error.context or "", context if context != span else None)]
-        diagnostics.add("ONE104", problem, span, help="indent with spaces, not tabs" if tab else help, related=related)
+        diagnostics.add("ONE104", problem, span, help=help, related=related)
         document.value, document.broken = None, True
     except ReaderError as error:
         before = source.text.encode()[: error.position].decode("utf-8", "ignore")
@@ -272,6 +282,7 @@ class _Events:
             self._refuse("ONE107", "text with an unpaired surrogate", span, help="write the character itself")
             return None
         if event.style:
+            self._check_path(event, span)
             return text
         if text in _NULL:
             return None
@@ -283,6 +294,12 @@ class _Events:
         if _INT.fullmatch(text) or _FLOAT.fullmatch(text):
             return self._number(text, span, path)
         return text
+
+    def _check_path(self, event: yaml.ScalarEvent, span: Span) -> None:
+        """In double quotes `"C:\\new"` holds a line's end, which nobody means."""
+        if event.style == '"' and _BROKEN_PATH.match(event.value):
+            help = "put the text in single quotes, where a backslash is nothing but that"
+            self._refuse("ONE107", "a path of Windows in double quotes, where `\\` begins an escape", span, help=help)
 
     def _number(self, text: str, span: Span, path: Path_) -> int | float | None:
         if len(text) > MAX_DIGITS:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.protocols import Validator
 
-from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.settings.documents import Document, Path_, Value
 from oneiric_compiler.text.redact import masked
@@ -86,7 +86,8 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         known = _properties(error)
         for extra in _extras(error):
             place = document.place(*path, extra, of_key=True)
-            diagnostics.add("ONE110", f"unknown key `{extra}`", place, help=did_you_mean(extra, known))
+            help = _as_selection(extra, error) or did_you_mean(extra, known)
+            diagnostics.add("ONE110", f"unknown key `{extra}`", place, help=help)
     elif error.validator == "required":
         for name in cast("list[str]", rule):
             if name not in cast("dict[str, Value]", error.instance):
@@ -117,6 +118,14 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         diagnostics.add("ONE111", message, document.place(*path), help=help)
     else:
         diagnostics.add("ONE111", _wrong_shape(error, path), document.place(*path), help=_reshaped(error))
+
+
+def _as_selection(key: str, error: ValidationError) -> str | None:
+    """The selection that `key: provider` at the top of a domain's file was meant as."""
+    known, provider = _properties(error), cast("dict[str, Value]", error.instance)[key]
+    if "selections" not in known or not isinstance(provider, str) or nearest(key, known):
+        return None
+    return f"did you mean `selections: {{{shortened(key)}: {shortened(provider)}}}`?"
 
 
 def _reference(text: str) -> str | None:

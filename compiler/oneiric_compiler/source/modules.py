@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
 from oneiric_compiler.settings.documents import Folder, read_text
+from oneiric_compiler.settings.mistakes import tell_conflicts
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 Definition: TypeAlias = "ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr"
@@ -120,6 +121,26 @@ class Sources:
 
     def exists(self, name: str) -> bool:
         return any(True for _ in self._locate(name))
+
+    def beside(self, name: str) -> set[str]:
+        """The modules and packages that lie where `name` would."""
+        parent = name.rpartition(".")[0]
+        folders = [path.joinpath(*parent.split(".")) if parent else path for path, _ in self._open_roots()]
+        found = {each for folder in folders if folder.is_dir() for each in _modules_in(folder)}
+        return {f"{parent}.{each}" if parent else each for each in found}
+
+    def root_below(self, name: str) -> str | None:
+        """The folder in a root, as places show it, that `name` is found in."""
+        top = name.partition(".")[0]
+        for path, shown in self._open_roots():
+            for folder in sorted(path.iterdir()) if path.is_dir() else ():
+                if folder.is_dir() and top in _modules_in(folder):
+                    return f"{shown}/{folder.name}" if shown else folder.name
+        return None
+
+    def _open_roots(self) -> Iterator[tuple[Path, str]]:
+        """The roots on disk that any package may lie in, each with how places show it."""
+        return ((root.path, root.shown) for root in self.roots if not root.only and isinstance(root.path, Path))
 
     def module(self, name: str) -> Module | None:
         """The module of that dotted name, or None when it is under no root or does not parse."""
@@ -250,6 +271,8 @@ class Sources:
             tree = _parsed(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self.broken = True
+            if tell_conflicts(source, self._diagnostics):
+                return None
             line, column = getattr(error, "lineno", 1) or 1, getattr(error, "offset", 1) or 1
             reason = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
             span = Span(source, line, column, line, column + 1)
@@ -260,6 +283,15 @@ class Sources:
         for statement in statements(tree.body):
             _bind(module, statement)
         return module
+
+
+def _modules_in(folder: Path) -> Iterator[str]:
+    """The modules, and the folders with modules in them, by name."""
+    for each in folder.iterdir():
+        name = each.name.removesuffix(".py")
+        holds = each.is_dir() and any(inner.name.endswith(".py") for inner in each.iterdir())
+        if name.isidentifier() and not name.startswith("__") and (holds or name != each.name):
+            yield name
 
 
 def _can_be_module(name: str) -> bool:

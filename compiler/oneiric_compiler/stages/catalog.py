@@ -111,7 +111,7 @@ class _Builder:
             if not self.sources.exists(package.value):
                 roots = ", ".join(f"`{root}`" for root in app.source_roots)
                 message = f"package `{package.value}` is under none of the source roots {roots}"
-                help = "source_roots in settings/app.yml names the folders that packages lie in"
+                help = self._near_package(package.value)
                 self.diagnostics.add("ONE201", message, package.place, help=help)
                 self.incomplete = True
             for module_name in self.sources.names(package.value):
@@ -132,6 +132,14 @@ class _Builder:
         added = {each.key: below.get(each.key, ()) for each in components}
         self.add_settings(components, added)
         return {key: found[len(below.get(key, ())) :] for key, found in added.items()}
+
+    def _near_package(self, name: str) -> str:
+        """What may be meant by a package that is not found."""
+        if (root := self.sources.root_below(name)) is not None:
+            return f"it is in `{root}`: add that to `source_roots` in settings/app.yml"
+        beside = self.sources.beside(name) - {self.settings.app.output.partition("/")[0]}
+        otherwise = "source_roots in settings/app.yml names the folders that packages lie in"
+        return did_you_mean(name, beside, None) or otherwise
 
     def add_settings(self, components: Iterable[Declaration], into: dict[Key, tuple[Candidate, ...]]) -> None:
         for declaration in components:

@@ -143,6 +143,11 @@ class _Linker:
     bindings: dict[Key, Bound] = field(default_factory=dict[Key, Bound])
     unserved: list[tuple[Decision, Stated[str]]] = field(default_factory=list[tuple[Decision, Stated[str]]])
 
+    @property
+    def settled(self) -> bool:
+        """Whether all that could decide was read."""
+        return not (self.incomplete or self.scope.settings.unsettled)
+
     def bind(self, keys: Iterable[Key]) -> None:
         """Binds the keys and all that they need."""
         pending = list(keys)
@@ -151,7 +156,7 @@ class _Linker:
             decision = self.decisions.get(key)
             if key in self.bindings or decision is None:
                 continue
-            tell(decision, self.scope.question(key), self.diagnostics)
+            tell(decision, self.scope.question(key), self.diagnostics, settled=self.settled)
             if isinstance(decision, Decision):
                 self.bindings[key] = self.binding(decision)
                 pending.extend(sorted(self.bindings[key].edges))
@@ -273,7 +278,7 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
             _tell_unbound(linker, key, base.decisions)
             continue
         decision = linker.decisions[key]
-        tell(decision, scope.question(key), base.diagnostics)
+        tell(decision, scope.question(key), base.diagnostics, settled=base.settled)
         if isinstance(decision, Decision):
             own[key] = linker.binding(decision)
             for port in (base.ports.of(base.scope, key), base.ports.of(scope, key)):

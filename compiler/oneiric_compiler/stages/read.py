@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span, did_you_mean, nearest
 from oneiric_compiler.model import App, Declaration, Key, Level, Overrides, Project, Remote, Section, Settings, Stated
 from oneiric_compiler.settings.documents import Document, Value, read_document
+from oneiric_compiler.settings.folder import no_settings
 from oneiric_compiler.settings.schema import conform, shortened
 
 T = TypeVar("T")
@@ -19,14 +20,15 @@ RECORDED = ("ONEIRIC_STACK_ORDER", "ONEIRIC_TRUSTED_PUBLIC_KEYS")
 """The variables whose values a report records, for `--check` to use."""
 _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
 _NO_CANDIDATES = frozenset(("selections", "requires", "ports", "provider_settings"))
+_SECTION_KEYS = _NO_CANDIDATES | {"components"}
 _HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output"))
 
 
 def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
     """The project's settings, or None when app.yml does not tell what the project is made of."""
     if not _is_folder(project.settings):
-        message = f"there is no settings folder in {project.root.name or 'the project'}"
-        diagnostics.add("ONE101", message, help="`oneiric init` makes one; `--project DIR` names another root")
+        message, help = no_settings(project.root, project.environ)
+        diagnostics.add("ONE101", message, help=help)
         return None
     reader = _Reader(project, diagnostics)
     document = reader.document("app.yml", "app")
@@ -96,7 +98,10 @@ class _Reader:
             if self.knows_domains:
                 document.broken = True
                 message, place = f"`{section}` is no domain's section", document.place(section, of_key=True)
-                self.diagnostics.add("ONE110", message, place, help=did_you_mean(section, sections))
+                help = did_you_mean(section, sections)
+                if section in _SECTION_KEYS:
+                    help = f"put it under the section of its domain, such as `adapters: {{{section}: …}}`"
+                self.diagnostics.add("ONE110", message, place, help=help)
         document.value = {name: value for name, value in document.value.items() if name in sections}
 
     def app(self, document: Document) -> App:

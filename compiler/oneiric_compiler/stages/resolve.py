@@ -98,8 +98,8 @@ def decide(question: Question) -> Decision | Filtered:
     return _decided(question, best[0], (*judgements, *excluded))
 
 
-def tell(decision: Decision | Filtered, question: Question, diagnostics: Diagnostics) -> None:
-    """Reports what is wrong or doubtful in a decision that an application depends on."""
+def tell(decision: Decision | Filtered, question: Question, diagnostics: Diagnostics, *, settled: bool = True) -> None:
+    """Reports what is wrong in a decision that is depended on, and what is doubtful where all is `settled`."""
     key = decision.key
     top = next((e for e in question.explicit if any(c.provider == e.provider for c in question.candidates)), None)
     if top is not None:
@@ -116,7 +116,7 @@ def tell(decision: Decision | Filtered, question: Question, diagnostics: Diagnos
         reasons = "; ".join(f"`{each.candidate.provider}` {_filter_text(each)}" for each in decision.judgements)
         help = f"relax `requires` or the target, or declare a candidate of {key} that passes"
         diagnostics.add("ONE303", f"every candidate of {key} is filtered out: {reasons}", place, help=help)
-    elif decision.decided_by == "registration-order":
+    elif decision.decided_by == "registration-order" and settled:
         winner, loser = decision.judgements[0].candidate, decision.judgements[1].candidate
         same = winner.provider == loser.provider
         names = [f"`{each.provider}`" + (f" ({each.source})" if same else "") for each in (winner, loser)]

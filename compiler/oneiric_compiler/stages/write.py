@@ -55,14 +55,26 @@ def write(outputs: Outputs, diagnostics: Diagnostics, seed: bytes | None = None)
             if place not in wanted:
                 (outputs.root / place).unlink(missing_ok=True)
     except OSError as error:
-        message = f"{place.as_posix()} cannot be written: {error.strerror or error}"
-        help = "let the user who compiles write there, or name another folder as `output` in settings/app.yml"
-        diagnostics.add("ONE501", message, Span(Source(place.as_posix(), "")), help=help)
+        _tell_unwritten(outputs.root, place, error, diagnostics)
         return False
     finally:
         for temporary in staged.values():
             Path(temporary).unlink(missing_ok=True)
     return True
+
+
+def _tell_unwritten(root: Path, place: Path, error: OSError, diagnostics: Diagnostics) -> None:
+    message, help = (
+        f"{place.as_posix()} cannot be written: {error.strerror or error}",
+        "let the user who compiles write there",
+    )
+    taken = [each for each in place.parents if os.path.lexists(root / each) and not (root / each).is_dir()]
+    if taken:
+        place = taken[0]
+        what = "a link that leads nowhere" if (root / place).is_symlink() and not (root / place).exists() else "a file"
+        message, help = f"`{place.as_posix()}` is {what}, where the folder of the outputs is to be", "move it away"
+    help = f"{help}, or name another folder as `output` in settings/app.yml"
+    diagnostics.add("ONE501", message, Span(Source(place.as_posix(), "")), help=help)
 
 
 def _position(place: Path) -> int:
