@@ -141,6 +141,15 @@ class DrainExpired(_ComponentError):
     leases: int
 
 
+class EngineError(OneiricError):
+    """The engine of a `domain` failed at a `step` (start, settle, stop); the cause is chained."""
+
+    def __init__(self, domain: str, step: str, what: str) -> None:
+        self.domain = domain
+        self.step = step
+        super().__init__(f"the engine of {domain}: {what}")
+
+
 class ShutdownError(OneiricError, ExceptionGroup[Exception]):
     """Everything that went wrong while a runtime closed; all else was closed all the same."""
 

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
         async def stop(self, until: float) -> None: ...
         def close(self) -> None: ...
 
+    class AnyEngines(Protocol):
+        """What drives domains: `lifecycle.engines.Engines`."""
+
+        async def stop(self, until: float) -> list[Exception]: ...
+
 
 class Host:
     """One application. `active` are its instances by slot, `tenants` the scopes of the tenants that were asked for,
@@ -63,6 +68,7 @@ class Host:
         self.replaced = frozenset(replace)
         self.paused: dict[str, str] = {}
         self.changes: AnyChanges | None = None
+        self.engines: AnyEngines | None = None
         self.tenants: dict[str, AnyScope] = {}
         self.lines: Lines | None = None
         self.lock = allocate_lock()

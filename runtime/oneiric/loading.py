@@ -68,7 +68,9 @@ def digest_of(wiring: type[Wiring]) -> str:
     if wiring.__generation__ is not None:
         return wiring.__generation__
     found = sha256()
-    for _, _, bindings in domains_of(wiring):
+    for attribute, domain, bindings in domains_of(wiring):
+        if domain.__engine__ is not None:
+            found.update(f"{attribute} {domain.__engine__}\n".encode())
         for name, binding in bindings.items():
             found.update(f"{binding.key} {name} {binding.fingerprint}\n".encode())
     found.update(lines_of(wiring).text)

@@ -1,4 +1,4 @@
-"""Entering and leaving an application: eager components first, everything closed in order last."""
+"""Entering and leaving an application: eager components first, then engines; everything closed in order last."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ async def enter(host: Host) -> None:
         if host.changes is not None:
             await host.changes.open()
         await activate_all(eager(host.base.slots().values()))
+        if any(domain.__engine__ for domain in host.wiring_class.__domains__.values()):
+            from oneiric.lifecycle.engines import engines_of
+
+            if (engines := engines_of(host)) is not None:
+                await engines.start()
     except BaseException as error:
         await leave(host, error)
         raise
@@ -35,7 +40,6 @@ async def enter(host: Host) -> None:
 
 async def leave(host: Host, error: BaseException | None) -> None:
     """Close everything; see `Runtime.__aexit__`."""
-    host.status = "closing"
     closing = asyncio.ensure_future(_close_all(host))
     cancelled = await _outlast(closing, host)
     host.status = "closed"
@@ -68,15 +72,18 @@ def _hurry(host: Host) -> None:
 
 async def _close_all(host: Host) -> list[Exception]:
     until = asyncio.get_running_loop().time() + host.deadlines.drain
+    # Engines are users: until they have stopped, what their last work needs can be activated as before.
+    failed = [] if host.engines is None else await host.engines.stop(until)
+    host.status = "closing"
     if host.changes is not None:
         await host.changes.stop(until)
     if host.idle is not None:
         await cancel([host.idle])
     await cancel([slot.attempt.task for slot in host.slots() if slot.attempt is not None])
-    errors = await close_in_order(list(host.active.values()), until, host.hurry)
+    failed += await close_in_order(list(host.active.values()), until, host.hurry)
     _hurry(host)  # what an operator still drains
     if host.tasks:
         await asyncio.wait(host.tasks, timeout=host.deadlines.close)
     if host.changes is not None:
         host.changes.close()
-    return errors
+    return failed

@@ -124,8 +124,12 @@ class _DomainType(type):
 
 
 class Domain(metaclass=_DomainType):
-    """One domain of a wiring. Its instances hold the slots; a block runs on one made for its activation."""
+    """One domain of a wiring. Its instances hold the slots; a block runs on one made for its activation.
 
+    `__engine__` is what drives its components, as `module:Class`: see `lifecycle.engines`.
+    """
+
+    __engine__: ClassVar[str | None] = None
     _inputs: _Inputs
 
     def _env(self, name: str, default: str | None = None) -> str:

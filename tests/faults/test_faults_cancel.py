@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import oneiric
 import pytest
@@ -143,6 +143,66 @@ def test_leaving(when: When, monkeypatch: pytest.MonkeyPatch) -> None:
             await runtime.__aexit__(None, None, None)
         assert host_of(runtime).status == "closed"
         closed_once(ledger)
+
+    assert cancelled_everywhere(when, monkeypatch, story) > 5
+
+
+class Engine:
+    """Notes its steps; a start that was begun is stopped once, and before anything is closed."""
+
+    ledger: ClassVar[list[Counted]] = []
+    made: ClassVar[list[Engine]] = []
+
+    def __init__(self, *_: object) -> None:
+        self.made.append(self)
+        self.stops = 0
+
+    async def start(self) -> None:
+        await asyncio.sleep(0)
+
+    async def settle(self, plan: object) -> None:
+        await asyncio.sleep(0)
+        assert not self.stops
+
+    async def stop(self) -> None:
+        self.stops += 1
+        assert not any(each.closes for each in self.ledger)
+        await asyncio.sleep(0)
+
+
+def driven(ledger: list[Counted]) -> type[Any]:
+    Engine.ledger = ledger
+    wiring = needing(ledger, eager=True)
+    wiring.__domains__["adapters"].__engine__ = f"{__name__}:Engine"
+    return wiring
+
+
+def test_entering_with_an_engine(when: When, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(act: Act) -> None:
+        ledger: list[Counted] = []
+        runtime = Runtime(driven(ledger))
+        await act(runtime.__aenter__())
+        if host_of(runtime).status == "running":
+            await runtime.__aexit__(None, None, None)
+        assert host_of(runtime).status in ("closed", "new")
+        closed_once(ledger)
+        assert [each.stops for each in Engine.made] == [1] * len(Engine.made)
+
+    Engine.made.clear()
+    assert cancelled_everywhere(when, monkeypatch, story) > 20
+    assert Engine.made
+
+
+def test_leaving_with_an_engine(when: When, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(act: Act) -> None:
+        ledger: list[Counted] = []
+        runtime = await Runtime(driven(ledger)).__aenter__()
+        await act(runtime.__aexit__(None, None, None))
+        if host_of(runtime).status == "running":  # cancelled before it began
+            await runtime.__aexit__(None, None, None)
+        assert host_of(runtime).status == "closed"
+        closed_once(ledger)
+        assert Engine.made[-1].stops == 1
 
     assert cancelled_everywhere(when, monkeypatch, story) > 5
 

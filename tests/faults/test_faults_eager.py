@@ -13,6 +13,7 @@ from tests.determinism.environments import python_of
 ROOT = Path(__file__).parents[2]
 SUITE = (
     "tests/unit/runtime/test_runtime_application.py",
+    "tests/unit/runtime/test_runtime_engines.py",
     "tests/unit/runtime/test_runtime_live.py",
     "tests/faults/test_faults_activation.py",
     "tests/faults/test_faults_shutdown.py",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from oneiric.errors import ActivationError, LoadError, OneiricError
 from oneiric.host import Host
 from oneiric.lifecycle.closing import drain
+from oneiric.lifecycle.engines import engines_of
 from oneiric.lifecycle.order import in_order
 from oneiric.lifecycle.steps import bounded, in_thread
 from oneiric.reload.commit import Switch
@@ -80,9 +81,9 @@ def _code(error: OneiricError) -> str:
 
 
 async def settle(host: Host, hooks: Hooks, ready: Ready) -> tuple[str, ...]:
-    """After the commit: call the hooks and drain what was replaced; what went wrong, which undoes nothing."""
+    """After the commit: call the hooks, tell the engines, drain what was replaced; what went wrong undoes nothing."""
     reports = ready.reports
-    draining = asyncio.ensure_future(_drain_all(host, ready.switch.users))
+    draining = asyncio.ensure_future(_drain_all(host, ready))
     failed: list[Exception] = [*await hooks.run(ready.event.now("post-swap", reports), host.deadlines.hook)]
     failed += await draining
     reports += tuple(str(error) for error in failed)
@@ -90,8 +91,11 @@ async def settle(host: Host, hooks: Hooks, ready: Ready) -> tuple[str, ...]:
     return reports + tuple(str(error) for error in failed_cleanup)
 
 
-async def _drain_all(host: Host, users: dict[Held, list[Held]]) -> list[Exception]:
-    """Close instances when their last lease ends, or at the deadline, each after its users."""
+async def _drain_all(host: Host, ready: Ready) -> list[Exception]:
+    """Tell the engines, which can let go of what was replaced; then close it when its last lease ends, or at the
+    deadline, each instance after its users."""
+    engines, users = engines_of(host), ready.switch.users
+    failed = [] if engines is None else await engines.follow(ready.plan)
     until = asyncio.get_running_loop().time() + host.deadlines.drain
 
     async def close(held: Held) -> list[Exception]:
@@ -101,4 +105,4 @@ async def _drain_all(host: Host, users: dict[Held, list[Held]]) -> list[Exceptio
         return await drain(held, until, host.hurry)
 
     with span("drain", instances=len(users)):
-        return await in_order(users, close)
+        return failed + await in_order(users, close)

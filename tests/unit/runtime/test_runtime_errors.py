@@ -53,6 +53,7 @@ CONSTRUCTED: dict[type[Any], Callable[[], OneiricError]] = {
     errors.Paused: lambda: errors.Paused("adapter:cache", "maintenance"),
     errors.UnknownKey: lambda: errors.UnknownKey("adapter:cach", ["adapter:cache", "adapter:queue"]),
     errors.ShutdownError: lambda: errors.ShutdownError("in part", [drained(), ValueError("x"), missing_extra()]),
+    errors.EngineError: lambda: errors.EngineError("tasks", "stop", "stop raised OSError"),
     errors.MissingExtra: missing_extra,
     errors.DrainExpired: drained,
     HttpStatus: lambda: HttpStatus(Response(404, {"a": "b"}, b"no", "http://localhost/")),  # type: ignore[arg-type]

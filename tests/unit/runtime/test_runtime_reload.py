@@ -384,3 +384,16 @@ def test_a_reload_lets_a_tenant_that_is_idle_drop(deployed: Callable[..., Path])
             assert await live.ping() == "acme.a/2"
 
     run(story())
+
+
+def test_a_reload_that_brings_tenants_lets_them_be_closed_when_they_are_idle(deployed: Callable[..., Path]) -> None:
+    async def story() -> None:
+        async with Runtime(oneiric.load(deployed()), deadlines=PATIENT, tenant_idle=0.05) as runtime:
+            assert host_of(runtime).idle is None
+            await runtime.reload(deployed(acme_a="1"))
+            acme = runtime.tenant("acme").adapters.a
+            assert await acme.live.ping() == "acme.a/1"
+            await until(lambda: acme.state == "inactive")
+            settled(runtime, LEDGER)
+
+    run(story())
