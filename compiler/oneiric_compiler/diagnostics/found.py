@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from oneiric_compiler.diagnostics.codes import CODES
 from oneiric_compiler.text.redact import Shown
 
 Severity = Literal["error", "warning", "note"]
+Help: TypeAlias = "str | Callable[[], str | None] | None"
+"""What to do; as a function where it takes a search to say."""
+_SEARCHES = 50
+_LONGEST = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,7 @@ class Diagnostics:
 
     strict: bool = False
     _found: dict[tuple[object, ...], Diagnostic] = field(default_factory=dict[tuple[object, ...], Diagnostic])
+    _looked: dict[str, int] = field(default_factory=dict[str, int])
 
     def add(
         self,
@@ -86,7 +91,7 @@ class Diagnostics:
         message: str,
         at: Place | Span | None = None,
         *,
-        help: str | None = None,
+        help: Help = None,
         related: Iterable[tuple[str, Place | Span | None]] = (),
     ) -> None:
         span = at.span if isinstance(at, Place) else at
@@ -96,9 +101,17 @@ class Diagnostics:
             if (other := place.span if isinstance(place, Place) else place) is not None
         )
         strict = self.strict and CODES[code].severity == "warning"
-        found = Diagnostic(code, message, span, help, others, strict)
         where = (span.source.path, span.line, span.column) if span else ()
-        self._found.setdefault((code, message, where), found)
+        if (code, message, where) not in self._found:
+            found = Diagnostic(code, message, span, self._looked_for(code, help), others, strict)
+            self._found[code, message, where] = found
+
+    def _looked_for(self, code: str, help: Help) -> str | None:
+        """A help; one that takes a search through all names is not looked for at the thousandth mistake of a kind."""
+        if not callable(help):
+            return help
+        self._looked[code] = self._looked.get(code, 0) + 1
+        return help() if self._looked[code] <= _SEARCHES else None
 
     def __iter__(self) -> Iterator[Diagnostic]:
         """Sorted by file and place, those without a place first."""
@@ -116,8 +129,11 @@ def _position(each: Diagnostic) -> tuple[str, int, int, str, str]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known name that `word` most likely meant, if one is near."""
-    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)), None)
+    """The known name that `word` most likely meant, if one is near; of what is longer than any name nothing is near."""
+    if len(word) > _LONGEST:
+        return None
+    names = sorted(each for each in known if len(each) <= _LONGEST)
+    return next(iter(difflib.get_close_matches(word, names, n=1, cutoff=0.6)), None)
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:

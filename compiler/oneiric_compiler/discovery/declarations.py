@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, cast
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Span, did_you_mean
@@ -82,7 +83,8 @@ def _declaration(
     domain = fields.pop("domain", None)
     if domain not in domains:
         message = "`domain` is missing" if domain is None else f"`{domain}` is no domain"
-        diagnostics.add("ONE203", message, document.place("domain"), help=did_you_mean(str(domain), domains))
+        help = partial(did_you_mean, str(domain), domains)
+        diagnostics.add("ONE203", message, document.place("domain"), help=help)
     fields["factory"] = f"{module.name}:{node.name}"
     for option in OPTIONS:
         if option.alone and isinstance(fields.get(option.name), str):

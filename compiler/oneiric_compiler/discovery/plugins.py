@@ -6,6 +6,7 @@ import importlib.metadata as metadata
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
@@ -45,8 +46,8 @@ def _find(stated: Stated[str], offered: Iterable[str], diagnostics: Diagnostics)
     try:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        help = did_you_mean(name, offered, "install it where the compiler runs")
-        diagnostics.add("ONE207", f"plugin `{name}` is not installed", stated.place, help=help)
+        near = partial(did_you_mean, name, offered, "install it where the compiler runs")
+        diagnostics.add("ONE207", f"plugin `{name}` is not installed", stated.place, help=near)
         return None
     modules = tuple(sorted({each.module for each in distribution.entry_points if each.group == GROUP}))
     roots = tuple(root for module in modules if (root := _root(distribution, module)))

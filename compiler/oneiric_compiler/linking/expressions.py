@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias, cast
 
-from oneiric_compiler.diagnostics.found import did_you_mean
+from oneiric_compiler.diagnostics.found import Help, did_you_mean
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.settings.schema import shortened
 from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
@@ -36,7 +37,7 @@ class Unfit(Exception):
     `module:Name` of the port or component class that the value would have to be an instance of.
     """
 
-    def __init__(self, code: str, message: str, help: str | None = None, instance: str | None = None) -> None:
+    def __init__(self, code: str, message: str, help: Help = None, instance: str | None = None) -> None:
         super().__init__(message)
         self.code, self.message, self.help, self.instance = code, message, help, instance
         self.path: tuple[str | int, ...] = ()
@@ -93,7 +94,7 @@ def _convert(value: Value, type: Type, into: Converted) -> Expr:
         if not any(value == each and value.__class__ is each.__class__ for each in type.values):
             other_kind = any(str(each) == str(value) and each is not None for each in type.values)
             quotes = "remove the quotes" if isinstance(value, str) else "put it in quotes"
-            help = quotes if other_kind else did_you_mean(str(value), (str(each) for each in type.values))
+            help = quotes if other_kind else partial(did_you_mean, str(value), [str(each) for each in type.values])
             raise Unfit("ONE408", f"{_shown(value)} is not one of {type}", help)
         return {"value": value}
     if isinstance(type, Enumeration):
@@ -164,7 +165,7 @@ def _as_scalar(value: Value, type: Scalar) -> str | None:
 
 def _member(value: Value, type: Enumeration) -> Expr:
     if not isinstance(value, str) or value not in type.members:
-        help = did_you_mean(str(value), type.members)
+        help = partial(did_you_mean, str(value), type.members)
         raise Unfit("ONE408", f"{_shown(value)} is no member of {type}", help)
     return {"enum": type.reference, "name": value}
 

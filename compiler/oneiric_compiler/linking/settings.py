@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
+from functools import partial
 
-from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean
 from oneiric_compiler.linking.doubts import doubts
 from oneiric_compiler.linking.expressions import Converted, Unfit, convert
 from oneiric_compiler.linking.lacking import need_help, served_types
@@ -30,7 +32,9 @@ class ProviderSettings:
     below: ProviderSettings | None = None
     broken: dict[tuple[Key, str], set[str]] = field(default_factory=dict[tuple[Key, str], set[str]])
     _served_types: frozenset[str] | None = None
-    _by_provider: dict[tuple[str, str], list[Candidate]] = field(default_factory=dict[tuple[str, str], list[Candidate]])
+    _by_provider: MutableMapping[tuple[str, str], list[Candidate]] = field(
+        default_factory=dict[tuple[str, str], list[Candidate]]
+    )
     _converted: dict[tuple[int, int], Converted | None] = field(default_factory=dict[tuple[int, int], Converted | None])
 
     def of(self, candidate: Candidate) -> dict[str, Setting]:
@@ -73,11 +77,14 @@ class ProviderSettings:
         added = self.scope.added.get("tenant", {})
         if self.below is not None:
             self.below._index()
-            self._by_provider = self.below._by_provider if not added else dict(self.below._by_provider)
+            self._by_provider = ChainMap({}, self.below._by_provider) if added else self.below._by_provider
         for candidates in added.values() if self.below else map(self.scope.candidates, sorted(self.scope.known_keys())):
             for candidate in candidates:
                 name = (candidate.key.domain, candidate.provider)
-                self._by_provider[name] = [*self._by_provider.get(name, ()), candidate]
+                if self.below:
+                    self._by_provider[name] = [*self._by_provider.get(name, ()), candidate]
+                else:
+                    self._by_provider.setdefault(name, []).append(candidate)
 
     def _served(self, domain: str, name: str) -> Iterator[Candidate]:
         """The candidates that a `provider` or `key/provider` entry is for."""
@@ -92,28 +99,29 @@ class ProviderSettings:
             for candidate in served:
                 self._setting(candidate, parameter, stated)
             return
-        lacks, has = lacking[0], [each for each in served if each not in lacking]
+        lacks, has = lacking[0], [each for each in served if takes(each, parameter)]
+        help: Help
         if has:
             help = f"set it for one key: `{has[0].key.name}/{has[0].provider}: {{{parameter}: …}}`"
             message = f"`{name}` serves {lacks.key} too, where it takes no `{parameter}`"
         else:
-            taken = {name for name, each in (lacks.signature.parameters or {}).items() if each.by_name}
-            known = taken - lacks.needs.keys()
-            otherwise = "remove it, or add the parameter"
-            help = answer(lacks, parameter, known) or did_you_mean(parameter, known) or otherwise
+            help = partial(_other_parameter, lacks, parameter)
             message = f"`{name}` takes no `{parameter}`"
         related = [("its factory", lacks.signature.place)]
         self.diagnostics.add("ONE407", message, stated.name_place or stated.place, help=help, related=related)
 
     def _tell_unknown(self, domain: str, section: Section, name: str) -> None:
         key, _, provider = name.rpartition("/")
-        known = {name for each, name in self._by_provider if each == domain}
-        if key:
-            known = {f"{c.key.name}/{c.provider}" for p in known for c in self._by_provider[domain, p]}
-        help = did_you_mean(name, known, "declare it, or remove its settings")
+        help = partial(self._other_provider, domain, name)
         of = f"of {domain}:{key}" if key else f"of domain `{domain}`"
         message = f"nothing declares a provider `{provider}` {of}"
         self.diagnostics.add("ONE301", message, section.setting_places[name], help=help)
+
+    def _other_provider(self, domain: str, name: str) -> str | None:
+        known = {name for each, name in self._by_provider if each == domain}
+        if "/" in name:
+            known = {f"{c.key.name}/{c.provider}" for p in known for c in self._by_provider[domain, p]}
+        return did_you_mean(name, known, "declare it, or remove its settings")
 
     def _setting(self, candidate: Candidate, name: str, stated: Stated[Value]) -> Setting | None:
         if not takes(candidate, name):
@@ -192,6 +200,12 @@ def _entries(levels: Iterable[Level]) -> Iterator[tuple[str, Section, str]]:
 
 _ANYTHING = Scalar("Any")
 _SECRET_PARAMETER = "annotate the parameter as `oneiric.Secret` and write ${ONEIRIC_SECRET_NAME}"
+
+
+def _other_parameter(lacks: Candidate, parameter: str) -> str:
+    taken = {name for name, each in (lacks.signature.parameters or {}).items() if each.by_name}
+    known = taken - lacks.needs.keys()
+    return answer(lacks, parameter, known) or did_you_mean(parameter, known) or "remove it, or add the parameter"
 
 
 def _takes_text(type: Type) -> bool:

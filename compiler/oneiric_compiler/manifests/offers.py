@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from oneiric.artifacts.contents import ArtifactError
@@ -148,11 +149,9 @@ class Offers:
         """Whether its domain is one of the project, and its factory where it says."""
         entry, top = read.entry, read.entry.module.partition(".")[0]
         if entry.domain not in self.domains:
-            near = nearest(entry.domain, self.domains)
-            custom = "list a custom domain under `domains` in settings/app.yml"
             message = f"`{entry.domain}` of {entry.key}/{entry.provider} is no domain"
-            help = f"did you mean `{near}`? Else {custom}" if near else custom
-            self.diagnostics.add("ONE610", message, read.place, help=help)
+            near = partial(_other_domain, entry.domain, self.domains)
+            self.diagnostics.add("ONE610", message, read.place, help=near)
             return False
         misplaced: str | None = None
         if entry.artifact is None and top in owned:
@@ -228,3 +227,9 @@ def _declaration(read: _Read) -> Declaration:
     entry, place = read.entry, read.place
     places = {name: Place(f"{place.pointer}/{name}", place.span) for name in (*entry.fields, "factory", "provider")}
     return Declaration(Key(entry.domain, entry.key), entry.provider, entry.factory, place, entry.fields, places)
+
+
+def _other_domain(domain: str, domains: Iterable[str]) -> str:
+    near = nearest(domain, domains)
+    custom = "list a custom domain under `domains` in settings/app.yml"
+    return f"did you mean `{near}`? Else {custom}" if near else custom

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import oneiric
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -22,7 +23,6 @@ from oneiric_compiler.discovery.unread import vanishing
 from oneiric_compiler.model import (
     App,
     Candidate,
-    Candidates,
     Catalog,
     Declaration,
     Key,
@@ -59,7 +59,7 @@ def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> t
             builder.read_modules(module, f"plugin:{plugin.name}")
     builder.read_packages()
     allowed = ("oneiric", *settings.app.allow, *(p.value for p in settings.app.packages))
-    builder.allowed = (*allowed, *(module for plugin in plugins for module in plugin.modules))
+    builder.allowed = frozenset((*allowed, *(module for plugin in plugins for module in plugin.modules)))
     for _, section in sorted(settings.base.items()):
         builder.add_settings(section.components, builder.base)
     profiles = {name: builder.level(level, builder.base) for name, level in settings.profiles.items()}
@@ -67,7 +67,8 @@ def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> t
     versions = {plugin.name: plugin.version for plugin in plugins}
     manifests = builder.add_manifests(project, versions) if settings.remote.sources else ()
     incomplete = builder.incomplete or sources.broken or len(plugins) < len(settings.app.plugins)
-    return Catalog(builder.base, profiles, tenants, versions, manifests, incomplete), sources
+    base = {key: tuple(found.values()) for key, found in builder.base.items()}
+    return Catalog(base, profiles, tenants, versions, manifests, incomplete), sources
 
 
 def infer_priority(
@@ -90,14 +91,18 @@ def _source_roots(project: Project, app: App) -> Iterator[Root]:
         yield Root(path, "" if shown == "." else shown)
 
 
+_Found: TypeAlias = "dict[Key, dict[tuple[str, str], Candidate]]"
+"""In registration order, by source and provider: nothing is declared twice within one source."""
+
+
 @dataclass(slots=True)
 class _Builder:
     settings: Settings
     sources: Sources
     diagnostics: Diagnostics
-    allowed: tuple[str, ...] = ()
+    allowed: frozenset[str] = frozenset()
     incomplete: bool = False
-    base: dict[Key, tuple[Candidate, ...]] = field(default_factory=dict[Key, tuple[Candidate, ...]])
+    base: _Found = field(default_factory=dict[Key, "dict[tuple[str, str], Candidate]"])
     _signatures: dict[str, Signature] = field(default_factory=dict[str, Signature])
 
     def read_modules(self, package: str, source: str) -> None:
@@ -111,27 +116,30 @@ class _Builder:
             if not self.sources.exists(package.value):
                 roots = ", ".join(f"`{root}`" for root in app.source_roots)
                 message = f"package `{package.value}` is under none of the source roots {roots}"
-                help = self._near_package(package.value)
+                help = partial(self._near_package, package.value)
                 self.diagnostics.add("ONE201", message, package.place, help=help)
                 self.incomplete = True
             for module_name in self.sources.names(package.value):
                 owners.setdefault(module_name, package.value)
+        prefixes = {prefix for name in owners for prefix in _prefixes(name)}
         for left in app.excluded:
-            if not any(_within(name, left.value) for name in owners):
-                near = did_you_mean(left.value, owners, "name a module of a package that is listed, or remove it")
+            if left.value not in prefixes:
+                otherwise = "name a module of a package that is listed, or remove it"
+                near = partial(did_you_mean, left.value, owners, otherwise)
                 self.diagnostics.add("ONE201", f"`!{left.value}` leaves out nothing", left.place, help=near)
-        read = {name for name in owners if not any(_within(name, left.value) for left in app.excluded)}
+        excluded = {left.value for left in app.excluded}
+        read = {name for name in owners if excluded.isdisjoint(_prefixes(name))}
         for name in sorted(read):
             if module := self.sources.module(name):
                 self._add_declared(module, f"package:{owners[name]}")
                 self.incomplete = vanishing(self.sources, module, read, self.diagnostics) or self.incomplete
 
-    def level(self, level: Level, below: Candidates) -> dict[Key, tuple[Candidate, ...]]:
+    def level(self, level: Level, below: _Found) -> dict[Key, tuple[Candidate, ...]]:
         """What an overlay's components add, by key, with the candidates they come on top of."""
         components = [each for _, section in sorted(level.items()) for each in section.components]
-        added = {each.key: below.get(each.key, ()) for each in components}
+        added = {each.key: dict(below.get(each.key, {})) for each in components}
         self.add_settings(components, added)
-        return {key: found[len(below.get(key, ())) :] for key, found in added.items()}
+        return {key: tuple(found.values())[len(below.get(key, ())) :] for key, found in added.items()}
 
     def _near_package(self, name: str) -> str:
         """What may be meant by a package that is not found."""
@@ -141,7 +149,7 @@ class _Builder:
         otherwise = "source_roots in settings/app.yml names the folders that packages lie in"
         return did_you_mean(name, beside, None) or otherwise
 
-    def add_settings(self, components: Iterable[Declaration], into: dict[Key, tuple[Candidate, ...]]) -> None:
+    def add_settings(self, components: Iterable[Declaration], into: _Found) -> None:
         for declaration in components:
             if self._may_name(declaration):
                 self._add(declaration, "settings", into)
@@ -171,25 +179,22 @@ class _Builder:
 
     def _may_name(self, declaration: Declaration) -> bool:
         module = declaration.factory.partition(":")[0]
-        if any(_within(module, prefix) for prefix in self.allowed):
+        if not self.allowed.isdisjoint(_prefixes(module)):
             return True
         message = f"factory `{declaration.factory}` is outside the allowed prefixes"
         help = f"add `{module.partition('.')[0]}` to `allow` or `packages` in settings/app.yml"
         self.diagnostics.add("ONE205", message, declaration.places["factory"], help=help)
         return False
 
-    def _add(
-        self, declared: Declaration, source: str, into: dict[Key, tuple[Candidate, ...]], offer: Offer | None = None
-    ) -> None:
-        known = into.get(declared.key, ())
-        first = next((c for c in known if c.source == source and c.provider == declared.provider), None)
+    def _add(self, declared: Declaration, source: str, into: _Found, offer: Offer | None = None) -> None:
+        first = into.get(declared.key, {}).get((source, declared.provider))
         if first is not None:
             message = f"provider `{declared.provider}` is declared twice for {declared.key}"
             help, related = "name one of them differently, or remove it", [("first here", first.place)]
             self.diagnostics.add("ONE204", message, declared.places["provider"], help=help, related=related)
             return
         if candidate := self._candidate(declared, source, offer):
-            into[declared.key] = (*known, candidate)
+            into.setdefault(declared.key, {})[source, declared.provider] = candidate
         else:
             self.incomplete = True
 
@@ -247,9 +252,7 @@ class _Builder:
             self.diagnostics.add("ONE206", message, place, help=wrap)
         elif module is not None:
             message = f"`{module_name}` has no class or function `{name}`"
-            names = {each for each, node in module.definitions.items() if not isinstance(node, ast.expr)}
-            near = did_you_mean(name, (names | module.imports.keys()) - {name}, "define it there")
-            self.diagnostics.add("ONE206", message, place, help=near)
+            self.diagnostics.add("ONE206", message, place, help=partial(_other_name, module, name))
         elif not self.sources.broken:
             help = "factories are found under the source roots, in listed plugins and among the built-ins"
             self.diagnostics.add("ONE206", f"module `{module_name}` is not found", place, help=help)
@@ -289,8 +292,10 @@ def _held(candidate: Candidate, offer: Offer, stated: Mapping[str, Any]) -> Cand
     return replace(candidate, **changed, artifact=artifact, trust=trust, held=held, barred=barred)
 
 
-def _within(module: str, prefix: str) -> bool:
-    return module == prefix or module.startswith(f"{prefix}.")
+def _prefixes(module: str) -> list[str]:
+    """The module and the packages it is in."""
+    parts = module.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
 def _of(declared: Declaration, name: str) -> Place:
@@ -299,3 +304,8 @@ def _of(declared: Declaration, name: str) -> Place:
 
 def _is_callable(symbol: Symbol) -> bool:
     return not hasattr(symbol.node, "ctx") and hasattr(symbol.node, "body") and hasattr(symbol.node, "name")
+
+
+def _other_name(module: Module, name: str) -> str | None:
+    names = {each for each, node in module.definitions.items() if not isinstance(node, ast.expr)}
+    return did_you_mean(name, (names | module.imports.keys()) - {name}, "define it there")

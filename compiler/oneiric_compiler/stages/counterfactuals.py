@@ -6,7 +6,7 @@ requires and nobody has set. A place of a decorator names the argument: `shop/pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, TypeAlias
@@ -31,31 +31,37 @@ def wins_if(scope: Scope, catalog: Catalog, decision: Decision) -> dict[int, Alt
     losers = {each.order: each.candidate for each in decision.judgements if each.lost_by}
     if not losers:
         return {}
-    asked = _Asked(scope, catalog, decision.key, ranked)
-    return {order: asked.alternatives(loser, ranked.index(loser)) for order, loser in losers.items()}
+    ranks = {each: rank for rank, each in enumerate(ranked)}
+    named: dict[str, list[Candidate]] = {}
+    for each in ranked:
+        named.setdefault(each.provider, []).append(each)
+    origins = {each: level for level, added in scope.added.items() for each in added.get(decision.key, ())}
+    asked = _Asked(scope, catalog, decision.key, ranked[0], named, origins)
+    return {order: asked.alternatives(loser, ranks[loser]) for order, loser in losers.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A decided key: its candidates left by the filters, the winner first."""
+    """A decided key: its winner, the candidates left by the filters, by provider, and the level each belongs to."""
 
     scope: Scope
     catalog: Catalog
     key: Key
-    ranked: Sequence[Candidate]
+    winner: Candidate
+    named: Mapping[str, Sequence[Candidate]]
+    origins: Mapping[Candidate, LevelName]
 
     def alternatives(self, loser: Candidate, rank: int) -> Alternatives:
-        ahead = self.ranked[:rank]
-        rivals = [each for each in ahead if each.provider == loser.provider]
+        rivals = list(takewhile(lambda each: each is not loser, self.named[loser.provider]))
         chosen = next((each.provider for each in self.scope.explicit(self.key)), None)
         selection = self._selection(loser) if chosen != loser.provider else []
         found: Alternatives = []
         if selection and not rivals:
             found.append([*selection, *self._required(loser, list(self.scope.levels))])
-        ranks = _raised(loser, ahead[0]) if chosen in (None, loser.provider) else []
+        ranks = _raised(loser, self.winner) if chosen in (None, loser.provider) else []
         if not ranks and rivals and (selection or chosen == loser.provider):
             above = _raised(loser, rivals[0]) or _lowered(rivals, loser)
-            selected = selection if len(rivals) < len(ahead) else []
+            selected = selection if len(rivals) < rank else []
             ranks = [*selected, *above] if above else []
         if ranks:
             levels = list(self.scope.levels)
@@ -109,7 +115,7 @@ class _Asked:
 
     def _origin(self, candidate: Candidate) -> LevelName:
         """Which level the candidate belongs to."""
-        return next(level for level, added in self.scope.added.items() if candidate in added.get(self.key, ()))
+        return self.origins[candidate]
 
     def _place(self, overlay: str | None, *path: str) -> str:
         """A place in the domain's file, or in its section of an overlay's."""

@@ -6,6 +6,7 @@ import keyword
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
@@ -204,23 +205,26 @@ class _Linker:
         """Reports the needs that nothing serves, and by way of which keys they are needed."""
         edges = {key: binding.edges for key, binding in bindings.items()} if self.unserved else {}
         for decision, stated in self.unserved if not self.incomplete else ():
-            near = nearest(stated.value, map(str, self.decisions))
-            help = f"did you mean `{near}`?" if near else f"declare a component for {stated.value}"
-            above = path_to(decision.key, edges)
-            if len(above) > 1:
-                help += f" (needed by way of {' -> '.join(map(str, above))})"
+            help = partial(self._served_by_another, decision.key, stated.value, edges)
             message = f"{decision.key} ({decision.winner.provider}) needs {stated.value}, which nothing serves"
             self.diagnostics.add("ONE401", message, stated.place, help=help)
         self.unserved.clear()
+
+    def _served_by_another(self, key: Key, need: str, edges: Mapping[Key, set[Key]]) -> str:
+        near = nearest(need, map(str, self.decisions))
+        help = f"did you mean `{near}`?" if near else f"declare a component for {need}"
+        above = path_to(key, edges)
+        return help if len(above) < 2 else f"{help} (needed by way of {' -> '.join(map(str, above))})"
 
     def _check_needs(self, winner: Candidate, settings: Mapping[str, Setting]) -> None:
         signature = winner.signature
         for name, stated in winner.needs.items():
             if signature.parameters is not None and name not in signature.parameters and not signature.open:
                 message = f"`{winner.provider}` needs `{name}`, which is no parameter of {winner.factory}"
-                help = did_you_mean(name, signature.parameters, "a need is `parameter: key`: add the parameter")
+                add = "a need is `parameter: key`: add the parameter"
+                near = partial(did_you_mean, name, signature.parameters, add)
                 related = [("the factory", signature.place)]
-                self.diagnostics.add("ONE404", message, stated.place, help=help, related=related)
+                self.diagnostics.add("ONE404", message, stated.place, help=near, related=related)
             if name in settings:
                 message = f"`{name}` of `{winner.provider}` is a need and a setting"
                 help, related = "remove the one or the other", [("the need", stated.place)]

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span, did_you_mean, nearest
+from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, Source, Span, did_you_mean, nearest
 from oneiric_compiler.model import App, Declaration, Key, Level, Overrides, Project, Remote, Section, Settings, Stated
 from oneiric_compiler.settings.documents import Document, Value, read_document
 from oneiric_compiler.settings.folder import no_settings
@@ -93,12 +93,12 @@ class _Reader:
     def _drop_unknown(self, document: Document, sections: Collection[str]) -> None:
         if not isinstance(document.value, dict):
             return
-        for section in document.value.keys() - set(sections):
+        for section in sorted(document.value.keys() - set(sections)):
             document.unread.add((section,))
             if self.knows_domains:
                 document.broken = True
                 message, place = f"`{section}` is no domain's section", document.place(section, of_key=True)
-                help = did_you_mean(section, sections)
+                help: Help = partial(did_you_mean, section, sections)
                 if section in _SECTION_KEYS:
                     help = f"put it under the section of its domain, such as `adapters: {{{section}: …}}`"
                 self.diagnostics.add("ONE110", message, place, help=help)
@@ -206,8 +206,8 @@ class _Reader:
             if name not in found:
                 place = document.place("profiles", index)
                 message = f"profile `{name}` has no file settings/profiles/{name}.yml"
-                help = did_you_mean(name, found, "write the file or remove the profile from the list")
-                self.diagnostics.add("ONE116", message, place, help=help)
+                otherwise = "write the file or remove the profile from the list"
+                self.diagnostics.add("ONE116", message, place, help=partial(did_you_mean, name, found, otherwise))
         for name in sorted(found - set(app.profiles)) if not document.broken else ():
             shown = f"settings/profiles/{name}.yml"
             help = f"add `{name}` to `profiles` in settings/app.yml to compile it"
@@ -260,9 +260,7 @@ class _Reader:
     def _expected(self, file: Path, folder: str, expected: bool, known: Iterable[str] = ()) -> bool:
         if expected:
             return True
-        stems = (name.removesuffix(".yml") for name in known)
-        near = file.stem if file.suffix == ".yaml" else nearest(file.stem, stems)
-        help = f"did you mean `{near}.yml`?" if near else f"list `{file.stem}` under `domains` in settings/app.yml"
+        help = partial(_other_file, file, known)
         span = Span(Source(f"settings/{folder}{file.name}", ""))
         self.diagnostics.add("ONE115", f"settings/{folder}{file.name} is not read", span, help=help)
         return False
@@ -344,3 +342,8 @@ def _items(value: Value) -> Iterator[tuple[int, Any]]:
 
 def _list(value: Value) -> list[Any]:
     return [item for _, item in _items(value)]
+
+
+def _other_file(file: Path, known: Iterable[str]) -> str:
+    near = file.stem if file.suffix == ".yaml" else nearest(file.stem, (name.removesuffix(".yml") for name in known))
+    return f"did you mean `{near}.yml`?" if near else f"list `{file.stem}` under `domains` in settings/app.yml"

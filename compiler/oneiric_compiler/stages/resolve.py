@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -148,7 +149,7 @@ def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
         if not providers:
             _unknown_key(key, choice, scope, diagnostics)
         elif choice.value not in providers:
-            help = did_you_mean(choice.value, providers)
+            help = partial(did_you_mean, choice.value, providers)
             diagnostics.add("ONE301", f"{key} has no candidate `{choice.value}`", choice.place, help=help)
     for domain, section in sections:
         named: tuple[Mapping[str, Stated[Any]], ...] = section.requires, section.ports
@@ -159,8 +160,7 @@ def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
 
 
 def _unknown_key(key: Key, stated: Stated[Any], scope: Scope, diagnostics: Diagnostics) -> None:
-    names = [each.name for each in scope.known_keys() if each.domain == key.domain]
-    help = did_you_mean(key.name, names, "declare a component for it")
+    help = partial(_other_key, key, scope)
     message = f"nothing declares a component for {key}"
     diagnostics.add("ONE305", message, stated.name_place or stated.place, help=help)
 
@@ -227,3 +227,8 @@ def _filter_text(judgement: Judgement) -> str:
         missing=", ".join(str(each) for each in asks if each not in brings),
         source=judgement.candidate.source,
     )
+
+
+def _other_key(key: Key, scope: Scope) -> str | None:
+    names = [each.name for each in scope.known_keys() if each.domain == key.domain]
+    return did_you_mean(key.name, names, "declare a component for it")
