@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 Style: TypeAlias = Literal["plain", "bold", "dim", "red", "yellow", "green", "cyan", "blue"]
 Line: TypeAlias = list[tuple[str, Style]]
 
+_WIDEST = 100
 _SGR: dict[Style, str] = {
     "bold": "1",
     "dim": "2",
@@ -26,8 +27,8 @@ def columns(text: str) -> int:
 
 
 def padded(text: str, width: int) -> str:
-    """The text, followed by spaces up to so many columns."""
-    return text + " " * (width - columns(text))
+    """The text, followed by spaces up to so many columns; one name of thousands of letters widens no other line."""
+    return text + " " * (min(width, _WIDEST) - columns(text))
 
 
 def _width(char: str) -> int:

@@ -15,6 +15,7 @@ from oneiric_compiler.text.redact import masked, redacted, visible
 
 Locate: TypeAlias = Callable[[str], str]
 
+_DEEPEST = 40
 _LONGEST_VALUE = 80
 
 
@@ -162,7 +163,7 @@ def _value(name: str, setting: Setting) -> str:
 
 
 def _tree_section(title: str, key: str, below: Callable[[str], Mapping[str, list[str]]], report: Report) -> list[Line]:
-    """Keys reached from `key`, indented by distance; what is below a key is told of once."""
+    """Keys reached from `key`, indented by distance, the farthest all alike; what is below a key is told of once."""
     lines: list[Line] = []
     seen = {key}
     waiting = [(each, parameters, 2) for each, parameters in reversed(list(below(key).items()))]
@@ -171,7 +172,9 @@ def _tree_section(title: str, key: str, below: Callable[[str], Mapping[str, list
         binding = report.bindings.get(each)
         provider = f" ({binding.provider})" if binding else ""
         again = " …" if each in seen and below(each) else ""
-        lines.append([("  " * depth + visible(f"{each}{provider} for {', '.join(parameters)}{again}"), "plain")])
+        lines.append(
+            [("  " * min(depth, _DEEPEST) + visible(f"{each}{provider} for {', '.join(parameters)}{again}"), "plain")]
+        )
         if each not in seen:
             seen.add(each)
             waiting += [(next_, names, depth + 1) for next_, names in reversed(list(below(each).items()))]

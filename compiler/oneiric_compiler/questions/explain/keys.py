@@ -8,7 +8,7 @@ from oneiric.report import Report, Served
 
 from oneiric_compiler.questions.explain.key import difference
 from oneiric_compiler.tables.tiers import ALONE, ORDER, TIERS, Rank
-from oneiric_compiler.text.paint import Line
+from oneiric_compiler.text.paint import Line, padded
 from oneiric_compiler.text.redact import visible
 
 _MARKS = {
@@ -91,6 +91,6 @@ def _by_domain(
             lines.append([(visible(own_domain), "bold")])
             domain = own_domain
         mark = f"  {marks.get(key, ''):<{wide}}" if marks and wide else ""
-        cells = (f"{mark}  {visible(name):<{names}}  ", f"{visible(binding.provider):<{providers}}  ")
+        cells = (f"{mark}  {padded(visible(name), names)}  ", f"{padded(visible(binding.provider), providers)}  ")
         lines.append([(cells[0], "plain"), (cells[1], "green"), (visible(told(key, binding)), "plain")])
     return lines
