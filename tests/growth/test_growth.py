@@ -1,8 +1,8 @@
 """Nothing that reads or shows what a user wrote takes longer than in proportion to it.
 
-Each case has so many seconds of the processor's time, whatever else the machine does; one that took as long as the square
-of its size would take minutes. ONEIRIC_GROWTH=8 makes all of it, time included, so many times larger, which also finds
-what is quadratic in a cheap step.
+Each case has so many seconds of the processor's time, whatever else the machine does; one that took as long as the
+square of its size would take minutes. ONEIRIC_GROWTH=8 makes all of it, time included, so many times larger, which also
+finds what is quadratic in a cheap step.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.growth.texts import READERS
 
 HERE = Path(__file__).parent
 TIMES = int(os.environ.get("ONEIRIC_GROWTH", "1"))
-SECONDS = 20 * TIMES
+SECONDS = 15 * TIMES
 SLOW = frozenset(("a diagnostic", "a change"))
 """What shows a text in several forms, and so takes several times as long for each character."""
 
@@ -40,7 +40,7 @@ def run(program: str, case: str, size: int) -> None:
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_long_text(name: str) -> None:
-    run("texts.py", name, 50_000 if name in SLOW else 250_000)
+    run("texts.py", name, 30_000 if name in SLOW else 150_000)
 
 
 @pytest.mark.parametrize("name", PROJECTS)

@@ -1,4 +1,4 @@
-"""Whatever reads or shows a text that a user wrote, on long texts made to take it long: `python texts.py NAME LENGTH`."""
+"""Whatever reads or shows a text of a user, on long texts made to take it long: `python texts.py NAME LENGTH`."""
 
 from __future__ import annotations
 
