@@ -15,7 +15,8 @@ from oneiric_compiler.pipeline import compile_project
 from oneiric_compiler.settings.documents import parse_document
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+MAINTAINERS = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"]
+PAGES = sorted([ROOT / "README.md", *MAINTAINERS, *(ROOT / "docs").rglob("*.md")])
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -36,6 +37,27 @@ def test_code_and_settings_parse(page: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", MAINTAINERS, ids=lambda page: page.name)
+def test_maintainers_are_sent_to_files_that_exist(page: Path) -> None:
+    roots = [ROOT, ROOT / "compiler/oneiric_compiler", ROOT / "runtime/oneiric"]
+    named = set(re.findall(r"`([\w./]+\.(?:py|j2|txt|toml|md|yaml))`", page.read_text("utf-8")))
+    assert len(named) > 5
+    assert [name for name in sorted(named) if not any((root / name).is_file() for root in roots)] == sorted(
+        name for name in named if re.search(r"KEY|PROVIDER", name)
+    )
+
+
+def test_the_picture_of_the_floors_has_every_room() -> None:
+    picture = (ROOT / "ARCHITECTURE.md").read_text("utf-8").split("## The floors")[1].split("## ")[0]
+    rooms = {
+        path.stem
+        for root in (ROOT / "compiler/oneiric_compiler", ROOT / "runtime/oneiric")
+        for path in root.iterdir()
+        if path.stem != "__init__" and (path.suffix == ".py" or (path / "__init__.py").exists())
+    }
+    assert {room for room in rooms if not re.search(rf"\b{room}\b", picture)} == set()
 
 
 def test_the_readme_example_compiles_to_the_wiring_it_shows(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ FILES = {
     "pyproject.toml",
     "justfile",
     "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
     "CHANGELOG.md",
     "LICENSE",
     "constraints.txt",

@@ -1,0 +1,16 @@
+"""`oneiric tenants`: who there is."""
+
+from __future__ import annotations
+
+import typer
+
+from oneiric_compiler.cli.output import result_text
+
+
+def tenants(context: typer.Context) -> None:
+    """List the tenants of the committed report."""
+    from oneiric_compiler.cli import reports
+
+    report = reports.committed(context.obj)["default"]
+    names = sorted({name for binding in report.bindings.values() for name in binding.tenants})
+    result_text("".join(f"{name}\n" for name in names))
