@@ -160,6 +160,17 @@ class Held:
             self.settled.set_result(None)
 
 
+# A slot goes through its states without a flag that every use would have to ask: its class is the state.
+#
+#   InactiveSlot ── an Attempt begins ──► attempt set ── fill ──► Slot: held and current ── empty ──► InactiveSlot
+#        ▲                                   │ failed, cancelled                        (closing set while it is closed)
+#        └───────────────────────────────────┘
+#   InactiveSlot, of a tenant ── share ──► SharedSlot: all it shows is the base's slot's ── own ──► InactiveSlot
+#
+# All of it happens in the loop; `share` and `own` in a commit alone. Other threads may read `current` at any moment, so
+# `fill` puts the instance there before the class says so, and `empty` the other way round: they see it, or NotActive.
+
+
 class Slot(_Base[T]):
     """The place of one key in one scope (the base's or a tenant's). It outlives the instances in it."""
 

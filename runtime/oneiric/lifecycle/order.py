@@ -36,6 +36,9 @@ async def in_order(
     users: dict[Held, list[Held]], close: Callable[[Held], Awaitable[list[Exception]]]
 ) -> list[Exception]:
     """Close each instance after its users, otherwise at once; the errors on the way."""
+    # An instance may call what it needs until its own close is over, so each waits for its users' whole end, also where
+    # that ended badly. All wait at once: a slow close holds up what it needs, and nothing else. Needs have no cycles,
+    # which an activation refuses, so none waits for itself.
     tasks: dict[Held, asyncio.Task[list[Exception]]] = {}
 
     async def after_users(held: Held) -> list[Exception]:

@@ -69,7 +69,9 @@ class Switch:
     def run(self) -> None:
         """Do it. Nothing here can fail or wait."""
         host, prepared = self._host, self._prepared
+        # The loop is safe as long as nothing is awaited; the lock is for threads, which take no snapshot meanwhile.
         with host.lock:
+            # What is being made by an old binding would come too late to be seen as old: it ends first.
             for slot in prepared.changed:
                 if slot.attempt is not None:
                     slot.attempt.task.cancel()
@@ -78,8 +80,10 @@ class Switch:
             for slot, binding in prepared.adopted:
                 slot.binding = binding
             self._change_base(host.base)
+            # Before the tenants: their scopes look in the host's lines for what is theirs.
             host.become(prepared.wiring, prepared.digest, prepared.lines)
             scopes = self._change_tenants()
+            # New instances come before old ones go: a thread that reads `current` finds one or the other, never none.
             for staged, held, present in self._staged:
                 if held not in self.users:
                     self._take(present or self._scope(staged.tenant).slot(staged.key), staged, held)

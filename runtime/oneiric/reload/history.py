@@ -61,6 +61,8 @@ class History:
         """Write it down. Raises `OSError`."""
         if self.state is None:
             return
+        # The record is made in its turn: a writing whose reload nobody waits for any longer goes on, and could else
+        # come after the next one's, and write what is no longer so.
         async with self._writing:
             known = (self.current, *self.previous)
             overrides = {each.digest: each.overrides for each in known if each.overrides.active}
@@ -107,6 +109,7 @@ class History:
         if self.source is None:
             raise StateError("a state folder needs a wiring that has a file")
         last: Record | None = (await in_thread(state.open)).get()
+        # The baseline comes first: should the last generation be unusable, the application is of what was deployed.
         try:
             self.baseline = await self.adopt(state, Path(self.source))
             await self._be(Generation(self.baseline, state.path(self.baseline)))
