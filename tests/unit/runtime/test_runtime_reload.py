@@ -386,11 +386,16 @@ def test_a_reload_lets_a_tenant_that_is_idle_drop(deployed: Callable[..., Path])
     run(story())
 
 
-def test_a_reload_that_brings_tenants_lets_them_be_closed_when_they_are_idle(deployed: Callable[..., Path]) -> None:
+def test_a_reload_that_brings_tenants_lets_them_be_closed_when_they_are_idle(
+    deployed: Callable[..., Path], tmp_path: Path
+) -> None:
     async def story() -> None:
-        async with Runtime(oneiric.load(deployed()), deadlines=PATIENT, tenant_idle=0.05) as runtime:
+        before = tmp_path / "before" / "wiring.py"
+        before.parent.mkdir()
+        before.write_text(text_of("1"))
+        async with Runtime(oneiric.load(before), deadlines=PATIENT, tenant_idle=0.05) as runtime:
             assert host_of(runtime).idle is None
-            await runtime.reload(deployed(acme_a="1"))
+            assert (await runtime.reload(deployed(acme_a="1"))).accepted
             acme = runtime.tenant("acme").adapters.a
             assert await acme.live.ping() == "acme.a/1"
             await until(lambda: acme.state == "inactive")
