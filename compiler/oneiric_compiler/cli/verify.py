@@ -11,7 +11,7 @@ import typer
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.redact import python_line, visible
 
 
 def verify(
@@ -51,7 +51,7 @@ def _findings(folder: Path) -> list[str]:
     source = (folder / "wiring.py").read_bytes()
     lines = tenants.read_bytes() if tenants.exists() else b""
     try:
-        return list(verify(report.raw, source, lines))
+        return [python_line(each.replace("\n", " "), 1) for each in verify(report.raw, source, lines)]
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         return [f"explain.json lacks what a report must have: {type(error).__name__}: {error}"]
 

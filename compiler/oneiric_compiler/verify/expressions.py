@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any, TypeAlias
@@ -16,10 +17,17 @@ class Strange(ValueError):
 
     def __init__(self, node: ast.AST) -> None:
         super().__init__()
-        self.line, self.shown = getattr(node, "lineno", 1), ast.unparse(node)[:80]
+        self.line, self.shown = getattr(node, "lineno", 1), ast.unparse(_Untold().visit(deepcopy(node)))[:80]
 
     def __str__(self) -> str:
         return f"line {self.line} has no place in a wiring: `{self.shown}`"
+
+
+class _Untold(ast.NodeTransformer):
+    """Without what texts say: one may be a secret."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.Constant("…") if isinstance(node.value, (str, bytes)) else node
 
 
 def constant(node: ast.expr) -> str:
