@@ -119,7 +119,7 @@ def _not_a_number(text: str) -> object:
 
 
 def read(path: Path, shape: Shape, otherwise: str) -> Any:
-    """The document in a file; None where there is no file. `otherwise` says what to do about one that is damaged.
+    """The document in a file; None where there is no file. `otherwise` says what to do about one that cannot be used.
 
     Raises `StateError` for one that cannot be read or is not of this shape.
     """
@@ -134,7 +134,7 @@ def read(path: Path, shape: Shape, otherwise: str) -> Any:
     except OSError as error:
         raise StateError(f"{path} cannot be read: {error.strerror or error}; {otherwise}") from error
     except Misfit as error:
-        raise StateError(f"{path} is damaged: {error}; {otherwise}") from error
+        raise StateError(f"{path} cannot be used: {error}; {otherwise}") from error
 
 
 def write(path: Path, document: object, *, durable: bool = False) -> None:
@@ -150,6 +150,9 @@ def write(path: Path, document: object, *, durable: bool = False) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise

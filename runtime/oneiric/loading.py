@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import marshal
 import os
+from contextlib import suppress
 from hashlib import sha256
 from types import CodeType, ModuleType
 from typing import Any
@@ -86,9 +87,10 @@ def _code(path: str, source: bytes) -> CodeType:
         cached = b""
     head = importlib.util.MAGIC_NUMBER + _CHECKED_HASH.to_bytes(4, "little") + importlib.util.source_hash(source)
     if cached.startswith(head):
-        code = marshal.loads(memoryview(cached)[_PYC_HEAD:])
-        if isinstance(code, CodeType):
-            return code
+        with suppress(EOFError, TypeError, ValueError):  # cut short, or overwritten
+            code = marshal.loads(memoryview(cached)[_PYC_HEAD:])
+            if isinstance(code, CodeType):
+                return code
     return _compiled(path, source)
 
 

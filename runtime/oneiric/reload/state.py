@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from oneiric.documents import Shape, read, sync, write
 from oneiric.errors import LoadError, StateError
 from oneiric.lines import generation_at
 from oneiric.reload.outcome import Overrides
@@ -22,6 +22,14 @@ from oneiric.reload.outcome import Overrides
 FORMAT = "oneiric.state/1"
 KEPT = 5
 """How many generations before the current one are kept."""
+_SHAPE: Shape = {
+    "format": FORMAT,
+    "baseline": str,
+    "generation": str,
+    "previous": [str],
+    "overrides": {...: {"overrides": {...: str}, "tenants": {...: {...: str}}}},
+}
+_CURRENT = "current.json"
 _SIGNATURE = "wiring.sig"
 _FILES = ("explain.json", "tenants.jsonl", _SIGNATURE, "wiring.py")
 _PART = ".part-"
@@ -80,7 +88,7 @@ class State:
 
     def has(self, digest: str) -> bool:
         """Whether a generation is there, whole and as it was."""
-        return _digest(self.path(digest).parent) == digest
+        return digest.isalnum() and _digest(self.path(digest).parent) == digest
 
     def adopt(self, wiring: Path) -> str:
         """Copy a `wiring.py` and what belongs to it; the digest.
@@ -107,9 +115,9 @@ class State:
         place = self.generations / digest
         if place.exists():
             shutil.rmtree(place)
-        _sync(part)
+        sync(part)
         os.rename(part, place)
-        _sync(self.generations)
+        sync(self.generations)
 
     def write(self, record: Record, rejected: str | None = None) -> None:
         """Make a record current, and forget the generations it does not name. Raises `OSError`."""
@@ -120,23 +128,18 @@ class State:
             "previous": list(record.previous),
             "overrides": {digest: overrides.document() for digest, overrides in record.overrides.items()},
         }
-        _write(self.folder / "current.json", document)
+        write(self.folder / _CURRENT, document, durable=True)
         current = record.overrides.get(record.generation, Overrides())
-        _write(self.folder / "overrides.json", current.document())
+        write(self.folder / "overrides.json", current.document(), durable=True)
         keep = {record.baseline, record.generation, *record.previous, rejected}
         for folder in self.generations.iterdir():
             if folder.name not in keep and not folder.name.startswith(_PART):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _read(self) -> Record | None:
-        try:
-            document = json.loads((self.folder / "current.json").read_text("utf-8"))
-        except FileNotFoundError:
+        document = read(self.folder / _CURRENT, _SHAPE, "remove it to start on the wiring that is given, without swaps")
+        if document is None:
             return None
-        except ValueError as error:
-            raise StateError(f"{self.folder / 'current.json'} is damaged") from error
-        if document.get("format") != FORMAT:
-            raise StateError(f"{self.folder / 'current.json'} is no {FORMAT}")
         overrides = {digest: Overrides.of(each) for digest, each in document["overrides"].items()}
         return Record(document["baseline"], document["generation"], tuple(document["previous"]), overrides)
 
@@ -164,26 +167,3 @@ def _copy_bytecode(wiring: Path, part: Path) -> None:
     for cached in wiring.parent.glob("__pycache__/wiring.*.pyc"):
         (part / "__pycache__").mkdir(exist_ok=True)
         shutil.copyfile(cached, part / "__pycache__" / cached.name)
-
-
-def _write(path: Path, document: Any) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with open(part, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1, sort_keys=True)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

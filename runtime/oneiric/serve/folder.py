@@ -59,7 +59,7 @@ class StateFolder:
     def all(cls, root: Path) -> list[StateFolder]:
         """Those of every process of the project that ever left something to ask, sorted by name."""
         paths = sorted(path for path in (root / STATES).glob("*") if _NAME.fullmatch(path.name))
-        return [folder for folder in map(cls, paths) if folder.status.exists() or folder._socket.exists()]
+        return [each for each in map(cls, paths) if os.path.lexists(each.status) or os.path.lexists(each._socket)]
 
     def left(self) -> dict[str, Any] | None:
         """The lifecycle snapshot; None where there is none. Raises `StateError` for one that is damaged."""

@@ -128,6 +128,9 @@ class Process:
                 failed = self._exited is not None and ending.exit_code(self._exited)
                 self.status.enter("failed" if failed else "stopped")
                 return 0
+            except (StateError, OSError):
+                self.status.enter("failed")
+                raise
             except (OneiricError, ExceptionGroup) as error:
                 log_error(self._log, "error", error)
                 self.status.enter("failed")

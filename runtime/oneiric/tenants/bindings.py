@@ -53,7 +53,7 @@ def _binding(line: bytes, key: str) -> Binding:
             artifact=entry.get("artifact"),
         )
         binding.block = block_of(entry)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise TenantsError(f"the tenants' line of {key} is not one the compiler writes") from error
     return binding
 
