@@ -31,7 +31,7 @@ def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(Text)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")  # of a function this is the function; hypothesis refuses what says so
 def no_builtins() -> Iterator[None]:
     """Of tests that are not about built-ins and compile many times in this process."""
     from tests.builtins import NONE, builtins_below

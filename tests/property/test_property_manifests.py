@@ -198,7 +198,7 @@ def test_whatever_stands_in_remote_yml_is_answered(value: Any, key: str) -> None
     assert nothing or not compiles or all(each.get("required") is False for each in value["sources"])
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_no_byte_of_what_is_pinned_can_be_changed_unnoticed(data: st.DataObject) -> None:
     """Changes to a pinned file are refused; those of the lock too, unless it still says the same."""

@@ -11,11 +11,8 @@ import os
 import random
 import resource
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +20,7 @@ from oneiric_compiler.manifests.lock import Lock, parse_lock
 from oneiric_compiler.remote import status
 from oneiric_compiler.remote.status import Busy
 
+from tests.crashing import in_child, stop_at
 from tests.remote.project import DEADLINE, MAIN, Signer, Site, entry, sha256, signed, with_module
 
 ROUNDS = int(os.environ.get("ONEIRIC_CRASH_ROUNDS", "25"))
@@ -82,33 +80,6 @@ def assert_whole_or_reported(site: Site, known: list[int]) -> str:
     assert version is not None
     assert found.items() >= whole(version).items()
     return f"{version}"
-
-
-def in_child(act: Callable[[], object], kill_after: float | None = None) -> None:
-    """Runs `act` in a forked process, killed after that many seconds if it is still at it."""
-    child = os.fork()
-    if not child:
-        try:
-            act()
-        finally:
-            os._exit(0)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-
-def stop_at(step: str, count: int) -> None:
-    """Makes the process die in place of the `count`th call of a step that changes the disk."""
-    left, real = [count], getattr(os, step)
-
-    def dying(*arguments: object, **named: object) -> object:
-        left[0] -= 1
-        if not left[0]:
-            os._exit(1)
-        return real(*arguments, **named)
-
-    setattr(os, step, dying)
 
 
 @pytest.mark.parametrize("step", ["replace", "fsync", "unlink"])

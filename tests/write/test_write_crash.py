@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,10 @@ from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import Outputs
 from oneiric_compiler.stages.write import write
 from small_project import compiled, make, outputs_of, set_fee, state, told
+
+from tests.crashing import in_child, stop_at
+
+pytestmark = pytest.mark.usefixtures("no_builtins")
 
 ROUNDS = int(os.environ.get("ONEIRIC_CRASH_ROUNDS", "30"))
 STEPS = ("mkstemp", "fsync", "replace", "unlink")
@@ -42,20 +43,6 @@ def wanted(outputs: Outputs) -> dict[str, bytes]:
     return files | {f"{folder}/__init__.py": b"" for folder, _ in outputs.profiles.values()}
 
 
-def in_child(act: Callable[[], None], kill_after: float | None = None) -> None:
-    """Runs `act` in a forked process, killed after that many seconds if it is still at it."""
-    child = os.fork()
-    if not child:
-        try:
-            act()
-        finally:
-            os._exit(0)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-
 def assert_old_new_or_reported(root: Path, old: Outputs, new: Outputs) -> str:
     """What a crash left; the settings on disk are those of the new outputs."""
     found = {name: data for name, data in state(root).items() if not Path(name).name.startswith(".")}
@@ -67,23 +54,6 @@ def assert_old_new_or_reported(root: Path, old: Outputs, new: Outputs) -> str:
         return "new"
     assert problems
     return "old" if found == wanted(old) else "reported"
-
-
-def stop_at(step: str, count: int) -> None:
-    """Makes the process die in place of the `count`th call of a step that changes the disk."""
-    import tempfile
-
-    left = [count]
-    module = tempfile if step == "mkstemp" else os
-    real = getattr(module, step)
-
-    def dying(*arguments: object, **named: object) -> object:
-        left[0] -= 1
-        if not left[0]:
-            os._exit(1)
-        return real(*arguments, **named)
-
-    setattr(module, step, dying)
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -12,8 +12,8 @@ import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.stages import leftovers
 from small_project import FILES, compiled, make, outputs_of, told
-from test_write_crash import in_child, stop_at
 
+from tests.crashing import in_child, stop_at
 from tests.unit.cli.running import run
 
 GONE = "generated/busy"
@@ -112,6 +112,7 @@ def die_removing(root: Path, step: str, count: int) -> None:
     leftovers.remove(outputs, Diagnostics())
 
 
+@pytest.mark.usefixtures("no_builtins")
 @pytest.mark.parametrize("step", ["unlink", "rmdir"])
 def test_a_crash_while_removing_is_told_and_made_good(tmp_path: Path, step: str) -> None:
     for count in range(1, 12):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import oneiric
@@ -14,13 +13,7 @@ from tests.unit.runtime.making import Part, key, run, wiring_of
 from tests.unit.runtime.shop.parts import Color, Sqlite, Store, Till, Tracked, Vault
 from tests.unit.runtime.shop.wiring import Wiring
 
-
-@pytest.fixture(autouse=True)
-def nothing_leaks() -> Iterator[None]:
-    Tracked.made.clear()
-    Tracked.closed.clear()
-    yield
-    assert sorted(map(id, Tracked.made)) == sorted(map(id, Tracked.closed))
+pytestmark = pytest.mark.usefixtures("nothing_leaks")
 
 
 def test_a_call_through_live_activates_what_it_needs_and_the_exit_closes_dependents_first() -> None:

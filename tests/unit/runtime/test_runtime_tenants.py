@@ -7,7 +7,6 @@ import importlib.util
 import json
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,7 @@ from tests.unit.runtime.making import Part, key, run, wiring_of
 from tests.unit.runtime.shop.parts import Color, Sqlite, Store, Tracked
 from tests.unit.runtime.shop.wiring import Wiring
 
-
-@pytest.fixture(autouse=True)
-def nothing_leaks() -> Iterator[None]:
-    Tracked.made.clear()
-    Tracked.closed.clear()
-    yield
-    assert sorted(map(id, Tracked.made)) == sorted(map(id, Tracked.closed))
+pytestmark = pytest.mark.usefixtures("nothing_leaks")
 
 
 def test_a_tenant_has_its_own_instance_where_it_differs_and_shares_the_rest() -> None:
