@@ -18,8 +18,9 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         from oneiric_compiler.cli.app import app
+        from oneiric_compiler.cli.usage import answer, hoisted
 
-        app(prog_name="oneiric")
+        sys.exit(app(hoisted(sys.argv[1:]), prog_name="oneiric", standalone_mode=False) or 0)
     except CommandError as error:
         log(error.lines())
         sys.exit(error.exit)
@@ -31,4 +32,9 @@ def main() -> None:
         log(CommandError("what was read is nested deeper than anything that Oneiric writes").lines())
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        if (told := answer(error)) is not None:
+            log(told.lines())
     sys.exit(2)

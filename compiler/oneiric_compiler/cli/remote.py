@@ -60,7 +60,8 @@ def remote_sync(
     elif settings is not None:
         synced = _sync(project, settings, diagnostics)
     code = _exit_code(diagnostics)
-    _show(projects.as_seen(diagnostics, context.obj), synced, code, check, json)
+    sources = len(settings.remote.sources) if settings is not None else 0
+    _show(projects.as_seen(diagnostics, context.obj), sources, synced, code, check, json)
     raise typer.Exit(code)
 
 
@@ -175,21 +176,20 @@ def _exit_code(diagnostics: Iterable[Diagnostic]) -> int:
     return 1 if codes else 0
 
 
-def _show(found: list[Diagnostic], synced: Synced | None, code: int, check: bool, json: bool) -> None:
+def _show(found: list[Diagnostic], sources: int, synced: Synced | None, code: int, check: bool, json: bool) -> None:
     from oneiric_compiler.cli import projects
     from oneiric_compiler.diagnostics.render import as_json
 
     status = ("match" if check else "synced", "differs" if check else "failed", "failed")[code]
     results: Mapping[str, Result] = synced.results if synced else {}
     if json:
-        sources: Facts = {name: _facts(each.outcome, each.pin) for name, each in results.items()}
-        result_text(as_json(found, status=status, sources=sources))
+        facts: Facts = {name: _facts(each.outcome, each.pin) for name, each in results.items()}
+        result_text(as_json(found, status=status, sources=facts))
         return
     projects.show(found)
-    if check:
-        result([[("match", "green")]] if code == 0 else [])
-        return
-    lines: list[Line] = []
+    lines: list[Line] = [[("settings/remote.yml names no source", "dim")]] if code == 0 and not sources else []
+    if check and sources:
+        lines = [[("match", "green")]] if code == 0 else []
     for name, each in results.items():
         style = _STYLES.get(each.outcome, "green")
         about = f"version {each.pin.version}, {each.pin.digest[:12]}" if each.pin else "nothing pinned"

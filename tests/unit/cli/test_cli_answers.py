@@ -109,3 +109,45 @@ def test_git_leaves_the_line_ends_of_outputs_as_they_are(project: Path) -> None:
     git("checkout", "--", ".")
     assert b"\r\n" in (project / "shop/orders.py").read_bytes()
     assert run("compile", "--check", cwd=project).returncode == 0
+
+
+def test_commands_and_options_as_upstream_and_others_write_them(project: Path, snapshot: SnapshotAssertion) -> None:
+    commands = [
+        ("compil",),
+        ("zzz",),
+        ("compile", "--chek"),
+        ("compile", "--format", "xml"),
+        ("compile", "more"),
+        ("manifest", "sgin"),
+        ("swap",),
+        ("list", "--project"),
+        ("list", "--", "--project", "x"),
+        ("--demo", "list", "--domain", "adapter"),
+        ("--config", "settings.toml", "list"),
+        ("status", "--domain", "adapter", "--key", "cache"),
+        ("action-invoke", "compression.encode", "--payload", "{}"),
+        ("event", "emit", "order.placed"),
+        ("workflow", "run", "fulfil"),
+        ("activity",),
+        ("orchestrate", "--manifest", "x.yaml"),
+        ("orchestrate", "--no-workflow-checkpoints"),
+        ("remote-sync", "--manifest", "x.yaml", "--refresh-interval", "60"),
+        ("swap", "cache", "--provider", "redis"),
+    ]
+    assert session(commands, cwd=project, code=2) == snapshot
+
+
+def test_the_project_may_be_named_behind_the_command(project: Path) -> None:
+    told = run("--project", "stall", "list", "--domain", "service", cwd=project.parent).stdout
+    assert told
+    for asked in (
+        ("list", "--project", "stall", "--domain", "service"),
+        ("list", "--domain", "service", "--project=stall"),
+    ):
+        assert run(*asked, cwd=project.parent).stdout == told
+
+
+def test_without_a_command_help_is_shown(project: Path) -> None:
+    done = run(cwd=project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: oneiric ")

@@ -189,20 +189,6 @@ def test_wrong_usage_is_answered(scaffolded: Path, snapshot: SnapshotAssertion) 
     assert session(WRONG, cwd=scaffolded, code=2) == snapshot
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (("compil",), "Did you mean 'compile'?"),
-        (("compile", "--format", "xml"), "'sarif'"),
-        (("compile", "extra"), "extra"),
-    ],
-)
-def test_what_is_no_command_or_option_is_answered(scaffolded: Path, arguments: tuple[str, ...], told: str) -> None:
-    done = run(*arguments, cwd=scaffolded)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert told in done.stderr
-
-
 def test_a_missing_report_says_what_to_run(project: Path, snapshot: SnapshotAssertion) -> None:
     shutil.rmtree(project / "generated")
     assert session([("list",)], cwd=project, code=2) == snapshot
