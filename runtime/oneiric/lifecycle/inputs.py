@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from oneiric.convert import convert
 from oneiric.errors import VariableError
 from oneiric.wiring import Domain
 
@@ -39,6 +38,8 @@ class Inputs:
 
     def env_as(self, converter: Callable[[str], T], name: str, default: str | None = None) -> T:
         """The same, converted. Raises `VariableError` naming the text and what was expected."""
+        from oneiric.convert import convert
+
         text = self.env(name, default)
         try:
             return convert(converter, text)
