@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
+from itertools import pairwise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from oneiric_compiler.cli.errors import CommandError
 
 
 def main() -> None:
@@ -11,7 +18,6 @@ def main() -> None:
     from oneiric.report import ReportError
 
     from oneiric_compiler.cli.errors import CommandError
-    from oneiric_compiler.cli.output import log
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -22,19 +28,34 @@ def main() -> None:
 
         sys.exit(app(hoisted(sys.argv[1:]), prog_name="oneiric", standalone_mode=False) or 0)
     except CommandError as error:
-        log(error.lines())
-        sys.exit(error.exit)
+        _fail(error)
     except ReportError as error:
-        log(CommandError(str(error), help=error.help, code="ONE504").lines())
+        _fail(CommandError(str(error), help=error.help, code="ONE504"))
     except OSError as error:
-        log(CommandError.of_system(error).lines())
+        _fail(CommandError.of_system(error))
     except RecursionError:
-        log(CommandError("what was read is nested deeper than anything that Oneiric writes").lines())
+        _fail(CommandError("what was read is nested deeper than anything that Oneiric writes"))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
         if (told := answer(error)) is not None:
-            log(told.lines())
+            _fail(told)
     sys.exit(2)
+
+
+def _fail(error: CommandError) -> NoReturn:
+    """Says what a command ends with: as a document where one was asked for."""
+    from oneiric_compiler.cli.output import log, result_json
+
+    if asks_for_json(sys.argv[1:]):
+        result_json(error.document())
+    else:
+        log(error.lines())
+    sys.exit(error.exit)
+
+
+def asks_for_json(arguments: list[str]) -> bool:
+    """Whether a command line asks for one JSON document, also where it cannot be read."""
+    return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairwise(arguments)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from oneiric_compiler.cli import (
     activity,
@@ -30,8 +32,27 @@ from oneiric_compiler.cli import (
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import release, result_text, styled
 
+_WHOLE = 1000
+_SIGNED = "Signed manifests"
+
+
+class _Grouped(TyperGroup):
+    """Lists the commands by group, each with all of its first sentence, also where the output is no terminal."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        groups: dict[str, dict[str, str]] = {}
+        for name, command in self.commands.items():
+            if not command.hidden:
+                panel = getattr(command, "rich_help_panel", None) or "Commands"
+                groups.setdefault(str(panel), {})[name] = command.get_short_help_str(limit=_WHOLE)
+        for title, commands in groups.items():
+            with formatter.section(title):
+                formatter.write_dl([*commands.items()])
+
+
 app = typer.Typer(
     name="oneiric",
+    cls=_Grouped,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich" if styled(sys.stdout) and styled(sys.stderr) else None,
@@ -63,25 +84,39 @@ def oneiric(
     context.obj = project
 
 
-app.command("init")(init.init)
-app.command("compile")(compile.compile)
-app.command("explain")(explain.explain)
-app.command("diff")(diff.diff)
-app.command("list")(list.list_keys)
-app.command("matrix")(matrix.matrix)
-app.command("serve")(serve.serve)
+_GROUPS: dict[str, dict[str, Callable[..., None]]] = {
+    "From settings to a wiring": {
+        "init": init.init,
+        "compile": compile.compile,
+        "schema": schema.schema,
+        "demo": demo.demo,
+    },
+    "Questions": {
+        "explain": explain.explain,
+        "diff": diff.diff,
+        "list": list.list_keys,
+        "matrix": matrix.matrix,
+        "verify": verify.verify,
+        "explain-code": explain_code.explain_code,
+    },
+    "A running process": {
+        "serve": serve.serve,
+        "status": status.status,
+        "health": status.health,
+        "swap": operate.swap,
+        "reload": operate.reload,
+        "rollback": operate.rollback,
+        "pause": activity.pause,
+        "drain": activity.drain,
+    },
+    _SIGNED: {
+        "remote-sync": remote.remote_sync,
+        "remote-status": remote_status.remote_status,
+    },
+}
+
+for _group, _commands in _GROUPS.items():
+    for _name, _command in _commands.items():
+        app.command(_name, rich_help_panel=_group)(_command)
 app.command("orchestrate", hidden=True)(serve.serve)
-app.command("status")(status.status)
-app.command("health")(status.health)
-app.command("swap")(operate.swap)
-app.command("reload")(operate.reload)
-app.command("rollback")(operate.rollback)
-app.command("pause")(activity.pause)
-app.command("drain")(activity.drain)
-app.command("remote-sync")(remote.remote_sync)
-app.command("remote-status")(remote_status.remote_status)
-app.command("verify")(verify.verify)
-app.command("schema")(schema.schema)
-app.add_typer(manifest.app, name="manifest")
-app.command("explain-code")(explain_code.explain_code)
-app.command("demo")(demo.demo)
+app.add_typer(manifest.app, name="manifest", rich_help_panel=_SIGNED)

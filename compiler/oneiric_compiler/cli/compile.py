@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.manifest import seed_of
 from oneiric_compiler.cli.output import release, result, result_text
@@ -29,7 +30,10 @@ class Format(StrEnum):
 
 def compile(
     context: typer.Context,
-    profile: Annotated[str | None, typer.Option(metavar="P", help="This profile alone (default: every one).")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="P", help="This profile alone (default: every one).", autocompletion=complete.PROFILES),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing: 0 fresh, 1 stale or edited, 2 errors.")
     ] = False,

@@ -24,6 +24,11 @@ class CommandError(Exception):
         about = f"{error.filename}: " if error.filename else ""
         return cls(f"{about}{error.strerror or error}")
 
+    def document(self) -> dict[str, object]:
+        """Format `oneiric.error/1` (`schemas/error.schema.json`)."""
+        facts = {"code": self.code, "message": masked(self.message), "help": self.help and masked(self.help)}
+        return {"format": "oneiric.error/1", "error": facts}
+
     def lines(self) -> list[Line]:
         kind = f"error[{self.code}]" if self.code else "error"
         lines: list[Line] = [[(kind, "red"), (f": {visible(masked(self.message))}", "bold")]]

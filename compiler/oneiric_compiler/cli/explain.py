@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from oneiric.report import Report
 
+from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
 
@@ -20,19 +21,34 @@ if TYPE_CHECKING:
 def explain(
     context: typer.Context,
     key: Annotated[
-        str | None, typer.Argument(metavar="[KEY]", help="`cache`, or `adapter:cache`; all keys without it.")
+        str | None,
+        typer.Argument(
+            metavar="[KEY]", help="`cache`, or `adapter:cache`; all keys without it.", autocompletion=complete.KEYS
+        ),
     ] = None,
     domain: Annotated[
-        str | None, typer.Option(metavar="D", help="Domain of KEY (default: adapter), or of the keys shown.")
+        str | None,
+        typer.Option(
+            metavar="D", help="Domain of KEY (default: adapter), or of the keys shown.", autocompletion=complete.DOMAINS
+        ),
     ] = None,
-    tenant: Annotated[str | None, typer.Option(metavar="T", help="As the tenant gets it.")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="P", help="The profile (default: the base).")] = None,
+    tenant: Annotated[
+        str | None, typer.Option(metavar="T", help="As the tenant gets it.", autocompletion=complete.TENANTS)
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="P", help="The profile (default: the base).", autocompletion=complete.PROFILES)
+    ] = None,
     from_report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Read this report: no settings, no imports.")
     ] = None,
     why_not: Annotated[
         str | None,
-        typer.Option("--why-not", metavar="PROVIDER", help="Why PROVIDER does not serve KEY, and what would."),
+        typer.Option(
+            "--why-not",
+            metavar="PROVIDER",
+            help="Why PROVIDER does not serve KEY, and what would.",
+            autocompletion=complete.PROVIDERS,
+        ),
     ] = None,
     what_if: Annotated[
         list[str] | None,

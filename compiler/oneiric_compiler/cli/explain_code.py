@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
+from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result
 from oneiric_compiler.text.paint import Line
 
 
 def explain_code(
-    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="Such as ONE110; all codes without it.")] = None,
+    code: Annotated[
+        str | None,
+        typer.Argument(metavar="[CODE]", help="Such as ONE110; all codes without it.", autocompletion=complete.CODES),
+    ] = None,
 ) -> None:
     """Tell what a diagnostic's code means and what to do; without CODE, list them all."""
     from oneiric_compiler.diagnostics.codes import CODES

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Asked, Json, Timeout
@@ -14,8 +15,12 @@ from oneiric_compiler.cli.processes import Asked, Json, Timeout
 
 def list_keys(
     context: typer.Context,
-    domain: Annotated[str | None, typer.Option(metavar="D", help="The keys of this domain alone.")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="P", help="The profile (default: the base).")] = None,
+    domain: Annotated[
+        str | None, typer.Option(metavar="D", help="The keys of this domain alone.", autocompletion=complete.DOMAINS)
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="P", help="The profile (default: the base).", autocompletion=complete.PROFILES)
+    ] = None,
     from_report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Read this report: no settings, no imports.")
     ] = None,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from oneiric_compiler.cli import processes
+from oneiric_compiler.cli import complete, processes
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import log, result, result_json
 from oneiric_compiler.cli.processes import Asked, Domain, Json, Key, Name, Silent, State, Timeout
@@ -19,10 +19,15 @@ Force = Annotated[bool, typer.Option("--force", help="Accept components whose he
 def swap(
     context: typer.Context,
     key: Key,
-    provider: Annotated[str | None, typer.Argument(metavar="[PROVIDER]", help="What serves KEY from now on.")] = None,
+    provider: Annotated[
+        str | None,
+        typer.Argument(metavar="[PROVIDER]", help="What serves KEY from now on.", autocompletion=complete.PROVIDERS),
+    ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take an earlier swap back.")] = False,
     domain: Domain = None,
-    tenant: Annotated[str | None, typer.Option(metavar="T", help="For this tenant alone.")] = None,
+    tenant: Annotated[
+        str | None, typer.Option(metavar="T", help="For this tenant alone.", autocompletion=complete.TENANTS)
+    ] = None,
     all_tenants: Annotated[
         bool, typer.Option("--all-tenants", help="Also for tenants that decide on KEY themselves.")
     ] = False,

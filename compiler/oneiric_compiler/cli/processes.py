@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from oneiric.errors import OneiricError
 
+from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result_json
 
@@ -30,9 +31,14 @@ Timeout: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Domain: TypeAlias = Annotated[
-    str | None, typer.Option("--domain", metavar="D", help="The domain of KEY (default: adapter).")
+    str | None,
+    typer.Option(
+        "--domain", metavar="D", help="The domain of KEY (default: adapter).", autocompletion=complete.DOMAINS
+    ),
 ]
-Key: TypeAlias = Annotated[str, typer.Argument(metavar="KEY", help="`cache`, or `adapter:cache`.")]
+Key: TypeAlias = Annotated[
+    str, typer.Argument(metavar="KEY", help="`cache`, or `adapter:cache`.", autocompletion=complete.KEYS)
+]
 
 START = "start one with `oneiric serve`"
 

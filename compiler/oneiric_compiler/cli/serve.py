@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from oneiric.report import ReportError, read_report
 
+from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 
 _PORTS = 65535
@@ -20,7 +21,9 @@ _PORTS = 65535
 def serve(
     context: typer.Context,
     wiring: Annotated[Path | None, typer.Option(metavar="PATH", help="The wiring.py (default: the project's).")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="P", help="The profile (default: the base).")] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="P", help="The profile (default: the base).", autocompletion=complete.PROFILES)
+    ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The name of the process (default: the app's).")
     ] = None,
