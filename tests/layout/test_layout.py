@@ -139,6 +139,12 @@ def test_nothing_committed_names_a_machine() -> None:
     assert found == {}
 
 
+def test_each_change_is_named_for_what_it_is_about_and_by_no_number() -> None:
+    wanted = r"\+[a-z]+(-[a-z0-9]+)*\.(added|changed|fixed|removed)\.md"
+    names = [path.name for path in (CHECKOUT / "changes").iterdir()]
+    assert [name for name in names if not re.fullmatch(wanted, name)] == []
+
+
 def test_nothing_committed_is_a_build_product() -> None:
     assert [name for name in committed() if re.search(r"\.(pyc|whl|gz|so|egg-info|db|sqlite)$|__pycache__", name)] == []
 

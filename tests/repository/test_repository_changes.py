@@ -13,7 +13,6 @@ import pytest
 from tests.repository.repositories import SECONDS, committed, git
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-CHANGES = sorted((CHECKOUT / "changes").iterdir())
 
 
 @pytest.fixture
@@ -37,11 +36,6 @@ def towncrier(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=SECONDS,
         check=False,
     )
-
-
-def test_each_is_named_for_what_it_is_about_and_by_no_number() -> None:
-    wanted = r"\+[a-z]+(-[a-z0-9]+)*\.(added|changed|fixed|removed)\.md"
-    assert [path.name for path in CHANGES if not re.fullmatch(wanted, path.name)] == []
 
 
 def test_the_draft_has_each_of_them_as_one_entry(repository: Path) -> None:
