@@ -85,7 +85,7 @@ async def answer(
     """As `ask`, where a loop is running already."""
     import asyncio
 
-    import aiohttp  # noqa: F401 - before the clock runs
+    import aiohttp  # noqa: F401  # pyright: ignore[reportUnusedImport] - before the clock runs
 
     row = OPERATIONS.get(operation)
     seconds = timeout if timeout is not None else ANSWER if row is None else row.seconds

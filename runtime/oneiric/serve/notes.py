@@ -33,7 +33,7 @@ class Notes:
         self._log = log
         self._changed = changed
         self.draining: set[asyncio.Task[list[Exception]]] = set()
-        document = read(self._path, _SHAPE, _MEND) or {"keys": {}}
+        document: dict[str, Any] = read(self._path, _SHAPE, _MEND) or {"keys": {}}
         self.keys: dict[str, dict[Kind, Note]] = document["keys"]
         for key in self.keys:
             self._apply(key)

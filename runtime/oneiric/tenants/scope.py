@@ -12,6 +12,7 @@ from oneiric.wiring import Domain, check_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from typing import Any
     from weakref import ReferenceType
 
@@ -64,6 +65,7 @@ class TenantScope(Scope):
         self.removed: dict[str, Slot[Any]] = {}
         self._shared: dict[str, Slot[Any]] = {}
         self._handles: list[ReferenceType[Any]] = []
+        self.check: Callable[[], Awaitable[None]] | None = None
         if host.lines is not None and not host.lines.checked:
             self.check = self._check
         self.wiring = view(self)
