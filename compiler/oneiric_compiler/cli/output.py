@@ -20,7 +20,7 @@ READER_GONE = 141
 
 def result(lines: Iterable[Line]) -> None:
     """Lines for the person who asked."""
-    result_text(paint(lines, styled=styled(sys.stdout)))
+    result_text(paint(lines, styled=styled(sys.stdout), width=columns(sys.stdout)))
 
 
 def result_text(text: str) -> None:
@@ -35,7 +35,7 @@ def result_json(document: object) -> None:
 
 def log(lines: Iterable[Line]) -> None:
     """What is no result: progress, warnings, errors."""
-    log_text(paint(lines, styled=styled(sys.stderr)))
+    log_text(paint(lines, styled=styled(sys.stderr), width=columns(sys.stderr)))
 
 
 def log_text(text: str) -> None:
@@ -58,6 +58,11 @@ def styled(stream: TextIO | None) -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return stream is not None and stream.isatty()
+
+
+def columns(stream: TextIO | None) -> int | None:
+    """How wide a terminal is; None for a pipe or a file, whose lines are left whole."""
+    return max(40, shutil.get_terminal_size().columns) if stream is not None and stream.isatty() else None
 
 
 def source_width() -> int:

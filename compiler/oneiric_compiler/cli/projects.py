@@ -10,7 +10,7 @@ from pathlib import Path
 
 from oneiric_compiler.checking import check
 from oneiric_compiler.cli.errors import CommandError
-from oneiric_compiler.cli.output import log_text, source_width, styled
+from oneiric_compiler.cli.output import columns, log_text, source_width, styled
 from oneiric_compiler.diagnostics.found import Diagnostic, Diagnostics, Source, Span
 from oneiric_compiler.diagnostics.render import as_text
 from oneiric_compiler.model import Project
@@ -38,7 +38,7 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
     """Diagnostics as text, on stderr."""
     import sys
 
-    log_text(as_text(diagnostics, styled=styled(sys.stderr), width=source_width()))
+    log_text(as_text(diagnostics, styled=styled(sys.stderr), width=source_width(), wrap=columns(sys.stderr)))
 
 
 def as_seen(diagnostics: Iterable[Diagnostic], root: Path) -> list[Diagnostic]:

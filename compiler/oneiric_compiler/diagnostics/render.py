@@ -21,13 +21,16 @@ _UNSAFE_IN_MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _UNSAFE_IN_PROPERTY = {**_UNSAFE_IN_MESSAGE, ":": "%3A", ",": "%2C"}
 
 
-def as_text(diagnostics: Iterable[Diagnostic], *, styled: bool = False, width: int = 100) -> str:
+def as_text(
+    diagnostics: Iterable[Diagnostic], *, styled: bool = False, width: int = 100, wrap: int | None = None
+) -> str:
     """What a compiler prints: one block per diagnostic and a line of counts; empty when there is none.
 
-    `width` is the number of columns a source line may take before it is cut around its span.
+    `width` is the number of columns a source line may take before it is cut around its span; `wrap` that of a
+    terminal, where longer lines are broken between words.
     """
     found = list(diagnostics)
-    blocks = [paint(_block(each, width), styled=styled) for each in found]
+    blocks = [paint(_block(each, width), styled=styled, width=wrap) for each in found]
     if found:
         blocks.append(paint([[(counts(found), "bold")]], styled=styled))
     return "".join(blocks)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
 Style: TypeAlias = Literal["plain", "bold", "dim", "red", "yellow", "green", "cyan", "blue"]
 Line: TypeAlias = list[tuple[str, Style]]
 
 _WIDEST = 100
+_WORD = re.compile(r" *[^ ]+ *| +")
 _SGR: dict[Style, str] = {
     "bold": "1",
     "dim": "2",
@@ -37,9 +39,29 @@ def _width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def paint(lines: Iterable[Line], *, styled: bool) -> str:
-    """The text of the lines, each ended, without spaces at line ends."""
-    return "".join(_painted(line, styled) + "\n" for line in lines)
+def paint(lines: Iterable[Line], *, styled: bool, width: int | None = None) -> str:
+    """The text of the lines, each ended, without spaces at line ends; broken between words where `width` is given."""
+    broken = lines if width is None else (part for line in lines for part in _wrapped(line, width))
+    return "".join(_painted(line, styled) + "\n" for line in broken)
+
+
+def _wrapped(line: Line, width: int) -> Iterator[Line]:
+    """The line in as many as it takes, those after the first indented further; a longer word stays whole."""
+    if sum(columns(text) for text, _ in line) <= width:
+        yield line
+        return
+    whole = "".join(text for text, _ in line)
+    indent = min(len(whole) - len(whole.lstrip(" ")) + 4, width // 2)
+    part: Line = []
+    taken = 0
+    for text, style in line:
+        for word in _WORD.findall(text):
+            if part and taken > indent and taken + columns(word.rstrip(" ")) > width:
+                yield part
+                part, taken = [(" " * indent, "plain")], indent
+            part.append((word, style))
+            taken += columns(word)
+    yield part
 
 
 def _painted(line: Line, styled: bool) -> str:

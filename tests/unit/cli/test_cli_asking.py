@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from oneiric_compiler.text.paint import Line, columns, paint
 
-from tests.unit.cli.running import COMPILER_EXTRA, run
+from tests.unit.cli.running import COMPILER_EXTRA, run, run_on_terminal
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = Draft202012Validator(json.loads((ROOT / "schemas/error.schema.json").read_text()))
@@ -101,3 +104,21 @@ def test_what_a_shell_completes_to(line: str, wanted: list[str], project: Path) 
     done = run(cwd=project, blocked=COMPILER_EXTRA, _ONEIRIC_COMPLETE="complete_bash", **words)
     assert done.stdout.split() == wanted
     assert done.stderr == ""
+
+
+@given(st.text(st.sampled_from("ab  `é漢"), max_size=200), st.integers(10, 60))
+def test_a_terminal_breaks_lines_between_words_alone(text: str, width: int) -> None:
+    line: Line = [("  ", "blue"), (text, "plain"), (" end", "red")]
+    whole, broken = paint([line], styled=False), paint([line], styled=False, width=width)
+    assert broken.split() == whole.split()
+    assert broken.count("\n") == 1 or columns(whole.rstrip("\n")) > width or "  " in text
+    for part in broken.splitlines():
+        assert columns(part) <= width or len(part.split()) == 1
+
+
+def test_a_message_is_broken_on_a_terminal_and_whole_in_a_pipe(project: Path) -> None:
+    arguments = ("explain", "--from-report", "/gone/" + "far " * 40 + "away.json")
+    assert len(run(*arguments, cwd=project).stderr.splitlines()[0]) > 160
+    shown = run_on_terminal(*arguments, cwd=project, NO_COLOR="1", COLUMNS="60")
+    assert all(len(line) <= 60 for line in shown.splitlines())
+    assert "far far" in shown

@@ -27,9 +27,9 @@ def test_a_terminal_gets_colours_and_a_pipe_the_same_words(folder: Path) -> None
     piped = run(*EXPLAIN, cwd=folder).stdout
     assert "\x1b[1;32mredis\x1b[0m" in coloured
     assert "\x1b" not in piped
-    assert [line.split() for line in run_on_terminal(*EXPLAIN, cwd=folder, NO_COLOR="1").splitlines()] == [
-        line.split() for line in piped.splitlines()
-    ]
+    assert [
+        line.split() for line in run_on_terminal(*EXPLAIN, cwd=folder, NO_COLOR="1", COLUMNS="300").splitlines()
+    ] == [line.split() for line in piped.splitlines()]
 
 
 @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
