@@ -22,9 +22,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    from oneiric_compiler.cli.usage import answer, hoisted
+
     try:
         from oneiric_compiler.cli.app import app
-        from oneiric_compiler.cli.usage import answer, hoisted
 
         sys.exit(app(hoisted(sys.argv[1:]), prog_name="oneiric", standalone_mode=False) or 0)
     except CommandError as error:

@@ -117,13 +117,14 @@ def _show(answer: dict[str, Any], done: str, process: str | None = None) -> None
     if not answer["accepted"]:
         code = f"[{answer['code']}]" if answer["code"] else ""
         first, *rest = str(answer["reason"]).rstrip().splitlines()
-        told: list[Line] = [[(f"{prefix}rejected{code}", "red"), (f": {visible(first)}", "plain")]]
-        told += [[(visible(line), "plain")] for line in rest]
-        log(told)
+        told: Line = [(f"{prefix}rejected{code}", "red"), (f": {visible(first)}", "plain")]
+        more: list[Line] = [[(visible(line), "plain")] for line in rest]
+        log([told, *more])
         return
     lines: list[Line] = [[(f"{prefix}{done}", "green"), (f": generation {str(answer['generation'])[:12]}", "plain")]]
     for each in ("start", "replace", "stop"):
-        lines += [[(f"  {each:<8} {_key(entry)}", "plain")] for entry in answer["plan"][each]]
+        entries: list[Line] = [[(f"  {each:<8} {_key(entry)}", "plain")] for entry in answer["plan"][each]]
+        lines += entries
     kept = len(answer["plan"]["keep"])
     lines.append([(f"  keep     {kept} key{'' if kept == 1 else 's'}", "dim")])
     result(lines)

@@ -43,7 +43,7 @@ _QUOTED = re.compile(r"(?<![\w'])'([^'\n]+)'(?!\w)")
 
 def hoisted(arguments: Sequence[str]) -> list[str]:
     """The arguments with `--project DIR` in front, where it is taken, wherever it stands. Raises CommandError."""
-    before, found = [*arguments], []
+    before, found = [*arguments], list[str]()
     position = 0
     while position < len(before) and before[position] != "--":
         option = before[position].partition("=")[0]
@@ -72,7 +72,7 @@ def answer(error: Any) -> CommandError | None:
         return CommandError(f"`{command}` has no option `{option}`", help=help)
     message: str = error.format_message()
     if (unknown := re.match(r"No such command '([^'\n]+)'", message)) is not None:
-        known = context.command.list_commands(context)
+        known: list[str] = context.command.list_commands(context) if context is not None else []
         near = nearest(unknown[1], known)
         help = _COMMANDS.get(unknown[1]) or (f"did you mean `{near}`?" if near else otherwise)
         return CommandError(f"`{command}` has no command `{unknown[1]}`", help=help)

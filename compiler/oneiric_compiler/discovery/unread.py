@@ -146,7 +146,9 @@ class _Uses:
             return
         for child in ast.iter_child_nodes(node):
             read = isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and (
-                child in node.decorator_list and is_component(self.sources, self.module, child)
+                child in node.decorator_list
+                and isinstance(child, ast.expr)
+                and is_component(self.sources, self.module, child)
             )
             if read:
                 yield from [*child.args, *child.keywords] if isinstance(child, ast.Call) else ()

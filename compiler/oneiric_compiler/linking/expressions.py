@@ -52,7 +52,7 @@ class Converted:
     """
 
     expr: Expr
-    served: Container[str] = frozenset()
+    served: Container[str] = frozenset[str]()
     secrets: set[str] = field(default_factory=set[str])
     reads: bool = False
 

@@ -71,7 +71,7 @@ class Scope:
         return tuple(each for added in self.added.values() for each in added.get(key, ()))
 
     def known_keys(self) -> set[Key]:
-        return set().union(*self.added.values())
+        return set[Key]().union(*self.added.values())
 
     def question(self, key: Key) -> Question:
         requires: tuple[str, ...] = ()

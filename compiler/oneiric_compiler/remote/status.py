@@ -168,8 +168,9 @@ def _locked(descriptor: int) -> bool:
 
 
 def _look(facts: Mapping[str, Any]) -> Look:
-    told = {name: facts[name] for name in _LOOK}
-    return Look(**{**told, "failure": None if told["failure"] is None else _failure(told["failure"])})
+    told: dict[str, Any] = {name: facts[name] for name in _LOOK}
+    told["failure"] = None if told["failure"] is None else _failure(told["failure"])
+    return Look(**told)
 
 
 def _failure(facts: Mapping[str, Any]) -> Failure:

@@ -35,7 +35,9 @@ def wins_if(scope: Scope, catalog: Catalog, decision: Decision) -> dict[int, Alt
     named: dict[str, list[Candidate]] = {}
     for each in ranked:
         named.setdefault(each.provider, []).append(each)
-    origins = {each: level for level, added in scope.added.items() for each in added.get(decision.key, ())}
+    origins: dict[Candidate, LevelName] = {
+        each: level for level, added in scope.added.items() for each in added.get(decision.key, ())
+    }
     asked = _Asked(scope, catalog, decision.key, ranked[0], named, origins)
     return {order: asked.alternatives(loser, ranks[loser]) for order, loser in losers.items()}
 

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import jinja2
 
@@ -160,7 +160,7 @@ def _options(binding: Report) -> Iterator[tuple[str, str]]:
     for option in EMITTED:
         if option.emitted in binding:
             stated = binding[option.emitted]
-            yield option.emitted, _tuple(stated) if isinstance(stated, list) else _literal(stated)
+            yield option.emitted, _tuple(cast("list[str]", stated)) if isinstance(stated, list) else _literal(stated)
 
 
 def _tuple(items: list[str]) -> str:

@@ -99,11 +99,13 @@ def _is_ours(folder: Path, outputs: Outputs, profile: str) -> bool:
 
 def _report(data: bytes) -> dict[str, Any] | None:
     try:
-        document = json.loads(data)
+        document: Any = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    family = FORMAT.partition("/")[0]
-    return document if isinstance(document, dict) and str(document.get("format")).startswith(f"{family}/") else None
+    if not isinstance(document, dict):
+        return None
+    report = cast("dict[str, Any]", document)
+    return report if str(report.get("format")).startswith(f"{FORMAT.partition('/')[0]}/") else None
 
 
 def _remove(folder: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from oneiric_compiler.tables.tiers import RANKS, Rank
 
@@ -36,12 +36,12 @@ class Option:
     def read(self, fields: Mapping[str, Any]) -> Any:
         """The value of a candidate that is declared with these fields."""
         value = fields.get(self.name, self.default)
-        return tuple(sorted(value)) if isinstance(value, list) else value
+        return tuple(sorted(cast("list[str]", value))) if isinstance(value, list) else value
 
     def stated(self, candidate: object) -> Any:
         """A candidate's value as JSON has it; None where it is the default."""
         value = getattr(candidate, self.name)
-        plain = list(value) if isinstance(value, tuple) else value
+        plain: Any = list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
         return None if plain == self.default else plain
 
 

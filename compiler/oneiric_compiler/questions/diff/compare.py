@@ -120,7 +120,7 @@ def _made(
     """What the component is, promises and is made with, whether or not it is the one that served the key before."""
     yield from _facts("trust", key, tenant, *(_trust(each) for each in (old, new)))
     yield from _facts("port", key, tenant, *(_promised(each, served) for each in (old, new)))
-    yield from _facts("need", key, tenant, *(each.needs if each else {} for each in (old, new)))
+    yield from _facts("need", key, tenant, *(each.needs if each else dict[str, Json]() for each in (old, new)))
     options = [_stated(each, **{name: name for name in _OPTIONS}) for each in (old, new)]
     settings = [{**_settings(each), **own} for each, own in zip((old, new), options, strict=True)]
     yield from _facts("setting", key, tenant, *settings)
@@ -171,7 +171,7 @@ def _winner(binding: Served) -> Candidate | None:
 
 def _stated(binding: Served | None, **names: str) -> dict[str, Json]:
     """Facts of a binding by what they are called here, those that the report states."""
-    raw = binding.raw if binding else {}
+    raw: Mapping[str, Json] = binding.raw if binding else {}
     return {called: raw[name] for called, name in names.items() if raw.get(name) is not None}
 
 
