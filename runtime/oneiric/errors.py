@@ -83,7 +83,11 @@ class PortalError(OneiricError):
 
 
 class VariableError(OneiricError):
-    """An environment variable is missing or its text cannot be converted."""
+    """An environment variable is missing or its text cannot be converted. `variable` is its name."""
+
+    def __init__(self, what: str, variable: str = "") -> None:
+        self.variable = variable
+        super().__init__(what)
 
 
 class UnknownTenant(OneiricError, LookupError):

@@ -47,7 +47,10 @@ def load(path: str | os.PathLike[str], *, trust: Trust | None = None) -> type[Wi
     try:
         exec(_code(path, source) if trust is None else _compiled(path, source), module.__dict__)
     except Exception as error:
-        raise LoadError("load", f"{path} does not import: {type(error).__name__}: {error}") from error
+        told = f"{type(error).__name__}: {error}"
+        if b"\n<<<<<<< " in source:
+            told = "it holds a merge conflict, and `oneiric compile` writes it again"
+        raise LoadError("load", f"{path} does not import: {told}") from error
     wiring = _wiring(module, path)
     wiring.__file__, wiring.__generation__, wiring.__tenants__ = path, digest, tenants
     wiring.__trust__ = trust

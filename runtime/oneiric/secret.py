@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 SECRETS = "adapter:secrets"
 """The key that secrets are asked of: a need of whatever has one."""
+PREFIX = "ONEIRIC_SECRET_"
+"""What the name of a reference in settings begins with that is a secret's."""
 _MASK = "Secret(****)"
 
 

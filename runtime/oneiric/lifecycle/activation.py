@@ -9,11 +9,21 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from oneiric.errors import ActivationError, AdapterError, MissingExtra, OneiricError, Paused, RuntimeNotRunning
+from oneiric.environment import make_in
+from oneiric.errors import (
+    ActivationError,
+    AdapterError,
+    MissingExtra,
+    OneiricError,
+    Paused,
+    RuntimeNotRunning,
+    VariableError,
+)
 from oneiric.lifecycle.closing import close_late, close_unclaimed, discard
 from oneiric.lifecycle.inputs import Inputs, context
+from oneiric.lifecycle.reasons import import_failed, stated_at, syntax_failed
 from oneiric.lifecycle.steps import Failed, bounded, call, contained, in_thread, lifecycle
-from oneiric.secret import SECRETS, Secret
+from oneiric.secret import PREFIX, SECRETS, Secret
 from oneiric.slot import Held, Slot
 from oneiric.tracing import span
 
@@ -148,7 +158,9 @@ async def _make(slot: Slot[Any]) -> None:
     _check_platform(slot)
     await _activate_needs(slot)
     secrets = await _fetch_secrets(slot)
-    inputs = Inputs(binding, os.environ if environ is None else environ, secrets)
+    environ = os.environ if environ is None else environ
+    make_in(environ)
+    inputs = Inputs(binding, environ, secrets)
     held = Held(slot, await _build(slot, inputs), binding=binding)
     try:
         await _start(held)
@@ -218,7 +230,8 @@ async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret:
     try:
         secret = await store.get(name)
     except Exception as error:
-        fail(slot, "secrets", f"{SECRETS} raised {type(error).__name__} for {name}", error)
+        told = f": {error}" if isinstance(error, OneiricError) else f" raised {type(error).__name__} for {name}"
+        fail(slot, "secrets", f"{SECRETS}{told}{await _place(slot, PREFIX + name)}", error)
     if not isinstance(secret, Secret):
         fail(slot, "secrets", f"{SECRETS} gave a {type(secret).__name__} for {name}, not a Secret")
     return secret
@@ -269,8 +282,12 @@ async def _step(
         fail(slot, step, f"{step} failed: {error}", error)
     except Failed as error:
         fail(slot, step, f"{step} {error}", error)
-    except ModuleNotFoundError as error:
-        _fail_module(slot, step, error)
+    except ImportError as error:
+        _fail_import(slot, step, error)
+    except SyntaxError as error:
+        fail(slot, step, f"{step} {syntax_failed(error)}", error)
+    except VariableError as error:
+        fail(slot, step, f"{step} failed: {error}{await _place(slot, error.variable)}", error)
     except AdapterError as error:
         fail(slot, step, f"{step} failed: {error.what}", error)
     except OneiricError as error:
@@ -279,12 +296,17 @@ async def _step(
         fail(slot, step, f"{step} raised {type(error).__name__}", error)
 
 
-def _fail_module(slot: Slot[Any], step: str, error: ModuleNotFoundError) -> NoReturn:
-    """A module is missing: where a built-in component asked for it, name the extra that has it."""
+async def _place(slot: Slot[Any], variable: str) -> str:
+    """The setting that refers to a variable; the report that has it may be large, so it is read in a thread."""
+    return str((await in_thread(stated_at, slot, variable)).get())
+
+
+def _fail_import(slot: Slot[Any], step: str, error: ImportError) -> NoReturn:
+    """A module is missing or broken: where a built-in component asked for it, name the extra that has it."""
     domain, _, key = slot.key.partition(":")
     provider = slot.binding.provider
-    if not _raised_in_builtin(error):
-        fail(slot, step, f"{step} needs the module {error.name}, which is not installed", error)
+    if not isinstance(error, ModuleNotFoundError) or not _raised_in_builtin(error):
+        fail(slot, step, f"{step} {import_failed(error)}", error)
     extra = f"{key}-{provider}"
     what = f"needs the module {error.name}, which the extra {extra} has"
     missing = MissingExtra(domain, key, provider, slot.tenant, step, what)

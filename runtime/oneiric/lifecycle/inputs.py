@@ -33,7 +33,7 @@ class Inputs:
         if not text and default is not None:
             return default
         if text is None:
-            raise VariableError(f"{self._whose()} needs the environment variable {name}, which is not set")
+            raise VariableError(f"{self._whose()} needs the environment variable {name}, which is not set", name)
         return text
 
     def env_as(self, converter: Callable[[str], T], name: str, default: str | None = None) -> T:
@@ -44,9 +44,8 @@ class Inputs:
         try:
             return convert(converter, text)
         except ValueError as error:
-            raise VariableError(
-                f"{self._whose()}: the environment variable {name} is {text!r}, expected {error}"
-            ) from error
+            what = f"{self._whose()}: the environment variable {name} is {text!r}, expected {error}"
+            raise VariableError(what, name) from error
 
     def secret(self, name: str) -> Secret:
         """A secret the binding names. Raises `LookupError` for any other."""

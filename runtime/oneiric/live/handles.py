@@ -32,7 +32,10 @@ def handle_for(slot: Slot[Any]) -> Any:
     try:
         port = load(name)
     except (ImportError, AttributeError) as error:
-        raise PortError(f"{slot.key}: the port {name} cannot be loaded ({type(error).__name__})") from error
+        from oneiric.lifecycle.reasons import import_failed
+
+        why = import_failed(error) if isinstance(error, ImportError) else str(error)
+        raise PortError(f"{slot.key}: the port {name} cannot be loaded: {why}") from error
     if not isinstance(port, type):
         raise PortError(f"{slot.key}: the port {name} is not a class")
     handle = handle_class(port)(home)

@@ -23,11 +23,11 @@ class SecretsUnavailable(SecretsError):
 
 
 class SecretNotFound(SecretsError):
-    """There is no such secret, or it is empty. `name` is the name that was asked for."""
+    """There is no such secret, or it is empty. `name` is the name that was asked for; `why` where it was looked for."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, why: str = "") -> None:
         self.name = name
-        super().__init__(f"there is no secret {name!r}")
+        super().__init__(f"there is no secret {name!r}" + (f": {why}" if why else ""))
 
 
 class InvalidName(SecretsError):

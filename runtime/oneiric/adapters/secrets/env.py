@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 from oneiric import Secret, component
 from oneiric.adapters.secrets import SecretNotFound, SecretsClosed, check_name
+from oneiric.environment import environment
 
 
 @component(
@@ -19,7 +19,7 @@ from oneiric.adapters.secrets import SecretNotFound, SecretsClosed, check_name
     port="oneiric.adapters.secrets:Secrets",
 )
 class EnvSecrets:
-    """Reads the variable `prefix` + name from the environment, each time it is asked.
+    """Reads the variable `prefix` + name from the environment, the runtime's `environ`, each time it is asked.
 
     `prefix`: what the variable's name begins with.
     `uppercase_keys`: upper-case the name first. `.` and `-`, which a variable cannot have, become `_`.
@@ -38,6 +38,7 @@ class EnvSecrets:
         self._required_keys = tuple(required_keys or ())
         for name in self._required_keys:
             check_name(name)
+        self._environment = environment()
         self._closed = False
 
     async def health(self) -> bool:
@@ -51,10 +52,14 @@ class EnvSecrets:
             raise SecretsClosed("the secrets adapter is closed")
         value = self._read(name)
         if not value:
-            raise SecretNotFound(name)
+            state = "not set" if value is None else "empty"
+            raise SecretNotFound(name, f"the environment variable {self._variable(name)} is {state}")
         return Secret(value)
 
     def _read(self, name: str) -> str | None:
         check_name(name)
+        return self._environment.get(self._variable(name))
+
+    def _variable(self, name: str) -> str:
         variable = re.sub("[.-]", "_", name)
-        return os.environ.get(self._prefix + (variable.upper() if self._uppercase_keys else variable))
+        return self._prefix + (variable.upper() if self._uppercase_keys else variable)

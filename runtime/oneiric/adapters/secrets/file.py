@@ -69,7 +69,9 @@ class FileSecrets:
         if text is None:
             raise SecretsUnavailable(f"the secret {name!r} is not UTF-8 text")
         if not text:
-            raise SecretNotFound(name)
+            raise SecretNotFound(
+                name, f"{self._path} has {'none' if name not in secrets else 'an empty one'} of that name"
+            )
         return Secret(text)
 
 
