@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, Protocol, TypeVar
 
     from oneiric.lines import Lines
-    from oneiric.slot import AnyScope, Slot
+    from oneiric.slot import AnyLooks, AnyScope, Slot
     from oneiric.snapshot import Snapshot
     from oneiric.wiring import Stamp, Wiring
 
@@ -68,6 +68,7 @@ class Host:
         self.replaced = frozenset(replace)
         self.paused: dict[str, str] = {}
         self.changes: AnyChanges | None = None
+        self.looks: AnyLooks | None = None
         self.engines: AnyEngines | None = None
         self.tenants: dict[str, AnyScope] = {}
         self.lines: Lines | None = None

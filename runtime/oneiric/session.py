@@ -75,6 +75,8 @@ async def _close_all(host: Host) -> list[Exception]:
     # Engines are users: until they have stopped, what their last work needs can be activated as before.
     failed = [] if host.engines is None else await host.engines.stop(until)
     host.status = "closing"
+    if host.looks is not None:
+        await host.looks.stop()
     if host.changes is not None:
         await host.changes.stop(until)
     if host.idle is not None:

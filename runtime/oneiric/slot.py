@@ -27,12 +27,22 @@ if TYPE_CHECKING:
         environ: Mapping[str, str] | None
         loop: asyncio.AbstractEventLoop | None
         paused: dict[str, str]
+        active: dict[Slot[Any], Held]
+        hurry: asyncio.Future[None]
+        looks: AnyLooks | None
 
         def refusal(self) -> Exception | None: ...
         def fill(self, held: Held) -> None: ...
         def empty(self, held: Held) -> None: ...
         def spawn(self, work: Coroutine[Any, Any, T], /) -> asyncio.Task[T]: ...
         def report(self, error: BaseException) -> None: ...
+
+    class AnyLooks(Protocol):
+        """Who looks at active components, and restarts some: `lifecycle.looks.Looks`."""
+
+        def begin(self) -> None: ...
+        async def stop(self) -> None: ...
+        def unwell(self) -> list[Any]: ...
 
     class AnyScope(Protocol):
         """Where the keys of a slot's needs are looked up: the base, a tenant, or what a reload stages of either."""
@@ -131,10 +141,10 @@ class Held:
 
     While it is `watched`, the end of a lease is told to whoever watches: one who drains it (`settled` is what he waits
     for), or one who looks for idle instances and finds it no longer watched when it was used. `expired` is how many
-    leases were held when it was closed all the same.
+    leases were held when it was closed all the same, `asked` the question under way how it is, if there is one.
     """
 
-    __slots__ = ("binding", "expired", "instance", "leases", "owned", "settled", "slot", "watched")
+    __slots__ = ("asked", "binding", "expired", "instance", "leases", "owned", "settled", "slot", "watched")
 
     def __init__(self, slot: Slot[Any], instance: Any, *, owned: bool = True, binding: Binding | None = None) -> None:
         self.slot = slot
@@ -144,6 +154,7 @@ class Held:
         self.leases = 0
         self.expired = 0
         self.watched = False
+        self.asked: asyncio.Future[Any] | None = None
         self.settled: asyncio.Future[None] | None = None
 
     def give_back(self) -> None:

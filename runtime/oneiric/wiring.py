@@ -37,8 +37,8 @@ class Binding:
     """One key's binding: what the compiler decided, and the block that builds the instance. `bind` makes them."""
 
     __slots__ = (
-        "artifact", "block", "eager", "fingerprint", "key", "needs", "os", "port", "provider", "python", "secrets",
-        "tenants",
+        "artifact", "block", "eager", "fingerprint", "key", "needs", "os", "port", "provider", "python", "restart",
+        "secrets", "tenants",
     )  # fmt: skip
 
     key: str
@@ -48,6 +48,7 @@ class Binding:
     needs: tuple[str, ...]
     secrets: tuple[str, ...]
     eager: bool
+    restart: str | None
     python: str | None
     os: tuple[str, ...]
     artifact: str | None
@@ -83,6 +84,7 @@ def bind(
     needs: tuple[str, ...] = (),
     secrets: tuple[str, ...] = (),
     eager: bool = False,
+    restart: str | None = None,
     python: str | None = None,
     os: tuple[str, ...] = (),
     artifact: str | None = None,
@@ -90,9 +92,10 @@ def bind(
 ) -> Binding:
     """Make the block below the `Binding` of `key` (`domain:key`), so that its domain has a `Slot` there.
 
-    `artifact` is what the factory is imported from: `SHA256 NAME` of a pinned one. `tenants` is `NUMBER:DIGEST` of the
-    key's lines in `tenants.jsonl`, the digest the first 8 hex digits of their SHA-256. A function sets the fields,
-    since a class would take its keywords in half as much time again, at each of ten thousand keys.
+    `restart` is `on-failure` where an instance that turns unhealthy is replaced by another. `artifact` is what the
+    factory is imported from: `SHA256 NAME` of a pinned one. `tenants` is `NUMBER:DIGEST` of the key's lines in
+    `tenants.jsonl`, the digest the first 8 hex digits of their SHA-256. A function sets the fields, since a class would
+    take its keywords in half as much time again, at each of ten thousand keys.
     """
     binding = _new(Binding)
     binding.key = key
@@ -102,6 +105,7 @@ def bind(
     binding.needs = needs
     binding.secrets = secrets
     binding.eager = eager
+    binding.restart = restart
     binding.python = python
     binding.os = os
     binding.artifact = artifact

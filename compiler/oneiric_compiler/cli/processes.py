@@ -40,6 +40,7 @@ Key: TypeAlias = Annotated[
     str, typer.Argument(metavar="KEY", help="`cache`, or `adapter:cache`.", autocompletion=complete.KEYS)
 ]
 
+_SHARE = 0.75
 START = "start one with `oneiric serve`"
 
 
@@ -52,6 +53,12 @@ class Asked:
     state: Path | None = None
     timeout: float | None = None
     json: bool = False
+
+    def within(self, operation: str) -> float:
+        """Seconds that a process may take for its part of an answer, so that it is here in time."""
+        from oneiric.serve.operations import OPERATIONS
+
+        return _SHARE * (OPERATIONS[operation].seconds if self.timeout is None else self.timeout)
 
     def folders(self) -> list[StateFolder]:
         """The state folders that are meant: the one named, or all there are of the project."""

@@ -42,6 +42,10 @@ def serve(
     provisional: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Roll back when health fails this soon after a change.")
     ] = 0.0,
+    health_period: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="How often active components are asked how they are (0: never)."),
+    ] = 5.0,
     recompile: Annotated[bool, typer.Option("--recompile", help="Compile the settings first.")] = False,
     trust: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Public keys, one a line: refuse wirings they did not sign.")
@@ -78,6 +82,7 @@ def serve(
         http=outside,
         watch=watch,
         provisional=provisional,
+        health_period=health_period,
         trust=trusted,
     )
     os.chdir(root)  # relative paths in settings are the project's

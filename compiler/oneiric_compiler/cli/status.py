@@ -39,17 +39,19 @@ def status(
 
 def health(
     context: typer.Context,
-    probe: Annotated[bool, typer.Option("--probe", help="Ask every active component now.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Ask every active component now, instead of telling the last answers.")
+    ] = False,
     name: Name = None,
     state: State = None,
     timeout: Timeout = None,
     json: Json = False,
 ) -> None:
-    """Tell whether a process is up and ready, with --probe also how its components are; 1 when it is not well."""
+    """Tell whether a process is up and its components are well; 1 when not."""
     asked = Asked(context.obj, name, state, timeout, json)
     up = asked.at_most_one()
     not_running: dict[str, Any] = {"ok": False, "state": "not running", "components": []}
-    answer = asked.ask(up, "health", probe=probe) if up else not_running
+    answer = asked.ask(up, "health", probe=probe, within=asked.within("health")) if up else not_running
     if json:
         result_json(answer)
     else:
@@ -129,6 +131,7 @@ def _rows(rows: list[Any], notes: Mapping[str, Any]) -> list[Line]:
     for key, row in zip(names, rows, strict=True):
         more = [f"of tenant {row['tenant']}"] if row["tenant"] else []
         more += [f"{row['leases']} in use"] if row["leases"] else []
+        more += [f"unwell: {row['unwell']}"] if row.get("unwell") else []
         more += sorted(notes.get(key, {}))
         lines.append(
             [

@@ -19,6 +19,8 @@ def _closer(instance: Any) -> Callable[[], Any] | None:
 
 async def close(held: Held) -> CloseError | None:
     """Close the instance; the error it came to, if any."""
+    if held.asked is not None:
+        held.asked.cancel()
     method = _closer(held.instance)
     if method is None:
         return None

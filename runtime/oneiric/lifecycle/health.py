@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import MemberDescriptorType
+from typing import Any, NamedTuple, cast
 
-from oneiric.host import Host
-from oneiric.lifecycle.steps import Failed, bounded, call, lifecycle
+from oneiric.lifecycle.steps import Failed, bounded, contained, in_thread, lifecycle
 from oneiric.slot import Held
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from oneiric.slot import AnyHost
+
+_LARGEST = 1000
+"""Of a larger collection in a component nobody looks whether there are tasks in it."""
 
 
 class Health(NamedTuple):
@@ -20,32 +30,91 @@ class Health(NamedTuple):
     reason: str | None
 
 
-async def ask_all(host: Host) -> tuple[Health, ...]:
-    """One answer for each active component of the application's own, sorted by tenant (the base first) and key."""
-    helds = [held for held in host.active.values() if held.owned]
-    answers = await asyncio.gather(*map(_ask, helds))
+async def ask_all(host: AnyHost, seconds: float | None = None) -> tuple[Health, ...]:
+    """One answer for each active component of the application's own, sorted by tenant (the base first) and key: what
+    they answer within `seconds`, at most their deadline."""
+    answers = await asyncio.gather(*(ask(held, seconds) for held in owned(host)))
     return tuple(sorted(answers, key=lambda answer: (answer.tenant or "", answer.key)))
 
 
-async def _ask(held: Held) -> Health:
-    reason = await _reason(held)
+def owned(host: AnyHost) -> list[Held]:
+    """The active components of the application's own."""
+    return [held for held in host.active.values() if held.owned]
+
+
+async def ask(held: Held, seconds: float | None = None) -> Health:
+    """One component's answer within `seconds`, at most its deadline. It is leased meanwhile, and asked once at a time:
+    a check that hangs in a thread is one thread, however often it is asked for."""
+    held.leases += 1
+    try:
+        reason = await _reason(held, seconds)
+    finally:
+        held.give_back()
     slot = held.slot
     return Health(slot.tenant, slot.key, slot.binding.provider, reason is None, reason)
 
 
-async def _reason(held: Held) -> str | None:
-    """Why the component is not well; None if it is. It is leased meanwhile."""
+async def _reason(held: Held, seconds: float | None) -> str | None:
+    """Why the component is not well; None if it is."""
     health = lifecycle(held.instance, "health")
     if health is None:
-        return None
-    held.leases += 1
+        return ended(held.instance)
+    longest = held.slot.scope.host.deadlines.health
+    asked = held.asked
+    if asked is None or asked.done():
+        asked = held.asked = asyncio.ensure_future(_answer(health, longest))
+        asked.add_done_callback(lambda done: done.cancelled() or done.exception())
+    seconds = longest if seconds is None else min(seconds, longest)
+    await asyncio.wait((asked,), timeout=seconds)
+    if not asked.done():
+        return f"health took longer than {seconds:g} seconds"
     try:
-        seconds = held.slot.scope.host.deadlines.health
-        healthy = await bounded(asyncio.ensure_future(call(health)), seconds)
+        return "health() answered False" if asked.result() is False else ended(held.instance)
+    except asyncio.CancelledError:
+        return "health was cancelled: the component is being closed"
     except Failed as error:
         return f"health {error}"
     except Exception as error:
         return f"health raised {type(error).__name__}"
-    finally:
-        held.give_back()
-    return "health() answered False" if healthy is False else None
+
+
+async def _answer(health: Callable[[], Any], seconds: float) -> Any:
+    """What the check comes to: given up after so many seconds where it is of this loop, never in its thread."""
+    result = health() if inspect.iscoroutinefunction(health) else (await in_thread(health)).get()
+    return await bounded(asyncio.ensure_future(contained(result)), seconds) if inspect.isawaitable(result) else result
+
+
+def ended(instance: object) -> str | None:
+    """What a background task of the component ended with, where that is an error: a task that it keeps in an
+    attribute, or in a collection there. None where none did."""
+    if isinstance(instance, type) or inspect.ismodule(instance):
+        return None
+    for task in _tasks(instance):
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            return f"a background task of it raised {type(error).__name__}"
+    return None
+
+
+def _tasks(instance: object) -> Iterator[asyncio.Task[Any]]:
+    for value in _attributes(instance):
+        if type(value) in (list, tuple, set, dict) and len(collection := cast("Any", value)) <= _LARGEST:
+            yield from filter(_is_task, collection.values() if isinstance(value, dict) else collection)
+        elif _is_task(value):
+            yield cast("asyncio.Task[Any]", value)
+
+
+def _is_task(value: object) -> bool:
+    return issubclass(type(value), asyncio.Task)  # without asking the value, which may say anything
+
+
+def _attributes(instance: object) -> list[object]:
+    """What the instance keeps, in its dictionary and its slots, without a call of anything that it defines."""
+    kept: list[object] = []
+    with suppress(AttributeError):
+        kept += object.__getattribute__(instance, "__dict__").values()
+    for kind in type(instance).__mro__:
+        for member in vars(kind).values():
+            if type(member) is MemberDescriptorType:
+                with suppress(AttributeError):
+                    kept.append(member.__get__(instance))
+    return kept

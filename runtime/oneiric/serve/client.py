@@ -94,7 +94,7 @@ async def answer(
         async with asyncio.timeout(seconds):
             if row is not None and not row.reads:  # of a process that is stopped no change is asked at all
                 async with asyncio.timeout(timeout or min(ANSWER, seconds)):
-                    await _post(folder, "health", {"probe": False})
+                    await _post(folder, "health", {"probe": False, "within": ANSWER})
                 asked = True
             return await _post(folder, operation, arguments)
     except TimeoutError as error:

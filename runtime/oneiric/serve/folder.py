@@ -34,7 +34,9 @@ _STATUS: Shape = {
     "rejected": ({"generation": str, "reason": str}, None),
     "last_change": ({"what": str, "at": str, "accepted": bool, "reason": _TEXT, "from": str, "to": str}, None),
     "keys": int,
-    "components": [{"tenant": _TEXT, "domain": str, "key": str, "provider": str, "state": str, "leases": int}],
+    "components": [
+        {"tenant": _TEXT, "domain": str, "key": str, "provider": str, "state": str, "leases": int, "unwell?": _TEXT}
+    ],
     "notes": NOTES,
 }
 

@@ -14,13 +14,15 @@ _MISDIRECTED = 421
 
 
 def outside(status: Status) -> web.Application:
-    """`/healthz`: the process answers. `/readyz`: 200 while it runs, else 503. Nothing else: anyone may ask."""
+    """`/healthz`: the process answers. `/readyz`: 200 while it runs and what it is for is well, as far as is known
+    without asking, else 503. Nothing else: anyone may ask."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"ok": True})
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.json_response({"ok": status.ready, "state": status.state}, status=200 if status.ready else 503)
+        ready = status.state == "running" and not status.failing()
+        return web.json_response({"ok": ready, "state": status.state}, status=200 if ready else 503)
 
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])

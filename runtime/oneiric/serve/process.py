@@ -14,6 +14,10 @@ from typing import Any
 from aiohttp import web
 
 from oneiric.errors import OneiricError, StateError
+from oneiric.host import Host
+from oneiric.lifecycle.activation import renew
+from oneiric.lifecycle.health import Health
+from oneiric.lifecycle.looks import Looks
 from oneiric.loading import load
 from oneiric.reload.outcome import RolledBack
 from oneiric.runtime import Runtime, host_of
@@ -37,7 +41,8 @@ class Serving:
     `root` is the project's folder, `wiring` the path of a `wiring.py`, `name` the process's (None: the app's), `state`
     its folder (None: the one of its name in the project), `port` the loopback port (None: none, 0: any), `http` the
     host and port of probes from outside (None: none), `watch` whether a change of the wiring's files is a reload,
-    `provisional` the seconds after which a change is kept, `trust` who has to have signed the wiring (None: nobody).
+    `provisional` the seconds after which a change is kept, `health_period` those after which components are looked at
+    again (0: never), `trust` who has to have signed the wiring (None: nobody).
     """
 
     root: Path
@@ -48,6 +53,7 @@ class Serving:
     http: tuple[str, int] | None
     watch: bool
     provisional: float
+    health_period: float
     trust: Trust | None = None
 
 
@@ -81,9 +87,25 @@ class Process:
         wiring = str(serving.wiring.absolute())
         self.status = Status(folder, runtime, self.notes, log, name=name, wiring=wiring)
         self.changes = Changes(runtime, self.status, log)
+        self._looks = self._look_at(host_of(runtime)) if serving.health_period else None
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._exited: ending.Exit | None = None
+
+    def _look_at(self, host: Host) -> Looks:
+        looks = host.looks = Looks(host, renew, period=self._serving.health_period, told=self._looked)
+        return looks
+
+    def _looked(self, answer: Health) -> None:
+        """A component answers something else than when it was looked at before."""
+        domain, _, key = answer.key.partition(":")
+        facts = {"domain": domain, "key": key, "provider": answer.provider}
+        facts |= {} if answer.tenant is None else {"tenant": answer.tenant}
+        if answer.ok:
+            self._log.info("well again", **facts)
+        else:
+            self._log.warning("unwell", reason=answer.reason, **facts)
+        self.status.change()
 
     async def main(self, socket_path: str) -> int:
         """From the first answer to the last close; the exit code."""
@@ -140,6 +162,8 @@ class Process:
         self.status.enter("starting")
         async with self._runtime:
             self.status.enter("running")
+            if self._looks is not None:
+                self._looks.begin()
             if self._serving.watch:
                 self._spawn(self._watch())
             try:
@@ -165,7 +189,7 @@ class Process:
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
-            if self._stop.is_set() or not self.status.ready:
+            if self._stop.is_set() or self.status.state != "running":
                 main.cancel()
             self._stop.set()
 

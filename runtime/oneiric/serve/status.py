@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oneiric.documents import write
+from oneiric.host import Host
+from oneiric.lifecycle.activation import needed
+from oneiric.lifecycle.health import Health, ask_all
 from oneiric.runtime import Runtime, host_of
 from oneiric.serve.folder import STATUS_FORMAT, StateFolder
 from oneiric.serve.notes import Notes
@@ -44,10 +47,13 @@ class Status:
         self._since = now()
         self._changed = asyncio.Event()
 
-    @property
-    def ready(self) -> bool:
-        """Everything eager is active and nothing is being closed for good."""
-        return self.state == "running"
+    def failing(self) -> list[str]:
+        """The keys of the base that are eager, or that one of these needs, and were not well when looked at last."""
+        unwell = {each.key for each in self._unwell() if each.tenant is None}
+        return sorted(unwell & _essential(self._host)) if unwell else []
+
+    def _unwell(self) -> list[Health]:
+        return [] if self._host.looks is None else self._host.looks.unwell()
 
     def document(self) -> dict[str, Any]:
         """The whole of it; only the components that are not inactive, or have a note."""
@@ -79,16 +85,17 @@ class Status:
         rows = [_row(slot) for slot in sorted(self._host.slots(), key=_order)]
         return {"keys": rows, "notes": self._notes.keys, "generation": self._runtime.generation}
 
-    async def health(self, probe: bool) -> dict[str, Any]:
-        """Whether it is up and ready; with `probe` every active component is asked."""
-        answers = await self._runtime.health() if probe else ()
-        components = [answer._asdict() for answer in answers]
-        ok = self.ready and all(answer.ok for answer in answers)
-        return {"ok": ok, "state": self.state, "components": components}
+    async def health(self, probe: bool, within: float) -> dict[str, Any]:
+        """Whether it is up, and its components are well: all of them as they answer within so many seconds now, or,
+        without `probe`, those that were not well when looked at last."""
+        answers = await ask_all(self._host, within) if probe else self._unwell()
+        ok = self.state == "running" and all(answer.ok for answer in answers)
+        return {"ok": ok, "state": self.state, "components": [answer._asdict() for answer in answers]}
 
     def _components(self) -> list[dict[str, Any]]:
+        unwell = {(each.tenant, each.key): each.reason for each in self._unwell()}
         shown = [slot for slot in self._host.slots() if slot.state != "inactive"]
-        return [_row(slot) for slot in sorted(shown, key=_order)]
+        return [{**_row(slot), "unwell": unwell.get((slot.tenant, slot.key))} for slot in sorted(shown, key=_order)]
 
     def enter(self, state: str) -> None:
         """Go over to a state, log it and write it down."""
@@ -114,6 +121,18 @@ class Status:
             await self._changed.wait()
             self.write()
             await asyncio.sleep(_PAUSE)
+
+
+def _essential(host: Host) -> set[str]:
+    """The keys without which the application does not do what it is for: eager ones, and what they need."""
+    found: set[str] = set()
+    left = [slot for slot in host.base.slots().values() if slot.binding.eager]
+    while left:
+        slot = left.pop()
+        if slot.key not in found:
+            found.add(slot.key)
+            left += needed(slot)
+    return found
 
 
 def _order(slot: Slot[Any]) -> tuple[str, str]:

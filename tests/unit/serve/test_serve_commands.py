@@ -97,7 +97,7 @@ def test_force_accepts_what_is_not_well(project: Path) -> None:
 
 
 def test_health_asks_only_when_told_to(project: Path) -> None:
-    with Served(project):
+    with Served(project, "--health-period", "0"):
         (project / "Plain.sick").touch()
         assert _json(project, "health") == {"ok": True, "state": "running", "components": []}
         probed = _json(project, "health", "--probe", code=1)

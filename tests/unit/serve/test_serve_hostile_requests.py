@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.unit.serve.serving import Served, copy_project, refused
 
 MOMENT = 0.03
+WHOLE = b'{"probe": false, "within": 1}'
 DEEP = b'{"probe":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
 DIGITS = b'{"probe": ' + b"9" * 6_000 + b"}"
 BODIES = [
@@ -55,7 +56,9 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-names = st.sampled_from(["key", "note", "resume", "probe", "provider", "tenant", "force", "all_tenants", "plan"])
+names = st.sampled_from(
+    ["key", "note", "resume", "probe", "within", "provider", "tenant", "force", "all_tenants", "plan"]
+)
 bodies = (
     st.sampled_from(BODIES)
     | st.binary(max_size=200)
@@ -144,7 +147,7 @@ def test_it_is_as_well_as_before(served: Served) -> None:
     assert not served.events("operation failed")
 
 
-@pytest.mark.parametrize("body", [DEEP, DIGITS, b"\xff", b"[]", b"{", b'{"probe": 1}'])
+@pytest.mark.parametrize("body", [DEEP, DIGITS, b"\xff", b"[]", b"{", b'{"probe": 1, "within": 1}'])
 def test_what_an_operation_cannot_use_is_a_400_with_a_sentence(served: Served, body: bytes) -> None:
     head, _, told = _control(served, _request("POST", "health", "application/json", [], body)).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
@@ -153,12 +156,12 @@ def test_what_an_operation_cannot_use_is_a_400_with_a_sentence(served: Served, b
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json; charset=utf-16", ""])
 def test_arguments_are_json_in_utf_8(served: Served, kind: str) -> None:
-    answer = _control(served, _request("POST", "health", kind, [], b'{"probe": false}'))
+    answer = _control(served, _request("POST", "health", kind, [], WHOLE))
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"application/json in UTF-8" in answer
-    assert _control(
-        served, _request("POST", "health", "application/json; charset=UTF-8", [], b'{"probe": false}')
-    ).startswith(b"HTTP/1.1 200")
+    assert _control(served, _request("POST", "health", "application/json; charset=UTF-8", [], WHOLE)).startswith(
+        b"HTTP/1.1 200"
+    )
 
 
 def test_an_operation_there_is_not(served: Served) -> None:

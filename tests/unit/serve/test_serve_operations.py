@@ -11,7 +11,7 @@ from oneiric.serve.operations import OPERATIONS
 
 from tests.unit.serve.serving import Served
 
-PLAUSIBLE = {"key": "service:greeter", "provider": "loud", "note": "a note"}
+PLAUSIBLE = {"within": 1, "key": "service:greeter", "provider": "loud", "note": "a note"}
 ROW = '    "keys": Operation('
 NEW_ROW = '    "uptime": Operation("status.uptime", {"unit": str}, reads=True),\n'
 METHOD = "    def keys(self)"
