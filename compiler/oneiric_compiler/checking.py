@@ -92,13 +92,18 @@ def _agree(found: Mapping[str, bytes | None]) -> bool:
 
 
 def _recorded(project: Project) -> Project:
-    """The project with what the committed report recorded of the environment in place of what that says now."""
+    """The project in the environment of its committed report."""
     settings = read(project, Diagnostics())
     output = settings.app.output if settings else "generated"
+    return as_recorded(project, read_bytes(project.root / output / "explain.json"))
+
+
+def as_recorded(project: Project, report: bytes | None) -> Project:
+    """The project with what a report recorded of the environment in place of what that says now."""
     environ = {name: text for name, text in project.environ.items() if name not in RECORDED}
     try:
-        report = json.loads(read_bytes(project.root / output / "explain.json") or b"{}")
-        environ.update({str(name): str(text) for name, text in report["inputs"]["environment"].items()})
+        document = json.loads(report or b"{}")
+        environ.update({str(name): str(text) for name, text in document["inputs"]["environment"].items()})
     except _UNREADABLE:
         return project
     return replace(project, environ=environ)

@@ -17,8 +17,11 @@ from oneiric_compiler.stages.resolve import Resolution, resolve
 def compile_project(project: Project, diagnostics: Diagnostics, *, profile: str | None = None) -> Outputs | None:
     """Compiles every profile, or the one named; None when `diagnostics` holds an error."""
     inputs = gather(project, diagnostics)
-    if inputs is None:
-        return None
+    return None if inputs is None else outputs(project, inputs, diagnostics, profile)
+
+
+def outputs(project: Project, inputs: Gathered, diagnostics: Diagnostics, profile: str | None) -> Outputs | None:
+    """What a project comes to that was read; None when `diagnostics` holds an error."""
     profiles: dict[str, tuple[str, dict[str, bytes]]] = {}
     for name, explained in reports(inputs, profile, diagnostics):
         output = inputs.settings.app.output

@@ -119,17 +119,32 @@ class Runtime(_Base[W]):
         tenant: str | None = None,
         all_tenants: bool = False,
         force: bool = False,
+        plan_only: bool = False,
+        with_settings: bool = False,
+        note: str | None = None,
     ) -> Outcome:
         """Serve a key by another provider, until `swap(key, None)`: compiled with the override into the state folder.
 
-        For one tenant, or with `all_tenants` for the base and each tenant that decides on the key itself. Raises
-        `UnknownKey`, `UnknownTenant`, `RuntimeNotRunning`, `RuntimeClosed`.
+        For one tenant, or with `all_tenants` for the base and each tenant that decides on the key itself. It is
+        rejected (`drift`) where the settings are not those of the running wiring, unless they are to be taken along
+        (`with_settings`). `force` accepts failing health checks, `plan_only` changes nothing, `note` says why, for the
+        history. Raises `UnknownKey`, `UnknownTenant`, `RuntimeNotRunning`, `RuntimeClosed`.
         """
-        return await self._changes().swap(key, provider, tenant=tenant, all_tenants=all_tenants, force=force)
+        return await self._changes().swap(
+            key,
+            provider,
+            tenant=tenant,
+            all_tenants=all_tenants,
+            force=force,
+            plan_only=plan_only,
+            with_settings=with_settings,
+            note=note,
+        )
 
-    async def rollback(self) -> Outcome:
-        """Return to the generation before this, and to its overrides, with fresh instances of what differs."""
-        return await self._changes().rollback()
+    async def rollback(self, to: str | None = None) -> Outcome:
+        """Return to the generation before this, or to the one before whose digest begins with `to`, and to its
+        overrides, with fresh instances of what differs. Compiles nothing."""
+        return await self._changes().rollback(to)
 
     def on(self, hook: Hook, call: Callable[[Event], Awaitable[None] | None]) -> None:
         """Call a function, async or not, at each reload: `pre-swap` before the commit, where raising rejects the
@@ -202,6 +217,11 @@ class Runtime(_Base[W]):
     def __repr__(self) -> str:
         host = self._host
         return f"<Runtime of {host.wiring_class.__qualname__}, {host.status}, {len(host.active)} active>"
+
+
+def changes_of(runtime: Runtime[Any]) -> Reloads:
+    """What changes a runtime's wiring, for rooms that operate it."""
+    return runtime._changes()  # pyright: ignore[reportPrivateUsage]
 
 
 def host_of(runtime: Runtime[Any]) -> Host:

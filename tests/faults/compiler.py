@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -47,12 +48,21 @@ if behave == "disk":
     sys.exit(2)
 if behave == "silent":
     sys.exit(0)
+settings = json.loads(Path(os.environ["SETTINGS"]).read_text())
+template = Path(os.environ["TEMPLATE"]).read_text()
+def text_of(a, b):
+    return template.format(a=a, b=b, fault=("health", "false") if a == "sick" else ())
 stated = json.loads(Path(arguments["--overrides"]).read_text())["overrides"]
-a, b = stated.get("adapter:a", "1"), stated.get("adapter:b", "1")
-fault = ("health", "false") if a == "sick" else ()
-text = Path(os.environ["TEMPLATE"]).read_text().format(a=a, b=b, fault=fault)
-(out / "wiring.py").write_text(text if behave != "truncated" else text[:300])
-(out / "explain.json").write_text("{}")
+plain = text_of(**settings)
+swapped = text_of(stated.get("adapter:a", settings["a"]), stated.get("adapter:b", settings["b"]))
+drift = None if plain == Path(arguments["--baseline"], "wiring.py").read_text() else f"settings: {settings}"
+for name, text in (("plain", plain), ("swapped", swapped if behave != "truncated" else swapped[:300])):
+    (out / name).mkdir()
+    (out / name / "wiring.py").write_text(text)
+    (out / name / "explain.json").write_text("{}")
+if behave == "babbling":
+    print("deprecated: something")
+json.dump({"drift": drift, "diff": {"format": "oneiric.diff/1"}}, sys.stdout)
 """
 
 
@@ -67,6 +77,7 @@ class Project:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.wiring = folder / "generated" / "wiring.py"
         self.state = folder / ".oneiric" / "test"
+        self._settings = folder / "settings"
         self._noted = folder / "child"
         self._monkeypatch = monkeypatch
         self.deploy()
@@ -77,11 +88,17 @@ class Project:
         (folder / "template").write_text(_WIRING)
         monkeypatch.setenv("PYTHONPATH", str(stand_in.parent))
         monkeypatch.setenv("TEMPLATE", str(folder / "template"))
+        monkeypatch.setenv("SETTINGS", str(self._settings))
         monkeypatch.setenv("NOTED", str(self._noted))
         monkeypatch.chdir(folder)
 
+    def edit(self, a: str = "1", b: str = "1") -> None:
+        """Have other settings, which nobody compiles."""
+        self._settings.write_text(json.dumps({"a": a, "b": b}))
+
     def deploy(self, a: str = "1", b: str = "1") -> None:
-        """Write another baseline."""
+        """Have other settings, and the baseline that they are compiled to."""
+        self.edit(a, b)
         self.wiring.parent.mkdir(exist_ok=True)
         self.wiring.write_text(text_of(a, b))
 

@@ -12,12 +12,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from oneiric.reload.outcome import Overrides
-from oneiric.reload.recompile import recompile
+from oneiric.reload.recompile import Compiled, Order, recompile
 
 from tests.faults.compiler import text_of
 
-Compile: TypeAlias = Callable[[Path, Path, Overrides, str, float], Awaitable[Path]]
+Compile: TypeAlias = Callable[[Order, Path, float], Awaitable[Compiled]]
 
 
 class Kind(NamedTuple):
@@ -37,16 +36,18 @@ def _make_quick(folder: Path) -> None:
     (folder / "generated" / "wiring.py").write_text(text_of())
 
 
-async def _compile_quickly(project: Path, folder: Path, overrides: Overrides, profile: str, seconds: float) -> Path:
+async def _compile_quickly(order: Order, folder: Path, seconds: float) -> Compiled:
     """Without the time a process takes: writes in two halves."""
-    text = text_of(overrides.base.get("adapter:a", "1"))
-    (folder / "explain.json").write_text("{}")
-    with open(folder / "wiring.py", "w") as file:
+    text = text_of(order.overrides.base.get("adapter:a", "1"))
+    wiring = folder / "swapped/wiring.py"
+    wiring.parent.mkdir()
+    wiring.with_name("explain.json").write_text("{}")
+    with open(wiring, "w") as file:
         file.write(text[:200])
         file.flush()
         await asyncio.sleep(0.0005)
         file.write(text[200:])
-    return folder / "wiring.py"
+    return Compiled(wiring, folder / "plain/wiring.py", None, {})
 
 
 _PROVIDERS = ("first", "second", "third", "fourth")

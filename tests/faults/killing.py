@@ -30,6 +30,7 @@ from oneiric import Deadlines, Runtime
 from oneiric.loading import digest_of
 from oneiric.reload import history
 from oneiric.reload.outcome import Overrides
+from oneiric.reload.recompile import Order
 from oneiric.reload.state import KEPT, Record, State
 from oneiric.runtime import host_of
 
@@ -182,7 +183,9 @@ def check(trials: Trials, known: list[str], expected: list[str]) -> list[str]:
     there = [record.generation, *record.previous]
     assert there in (known, expected), f"{there} is neither {known} nor {expected}"
     assert all(state.has(digest) for digest in there), "a generation is torn"
-    assert record.baseline == trials.digests[trials.kind.providers[0]]
+    assert record.deployed == trials.digests[trials.kind.providers[0]]
+    assert not record.origins
+    assert [each["generation"] for each in record.changes[-1:]] in ([], [record.generation])
     provider = trials.provider(record.generation)
     assert record.overrides.get(record.generation, Overrides()) == overridden(trials.kind, provider)
     asyncio.run(restart(trials, record, provider))
@@ -202,7 +205,7 @@ async def restart(trials: Trials, record: Record, provider: str) -> None:
         live = await runtime.use(*trials.kind.key.split(":"))
         assert (await live.ping()).removeprefix("a/") == provider
     left = {path.name for path in (trials.folder / "state" / "generations").iterdir()}
-    assert left == {record.baseline, record.generation, *record.previous}, "something is left over"
+    assert left == record.digests(), "something is left over"
 
 
 async def digests_of(kind: Kind, folder: Path) -> Digests:
@@ -211,8 +214,9 @@ async def digests_of(kind: Kind, folder: Path) -> Digests:
     for provider in kind.providers:
         out = folder / f"expected-{provider}"
         out.mkdir()
-        wiring = await kind.compile(folder, out, overridden(kind, provider), "default", 60)
-        digests[provider] = digest_of(oneiric.load(wiring))
+        baseline = folder / "generated"
+        order = Order(folder, "default", overridden(kind, provider), baseline, baseline)
+        digests[provider] = digest_of(oneiric.load((await kind.compile(order, out, 60)).swapped))
     return digests
 
 

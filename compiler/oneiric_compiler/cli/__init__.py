@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 
 TYPE_CHECKING = False
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Runs the command line and exits: 0 fine, 1 a finding, 2 invalid input or usage."""
+    answering(_run)
+
+
+def _run() -> None:
+    from oneiric_compiler.cli.app import app
+    from oneiric_compiler.cli.usage import hoisted
+
+    sys.exit(app(hoisted(sys.argv[1:]), prog_name="oneiric", standalone_mode=False) or 0)
+
+
+def answering(run: Callable[[], object]) -> None:
+    """Runs something that exits by itself when it is done; answers what goes wrong as every command does."""
     from oneiric.report import ReportError
 
     from oneiric_compiler.cli.errors import CommandError
@@ -22,12 +35,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    from oneiric_compiler.cli.usage import answer, hoisted
+    from oneiric_compiler.cli.usage import answer
 
     try:
-        from oneiric_compiler.cli.app import app
-
-        sys.exit(app(hoisted(sys.argv[1:]), prog_name="oneiric", standalone_mode=False) or 0)
+        run()
     except CommandError as error:
         _fail(error)
     except ReportError as error:

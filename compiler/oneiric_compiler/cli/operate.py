@@ -10,9 +10,11 @@ from oneiric_compiler.cli import complete, processes
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import log, result, result_json
 from oneiric_compiler.cli.processes import Asked, Domain, Json, Key, Name, Silent, State, Timeout
-from oneiric_compiler.text.paint import Line
+from oneiric_compiler.questions.diff import tell
+from oneiric_compiler.text.paint import Line, columns, padded
 from oneiric_compiler.text.redact import visible
 
+Plan = Annotated[bool, typer.Option("--plan", help="Show what it would do, and do nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Accept components whose health check fails.")]
 
 
@@ -31,6 +33,12 @@ def swap(
     all_tenants: Annotated[
         bool, typer.Option("--all-tenants", help="Also for tenants that decide on KEY themselves.")
     ] = False,
+    plan: Plan = False,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; shown by `oneiric history`.")] = None,
+    with_settings: Annotated[
+        bool,
+        typer.Option("--with-settings", help="Take settings along that were edited since the wiring was compiled."),
+    ] = False,
     force: Force = False,
     name: Name = None,
     state: State = None,
@@ -47,8 +55,10 @@ def swap(
         raise CommandError("--tenant and --all-tenants exclude each other")
     full = processes.full_key(key, domain)
     arguments = {"key": full, "provider": provider, "tenant": tenant, "force": force, "all_tenants": all_tenants}
+    arguments |= {"plan": plan, "with_settings": with_settings, "note": note}
     whose = f" for tenant {tenant}" if tenant else ""
-    done = f"cleared {full}{whose}" if clear else f"swapped {full}{whose} to {provider}"
+    did = ("would clear" if clear else "would swap") if plan else ("cleared" if clear else "swapped")
+    done = f"{did} {full}{whose}" if clear else f"{did} {full}{whose} to {provider}"
     if not all_processes:
         _one(Asked(context.obj, name, state, timeout, json), done, "swap", **arguments)
     if name is not None or state is not None:
@@ -58,7 +68,7 @@ def swap(
 
 def reload(
     context: typer.Context,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what it would do, and do nothing.")] = False,
+    plan: Plan = False,
     force: Force = False,
     recompile: Annotated[bool, typer.Option("--recompile", help="Compile the settings first.")] = False,
     name: Name = None,
@@ -79,10 +89,18 @@ def reload(
 
 
 def rollback(
-    context: typer.Context, name: Name = None, state: State = None, timeout: Timeout = None, json: Json = False
+    context: typer.Context,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="GENERATION", help="To this one of `oneiric history`; its first digits will do."),
+    ] = None,
+    name: Name = None,
+    state: State = None,
+    timeout: Timeout = None,
+    json: Json = False,
 ) -> None:
     """Go back to the generation before, with fresh instances; 1 when that is rejected."""
-    _one(Asked(context.obj, name, state, timeout, json), "rolled back", "rollback")
+    _one(Asked(context.obj, name, state, timeout, json), "rolled back", "rollback", to=to)
 
 
 def _one(asked: Asked, done: str, operation: str, **arguments: object) -> None:
@@ -122,13 +140,22 @@ def _show(answer: dict[str, Any], done: str, process: str | None = None) -> None
         log([told, *more])
         return
     lines: list[Line] = [[(f"{prefix}{done}", "green"), (f": generation {str(answer['generation'])[:12]}", "plain")]]
-    for each in ("start", "replace", "stop"):
-        entries: list[Line] = [[(f"  {each:<8} {_key(entry)}", "plain")] for entry in answer["plan"][each]]
-        lines += entries
+    changed = [(each, entry) for each in ("start", "replace", "stop") for entry in answer["plan"][each]]
+    wide = max((columns(_key(entry)) for _, entry in changed), default=0)
+    for each, entry in changed:
+        lines.append([(f"  {each:<8} {padded(_key(entry), wide)}  {_providers(entry)}", "plain")])
     kept = len(answer["plan"]["keep"])
     lines.append([(f"  keep     {kept} key{'' if kept == 1 else 's'}", "dim")])
+    if answer["diff"]:
+        lines += tell.lines(tell.stated(answer["diff"]))
     result(lines)
     log([[("warning", "yellow"), (f": {visible(report)}", "plain")] for report in answer["reports"]])
+
+
+def _providers(entry: dict[str, Any]) -> str:
+    """What served the key, and what will: the same where only its settings or needs are others."""
+    before, after = (visible(entry[side] or "") for side in ("from", "to"))
+    return before if before == after else " -> ".join(filter(None, (before, after)))
 
 
 def _key(entry: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from oneiric.errors import StateError
+from oneiric.reload.outcome import Overrides
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
@@ -80,9 +81,14 @@ def _told(document: Mapping[str, Any]) -> list[Line]:
         ("wiring", f"{document['wiring']} (app {document['app']}, profile {document['profile']})"),
         ("since", document["started_at"]),
     ]
+    if (baseline := document.get("baseline") or {}).get("accepted"):
+        deployed, accepted = (str(baseline[name])[:12] for name in ("deployed", "baseline"))
+        facts.append(("settings", f"{accepted}, accepted over the deployed one, {deployed}"))
     facts += [("override", f"{key} -> {provider}") for key, provider in document["overrides"]["overrides"].items()]
     for tenant, keys in document["overrides"]["tenants"].items():
         facts += [("override", f"{key} -> {provider} for tenant {tenant}") for key, provider in keys.items()]
+    if dropped := document.get("dropped"):
+        facts.append(("dropped", f"{Overrides.of(dropped).words()}\n{dropped['reason']}"))
     if document["last_change"]:
         facts.append(("last change", _change(document["last_change"])))
     if document["rejected"]:

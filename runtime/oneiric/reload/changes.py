@@ -20,11 +20,15 @@ from oneiric.reload.outcome import Change, Nack, Outcome, Overrides, Rejected, R
 from oneiric.reload.planning import plan
 from oneiric.reload.probation import Probation
 from oneiric.reload.queue import Requests
-from oneiric.reload.request import Reload, Request, Rollback, Swap, words_of
+from oneiric.reload.request import Reload, Request, Rollback, Swap, facts_of, words_of
+from oneiric.reload.state import Origin
 from oneiric.reload.transaction import settle, warmed
 from oneiric.tenants.scope import listed
 from oneiric.tracing import span
 from oneiric.wiring import Wiring
+
+PROBATION = "the probation"
+"""Who rolls back a generation that turned unhealthy, as the history names it."""
 
 
 class Reloads:
@@ -60,17 +64,28 @@ class Reloads:
         return await self._requests.take(Reload(chosen, force, plan_only))
 
     async def swap(
-        self, key: str, provider: str | None, *, tenant: str | None, all_tenants: bool, force: bool
+        self,
+        key: str,
+        provider: str | None,
+        *,
+        tenant: str | None,
+        all_tenants: bool,
+        force: bool,
+        plan_only: bool,
+        with_settings: bool,
+        note: str | None,
     ) -> Outcome:
         """See `Runtime.swap`."""
         self._host.base.slot(key)
         if tenant is not None and not listed(self._host, tenant):
             raise UnknownTenant(tenant)
-        return await self._requests.take(Swap(key, provider, tenant, all_tenants, force))
+        return await self._requests.take(
+            Swap(key, provider, tenant, all_tenants, force, plan_only, with_settings, note)
+        )
 
-    async def rollback(self) -> Outcome:
+    async def rollback(self, to: str | None) -> Outcome:
         """See `Runtime.rollback`."""
-        return await self._requests.take(Rollback())
+        return await self._requests.take(Rollback(to))
 
     async def _do(self, request: Request) -> Change:
         """A request, in its turn, until what it leads to is current and written down, or rejected."""
@@ -96,14 +111,15 @@ class Reloads:
 
     async def _go(self, request: Request, goal: Goal) -> Change:
         """Go over to a generation, or leave everything as it was. Raises `Nack`."""
-        host, (new, baseline) = self._host, goal
+        host, (new, deployed, diff) = self._host, goal
         previous, digest = host.generation, new.digest
         probation = Probation(host, self._provisional) if self._provisional and request.on_probation else None
         try:
             prepared = await self.history.prepared(new.source)
             digest = prepared.digest
             if request.plan_only:
-                return Change(Outcome(True, previous, "planned", plan=plan(host, prepared), previous=previous))
+                planned = Outcome(True, previous, "planned", plan=plan(host, prepared), previous=previous, diff=diff)
+                return Change(planned)
             if probation is not None:
                 await probation.remember()
             ready = None if digest == previous else await warmed(host, self.hooks, prepared, force=request.force)
@@ -117,10 +133,12 @@ class Reloads:
         self._end_probation()
         back = new.digest if isinstance(request, Rollback) else None
         if back is not None:
-            self.history.go_back()
+            self.history.go_back(new, facts_of(request))
         else:
-            source = new.source if self.history.state is not None else prepared.wiring
-            self.history.advance(Generation(digest, source, new.overrides), baseline)
+            if self.history.state is None:
+                new = Generation(digest, prepared.wiring, new.overrides, Origin(digest))
+                deployed = digest
+            self.history.advance(new, deployed, facts_of(request))
         if ready is None:
             outcome = Outcome(True, digest, "unchanged", plan=plan(host, prepared), previous=previous)
             return Change(outcome._replace(rolled_back_to=back))
@@ -147,7 +165,7 @@ class Reloads:
     async def _undo(self, unwell: Rejected) -> None:
         """Go back from a generation that turned unhealthy."""
         try:
-            outcome = await self._requests.take(Rollback(unwell))
+            outcome = await self._requests.take(Rollback(rejecting=unwell, by=PROBATION))
         except RuntimeClosed:
             return
         self._host.report(RolledBack(unwell.reason, outcome))

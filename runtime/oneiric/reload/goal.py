@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from oneiric.host import Host
 from oneiric.lifecycle.steps import in_thread
 from oneiric.reload.history import Generation, History
 from oneiric.reload.outcome import Nack, Overrides
 from oneiric.reload.request import Reload, Request, Rollback, Swap
+from oneiric.reload.state import Origin
 from oneiric.report import Report, ReportError, read_report
 from oneiric.wiring import Wiring, file_of
 
 
 class Goal(NamedTuple):
-    """`generation` has a digest where that is known before it is loaded; `baseline` is what it is built from."""
+    """`generation` has a digest where that is known before it is loaded; `deployed` is the digest of what the files of
+    the application have; `diff` what a compile means."""
 
     generation: Generation
-    baseline: str
+    deployed: str
+    diff: Mapping[str, Any] | None = None
 
 
 async def goal_of(request: Request, host: Host, history: History) -> Goal:
@@ -38,12 +42,13 @@ async def _reloaded(request: Reload, history: History) -> Goal:
     if chosen is None:
         raise Nack("load", "the runtime's wiring has no file to read again")
     if state is None:
-        return Goal(Generation("", chosen), history.baseline)
+        return Goal(Generation("", chosen, Overrides(), Origin("")), history.deployed)
     if isinstance(chosen, type):
         raise Nack("load", "a runtime with a state folder reloads files")
-    baseline = await history.adopt(state, Path(chosen))
+    deployed = await history.adopt(state, Path(chosen), deployed=not request.plan_only)
     overrides = history.current.overrides if request.source is None else Overrides()
-    return Goal(await history.built(state, baseline, overrides), baseline)
+    generation, diff = await history.built(state, Origin(deployed), overrides)
+    return Goal(generation, deployed, diff)
 
 
 async def _swapped(request: Swap, host: Host, history: History) -> Goal:
@@ -54,15 +59,16 @@ async def _swapped(request: Swap, host: Host, history: History) -> Goal:
     if request.all_tenants:
         for tenant in await _deciding_tenants(host.wiring_class, request.key):
             overrides = overrides.having(request.key, request.provider, tenant)
-    return Goal(await history.built(state, history.baseline, overrides), history.baseline)
+    generation, diff = await history.built(
+        state, history.current.origin, overrides, with_settings=request.with_settings
+    )
+    return Goal(generation, history.deployed, diff)
 
 
 def _before(request: Rollback, host: Host, history: History) -> Goal:
     if request.rejecting is not None and request.rejecting.generation != host.generation:
         raise Nack("no-previous", "another generation is current by now")
-    if not history.previous:
-        raise Nack("no-previous", "there is no generation before this one")
-    return Goal(history.previous[0], history.baseline)
+    return Goal(history.earlier(request.to), history.deployed)
 
 
 async def _deciding_tenants(wiring: type[Wiring], key: str) -> list[str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,48 +17,95 @@ from oneiric.lifecycle.steps import in_thread
 from oneiric.reload.commit import Switch
 from oneiric.reload.outcome import Nack, Overrides
 from oneiric.reload.planning import Prepared
-from oneiric.reload.recompile import recompile
+from oneiric.reload.recompile import Order, recompile
+from oneiric.reload.request import ASKING
 from oneiric.reload.staging import Staging
-from oneiric.reload.state import KEPT, Record, State
+from oneiric.reload.state import CHANGES, KEPT, Origin, Record, State
 from oneiric.reload.transaction import prepared_from
 from oneiric.wiring import artifacts_beside, file_of
 
 _KEPT_IN_MEMORY = 1
+_DRIFT = "the settings are not those that the running wiring was compiled from:"
+_DRIFT_HELP = "compile, review and reload them first, or take them along (`swap --with-settings`)"
 
 
 class Generation(NamedTuple):
-    """A wiring by its digest: where it can be loaded from again (a path, or the class), and its overrides."""
+    """A wiring by its digest: where it can be loaded from again (a path, or the class), its overrides, and what it was
+    built from."""
 
     digest: str
     source: Any
-    overrides: Overrides = Overrides()
+    overrides: Overrides
+    origin: Origin
 
 
 class History:
-    """Of one runtime. `baseline` is the digest of what the current generation was built from, `source` where a
-    reload finds the baseline, `artifacts` where its artifacts are pinned; without a state folder nothing outlives the
-    process."""
+    """Of one runtime. `deployed` is the digest of the wiring that was read from its files last, `source` where a reload
+    finds these, `artifacts` where its artifacts are pinned; `dropped` are the swaps that this process did not take over
+    from the one before, `why` not. Without a state folder nothing outlives the process."""
 
     def __init__(self, host: Host, state: str | os.PathLike[str] | None, project: str | os.PathLike[str]) -> None:
         self.source: Any = file_of(host.wiring_class)
         self.artifacts = artifacts_beside(host.wiring_class)
         self.state = None if state is None else State(state)
         self._project = Path(project).absolute()
-        self.current = Generation(host.generation, host.wiring_class)
-        self.baseline = self.current.digest
+        self.deployed = host.generation
+        self.current = Generation(host.generation, host.wiring_class, Overrides(), Origin(host.generation))
         self.previous: list[Generation] = []
+        self.changes: list[Mapping[str, Any]] = []
+        self.dropped = Overrides()
+        self.why = ""
         self._host = host
         self._writing = asyncio.Lock()
 
-    def advance(self, new: Generation, baseline: str) -> None:
-        """Be of a new generation; the one until now can be returned to."""
-        if new.digest != self.current.digest:
-            self.previous = [self.current, *self.previous][: KEPT if self.state is not None else _KEPT_IN_MEMORY]
-        self.current, self.baseline = new, baseline
+    def advance(self, new: Generation, deployed: str, facts: Mapping[str, Any]) -> None:
+        """Be of a new generation; the one until now can be returned to. `facts` is what is remembered of the change."""
+        before = self.current
+        if new.digest != before.digest:
+            self.previous = [before, *self.previous][: KEPT if self.state is not None else _KEPT_IN_MEMORY]
+        self.current, self.deployed = new, deployed
+        if (new.digest, new.overrides, new.origin) != (before.digest, before.overrides, before.origin):
+            self._remember(before, facts)
 
-    def go_back(self) -> None:
-        """Be of the generation before this."""
-        self.current, *self.previous = self.previous
+    def go_back(self, to: Generation, facts: Mapping[str, Any]) -> None:
+        """Be of a generation before this; those since can not be returned to."""
+        before = self.current
+        self.current, *self.previous = self.previous[self.previous.index(to) :]
+        self._remember(before, facts)
+
+    def _remember(self, before: Generation, facts: Mapping[str, Any]) -> None:
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        change = {"at": at, **facts, "generation": self.current.digest, "previous": before.digest}
+        self.changes = [*self.changes, change][-CHANGES:]
+
+    def earlier(self, to: str | None) -> Generation:
+        """The generation before this, or the latest whose digest begins with `to`. Raises `Nack`."""
+        if not self.previous:
+            raise Nack("no-previous", "there is no generation before this one")
+        if to is None:
+            return self.previous[0]
+        found: dict[str, Generation] = {}
+        for each in self.previous:
+            if to and each.digest.startswith(to):
+                found.setdefault(each.digest, each)
+        if len(found) == 1:
+            (only,) = found.values()
+            return only
+        known = ", ".join(dict.fromkeys(each.digest[:12] for each in self.previous))
+        what = f"several generations begin with {to}" if found else f"no generation before this one begins with {to}"
+        raise Nack("no-previous", f"{what}: {known}")
+
+    def record(self) -> Record:
+        """All of it as it is written down."""
+        known = (self.current, *self.previous)
+        return Record(
+            self.deployed,
+            self.current.digest,
+            tuple(each.digest for each in self.previous),
+            {each.digest: each.overrides for each in known if each.overrides.active},
+            {each.digest: each.origin for each in known if each.origin != Origin(self.deployed)},
+            tuple(self.changes),
+        )
 
     async def keep(self, rejected: str | None) -> None:
         """Write it down. Raises `OSError`."""
@@ -64,42 +114,57 @@ class History:
         # The record is made in its turn: a writing whose reload nobody waits for any longer goes on, and could else
         # come after the next one's, and write what is no longer so.
         async with self._writing:
-            known = (self.current, *self.previous)
-            overrides = {each.digest: each.overrides for each in known if each.overrides.active}
-            previous = tuple(each.digest for each in self.previous)
-            record = Record(self.baseline, self.current.digest, previous, overrides)
-            (await in_thread(self.state.write, record, rejected)).get()
+            (await in_thread(self.state.write, self.record(), rejected)).get()
 
     async def prepared(self, source: Any) -> Prepared:
         """A wiring loaded and compared. Raises `Nack`."""
         return await prepared_from(self._host, source, self.artifacts)
 
-    async def adopt(self, state: State, wiring: Path) -> str:
+    async def adopt(self, state: State, wiring: Path, *, deployed: bool = False) -> str:
         """Take a wiring into the state folder; its digest. Raises `Nack`, `OSError`."""
         try:
-            digest: str = (await in_thread(state.adopt, wiring)).get()
+            digest: str = (await in_thread(partial(state.adopt, wiring, deployed=deployed))).get()
         except LoadError as error:
             raise Nack(error.code, str(error)) from error
         return digest
 
-    async def built(self, state: State, baseline: str, overrides: Overrides) -> Generation:
-        """A baseline with overrides, in the state folder: compiled, where there are any. Raises `Nack`, `OSError`."""
-        if not overrides.active:
-            return Generation(baseline, state.path(baseline))
+    async def built(
+        self, state: State, origin: Origin, overrides: Overrides, *, with_settings: bool = False
+    ) -> tuple[Generation, Mapping[str, Any] | None]:
+        """A baseline with overrides, in the state folder: compiled, where there are any. Of a compile, what it means.
+
+        With `with_settings` the baseline is what the settings come to now. Raises `Nack`, `OSError`.
+        """
+        if not with_settings:
+            if not overrides.active:
+                return Generation(origin.baseline, state.path(origin.baseline), overrides, origin), None
+            current: Generation = self.current
+            if (current.overrides, current.origin) == (overrides, origin):
+                return current, None
         if self._host.wiring_class.__trust__ is not None:
             raise Nack("trust", "only signed wirings are trusted, and nobody signs what a swap compiles")
-        host, part = self._host, state.part()
+        part = state.part()
         try:
-            profile = host.wiring_class.__profile__
-            wiring = await recompile(self._project, part, overrides, profile, host.deadlines.compile)
-            digest = await self.adopt(state, wiring)
+            made = await recompile(self._order(state, origin, overrides), part, self._host.deadlines.compile)
+            if made.drift is not None:
+                if not with_settings:
+                    raise Nack("drift", f"{_DRIFT}\n{made.drift}\n{_DRIFT_HELP}")
+                plain = await self.adopt(state, made.plain)
+                origin = Origin(plain, plain != self.deployed)
+            digest = await self.adopt(state, made.swapped)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        return Generation(digest, state.path(digest), overrides)
+        return Generation(digest, state.path(digest), overrides, origin), made.diff
+
+    def _order(self, state: State, origin: Origin, overrides: Overrides) -> Order:
+        current = file_of(self._host.wiring_class)
+        assert current is not None, "a runtime with a state folder is of a file"
+        baseline = state.path(origin.baseline).parent
+        return Order(self._project, self._host.wiring_class.__profile__, overrides, baseline, Path(current).parent)
 
     async def open(self) -> None:
-        """Before anything is active: be of the last good generation where it was built from this baseline, else of
-        the baseline with the overrides compiled onto it, or dropped with a report.
+        """Before anything is active: be of the last good generation where it was built from what is deployed now, else
+        of that with the overrides compiled onto it, or dropped with a report.
 
         Raises `StateError` for a folder that cannot be used, `OSError`.
         """
@@ -111,28 +176,39 @@ class History:
         last: Record | None = (await in_thread(state.open)).get()
         # The baseline comes first: should the last generation be unusable, the application is of what was deployed.
         try:
-            self.baseline = await self.adopt(state, Path(self.source))
-            await self._be(Generation(self.baseline, state.path(self.baseline)))
+            self.deployed = await self.adopt(state, Path(self.source), deployed=True)
+            await self._be(Generation(self.deployed, state.path(self.deployed), Overrides(), Origin(self.deployed)))
             if last is not None:
+                self.changes = list(last.changes)
                 await self._resume(state, last)
+            self._begin(last)
             await self.keep(None)
         except Nack as error:
             raise StateError(str(error)) from error
 
+    def _begin(self, last: Record | None) -> None:
+        """Remember the start of this process where it is of another generation than the last, or without its swaps."""
+        if last is not None and last.generation == self.current.digest and not self.dropped.active:
+            return
+        dropped = {"dropped": self.dropped.document(), "reason": self.why} if self.dropped.active else {}
+        before = self.current if last is None else self.current._replace(digest=last.generation)
+        self._remember(before, {"by": ASKING.get(), "what": "start", **dropped})
+
     async def _resume(self, state: State, last: Record) -> None:
-        overrides = last.overrides.get(last.generation, Overrides())
+        overrides, origin = last.overrides.get(last.generation, Overrides()), last.origin(last.generation)
         try:
-            if last.baseline == self.baseline and state.has(last.generation):
-                await self._be(Generation(last.generation, state.path(last.generation), overrides))
+            if last.deployed == self.deployed and state.has(last.generation) and state.has(origin.baseline):
+                await self._be(Generation(last.generation, state.path(last.generation), overrides, origin))
                 self.previous = [
-                    Generation(digest, state.path(digest), last.overrides.get(digest, Overrides()))
+                    Generation(digest, state.path(digest), last.overrides.get(digest, Overrides()), last.origin(digest))
                     for digest in last.previous
                     if state.has(digest)
                 ]
             elif overrides.active:
-                await self._be(await self.built(state, self.baseline, overrides))
+                await self._be((await self.built(state, Origin(self.deployed), overrides))[0])
         except (Nack, OSError) as error:
-            self._host.report(OneiricError(f"swaps of the last run are dropped: {error}"))
+            self.dropped, self.why = overrides, str(error)
+            self._host.report(OneiricError(f"swaps of the last run are dropped ({overrides.words()}): {error}"))
 
     async def _be(self, generation: Generation) -> None:
         prepared = await self.prepared(generation.source)

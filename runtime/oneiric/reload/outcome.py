@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from oneiric.errors import OneiricError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
 
 Place: TypeAlias = "tuple[str | None, str]"
 """A tenant, None for the base, and a full key."""
@@ -18,12 +21,14 @@ class Plan(NamedTuple):
     `keep`: the same binding. `start`: a key the present wiring lacks, or a tenant shared with the base until now.
     `replace`: another binding. `stop`: a key that is gone, or that a tenant shares with the base from now on.
     Instances are made at once for what is active or eager; the rest takes its new binding and waits for a call.
+    `providers` has, of each that is not kept, the provider before and the one after.
     """
 
     keep: tuple[Place, ...] = ()
     start: tuple[Place, ...] = ()
     replace: tuple[Place, ...] = ()
     stop: tuple[Place, ...] = ()
+    providers: tuple[tuple[Place, str | None, str | None], ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -36,10 +41,11 @@ class Outcome(NamedTuple):
 
     `generation` is the digest that is current afterwards. `code` is None, or `unchanged`, `planned` and
     `provisional` of an accepted one, else why it was rejected: `load`, `app`, `shape`, `start`, `health`, `hook`,
-    `compile`, `state`, `no-state`, `no-previous`, `trust` (not signed as it has to be), `artifact` (not what was
-    pinned, or not to be used), `restart-needed` (another version of a loaded artifact). `reports` are things that
-    went wrong after the commit, which undo nothing. `rolled_back_to` is the generation that a rollback returned to,
-    `previous` the one before the change.
+    `compile`, `drift` (the settings are not those of the running wiring), `state`, `no-state`, `no-previous`, `trust`
+    (not signed as it has to be), `artifact` (not what was pinned, or not to be used), `restart-needed` (another version
+    of a loaded artifact). `reports` are things that went wrong after the commit, which undo nothing. `rolled_back_to`
+    is the generation that a rollback returned to, `previous` the one before the change. `diff` is what a planned swap
+    means, in the format of `oneiric diff`.
     """
 
     accepted: bool
@@ -50,6 +56,7 @@ class Outcome(NamedTuple):
     reports: tuple[str, ...] = ()
     rolled_back_to: str | None = None
     previous: str = ""
+    diff: Mapping[str, Any] | None = None
 
 
 class Nack(OneiricError):
@@ -133,6 +140,14 @@ class Overrides(NamedTuple):
     @property
     def active(self) -> bool:
         return bool(self.base or self.tenants)
+
+    def words(self) -> str:
+        """Each of them, as it would be asked for."""
+        stated = [(None, self.base), *sorted(self.tenants.items())]
+        swaps = [(key, provider, tenant) for tenant, keys in stated for key, provider in sorted(keys.items())]
+        return ", ".join(
+            f"{key} -> {provider}" + (f" for tenant {tenant}" if tenant else "") for key, provider, tenant in swaps
+        )
 
 
 def _having(keys: Mapping[str, str], key: str, provider: str | None) -> dict[str, str]:

@@ -110,23 +110,36 @@ def prepare(host: Host, source: Any, pinned: str | None) -> Prepared:
 
 def plan(host: Host, prepared: Prepared) -> Plan:
     """What the wiring changes in the runtime as it is now."""
-    changed = {slot.key for slot in prepared.changed}
+    changed = {slot.key: slot.binding for slot in prepared.changed}
     added = set(prepared.added)
     keep: list[Place] = [(None, key) for key in prepared.bindings if key not in changed and key not in added]
     start: list[Place] = [(None, key) for key in prepared.added]
     replace: list[Place] = [(None, slot.key) for slot in prepared.changed]
     stop: list[Place] = [(None, slot.key) for slot in prepared.removed]
+    before: dict[Place, Binding] = {(None, key): binding for key, binding in changed.items()}
+    before |= {(None, slot.key): slot.binding for slot in prepared.removed}
+    after: dict[Place, Binding] = {(None, key): prepared.bindings[key] for key in (*changed, *added)}
     for scope, key, binding in prepared.open_tenants(host):
-        own = scope.own.get(key)
-        if binding is None:
-            if own is not None:
-                stop.append((scope.name, key))
-        elif own is None:
-            start.append((scope.name, key))
-        else:
-            same = own.binding.fingerprint == binding.fingerprint
-            (keep if same else replace).append((scope.name, key))
-    return Plan(tuple(keep), tuple(start), tuple(replace), tuple(stop))
+        place, own = (scope.name, key), scope.own.get(key)
+        if own is None and binding is None:
+            continue
+        if own is not None and binding is not None and own.binding.fingerprint == binding.fingerprint:
+            keep.append(place)
+            continue
+        (start if own is None else stop if binding is None else replace).append(place)
+        present = own or host.base.slots().get(key)
+        if present is not None:
+            before[place] = present.binding
+        then = binding or prepared.bindings.get(key)
+        if then is not None:
+            after[place] = then
+    places = (*start, *replace, *stop)
+    providers = tuple((place, _provider(before.get(place)), _provider(after.get(place))) for place in places)
+    return Plan(tuple(keep), tuple(start), tuple(replace), tuple(stop), providers)
+
+
+def _provider(binding: Binding | None) -> str | None:
+    return None if binding is None else binding.provider
 
 
 def changed_lines(old: Lines, new: Lines) -> dict[str, list[str]]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from oneiric.reload.outcome import Rejected
 from oneiric.wiring import Wiring
+
+ASKING: ContextVar[str] = ContextVar("asking", default="the application")
+"""Who asks, as the history names it: a user, or what triggers a change by itself."""
+
+
+def _asker() -> str:
+    return field(default_factory=ASKING.get, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,7 @@ class Reload:
     source: str | type[Wiring] | None
     force: bool
     plan_only: bool
+    by: str = _asker()
     on_probation: ClassVar[bool] = True
 
 
@@ -28,16 +37,21 @@ class Swap:
     tenant: str | None
     all_tenants: bool
     force: bool
-    plan_only: ClassVar[bool] = False
+    plan_only: bool
+    with_settings: bool
+    note: str | None
+    by: str = _asker()
     on_probation: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rollback:
-    """The generation before, as often as it is asked for. `rejecting` is what turned unhealthy: then only while that
-    is current."""
+    """The generation before, as often as it is asked for, or the one whose digest begins with `to`. `rejecting` is what
+    turned unhealthy: then only while that is current."""
 
+    to: str | None = None
     rejecting: Rejected | None = None
+    by: str = _asker()
     force: ClassVar[bool] = False
     plan_only: ClassVar[bool] = False
     on_probation: ClassVar[bool] = False
@@ -52,3 +66,18 @@ def words_of(request: Request) -> tuple[str, dict[str, Any]]:
         return type(request).__name__.lower(), {}
     domain, _, key = request.key.partition(":")
     return "swap", {"domain": domain, "key": key, "provider": request.provider, "tenant": request.tenant}
+
+
+def facts_of(request: Request) -> dict[str, Any]:
+    """What the history says of it."""
+    facts: dict[str, Any] = {"by": request.by, "what": type(request).__name__.lower()}
+    match request:
+        case Reload():
+            facts["source"] = None if isinstance(request.source, type) else request.source
+        case Swap():
+            facts |= {"key": request.key, "tenant": request.tenant, "note": request.note}
+            facts |= {name: True for name in ("all_tenants", "with_settings") if getattr(request, name)}
+        case Rollback():
+            facts["reason"] = None if request.rejecting is None else request.rejecting.reason
+    stated = {name: fact for name, fact in facts.items() if fact is not None}
+    return {**stated, "provider": request.provider} if isinstance(request, Swap) else stated

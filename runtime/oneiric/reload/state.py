@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from oneiric.documents import Shape, read, sync, write
 from oneiric.errors import LoadError, StateError
@@ -22,26 +22,66 @@ from oneiric.reload.outcome import Overrides
 FORMAT = "oneiric.state/1"
 KEPT = 5
 """How many generations before the current one are kept."""
+CHANGES = 100
+"""How many changes are remembered."""
+_OVERRIDES: Shape = {"overrides": {...: str}, "tenants": {...: {...: str}}}
+_CHANGE: Shape = {
+    "at": str,
+    "by": str,
+    "what": str,
+    "generation": str,
+    "previous": str,
+    "source?": str,
+    "key?": str,
+    "provider?": (str, None),
+    "tenant?": str,
+    "all_tenants?": bool,
+    "with_settings?": bool,
+    "note?": str,
+    "reason?": str,
+    "dropped?": _OVERRIDES,
+}
 _SHAPE: Shape = {
     "format": FORMAT,
     "baseline": str,
     "generation": str,
     "previous": [str],
-    "overrides": {...: {"overrides": {...: str}, "tenants": {...: {...: str}}}},
+    "overrides": {...: _OVERRIDES},
+    "built_from?": {...: {"baseline": str, "accepted": bool}},
+    "changes?": [_CHANGE],
 }
 _CURRENT = "current.json"
-_SIGNATURE = "wiring.sig"
-_FILES = ("explain.json", "tenants.jsonl", _SIGNATURE, "wiring.py")
+_BESIDE = ("explain.json", "wiring.sig")
+_FILES = (*_BESIDE, "tenants.jsonl", "wiring.py")
 _PART = ".part-"
 
 
-class Record(NamedTuple):
-    """What `current.json` says: digests, and each generation's overrides."""
+class Origin(NamedTuple):
+    """The digest of what a generation was built from, and whether an operator accepted that over the deployed one."""
 
     baseline: str
+    accepted: bool = False
+
+
+class Record(NamedTuple):
+    """What `current.json` says: digests; each generation's overrides, and its origin where that is not what was
+    deployed; the changes, the latest last."""
+
+    deployed: str
     generation: str
     previous: tuple[str, ...] = ()
     overrides: Mapping[str, Overrides] = {}
+    origins: Mapping[str, Origin] = {}
+    changes: tuple[Mapping[str, Any], ...] = ()
+
+    def origin(self, digest: str) -> Origin:
+        """What a generation was built from."""
+        return self.origins.get(digest, Origin(self.deployed))
+
+    def digests(self) -> set[str]:
+        """All that it names."""
+        known = {self.deployed, self.generation, *self.previous}
+        return known | {self.origin(digest).baseline for digest in known}
 
 
 class State:
@@ -70,7 +110,7 @@ class State:
         self._lock = descriptor
         for left in self.generations.glob(f"{_PART}*"):
             shutil.rmtree(left, ignore_errors=True)
-        return self._read()
+        return recorded(self.folder)
 
     def close(self) -> None:
         """Let the folder go."""
@@ -90,8 +130,9 @@ class State:
         """Whether a generation is there, whole and as it was."""
         return digest.isalnum() and _digest(self.path(digest).parent) == digest
 
-    def adopt(self, wiring: Path) -> str:
-        """Copy a `wiring.py` and what belongs to it; the digest.
+    def adopt(self, wiring: Path, *, deployed: bool) -> str:
+        """Copy a `wiring.py` and what belongs to it; the digest. A generation that is there already takes the report
+        and the signature of one that is `deployed`, which are no part of the digest.
 
         Raises `LoadError` where it cannot be read, `OSError` where it cannot be written.
         """
@@ -105,8 +146,10 @@ class State:
             if not self.has(digest):
                 _copy_bytecode(wiring, part)
                 self._move(part, digest)
-            elif (part / _SIGNATURE).exists():
-                os.replace(part / _SIGNATURE, self.path(digest).with_name(_SIGNATURE))
+            elif deployed:
+                for name in _BESIDE:
+                    if (part / name).exists():
+                        os.replace(part / name, self.path(digest).with_name(name))
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return digest
@@ -123,25 +166,35 @@ class State:
         """Make a record current, and forget the generations it does not name. Raises `OSError`."""
         document = {
             "format": FORMAT,
-            "baseline": record.baseline,
+            "baseline": record.deployed,
             "generation": record.generation,
             "previous": list(record.previous),
             "overrides": {digest: overrides.document() for digest, overrides in record.overrides.items()},
+            "built_from": {digest: origin._asdict() for digest, origin in record.origins.items()},
+            "changes": list(record.changes[-CHANGES:]),
         }
         write(self.folder / _CURRENT, document, durable=True)
         current = record.overrides.get(record.generation, Overrides())
         write(self.folder / "overrides.json", current.document(), durable=True)
-        keep = {record.baseline, record.generation, *record.previous, rejected}
+        keep = {*record.digests(), rejected}
         for folder in self.generations.iterdir():
             if folder.name not in keep and not folder.name.startswith(_PART):
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _read(self) -> Record | None:
-        document = read(self.folder / _CURRENT, _SHAPE, "remove it to start on the wiring that is given, without swaps")
-        if document is None:
-            return None
-        overrides = {digest: Overrides.of(each) for digest, each in document["overrides"].items()}
-        return Record(document["baseline"], document["generation"], tuple(document["previous"]), overrides)
+
+def recorded(folder: Path) -> Record | None:
+    """What the state folder of a process says, running or not; None for one that says nothing. Raises `StateError`."""
+    document = read(folder / _CURRENT, _SHAPE, "remove it to start on the wiring that is given, without swaps")
+    if document is None:
+        return None
+    return Record(
+        document["baseline"],
+        document["generation"],
+        tuple(document["previous"]),
+        {digest: Overrides.of(each) for digest, each in document["overrides"].items()},
+        {digest: Origin(each["baseline"], each["accepted"]) for digest, each in document.get("built_from", {}).items()},
+        tuple(document.get("changes", ())),
+    )
 
 
 def _digest(folder: Path) -> str | None:

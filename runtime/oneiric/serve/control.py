@@ -12,10 +12,11 @@ from aiohttp.typedefs import Handler
 
 from oneiric.documents import Misfit, check, parse
 from oneiric.errors import OneiricError
+from oneiric.reload.request import ASKING
 from oneiric.serve.gate import error_answer
 from oneiric.serve.logs import log_error
 from oneiric.serve.operations import OPERATIONS
-from oneiric.serve.peer import may_operate, peer_of
+from oneiric.serve.peer import may_operate, peer_of, user_of
 
 _LARGEST = 64 * 1024
 
@@ -33,6 +34,7 @@ def application(process: Any, log: Any) -> web.Application:
         if not may_operate(uid):
             log.warning("refused another user", uid=uid)
             return error_answer(403, "this process belongs to another user")
+        ASKING.set(user_of(uid))
         return await handler(request)
 
     async def operate(request: web.Request) -> web.StreamResponse:

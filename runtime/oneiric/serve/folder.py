@@ -31,6 +31,8 @@ _STATUS: Shape = {
     "wiring": str,
     "generation": str,
     "overrides": {"overrides": {...: str}, "tenants": {...: {...: str}}},
+    "baseline?": {"deployed": str, "baseline": str, "accepted": bool},
+    "dropped?": ({"overrides": {...: str}, "tenants": {...: {...: str}}, "reason": str}, None),
     "rejected": ({"generation": str, "reason": str}, None),
     "last_change": ({"what": str, "at": str, "accepted": bool, "reason": _TEXT, "from": str, "to": str}, None),
     "keys": int,

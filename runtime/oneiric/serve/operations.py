@@ -28,16 +28,24 @@ class Operation(NamedTuple):
 
 _NOTED: Mapping[str, Shape] = {"key": str, "note": str, "resume": bool}
 _SWAPPED: Mapping[str, Shape] = {
-    "key": str, "provider": _OPTIONAL, "tenant": _OPTIONAL, "all_tenants": bool, "force": bool
-}  # fmt: skip
+    "key": str,
+    "provider": _OPTIONAL,
+    "tenant": _OPTIONAL,
+    "all_tenants": bool,
+    "force": bool,
+    "plan": bool,
+    "with_settings": bool,
+    "note": _OPTIONAL,
+}
 
 OPERATIONS: Mapping[str, Operation] = {
     "status": Operation("status.document", {}, reads=True),
     "keys": Operation("status.keys", {}, reads=True),
     "health": Operation("status.health", {"probe": bool, "within": float}, reads=True),
+    "history": Operation("changes.history", {}, reads=True),
     "swap": Operation("changes.swap", _SWAPPED, seconds=_CHANGE),
     "reload": Operation("changes.reload", {"plan": bool, "force": bool}, seconds=_CHANGE),
-    "rollback": Operation("changes.rollback", {}, seconds=_CHANGE),
+    "rollback": Operation("changes.rollback", {"to": _OPTIONAL}, seconds=_CHANGE),
     "pause": Operation("notes.pause", _NOTED, seconds=_NOTE),
     "drain": Operation("notes.drain", _NOTED, seconds=_NOTE),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import struct
 import sys
@@ -44,6 +45,14 @@ def uid_of_xucred(credentials: bytes) -> int:
     if version != _XUCRED_VERSION:
         raise OSError(f"the system tells the user of this connection in version {version} of struct xucred")
     return int(uid)
+
+
+def user_of(uid: int) -> str:
+    """The name of a user, or its number where it has none here."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def may_operate(uid: int) -> bool:

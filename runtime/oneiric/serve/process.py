@@ -20,6 +20,7 @@ from oneiric.lifecycle.health import Health
 from oneiric.lifecycle.looks import Looks
 from oneiric.loading import load
 from oneiric.reload.outcome import RolledBack
+from oneiric.reload.request import ASKING
 from oneiric.runtime import Runtime, host_of
 from oneiric.serve import control, ending, probes
 from oneiric.serve.changes import Changes
@@ -236,12 +237,13 @@ class Process:
             self._log.error("error", reason=context.get("message"))
 
     async def _reload(self, trigger: str) -> None:
+        ASKING.set(trigger)
         try:
-            await self.changes.reload(trigger=trigger)
+            await self.changes.reload()
         except (OneiricError, OSError) as error:
             log_error(self._log, "reload failed", error)
 
     async def _watch(self) -> None:
         from oneiric.serve.watch import watch
 
-        await watch(self._serving.wiring, self._runtime.generation, partial(self._reload, "watch"))
+        await watch(self._serving.wiring, self._runtime.generation, partial(self._reload, "--watch"))

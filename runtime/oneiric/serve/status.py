@@ -12,7 +12,7 @@ from oneiric.documents import write
 from oneiric.host import Host
 from oneiric.lifecycle.activation import needed
 from oneiric.lifecycle.health import Health, ask_all
-from oneiric.runtime import Runtime, host_of
+from oneiric.runtime import Runtime, changes_of, host_of
 from oneiric.serve.folder import STATUS_FORMAT, StateFolder
 from oneiric.serve.notes import Notes
 from oneiric.slot import Slot
@@ -58,7 +58,7 @@ class Status:
     def document(self) -> dict[str, Any]:
         """The whole of it; only the components that are not inactive, or have a note."""
         runtime, host = self._runtime, self._host
-        rejected = runtime.rejected
+        rejected, history = runtime.rejected, changes_of(runtime).history
         return {
             "format": STATUS_FORMAT,
             "name": self._name,
@@ -73,6 +73,8 @@ class Status:
             "http": self.http,
             "generation": runtime.generation,
             "overrides": runtime.overrides.document(),
+            "baseline": {"deployed": history.deployed, **history.current.origin._asdict()},
+            "dropped": {**history.dropped.document(), "reason": history.why} if history.dropped.active else None,
             "rejected": None if rejected is None else {"generation": rejected.generation, "reason": rejected.reason},
             "last_change": self.last,
             "keys": len(host.base.slots()),

@@ -147,7 +147,8 @@ def test_it_is_told_the_plan_of_each_reload_before_what_that_replaced_is_closed(
         async with Runtime(plugins(a="1")) as runtime:
             assert (await runtime.reload(plugins(a="2", b="1"))).reports == ()
             assert noted("made a/2", "settle plugins", "settle over", "closed a/1")
-            plan = Plan(start=((None, "plugin:b"),), replace=((None, "plugin:a"),))
+            providers = ((None, "plugin:b"), None, "1"), ((None, "plugin:a"), "1", "2")
+            plan = Plan(start=((None, "plugin:b"),), replace=((None, "plugin:a"),), providers=providers)
             assert Driver.plans == [plan]
             assert (await runtime.reload(plugins(a="2", b="1"))).code == "unchanged"
             assert (await runtime.reload(plugins(a="3"), plan_only=True)).code == "planned"

@@ -243,6 +243,7 @@ class Served:
 
     def swap(self, key: str, provider: str | None, **more: object) -> dict[str, Any]:
         asked = {"tenant": None, "force": False, "all_tenants": False, **more}
+        asked = {"plan": False, "with_settings": False, "note": None, **asked}
         return self.ask("swap", key=key, provider=provider, **asked)
 
     def reload(self, *, plan: bool = False, force: bool = False) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def _record(root: Path, host: Any) -> None:
     state = State(root / STATE)
     try:
         record = state.open()
-        for digest in () if record is None else (record.baseline, record.generation, *record.previous):
+        for digest in () if record is None else record.digests():
             state.has(digest)
     finally:
         state.close()

@@ -169,7 +169,7 @@ def test_sighup_reloads(project: Path) -> None:
         select(project, "loud")
         served.signal(signal.SIGHUP)
         until(lambda: served.heard() == "HELLO")
-        assert until(lambda: served.events("reload accepted"))[0]["trigger"] == "SIGHUP"
+        assert until(lambda: served.events("reload accepted"))[0]["by"] == "SIGHUP"
         assert not (project / "failures").exists()
 
 

@@ -139,5 +139,5 @@ def test_a_process_that_watches_takes_over_what_is_compiled(project: Path) -> No
         until(lambda: served.heard() == "hello")
         select(project, "loud")
         until(lambda: served.heard() == "HELLO")
-        assert until(lambda: served.events("reload accepted"))[0]["trigger"] == "watch"
+        assert until(lambda: served.events("reload accepted"))[0]["by"] == "--watch"
         assert not (project / "failures").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from oneiric.report import Json
 
@@ -125,6 +126,26 @@ def document(changes: Differences) -> dict[str, Json]:
         for profile, found in changes.items()
     }
     return {"format": FORMAT, "profiles": profiles}
+
+
+def stated(document: Mapping[str, Any]) -> Differences:
+    """The changes that a document states."""
+    return {
+        profile: [
+            Difference(
+                each["class"],
+                each["key"] or "",
+                each["tenant"],
+                each["what"],
+                each["old"],
+                each["new"],
+                each["because"],
+                each["how"],
+            )
+            for each in found
+        ]
+        for profile, found in document["profiles"].items()
+    }
 
 
 def _subject(each: Difference) -> str:
