@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from oneiric.report import ReportError, read_report
 
 from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
@@ -86,7 +83,6 @@ def serve(
         trust=trusted,
     )
     os.chdir(root)  # relative paths in settings are the project's
-    sys.path[:0] = [str(serving.root / each) for each in source_roots(path)]
     try:
         code = run(serving)
     except OneiricError as error:
@@ -111,16 +107,6 @@ def committed_wiring(root: Path, profile: str | None) -> Path:
     from oneiric_compiler.cli.reports import committed_folder
 
     return committed_folder(root, profile) / "wiring.py"
-
-
-def source_roots(wiring: Path) -> list[str]:
-    """The folders that the project's packages lie in, as the report beside a wiring has them."""
-    try:
-        inputs = read_report(wiring.with_name("explain.json")).raw.get("inputs")
-    except ReportError:
-        inputs = None
-    stated = inputs.get("source_roots") if isinstance(inputs, Mapping) else None
-    return [str(each) for each in stated] if isinstance(stated, list) else [".", "src"]
 
 
 def compile_first(root: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from oneiric.errors import OneiricError, StateError
+from oneiric.errors import LoadError, OneiricError, StateError
 from oneiric.host import Host
 from oneiric.lifecycle.activation import renew
 from oneiric.lifecycle.health import Health
@@ -33,6 +34,7 @@ from oneiric.serve.sockets import LOOPBACK, address_of, bound, control_socket
 from oneiric.serve.status import Status
 from oneiric.tracing import forget, record
 from oneiric.trust.signature import Trust
+from oneiric.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ def serve(serving: Serving) -> int:
     Raises `OneiricError` and `OSError` for what keeps it from starting at all: no wiring, a folder in use.
     """
     wiring = load(serving.wiring, trust=serving.trust)
+    sys.path[:0] = source_roots(serving.root, wiring)
     name = serving.name or wiring.__app__
     folder = StateFolder.of(serving.root, name) if serving.state is None else StateFolder(serving.state)
     socket_path = folder.socket
@@ -75,6 +78,17 @@ def serve(serving: Serving) -> int:
     log = configure().bind(process=name)
     process = Process(serving, runtime, folder, name, log)
     return ending.run(process.main(socket_path), process.exits)
+
+
+def source_roots(root: Path, wiring: type[Wiring]) -> list[str]:
+    """Where a project's components are imported from, as its wiring says. Raises `LoadError` for what is outside."""
+    found: list[str] = []
+    for name in wiring.__source_roots__:
+        path = (root / name).resolve()
+        if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_relative_to(root.resolve()):
+            raise LoadError("shape", f"the source root {name} of the wiring lies outside of the project")
+        found.append(str(path))
+    return found
 
 
 class Process:

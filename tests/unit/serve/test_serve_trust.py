@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+from oneiric.errors import LoadError
+from oneiric.serve.process import source_roots
+from oneiric.wiring import Wiring
 from oneiric_compiler.manifests.keys import show_key
 
 from tests.unit.runtime.signing import ONE, STRANGER, TWO, public
@@ -47,3 +52,36 @@ def test_it_reloads_what_is_signed_and_refuses_the_rest(project: Path) -> None:
         command(project, "compile", "--sign", "two.key")
         command(project, "reload")
         until(lambda: served.heard() == "HELLO")
+
+
+def test_the_report_beside_a_signed_wiring_does_not_say_what_is_imported(project: Path, tmp_path: Path) -> None:
+    _keys(project)
+    command(project, "compile", "--sign", "one.key")
+    evil = tmp_path / "evil"
+    (evil / "lab").mkdir(parents=True)
+    (evil / "lab/__init__.py").write_text("")
+    (evil / "lab/parts.py").write_text((project / "lab/parts.py").read_text().replace('"hello"', '"evil"'))
+    report = project / "generated/explain.json"
+    document = json.loads(report.read_text())
+    for roots in ([str(evil)], ["../evil"]):
+        document["inputs"]["source_roots"] = roots
+        report.write_text(json.dumps(document))
+        (project / "heard").unlink(missing_ok=True)
+        with Served(project, "--trust", "trusted") as served:
+            assert until(served.heard) == "hello"
+
+
+def test_a_source_root_outside_of_the_project_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    (root / "src").mkdir(parents=True)
+    (root / "link").symlink_to(tmp_path)
+
+    class Rooted(Wiring, app="lab"):
+        pass
+
+    Rooted.__source_roots__ = ("src", ".")
+    assert source_roots(root, Rooted) == [str(root / "src"), str(root)]
+    for outside in (str(tmp_path), "..", "src/../..", "link"):
+        Rooted.__source_roots__ = (outside,)
+        with pytest.raises(LoadError, match="outside of the project"):
+            source_roots(root, Rooted)
