@@ -21,7 +21,7 @@ types:
 check:
     oneiric compile --check --strict
 
-# what is kept of outputs, written anew: snapshots, golden cases, examples of diagnostics, imports of a start
+# what is kept of outputs, written again: snapshots, golden cases, examples of diagnostics, imports of a start
 golden:
     find tests -name __snapshots__ -prune -exec rm -r {} +
     pytest -q -n 2 --dist loadfile --snapshot-update -m "golden or syrupy_snapshot"

@@ -15,7 +15,7 @@ PARTS = {"targets": targets.markdown, "field": field.markdown}
 
 
 def filled(page: str, results: Path) -> str:
-    """The page, with what is between `<!-- PART -->` and `<!-- end -->` made anew. Raises `ValueError` without them."""
+    """The page, with what is between `<!-- PART -->` and `<!-- end -->` made again. `ValueError` without them."""
     for name, markdown in PARTS.items():
         begin, end = f"<!-- {name} -->\n", "<!-- end -->\n"
         part = f"{begin}\n{markdown(results)}\n{end}"

@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 800, 300
 
 
 async def soak(seconds: float, gap: float, paths: list[Path]) -> list[tuple[float, float]]:
-    """Load and go over to one generation after the other; the memory at each point of time, in seconds and MiB."""
+    """Load and switch to one generation after the other; the memory at each point of time, in seconds and MiB."""
     samples: list[tuple[float, float]] = []
     begin = time.monotonic()
     over, swaps, failed = False, 0, 0

@@ -35,7 +35,7 @@ class Environment:
         return str(self.folder / "bin" / "python")
 
     def make(self) -> None:
-        """Make it anew unless it is there, of the present files.
+        """Make it again unless it is there, of the present files.
 
         Raises `CalledProcessError` when an installation fails; pip has said why.
         """

@@ -27,7 +27,7 @@ _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionErro
 def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = None) -> bool | None:
     """Whether the committed outputs are what the inputs say; None when the inputs have errors.
 
-    What is not fresh is told as ONE502 (stale) or ONE503 (edited by hand). The environment is the recorded one.
+    What is not fresh is reported as ONE502 (stale) or ONE503 (edited by hand). The environment is the recorded one.
     """
     outputs = compile_project(_recorded(project), diagnostics, profile=profile)
     if outputs is None:

@@ -59,6 +59,6 @@ def _profile_names(known: Iterable[str], wanted: str | None, diagnostics: Diagno
         return names
     if wanted not in names:
         help = did_you_mean(wanted, names)
-        diagnostics.add("ONE116", f"`{wanted}` is no profile listed in settings/app.yml", help=help)
+        diagnostics.add("ONE116", f"profile `{wanted}` is not listed in settings/app.yml", help=help)
         return []
     return [wanted]

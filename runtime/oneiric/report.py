@@ -19,7 +19,7 @@ _MISSING = object()
 
 
 class ReportError(OneiricError):
-    """The file is no explain report of a format this release reads; the text says why, and `help` what to do."""
+    """The file is not an explain report of a format this release reads; the text says why, and `help` what to do."""
 
     help: str | None = None
 
@@ -205,14 +205,14 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _no_number(text: str) -> Json:
-    raise ReportError(f"holds {text}, which is no number")
+    raise ReportError(f"holds {text}, which is not a number")
 
 
 def _check_format(text: str, named: str) -> None:
     family, _, version = text.partition("/")
     major = version.partition(".")[0]
     if family != FAMILY or not major.isdecimal():
-        raise ReportError(f"{named}: format {text!r} is no explain report")
+        raise ReportError(f"{named}: format {text!r} is not an explain report")
     if int(major) != MAJOR:
         raise ReportError(f"{named}: format {text!r} is of another release; this one reads {FAMILY}/{MAJOR}")
 

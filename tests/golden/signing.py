@@ -2,7 +2,7 @@
 
     python -m tests.golden.signing
 
-writes what the cases pin anew: Ed25519 is deterministic, so the same bytes.
+writes what the cases pin again: Ed25519 is deterministic, so the same bytes.
 """
 
 from __future__ import annotations

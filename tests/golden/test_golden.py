@@ -1,4 +1,4 @@
-"""Every case compiles to exactly the bytes in its `want/`; `just golden` writes them anew."""
+"""Every case compiles to exactly the bytes in its `want/`; `just golden` writes them again."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ BROKEN = {
     "a winner that lost": lambda r, b: b["candidates"][0].update(lost_by="priority"),
     "a setting of two kinds": lambda r, b: b.update(settings={"a": {"value": 1, "ref": "${A}", "from": "x"}}),
     "a setting of nowhere": lambda r, b: b.update(settings={"a": {"value": 1}}),
-    "a need that is no key": lambda r, b: b.update(needs={"a": "cache"}),
+    "a need that is not a key": lambda r, b: b.update(needs={"a": "cache"}),
     "bounds": lambda r, b: b["candidates"][0].update(stack_level=101),
 }
 

@@ -1,4 +1,4 @@
-"""What is fetched is small, whole, in time and from where it may come; a mirror that is down is no failure of trust."""
+"""What is fetched is small, whole, in time and from where it may come; a mirror that is down breaks no trust."""
 
 from __future__ import annotations
 

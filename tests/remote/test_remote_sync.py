@@ -1,4 +1,4 @@
-"""What is pinned was verified, all of it or nothing, and what is down is no failure of trust."""
+"""What is pinned was verified, all of it or nothing, and what is down is not a failure of trust."""
 
 from __future__ import annotations
 

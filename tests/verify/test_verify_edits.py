@@ -215,7 +215,7 @@ REPORT: dict[str, Callable[[dict[str, Any]], object]] = {
     "another sentence": lambda report: report["bindings"]["service:feed"].update(because="it is the best"),
     "another order": lambda report: candidate(report, "test").update(order=7),
     "two winners": lambda report: candidate(report, "test").update(won=True),
-    "a winner filtered out by what is no filter": lambda report: candidate(report, "mac").update(excluded_by="mood"),
+    "a winner filtered out by what is not a filter": lambda report: candidate(report, "mac").update(excluded_by="mood"),
     "by what is for manifests": lambda report: candidate(report, "mac").update(excluded_by="allowlist"),
     "a loser that should be filtered out": lambda report: candidate(report, "test").update(os_platform=["darwin"]),
     "one filtered out that passes": lambda report: candidate(report, "mac").update(os_platform=["linux"]),
@@ -264,7 +264,7 @@ def folder(outputs: Outputs, tmp_path: Path) -> Path:
     ("alter", "told"),
     [
         (lambda data: data.replace(b'"won": true', b'"won": false, "won": true'), "says 'won' twice"),
-        (lambda data: data.replace(b'"priority": 9,', b'"priority": NaN,'), "holds NaN, which is no number"),
+        (lambda data: data.replace(b'"priority": 9,', b'"priority": NaN,'), "holds NaN, which is not a number"),
         (lambda data: data[: len(data) // 2], "is not JSON"),
         (lambda data: b"", "is not JSON"),
         (lambda data: data.replace(b"oneiric.explain/1", b"oneiric.explain/2"), "of another release"),

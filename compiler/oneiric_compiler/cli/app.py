@@ -38,7 +38,7 @@ _SIGNED = "Signed manifests"
 
 
 class _Grouped(TyperGroup):
-    """Lists the commands by group, each with all of its first sentence, also where the output is no terminal."""
+    """Lists the commands by group, each with all of its first sentence, also where the output is not a terminal."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         groups: dict[str, dict[str, str]] = {}

@@ -69,7 +69,7 @@ def diff(
 def _classes(names: Iterable[str], known: tuple[str, ...]) -> set[str]:
     for name in names:
         if name not in known:
-            raise CommandError(f"`{name}` is no class of change", help=did_you_mean(name, known))
+            raise CommandError(f"`{name}` is not a class of change", help=did_you_mean(name, known))
     return set(names)
 
 

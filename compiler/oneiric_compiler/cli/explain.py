@@ -74,7 +74,7 @@ def explain(
         raise CommandError(f"{asked[0]} is about one key: name it")
     if key is not None and what_if:
         if from_report is not None:
-            raise CommandError("--what-if resolves the settings anew: leave out --from-report")
+            raise CommandError("--what-if resolves the settings again: leave out --from-report")
         from oneiric_compiler.cli import supposing
 
         supposing.suppose(context.obj, key, domain, what_if, profile, tenant, json)

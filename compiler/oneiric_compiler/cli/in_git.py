@@ -19,7 +19,7 @@ _SECONDS = 60
 def reports(root: Path, base: str) -> tuple[dict[str, Report], dict[str, Report]]:
     """By profile, the committed reports where HEAD left `base`, and those at HEAD. Raises CommandError."""
     if base.startswith("-"):
-        raise CommandError(f"`{base}` is no place in git")
+        raise CommandError(f"`{base}` is not a commit that git knows")
     _git(root, "rev-parse", "--git-dir", otherwise=f"{root.resolve()} is not in a repository of git")
     left = _left(root, base)
     folder = os.path.relpath(committed_folder(root, None), root)

@@ -77,7 +77,7 @@ def sign(
             max_entries=MAX_ENTRIES,
         )
     except NotAManifest as error:
-        raise CommandError(f"{file} is no manifest: {error}") from error
+        raise CommandError(f"{file} is not a manifest: {error}") from error
     except Rejected as error:
         raise CommandError(f"{file} would be rejected by the rule `{error.rule}`: {error.message}") from error
     put(file.resolve(), signed.data)
@@ -112,7 +112,7 @@ def verify(
         with compiler_extra("manifest verify"):
             manifest = verifying.verify(data, policy)
     except verifying.NotAManifest as error:
-        raise CommandError(f"{file} is no manifest: {error}") from error
+        raise CommandError(f"{file} is not a manifest: {error}") from error
     except verifying.Rejected as error:
         result(_rejected(error))
         raise typer.Exit(1) from error
@@ -162,7 +162,7 @@ def seed_of(key: Path) -> bytes:
         seed = read_seed_file(key)
     except BadKey as error:
         help = "it holds base64 of 32 bytes; `oneiric manifest keygen` makes one"
-        raise CommandError(f"{key} is no private key: {error}", help=help) from error
+        raise CommandError(f"{key} is not a private key: {error}", help=help) from error
     if key.stat().st_mode & 0o077:
         warn(f"{key} can be read by others: `chmod 600` it")
     return seed
@@ -180,7 +180,7 @@ def _keys(given: list[str] | None) -> tuple[str, ...]:
         return tuple(dict.fromkeys(show_key(read_public_key(text)) for text in texts))
     except BadKey as error:
         where = "--key" if given else KEYS
-        raise CommandError(f"a key of {where} is no public key: {error}", help="base64 of 32 bytes") from error
+        raise CommandError(f"a key of {where} is not a public key: {error}", help="base64 of 32 bytes") from error
 
 
 def _time(text: str) -> datetime:
@@ -188,7 +188,7 @@ def _time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise CommandError(f"`{text}` is no time", help='ISO 8601, such as "2027-01-31T12:00:00Z"') from error
+        raise CommandError(f"`{text}` is not a valid time", help='ISO 8601, such as "2027-01-31T12:00:00Z"') from error
 
 
 def _tell(file: Path, signed: Signed) -> None:

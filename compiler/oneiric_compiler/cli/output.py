@@ -34,7 +34,7 @@ def result_json(document: object) -> None:
 
 
 def log(lines: Iterable[Line]) -> None:
-    """What is no result: progress, warnings, errors."""
+    """What is not a result: progress, warnings, errors."""
     log_text(paint(lines, styled=styled(sys.stderr), width=columns(sys.stderr)))
 
 

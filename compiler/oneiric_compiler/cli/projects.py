@@ -31,7 +31,7 @@ def time_of(option: str, text: str | None) -> datetime | None:
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise CommandError(f"{option} is no time: `{text}`; write 2027-01-31T12:00:00Z") from error
+        raise CommandError(f"{option} is not a valid time: `{text}`; write 2027-01-31T12:00:00Z") from error
 
 
 def show(diagnostics: Iterable[Diagnostic]) -> None:

@@ -51,7 +51,7 @@ def committed(root: Path) -> dict[str, Report]:
 
 
 def check_provider(report: Report, key: str, provider: str) -> None:
-    """Raises CommandError for a provider that is no candidate of the key, with the nearest names."""
+    """Raises CommandError for a provider that is not a candidate of the key, with the nearest names."""
     known = {each.provider for each in report.bindings[key].candidates}
     if provider not in known:
         help = did_you_mean(provider, known, f"candidates: {', '.join(sorted(known))}")
@@ -59,9 +59,9 @@ def check_provider(report: Report, key: str, provider: str) -> None:
 
 
 def committed_folder(root: Path, profile: str | None) -> Path:
-    """Where a compile writes the outputs of a profile. Raises CommandError for what is no profile's name."""
+    """Where a compile writes the outputs of a profile. Raises CommandError for what is not a profile's name."""
     if profile is not None and not profile.isidentifier():
-        raise CommandError(f"`{profile}` is no name of a profile", help="profiles are identifiers", code="ONE114")
+        raise CommandError(f"`{profile}` is not a valid profile name", help="profiles are identifiers", code="ONE114")
     folder = root / _output(settings_folder(root, os.environ))
     return folder if profile in (None, "default") else folder / profile
 

@@ -21,7 +21,7 @@ def verify(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Work out every winner anew from the report alone, and hold the wiring's source against it.
+    """Work out every winner again from the report alone, and hold the wiring's source against it.
 
     Uses no code of the compiler's stages, no settings and no imports: 1 when something does not hold.
     """

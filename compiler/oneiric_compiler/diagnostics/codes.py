@@ -145,7 +145,7 @@ CODES: dict[str, Code] = {
     "ONE401": Code("a need that nothing serves", "A component needs a key that has no candidate."),
     "ONE402": Code("a cycle of needs", "Each component of the chain needs the next one, and the last needs the first."),
     "ONE403": Code("an ambiguous need", "A need without a domain names a key of several domains: write `domain:key`."),
-    "ONE404": Code("a need that is no parameter", "A need is handed to the factory by the parameter of that name."),
+    "ONE404": Code("a need that is not a parameter", "A need is handed to the factory by the parameter of that name."),
     "ONE405": Code(
         "a candidate that does not fit its port",
         "Every candidate of a key offers the methods of the key's port, callable as the port's users call them.",
@@ -155,7 +155,7 @@ CODES: dict[str, Code] = {
         "A port is a `typing.Protocol` found in source text, made of methods alone, without type parameters left open, "
         "and the same wherever it is named.",
     ),
-    "ONE407": Code("a setting that is no parameter", "Settings are the parameters of the factories they are for."),
+    "ONE407": Code("a setting that is not a parameter", "Settings are the parameters of the factories they are for."),
     "ONE408": Code(
         "a setting of the wrong type",
         "The value does not fit the annotation of the factory's parameter, or is a port that no machine has.",
@@ -202,7 +202,7 @@ CODES: dict[str, Code] = {
         "the outputs were edited by hand",
         "wiring.py and explain.json disagree: one was edited, or a compile was interrupted. Run `oneiric compile`.",
     ),
-    "ONE504": Code("the report is not readable", "The file is no explain report of a format this release reads."),
+    "ONE504": Code("the report is not readable", "The file is not an explain report of a format this release reads."),
     "ONE505": Code(
         "outputs that no compile updates",
         "A folder of the project holds an earlier wiring of it: `output` named that folder once. It can still be "

@@ -82,7 +82,7 @@ def _declaration(
     document.spans |= {(name,): (names.get(name, span), span) for name, (_, span) in arguments.items()}
     domain = fields.pop("domain", None)
     if domain not in domains:
-        message = "`domain` is missing" if domain is None else f"`{domain}` is no domain"
+        message = "`domain` is missing" if domain is None else f"`{domain}` is not a domain"
         help = partial(did_you_mean, str(domain), domains)
         diagnostics.add("ONE203", message, document.place("domain"), help=help)
     fields["factory"] = f"{module.name}:{node.name}"

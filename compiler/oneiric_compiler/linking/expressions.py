@@ -166,7 +166,7 @@ def _as_scalar(value: Value, type: Scalar) -> str | None:
 def _member(value: Value, type: Enumeration) -> Expr:
     if not isinstance(value, str) or value not in type.members:
         help = partial(did_you_mean, str(value), type.members)
-        raise Unfit("ONE408", f"{_shown(value)} is no member of {type}", help)
+        raise Unfit("ONE408", f"{_shown(value)} is not a member of {type}", help)
     return {"enum": type.reference, "name": value}
 
 

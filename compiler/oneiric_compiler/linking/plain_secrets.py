@@ -30,7 +30,7 @@ class Suspect(NamedTuple):
 def plain_secrets(name: str, value: Value, *, named: bool) -> list[Suspect]:
     """What a setting's value writes out; with `named` also what is secret by a name alone, the setting's or one within.
 
-    A text with a reference in it is no secret for its name: what matters of it may be there. A default is.
+    A text with a reference in it is not a secret for its name: what matters of it may be there. A default is.
     """
     found: list[Suspect] = []
     for path, text in _texts(value, ()):

@@ -37,7 +37,7 @@ def find_port(sources: Sources, stated: Stated[str], diagnostics: Diagnostics) -
         return None
     for name, (module, statement) in sources.members(symbol).by_name.items():
         if name not in _MACHINERY and not _is_method(statement):
-            message = f"port `{symbol.name}` has `{name}`, which is no method"
+            message = f"port `{symbol.name}` has `{name}`, which is not a method"
             help = "a live handle forwards calls: turn it into a method"
             diagnostics.add("ONE406", message, module.span(statement), help=help)
             return None
@@ -62,7 +62,7 @@ def misfits(sources: Sources, port: Symbol, made: Symbol) -> Iterator[tuple[str,
             yield f"has a class `{name}` where the port has a method", place, owner.name_span(promised)
         elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, ast.Constant):
             place = Place(f"{made.place.pointer}.{name}", module.span(statement))
-            yield f"has `{name}`, which is no method", place, owner.name_span(promised)
+            yield f"has `{name}`, which is not a method", place, owner.name_span(promised)
         elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             place = Place(f"{made.place.pointer}.{name}", module.name_span(statement))
             if reason := _mismatch(promised, statement):
@@ -80,7 +80,7 @@ def _is_method(statement: ast.stmt) -> bool:
 
 def _mismatch(promised: Function, offered: Function) -> str | None:
     if offered.decorator_list:
-        return None if _is_method(offered) else "is no plain method"
+        return None if _is_method(offered) else "is not a plain method"
     wanted, is_async = _awaited(promised), _awaited(offered)
     if wanted and not is_async:
         return "is not async, and the port's is"

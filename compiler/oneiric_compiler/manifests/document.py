@@ -2,7 +2,7 @@
 
 A manifest is JSON if it parses as JSON, else YAML, and YAML is read as the signers' tool reads it: by the scalar rules
 of YAML 1.1 (`yes` is true, `1e3` is text). One reading, so what is signed is what is used. Where that tool cannot sign
-a document at all, a reading is no contradiction: an unquoted timestamp is text here. What two readers may take for
+a document at all, a reading is not a contradiction: an unquoted timestamp is text here. What two readers may take for
 different things (duplicate keys, aliases, tags, NaN, keys that are not text) is refused.
 Source of the form: upstream's signing rules, 1 to 3.
 """
@@ -220,7 +220,7 @@ def _plain(text: str) -> bool | int | float | str | None:
     try:
         number: int | float = _RULES.construct_yaml_int(node) if kind == "int" else _RULES.construct_yaml_float(node)
     except (ValueError, OverflowError) as error:
-        raise Rejected("form", f"{_shown(text)}, which is no number") from error
+        raise Rejected("form", f"{_shown(text)}, which is not a number") from error
     return number if isfinite(number) else _not_finite(text)
 
 

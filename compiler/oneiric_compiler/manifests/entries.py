@@ -116,12 +116,12 @@ def _problems(stated: Mapping[str, Any]) -> Iterator[Problem]:
     try:
         SpecifierSet(stated.get("python_version", ""))
     except InvalidSpecifier:
-        yield Problem(("python_version",), "`python_version` is no version specifier", 'PEP 440, such as ">=3.12"')
+        yield Problem(("python_version",), "`python_version` is not a version specifier", 'PEP 440, such as ">=3.12"')
     for name in ("requires", "conflicts_with"):
         for index, text in enumerate(stated.get(name, ())):
             if _requirement(text) is None:
                 help = "a distribution and its versions (PEP 508), without an address, such as `acme-base>=2`"
-                yield Problem((name, index), f"an item of `{name}` is no requirement", help)
+                yield Problem((name, index), f"an item of `{name}` is not a requirement", help)
 
 
 def _entry(index: int, stated: Mapping[str, Any]) -> Entry:

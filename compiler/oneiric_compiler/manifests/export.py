@@ -16,7 +16,7 @@ from oneiric_compiler.tables.tiers import RANKS
 def export(name: str, candidates: Catalog) -> dict[str, Any]:
     """The unsigned manifest of the source `name`: what its packages and settings declare for the base, by key.
 
-    A priority that was inferred is left out: whoever compiles the manifest infers, or holds it, anew.
+    A priority that was inferred is left out: whoever compiles the manifest infers, or holds it, again.
     """
     return {"source": name, "entries": [_entry(each) for each in _own(candidates.base)]}
 

@@ -22,7 +22,7 @@ _TIMES = ("signed_at", "not_before", "expires_at")
 
 
 class LockError(ValueError):
-    """The text is no lock of a format that this release reads; the message says why."""
+    """The text is not a lock of a format that this release reads; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _time(text: str | None) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise LockError(f"`{text}` is no time") from error
+        raise LockError(f"`{text}` is not a valid time") from error
     if render_time(time) != text:
         raise LockError(f"`{text}` is not written as a lock writes it")
     return time

@@ -149,7 +149,7 @@ class Offers:
         """Whether its domain is one of the project, and its factory where it says."""
         entry, top = read.entry, read.entry.module.partition(".")[0]
         if entry.domain not in self.domains:
-            message = f"`{entry.domain}` of {entry.key}/{entry.provider} is no domain"
+            message = f"`{entry.domain}` of {entry.key}/{entry.provider} is not a domain"
             near = partial(_other_domain, entry.domain, self.domains)
             self.diagnostics.add("ONE610", message, read.place, help=near)
             return False

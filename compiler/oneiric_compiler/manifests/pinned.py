@@ -122,7 +122,7 @@ def _verified(
     try:
         manifest = verify(data, policy)
     except NotAManifest as error:
-        diagnostics.add("ONE607", f"what is pinned of `{source.name}` is no manifest: {error}", at, help=_SYNC)
+        diagnostics.add("ONE607", f"what is pinned of `{source.name}` is not a manifest: {error}", at, help=_SYNC)
         return None
     except Rejected as error:
         code = "ONE608" if error.rule == "expired" else "ONE607"

@@ -187,7 +187,7 @@ def _url_fault(address: str) -> str | None:
         parts = urlsplit(address)
         _ = parts.port
     except ValueError:
-        return "it is no address"
+        return "it is not an address"
     if parts.scheme != "https":
         return f"it is fetched by `{parts.scheme}`, which nobody protects on the way"
     if not parts.hostname:

@@ -150,7 +150,7 @@ def _time(document: Mapping[str, Value], name: str) -> datetime | None:
         time = datetime.fromisoformat(stated if isinstance(stated, str) else "")
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise Rejected("form", f"`{name}` is no time", 'ISO 8601, such as "2027-01-31T12:00:00Z"') from error
+        raise Rejected("form", f"`{name}` is not a valid time", 'ISO 8601, such as "2027-01-31T12:00:00Z"') from error
 
 
 def _version(document: Mapping[str, Value], *, unversioned: bool) -> int | None:
@@ -161,7 +161,7 @@ def _version(document: Mapping[str, Value], *, unversioned: bool) -> int | None:
         help = "an older one could be replayed unnoticed; `unversioned: true` in settings/remote.yml accepts that"
         raise Rejected("version", "it has no `version`", help)
     if isinstance(version, bool) or not isinstance(version, int) or not 0 <= version <= MAX_VERSION:
-        raise Rejected("version", f"`version` is no integer from 0 to {MAX_VERSION}")
+        raise Rejected("version", f"`version` is not an integer from 0 to {MAX_VERSION}")
     return version
 
 
@@ -188,7 +188,7 @@ def _grows(after: Pinned, version: int | None, digest: str) -> None:
     if version is None:
         raise Rejected("version", f"it has no `version`, and {after.version} was accepted before")
     if version < after.version:
-        help = "an older one replayed? After a key's compromise, trusting other keys starts anew"
+        help = "an older one replayed? After a key's compromise, trusting other keys starts again"
         raise Rejected("version", f"version {version}, and {after.version} was accepted before", help)
     if version == after.version:
         raise Rejected("version", f"another content of version {version}", "its source counts `version` up")

@@ -9,7 +9,7 @@ _MARKED = re.compile(r"(<!-- ([a-z]+)(?: of ([a-z0-9/_, -]+?))? -->).*?(<!-- end
 
 
 def filled(page: str, makers: Mapping[str, Callable[[str], str]]) -> str:
-    """The page with these parts made anew; all else is written by hand."""
+    """The page with these parts made again; all else is written by hand."""
 
     def part(found: re.Match[str]) -> str:
         begin, name, of, end = found.groups()

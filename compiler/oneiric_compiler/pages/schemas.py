@@ -11,7 +11,7 @@ from oneiric_compiler.tables.tiers import ALONE, FILTERS, RANKS, TIERS
 
 
 def with_tables(folder: Path) -> dict[Path, str]:
-    """The schemas that have such parts, with these made anew."""
+    """The schemas that have such parts, with these made again."""
     paths = {folder / f"{name}.schema.json": maker for name, maker in _MAKERS.items()}
     return {path: _made(path.read_text("utf-8"), maker) for path, maker in paths.items()}
 

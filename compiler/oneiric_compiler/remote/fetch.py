@@ -118,7 +118,7 @@ class Fetched:
 
 
 def origin(address: str | httpx.URL) -> str:
-    """`https://host:port` of an address, the port always told. Raises `Refused` for what is no https address."""
+    """`https://host:port` of an address, the port always told. Raises `Refused` for what is not an https address."""
     try:
         url = httpx.URL(address)
         host, port = url.host, 443 if url.port is None else url.port
@@ -168,7 +168,7 @@ def read_file(root: Path, roots: Iterable[str], address: str, max_bytes: int) ->
             help = "put it into one of the `roots` of settings/remote.yml"
             raise Refused("roots", f"{address} lies outside the folders that manifests may be read from", help)
         if not path.is_file():
-            raise Unreachable("file", f"{address} is no file", "put the file there")
+            raise Unreachable("file", f"{address} is not a file", "put the file there")
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
     except (OSError, ValueError, RuntimeError) as error:

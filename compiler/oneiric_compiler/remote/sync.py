@@ -1,7 +1,7 @@
 """One sync: every source looked at, its manifest verified, its artifacts checked; then all of it pinned, or nothing.
 
-A source that cannot be reached is no failure of trust: an optional one keeps what is pinned of it. One whose manifest
-or artifact is rejected is, optional or not, and then nothing is written.
+A source that cannot be reached is not a failure of trust: an optional one keeps what is pinned of it. One whose
+manifest or artifact is rejected is, optional or not, and then nothing is written.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ _REASON = 4000
 
 
 class SourceWatch:
-    """The looks at a project's sources; the settings are read anew for each. `log` takes every event."""
+    """The looks at a project's sources; the settings are read again for each. `log` takes every event."""
 
     def __init__(self, root: Path, environ: Mapping[str, str], log: Any) -> None:
         self._project = Project.at(root, environ)

@@ -100,7 +100,7 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         diagnostics.add("ONE114", message, place, help="shorten it: names become names of files")
     elif "propertyNames" in error.absolute_schema_path:
         place = document.place(*path, str(error.instance), of_key=True)
-        message = f"`{shortened(error.instance)}` is no name that can stand here"
+        message = f"`{shortened(error.instance)}` is not a valid name here"
         diagnostics.add("ONE114", message, place, help=_described(schema))
     elif error.validator in ("pattern", "format") and schema["type"] == "string":
         message = f"{name} cannot be `{shortened(error.instance)}`"

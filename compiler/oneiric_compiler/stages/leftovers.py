@@ -30,7 +30,7 @@ _NO_PACKAGES = frozenset(("node_modules", "__pycache__"))
 def remove(outputs: Outputs, diagnostics: Diagnostics) -> list[str]:
     """Removes what compiles wrote for profiles that are not listed any more; the folders, relative to the project.
 
-    What a compile did not write stays; a wiring among it is told as ONE502.
+    What a compile did not write stays; a wiring among it is reported as ONE502.
     """
     removed: list[str] = []
     for folder in _unlisted(outputs):

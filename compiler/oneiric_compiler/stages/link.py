@@ -220,7 +220,7 @@ class _Linker:
         signature = winner.signature
         for name, stated in winner.needs.items():
             if signature.parameters is not None and name not in signature.parameters and not signature.open:
-                message = f"`{winner.provider}` needs `{name}`, which is no parameter of {winner.factory}"
+                message = f"`{winner.provider}` needs `{name}`, which is not a parameter of {winner.factory}"
                 add = "a need is `parameter: key`: add the parameter"
                 near = partial(did_you_mean, name, signature.parameters, add)
                 related = [("the factory", signature.place)]

@@ -97,7 +97,7 @@ class _Reader:
             document.unread.add((section,))
             if self.knows_domains:
                 document.broken = True
-                message, place = f"`{section}` is no domain's section", document.place(section, of_key=True)
+                message, place = f"`{section}` is not a domain's section", document.place(section, of_key=True)
                 help: Help = partial(did_you_mean, section, sections)
                 if section in _SECTION_KEYS:
                     help = f"put it under the section of its domain, such as `adapters: {{{section}: …}}`"

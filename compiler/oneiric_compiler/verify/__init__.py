@@ -1,7 +1,7 @@
 """A second opinion on compiled outputs, which shares no code with the compiler's stages: a mistake there is seen here.
 
-Every winner is worked out anew from the candidates' facts in the report (`decisions`), what is a tenant's own from what
-differs (`tenants`), and what the wiring's own source says (`source`, `expressions`) is held against the report
+Every winner is worked out again from the candidates' facts in the report (`decisions`), what is a tenant's own from
+what differs (`tenants`), and what the wiring's own source says (`source`, `expressions`) is held against the report
 (`wiring`). Needs nothing but the files.
 """
 

@@ -1,4 +1,4 @@
-"""The decisions of a report, worked out anew from the facts of its candidates."""
+"""The decisions of a report, worked out again from the facts of its candidates."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _filters(excluded: Sequence[Facts], left: Sequence[Facts]) -> Iterator[str]:
             if "trust" not in each:
                 yield f"{_named(each)} is filtered out by {rule}, and is of no manifest"
         elif rule not in _PASSES:
-            yield f"{_named(each)} is filtered out by {rule}, which is no filter"
+            yield f"{_named(each)} is filtered out by {rule}, which is not a filter"
         else:
             asked = each["compared"][1]
             if _PASSES[rule](each, asked) or wanted.setdefault(rule, asked) != asked:

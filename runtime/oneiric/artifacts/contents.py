@@ -77,7 +77,7 @@ def inspect(name: str, data: bytes, limit: int = UNPACKED) -> Contents:
     except ArtifactError:
         raise
     except Exception as error:  # whatever zipfile, zlib and struct make of bytes that are not a wheel
-        raise ArtifactError(f"{name} is no readable wheel: {type(error).__name__}: {error}") from error
+        raise ArtifactError(f"{name} is not a readable wheel: {type(error).__name__}: {error}") from error
     return _wheel(name, normalised(match[1]), match[2], files)
 
 

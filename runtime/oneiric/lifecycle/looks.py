@@ -1,5 +1,5 @@
 """Looking at active components, again and again: what they answered last is known without waiting for anybody, and
-those that are to be made anew when they fail are."""
+those that are to be made again when they fail are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def wait_before(restart: int) -> float:
 
 
 class Looks:
-    """Of one application. `renew` makes a component anew; `told` is called where an answer is another than before."""
+    """Of one application. `renew` makes a component again; `told` is called where an answer is another than before."""
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ def keep(held: Held, result: Any) -> Any:
 
 
 def keep_iterable(held: Held, result: Any) -> Any:
-    """The same for what is announced as iterable: whatever is no plain collection counts as an iterator."""
+    """The same for what is announced as iterable: whatever is not a plain collection counts as an iterator."""
     kind = _class_of(result)
     if kind in _PLAIN or not hasattr(kind, "__iter__") or any(hasattr(kind, name) for name in _LEASED):
         return keep(held, result)

@@ -176,7 +176,7 @@ class Reloads:
             self._probation = None
 
     async def open(self) -> None:
-        """Before anything is active: go over to the last good generation; see `History.open`."""
+        """Before anything is active: switch to the last good generation; see `History.open`."""
         await self.history.open()
 
     async def stop(self, until: float) -> None:

@@ -1,4 +1,4 @@
-"""The moment of a reload: every slot goes over to the new wiring, and nothing is awaited in between."""
+"""The moment of a reload: every slot switches to the new wiring, and nothing is awaited in between."""
 
 from __future__ import annotations
 

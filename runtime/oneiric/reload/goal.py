@@ -1,4 +1,4 @@
-"""Where a request leads: the generation to go over to, compiled where that takes the compiler."""
+"""Where a request leads: the generation to switch to, compiled where that takes the compiler."""
 
 from __future__ import annotations
 
@@ -79,5 +79,5 @@ async def _deciding_tenants(wiring: type[Wiring], key: str) -> list[str]:
         report: Report = (await in_thread(read_report, Path(path).with_name("explain.json"))).get()
         tenants = report.bindings[key].tenants
     except (ReportError, KeyError) as error:
-        raise Nack("load", f"which tenants decide on {key} cannot be told: {error}") from error
+        raise Nack("load", f"it is unknown which tenants decide on {key}: {error}") from error
     return sorted(name for name, at in tenants.items() if at.decided_by.startswith("tenant-"))

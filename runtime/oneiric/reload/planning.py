@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Prepared:
-    """A wiring ready to be gone over to: its slots and bindings by key, and the tenants' lines that differ."""
+    """A wiring ready to be switched to: its slots and bindings by key, and the tenants' lines that differ."""
 
     def __init__(self, host: Host, wiring: type[Wiring], pinned: str | None) -> None:
         self.wiring = wiring

@@ -54,9 +54,9 @@ class StateFolder:
 
     @classmethod
     def of(cls, root: Path, name: str) -> StateFolder:
-        """The folder of a process of the project at `root`. Raises `StateError` for what is no name."""
+        """The folder of a process of the project at `root`. Raises `StateError` for what is not a name."""
         if not _NAME.fullmatch(name):
-            raise StateError(f"{name!r} is no name of a process: use letters, digits, `_`, and inside `.` and `-`")
+            raise StateError(f"{name!r} is not a valid process name: use letters, digits, `_`, and inside `.` and `-`")
         return cls(root / STATES / name)
 
     @classmethod

@@ -94,8 +94,8 @@ class _Connection(asyncio.Protocol):
 
 @asynccontextmanager
 async def answering(app: web.Application, listening: socket.socket, *, patient: bool = False) -> AsyncGenerator[None]:
-    """Answer requests at a socket, which is closed at the end. What is no request, or too large, is a 400 or 413 with
-    a sentence, and so is every other refusal."""
+    """Answer requests at a socket, which is closed at the end. What is not a request, or too large, is a 400 or 413
+    with a sentence, and so is every other refusal."""
 
     @web.middleware
     async def door(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -25,7 +25,7 @@ _SMALL_ORDER = frozenset(
 
 
 class BadKey(ValueError):
-    """A text that is no key; the message says why and shows nothing of it."""
+    """A text that is not a key; the message says why and shows nothing of it."""
 
 
 def read_public_key(text: str) -> bytes:

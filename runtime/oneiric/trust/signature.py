@@ -29,7 +29,7 @@ class TrustError(LoadError):
 class Trust:
     """The public keys (base64 of 32 bytes) whose owners may sign, and how many of them have to have signed.
 
-    Raises ValueError for what is no key, and for a threshold that no signatures could meet.
+    Raises ValueError for what is not a key, and for a threshold that no signatures could meet.
     """
 
     __slots__ = ("keys", "threshold")
@@ -53,7 +53,7 @@ class Trust:
         except OSError as error:
             raise TrustError(f"{os.fspath(path)} cannot be read: {error.strerror or error}") from error
         except (BadKey, UnicodeDecodeError) as error:
-            raise TrustError(f"{os.fspath(path)} is no file of public keys: {error}") from error
+            raise TrustError(f"{os.fspath(path)} is not a file of public keys: {error}") from error
         except ValueError as error:
             raise TrustError(f"{os.fspath(path)}: {error}") from error
 
@@ -128,7 +128,7 @@ def verify(trust: Trust, wiring: str, digest: str) -> Signed:
     except OSError as error:
         raise TrustError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
-        raise TrustError(f"{path} is no signature: {error}") from error
+        raise TrustError(f"{path} is not a signature: {error}") from error
     if signed.generation != digest:
         raise TrustError(f"{wiring} or its tenants are not what was signed: the signature is of another generation")
     try:

@@ -102,7 +102,7 @@ class Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no error of the receiver."""
+        """A client that goes away is not an error of the receiver."""
 
 
 class Handler(BaseHTTPRequestHandler):

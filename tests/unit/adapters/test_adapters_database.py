@@ -94,7 +94,7 @@ class TestEither:
     ) -> None:
         async def main() -> None:
             path = tmp_path / "app.db"
-            path.write_bytes(b"this is no database\n" * 1000)
+            path.write_bytes(b"this is not a database\n" * 1000)
             database = kind(path=str(path))
             with pytest.raises(DatabaseUnavailable):
                 await database.start()

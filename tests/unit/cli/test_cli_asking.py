@@ -59,7 +59,7 @@ def test_help_is_in_groups_and_whole_where_it_is_piped(tmp_path: Path) -> None:
         (("explain", "--from-report", "gone.json", "--json"), "ONE504", "gone.json cannot be read"),
         (("explain", "--nope", "--json"), None, "has no option `--nope`"),
         (("diff", "generated", "--format", "json"), None, "name two reports"),
-        (("diff", "--format=json", "--fail-on", "x"), None, "is no class of change"),
+        (("diff", "--format=json", "--fail-on", "x"), None, "is not a class of change"),
         (("--project", "gone", "list", "--json"), None, "gone is not a folder"),
         (("nope", "--json"), None, "has no command `nope`"),
     ],

@@ -101,7 +101,7 @@ def test_no_text_of_a_report_at_all_reaches_a_terminal_raw() -> None:
 
 
 def hostile(value: Any) -> Any:
-    """The value with a control sequence at the end of each text that is no rule, and of each name that is no fact's."""
+    """The value with a control sequence at the end of each text but rules, and of each name but those of facts."""
     if isinstance(value, str):
         return f"{value}\x1b[2J\u202e"
     if isinstance(value, list):

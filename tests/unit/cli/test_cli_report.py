@@ -77,13 +77,13 @@ def test_what_is_no_report_of_this_format_is_refused(text: bytes) -> None:
 
 def test_a_report_that_git_could_not_merge_says_what_to_do() -> None:
     halves = b"<<<<<<< HEAD\n {},\n=======\n [],\n>>>>>>> one\n"
-    with pytest.raises(ReportError, match="holds a conflict of a merge: `oneiric compile` writes it anew"):
+    with pytest.raises(ReportError, match="holds a conflict of a merge: `oneiric compile` writes it again"):
         parse_report(b"{\n" + halves + b"}\n")
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_number_is_refused(text: str) -> None:
-    with pytest.raises(ReportError, match=f"holds {text}, which is no number"):
+    with pytest.raises(ReportError, match=f"holds {text}, which is not a number"):
         parse_report(json.dumps(shop()).replace('"priority": 0', f'"priority": {text}').encode())
 
 

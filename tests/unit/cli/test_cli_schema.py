@@ -116,7 +116,7 @@ def test_it_completes_to_the_candidates_that_exist(made: Path) -> None:
     assert list(entries) == ["any", "mail/smtp", "news/any", "news/smtp", "smtp"]
     assert list(entries["smtp"]["properties"]) == ["host"], "of both factories that it is for"
     assert list(entries["mail/smtp"]["properties"]) == ["host", "level", "mode", "port", "tags", "token"]
-    assert list(entries["news/smtp"]["properties"]) == ["host"], "a need is no setting"
+    assert list(entries["news/smtp"]["properties"]) == ["host"], "a need is not a setting"
     assert "shop.parts:Mail" in schema(made, "services")["$defs"]["port"]["anyOf"][0]["enum"]
     assert {"adapter:cache", "cache", "service:mail"} <= set(schema(made, "services")["$defs"]["need"]["enum"])
 

@@ -346,7 +346,7 @@ Under_plainly: Any = CLASSES["plainly"]
 
 
 class Unlike(Base):
-    """What a class may have that is no method, and cannot be forwarded."""
+    """What a class may have that is not a method, and cannot be forwarded."""
 
     bound = functools.partialmethod(Base.close)
 

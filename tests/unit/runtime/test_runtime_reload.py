@@ -1,4 +1,4 @@
-"""Reloads: only what changed is made anew, handles are kept, tenants move between the base and their own."""
+"""Reloads: only what changed is made again, handles are kept, tenants move between the base and their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Components that fail: seen, told, and where their binding says so made anew beside the one that failed."""
+"""Components that fail: seen, told, and where their binding says so made again beside the one that failed."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_without_a_process_every_command_says_so(project: Path) -> None:
         assert told.stdout == ""
         assert "no process is running here" in told.stderr
     assert "no process `lab` is running" in command(project, "reload", "--name", "lab", code=2).stderr
-    assert "is no name of a process" in command(project, "reload", "--name", "../lab", code=2).stderr
+    assert "is not a valid process name" in command(project, "reload", "--name", "../lab", code=2).stderr
 
 
 def test_asking_needs_neither_the_compiler_nor_an_http_library_where_nobody_answers(project: Path) -> None:

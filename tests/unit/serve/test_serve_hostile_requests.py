@@ -116,7 +116,7 @@ def _loopback(served: Served, request: bytes) -> bytes:
 
 
 def _judge(answer: bytes) -> None:
-    """Nothing, or an answer that is no failure of the process; a refusal of ours is JSON with a sentence."""
+    """Nothing, or an answer that is not a failure of the process; a refusal of ours is JSON with a sentence."""
     if not answer:
         return
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""`oneiric serve --trust FILE`: a process that goes over to nothing that its people did not sign."""
+"""`oneiric serve --trust FILE`: a process that switches to nothing that its people did not sign."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_it_does_not_start_without_signatures_or_keys(project: Path) -> None:
     few = command(project, "serve", "--trust", "trusted", "--threshold", "2", code=2)
     assert "signed by 1 trusted keys; 2 have to sign it" in few.stderr
     assert "cannot be read" in command(project, "serve", "--trust", "none", code=2).stderr
-    assert "is no file of public keys" in command(project, "serve", "--trust", "settings/app.yml", code=2).stderr
+    assert "is not a file of public keys" in command(project, "serve", "--trust", "settings/app.yml", code=2).stderr
     assert "3 signatures cannot" in command(project, "serve", "--trust", "trusted", "--threshold", "3", code=2).stderr
     assert "--trust" in command(project, "serve", "--threshold", "2", code=2).stderr
 

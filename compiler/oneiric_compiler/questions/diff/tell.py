@@ -66,7 +66,7 @@ def lines(changes: Differences) -> list[Line]:
 def markdown(changes: Differences) -> str:
     """For a comment on a pull request: a table of counts, then the changes by class, folded where they matter less.
 
-    All that is not ours stands in code, where it is no markup, no link and mentions nobody.
+    All that is not ours stands in code, where it is neither markup nor a link, and mentions nobody.
     """
     total = sum(map(len, changes.values()))
     if not total:

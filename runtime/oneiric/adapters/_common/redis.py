@@ -90,11 +90,11 @@ class RedisServer:
         if not address.host:
             raise faults.no_sense("is empty", "host")
         if not 0 < address.port < 65536:
-            raise faults.no_sense(f"{address.port} is no port", "port")
+            raise faults.no_sense(f"{address.port} is not a valid port", "port")
         if address.db < 0:
             raise faults.no_sense(f"{address.db} is below 0", "db")
         if ca_file is not None and not ca_file.is_file():
-            raise faults.no_sense(f"{ca_file} is no file", "ca_file")
+            raise faults.no_sense(f"{ca_file} is not a file", "ca_file")
         if " " in client_name or not client_name.isprintable() or not client_name.isascii():
             raise faults.no_sense("has other characters than ASCII, spaces or control characters", "client_name")
         self._address = address

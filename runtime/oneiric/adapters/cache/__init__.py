@@ -51,7 +51,7 @@ class NotAnInteger(CacheError):
 
 
 class Cache(Protocol):
-    """Keeps bytes under text keys, for a time. An entry may be gone at any moment: a cache is no storage.
+    """Keeps bytes under text keys, for a time. An entry may be gone at any moment: a cache is not storage.
 
     Keys are 1 to `MAX_KEY` bytes of UTF-8, values `bytes` of at most `MAX_VALUE`. A ttl is in seconds, at
     least `MIN_TTL` and at most `MAX_TTL`; `None` means the `default_ttl` of the component, `math.inf` never

@@ -317,4 +317,4 @@ def tls_context(faults: Faults, use: bool, ca_file: Path | None) -> ssl.SSLConte
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError:
-        raise faults.no_sense(f"{ca_file} is no file of certificates", "ca_file") from None
+        raise faults.no_sense(f"{ca_file} is not a file of certificates", "ca_file") from None

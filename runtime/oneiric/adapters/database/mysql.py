@@ -114,7 +114,7 @@ class MySQLDatabase(PooledDatabase):
     ) -> None:
         _FAULTS.check_text(host=host, user=user, database=database)
         if not 0 < port < 65536:
-            raise _FAULTS.no_sense(f"{port} is no port", "port")
+            raise _FAULTS.no_sense(f"{port} is not a valid port", "port")
         if password is not None and not _is_latin1(password.reveal()):
             raise _FAULTS.no_sense("has characters that the driver cannot send", "password")
         limits = Limits(min_connections, max_connections, connect_timeout, timeout, healthcheck_timeout)

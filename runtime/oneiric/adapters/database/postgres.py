@@ -110,7 +110,7 @@ class PostgresDatabase(PooledDatabase):
         if password is not None and password.reveal():
             _FAULTS.check_text(password=password.reveal())
         if not 0 < address.port < 65536:
-            raise _FAULTS.no_sense(f"{address.port} is no port", "port")
+            raise _FAULTS.no_sense(f"{address.port} is not a valid port", "port")
         limits = Limits(min_connections, max_connections, connect_timeout, timeout, healthcheck_timeout)
         super().__init__(_FAULTS, limits, f"{address.host}:{address.port}", address.setting)
         self._address = address

@@ -16,7 +16,7 @@ class Breakers:
     """A circuit breaker for each origin that failed since it last answered.
 
     It opens after `failures` in a row, and lets attempts through again `recovery` seconds later: one more failure opens
-    it anew, an answer closes it.
+    it again, an answer closes it.
     """
 
     def __init__(self, failures: int, recovery: float) -> None:

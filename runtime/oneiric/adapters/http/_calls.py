@@ -81,7 +81,7 @@ class HttpCalls(ABC):
         if ca_file is not None and not verify:
             raise faults.no_sense("is given, and verify is off", "ca_file")
         if ca_file is not None and not ca_file.is_file():
-            raise faults.no_sense(f"{ca_file} is no file", "ca_file")
+            raise faults.no_sense(f"{ca_file} is not a file", "ca_file")
         self._base_url = base_url
         base_origin: str | None = None
         if base_url is not None:

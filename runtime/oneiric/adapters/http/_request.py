@@ -102,7 +102,7 @@ def request_of(
 ) -> Request:
     """The request, with `content` as JSON unless it is None. Raises `InvalidRequest`."""
     if method not in _REPEATABLE and not (_TOKEN.fullmatch(method) and method.isupper() and method != "CONNECT"):
-        raise InvalidRequest(f"{method!r} is no method: capital letters are expected, and not CONNECT")
+        raise InvalidRequest(f"{method!r} is not a method: capital letters are expected, and not CONNECT")
     given = {} if headers is None else checked_headers(headers)
     if content is not None:
         if body is not None:
@@ -117,7 +117,7 @@ def request_of(
     if not isinstance(body, AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidRequest(f"a body is bytes or an asynchronous iterable of bytes, not {type(body).__name__}")
     if length is not None and not re.fullmatch("[0-9]{1,18}", length):
-        raise InvalidRequest("content-length is no number")
+        raise InvalidRequest("content-length is not a number")
     return Request(method, target, given, StreamedBody(body, None if length is None else int(length)))
 
 
@@ -176,7 +176,7 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     checked: dict[str, str] = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidRequest(f"{name!r} is no name of a header")
+            raise InvalidRequest(f"{name!r} is not a valid header name")
         if not isinstance(value, str) or not _VALUE.fullmatch(value):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequest(f"the header {name} is not printable ASCII")
         if name.lower() in ("transfer-encoding", "connection", "host"):

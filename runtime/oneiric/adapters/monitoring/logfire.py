@@ -77,7 +77,7 @@ class LogfireMonitoring(Sending):
         )
         text = token.reveal()
         if not text or not text.isascii() or not text.isprintable() or " " in text:
-            raise _FAULTS.no_sense("is no write token", "token")
+            raise _FAULTS.no_sense("is not a write token", "token")
         if base_url is not None:
             base_url = checked_url(base_url, "base_url", _FAULTS)
         self._token = token

@@ -94,7 +94,7 @@ class OTLPMonitoring(Sending):
         if ca_file is not None and not self._endpoint.startswith("https:"):
             raise _FAULTS.no_sense("is given, but the endpoint is without TLS", "ca_file")
         if ca_file is not None and not ca_file.is_file():
-            raise _FAULTS.no_sense(f"{ca_file} is no file", "ca_file")
+            raise _FAULTS.no_sense(f"{ca_file} is not a file", "ca_file")
         self._headers = _checked_headers(headers or {}, authorization)
         self._authorization = authorization
         self._ca_file = ca_file
@@ -192,7 +192,7 @@ def _checked_headers(headers: Mapping[str, str], authorization: Secret | None) -
     checked: dict[str, str] = {}
     for name, value in headers.items():
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
-            raise _FAULTS.no_sense(f"{name!r} is no name of a header", "headers")
+            raise _FAULTS.no_sense(f"{name!r} is not a valid header name", "headers")
         if not value.isascii() or not value.isprintable():
             raise _FAULTS.no_sense(f"the value of {name} is not printable ASCII", "headers")
         checked[name.lower()] = value

@@ -94,7 +94,7 @@ class SentryMonitoring(Sending):
         except (BadDsn, ValueError):
             raise _FAULTS.no_sense("is not of the form https://KEY@HOST/PROJECT", "dsn") from None
         if ca_file is not None and not ca_file.is_file():
-            raise _FAULTS.no_sense(f"{ca_file} is no file", "ca_file")
+            raise _FAULTS.no_sense(f"{ca_file} is not a file", "ca_file")
         self._dsn = dsn
         self._ca_file = ca_file
         self._timeout = timeout

@@ -113,7 +113,7 @@ def check_wait(wait: float) -> None:
 def _check_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidMessage(f"{name!r} is no name of a header: a lower-case identifier is expected")
+            raise InvalidMessage(f"{name!r} is not a valid header name: a lower-case identifier is expected")
         if not isinstance(value, str) or not value.isprintable():  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidMessage(f"the header {name} is not printable text")
     if sum(len(name) + len(value.encode()) for name, value in headers.items()) > MAX_HEADERS:

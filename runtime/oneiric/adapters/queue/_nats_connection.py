@@ -53,7 +53,7 @@ class Connection:
         if (user is None) != (password is None):
             raise FAULTS.no_sense("user and password belong together", "user" if user is None else "password")
         if ca_file is not None and not ca_file.is_file():
-            raise FAULTS.no_sense(f"{ca_file} is no file", "ca_file")
+            raise FAULTS.no_sense(f"{ca_file} is not a file", "ca_file")
         _check_servers(servers)
         self._prepare = prepare
         self._servers = servers

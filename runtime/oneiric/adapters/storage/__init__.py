@@ -158,7 +158,7 @@ def check_name(name: str) -> None:
         raise InvalidObject(f"a name has 1 to {MAX_NAME} bytes of UTF-8, this one has {_size(name)}")
     for part in name.split("/"):
         if part in ("", ".", "..") or not _PART.fullmatch(part):
-            raise InvalidObject(f"{name!r} is no name: the part {part!r} is not allowed")
+            raise InvalidObject(f"{name!r} is not a valid name: the part {part!r} is not allowed")
 
 
 def check_object(data: bytes, content_type: str, metadata: Mapping[str, str]) -> None:
@@ -166,10 +166,10 @@ def check_object(data: bytes, content_type: str, metadata: Mapping[str, str]) ->
     if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidObject(f"data is bytes, not {type(data).__name__}")
     if len(content_type) > 255 or not _CONTENT_TYPE.fullmatch(content_type):
-        raise InvalidObject(f"{content_type!r} is no content type")
+        raise InvalidObject(f"{content_type!r} is not a content type")
     for key, value in metadata.items():
         if not _METADATA_KEY.fullmatch(key):
-            raise InvalidObject(f"{key!r} is no metadata key: a lower-case identifier is expected")
+            raise InvalidObject(f"{key!r} is not a metadata key: a lower-case identifier is expected")
         if not value.isprintable():
             raise InvalidObject(f"the metadata {key!r} is not printable text")
     if sum(_size(key) + _size(value) for key, value in metadata.items()) > MAX_METADATA:

@@ -51,7 +51,7 @@ _PROVIDER = "azure-blob"
 _FAULTS = Faults(_PROVIDER, StorageUnavailable, StorageRefused, StorageMisconfigured)
 _PART = 4 * STABLE  # bytes in one request
 _KEPT = 64  # clients of single objects; one has 32 KiB, and takes the SDK a twentieth of a call to make
-_TIMES = 5  # a large object is read anew when it is replaced meanwhile
+_TIMES = 5  # a large object is read again when it is replaced meanwhile
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
 _ETAG = re.compile(r"[!#-~]+")
 _NO_PREFIX = re.compile("[\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -99,9 +99,9 @@ class AzureBlobStorage:
             timeout=timeout, healthcheck_timeout=healthcheck_timeout, max_connections=max_connections
         )
         if not _CONTAINER.fullmatch(container) or not 3 <= len(container) <= 63:
-            raise _FAULTS.no_sense(f"{container!r} is no name of a container", "container")
+            raise _FAULTS.no_sense(f"{container!r} is not a valid container name", "container")
         if ca_file is not None and not ca_file.is_file():
-            raise _FAULTS.no_sense(f"{ca_file} is no file", "ca_file")
+            raise _FAULTS.no_sense(f"{ca_file} is not a file", "ca_file")
         if connection_string is None and account_url is None:
             raise _FAULTS.no_sense("is missing, and connection_string too", "account_url")
         if connection_string is not None and (account_url is not None or credential is not None):

@@ -99,7 +99,7 @@ class NetworkedContract(Generic[T]):
             run(main())
 
     async def recovers(self, component: T, number: int = 1000) -> None:
-        """Wait until the component works again, without being started anew."""
+        """Wait until the component works again, without being started again."""
         while True:
             with suppress(self.unavailable):
                 await self.use(component, number)
