@@ -11,7 +11,7 @@ from oneiric_compiler.diagnostics.render import as_github, as_json, as_sarif, as
 from oneiric_compiler.linking.expressions import Unfit, convert
 from oneiric_compiler.linking.plain_secrets import plain_secrets
 from oneiric_compiler.questions.diff import tell
-from oneiric_compiler.questions.diff.compare import Change
+from oneiric_compiler.questions.diff.compare import Difference
 from oneiric_compiler.settings.documents import parse_document
 from oneiric_compiler.settings.schema import shortened
 from oneiric_compiler.source.signatures import AnyOf, Scalar
@@ -83,7 +83,7 @@ def diagnosed(text: str) -> None:
 
 
 def compared(text: str) -> None:
-    changes = {"default": [Change("setting", f"adapter:{text}", None, text, text, f"{text}b")]}
+    changes = {"default": [Difference("setting", f"adapter:{text}", None, text, text, f"{text}b")]}
     tell.lines(changes)
     tell.markdown(changes)
     tell.document(changes)

@@ -168,7 +168,7 @@ def test_a_conflict_in_the_outputs_is_settled_by_compiling(repository: Path, one
     assert conflicts
     assert all(path.startswith("generated/") for path in conflicts), "the settings themselves merge"
     if "generated/explain.json" in conflicts:
-        assert "holds a conflict of a merge" in run("verify", cwd=repository).stderr
+        assert "holds a merge conflict" in run("verify", cwd=repository).stderr
     assert run("compile", cwd=repository).returncode == 0
     committed(repository, "merged")
     assert run("compile", "--check", cwd=repository).stdout == "fresh\n"
