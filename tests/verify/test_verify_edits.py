@@ -265,8 +265,8 @@ def folder(outputs: Outputs, tmp_path: Path) -> Path:
     [
         (lambda data: data.replace(b'"won": true', b'"won": false, "won": true'), "says 'won' twice"),
         (lambda data: data.replace(b'"priority": 9,', b'"priority": NaN,'), "holds NaN, which is not a number"),
-        (lambda data: data[: len(data) // 2], "is not JSON"),
-        (lambda data: b"", "is not JSON"),
+        (lambda data: data[: len(data) // 2], "ends in the middle"),
+        (lambda data: b"", "is empty"),
         (lambda data: data.replace(b"oneiric.explain/1", b"oneiric.explain/2"), "of another release"),
         (lambda data: b"[" * 100_000, "is not JSON"),
         (lambda data: b"\xff" + data, "is not JSON"),
