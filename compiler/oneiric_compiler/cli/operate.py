@@ -121,7 +121,7 @@ def _every(asked: Asked, done: str, json: bool, operation: str, **arguments: obj
             if not json:
                 _show(answer, done, process=folder.name)
         except Silent as silent:
-            answer = silent.document()
+            answer = dict(silent.document())
             if not json:
                 log(silent.lines())
         answers[folder.name] = answer

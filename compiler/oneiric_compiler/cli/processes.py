@@ -11,7 +11,6 @@ from oneiric.errors import OneiricError
 
 from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError
-from oneiric_compiler.cli.output import result_json
 
 if TYPE_CHECKING:
     from oneiric.serve.client import NoAnswer
@@ -115,10 +114,7 @@ class Asked:
         try:
             return ask(folder, operation, timeout=self.timeout, **arguments)
         except NoAnswer as error:
-            silent = Silent(error)
-            if self.json:
-                result_json(silent.document())
-            raise silent from error
+            raise Silent(error) from error
         except NotRunning as error:
             raise CommandError(str(error), help=START) from error
         except OneiricError as error:
@@ -129,7 +125,6 @@ class Silent(CommandError):
     """A process that runs does not answer: a finding, no mistake of who asks."""
 
     def __init__(self, error: NoAnswer) -> None:
-        self.pid = error.pid
         wait = "wait longer with --timeout SECONDS"
         if error.asked:
             help = "it may still do what was asked: `oneiric status` shows its last change"
@@ -137,14 +132,10 @@ class Silent(CommandError):
             help = f"it is stopped, or busy: {wait}"
         else:
             stopped = (
-                f"where `ps -o state= -p {error.pid}` says T it is stopped, and `kill -CONT {error.pid}` resumes it"
+                f"`ps -o state= -p {error.pid}` says T where it is stopped, and `kill -CONT {error.pid}` resumes it"
             )
             help = f"{stopped}; else it is busy: {wait}"
         super().__init__(str(error), help=help, exit=1)
-
-    def document(self) -> dict[str, Any]:
-        """What is said with --json."""
-        return {"error": self.message, "help": self.help, "pid": self.pid}
 
 
 def full_key(key: str, domain: str | None) -> str:

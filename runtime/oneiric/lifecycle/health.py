@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from types import MemberDescriptorType
 from typing import Any, NamedTuple, cast
@@ -97,10 +97,16 @@ def ended(instance: object) -> str | None:
 
 def _tasks(instance: object) -> Iterator[asyncio.Task[Any]]:
     for value in _attributes(instance):
-        if type(value) in (list, tuple, set, dict) and len(collection := cast("Any", value)) <= _LARGEST:
-            yield from filter(_is_task, collection.values() if isinstance(value, dict) else collection)
-        elif _is_task(value):
-            yield cast("asyncio.Task[Any]", value)
+        yield from (each for each in _within(value) if _is_task(each))
+
+
+def _within(value: Any) -> Iterable[Any]:
+    """What there is in a collection, or the value itself."""
+    if type(value) not in (list, tuple, set, dict):
+        return (value,)
+    if len(value) > _LARGEST:
+        return ()
+    return cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
 
 
 def _is_task(value: object) -> bool:

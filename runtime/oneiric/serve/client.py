@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 from oneiric.documents import Misfit, parse
-from oneiric.errors import OneiricError
+from oneiric.errors import OneiricError, StateError
 from oneiric.serve.folder import StateFolder
 from oneiric.serve.operations import ANSWER, OPERATIONS
 
@@ -66,7 +66,12 @@ def _pid(folder: StateFolder) -> int | None:
         with _connected(folder) as end:
             return peer_of(end).pid or None
     except OSError:
-        return None
+        pass
+    try:
+        left = folder.left()  # what it wrote itself
+    except StateError:
+        left = None
+    return None if left is None else int(left["pid"])
 
 
 def ask(folder: StateFolder, operation: str, *, timeout: float | None = None, **arguments: object) -> dict[str, Any]:

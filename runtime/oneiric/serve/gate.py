@@ -18,7 +18,10 @@ MOST = 128
 """Connections in one state; of more, the one that is in it for longest is ended."""
 SECONDS = 5.0
 """How long a connection may be in a state. Who asks sends its request at once, and reads the answer."""
-_BACKLOG = MOST // 4  # so many are taken in one turn of the loop, and a request takes up to three until it is seen
+_BACKLOG = MOST // 4
+"""Connections taken in one turn of the loop: a request takes up to three turns until it is seen."""
+_OWN_BACKLOG = 128
+"""The same of its own user, who may ask often while nobody answers."""
 _ANSWERING = 2.0
 """Seconds for requests that are being answered when everything else is over."""
 
@@ -115,7 +118,9 @@ async def answering(app: web.Application, listening: socket.socket, *, patient: 
     await runner.setup()
     assert runner.server is not None
     gate = Gate(runner.server, patient=patient)
-    server = await asyncio.get_running_loop().create_server(gate, sock=listening, backlog=_BACKLOG)
+    server = await asyncio.get_running_loop().create_server(
+        gate, sock=listening, backlog=_OWN_BACKLOG if patient else _BACKLOG
+    )
     try:
         yield
     finally:
