@@ -29,6 +29,7 @@ from oneiric_compiler.tables.tiers import (
     ALONE,
     AMONG_EQUALS,
     FILTERS,
+    ORDER,
     RANKS,
     TIERS,
     ByChoice,
@@ -117,13 +118,13 @@ def tell(decision: Decision | Filtered, question: Question, diagnostics: Diagnos
         reasons = "; ".join(f"`{each.candidate.provider}` {_filter_text(each)}" for each in decision.judgements)
         help = f"relax `requires` or the target, or declare a candidate of {key} that passes"
         diagnostics.add("ONE303", f"every candidate of {key} is filtered out: {reasons}", place, help=help)
-    elif decision.decided_by == "registration-order" and settled:
+    elif decision.decided_by == ORDER.rule and settled:
         winner, loser = decision.judgements[0].candidate, decision.judgements[1].candidate
         same = winner.provider == loser.provider
         names = [f"`{each.provider}`" + (f" ({each.source})" if same else "") for each in (winner, loser)]
         message = f"{names[0]} serves {key} only because it is declared after {names[1]}"
         select = "" if same else f"select one: `selections: {{{key.name}: {winner.provider}}}`, or "
-        help = f"{select}give one a higher priority or stack level"
+        help = f"{select}give one a higher {' or '.join(rank.words for rank in RANKS)}"
         related = [(f"{names[1]} is declared here", loser.place)]
         diagnostics.add("ONE304", message, winner.place, help=help, related=related)
 
