@@ -144,14 +144,9 @@ def winner(reports: dict[str, Any], profile: str, tenant: str | None) -> tuple[t
     return (found["source"], found["declared_at"]), own["decided_by"]
 
 
+APP = {"name": "shop", "packages": ["shop"], "allow": ["made"], "profiles": ["busy"], "domains": [SECTION]}
 BEHIND_ITS_OWN_PROVIDER: Files = {
-    "settings/app.yml": {
-        "name": "shop",
-        "packages": ["shop"],
-        "allow": ["made"],
-        "profiles": ["busy"],
-        "domains": [SECTION],
-    },
+    "settings/app.yml": APP,
     "shop/parts.py": {"Px": {"provider": "x"}},
     "settings/plugins.yml": {
         "components": [{"key": KEY, "provider": "x", "factory": "made:Easy", "priority": 1000, "stack_level": 100}]
@@ -160,11 +155,27 @@ BEHIND_ITS_OWN_PROVIDER: Files = {
     "settings/tenants/acme.yml": {},
 }
 """Nothing but a candidate of the same provider is ahead, as far ahead as can be: no selection is part of the answer."""
+ANOTHER_IN_A_TENANT: Files = {
+    "settings/app.yml": APP,
+    "shop/parts.py": {"Px": {"provider": "x"}, "Py": {"provider": "y"}},
+    "settings/plugins.yml": {},
+    "settings/profiles/busy.yml": {},
+    "settings/tenants/acme.yml": {
+        SECTION: {
+            "components": [
+                {"key": KEY, "provider": "x", "factory": "made:Asking"},
+                {"key": KEY, "provider": "y", "factory": "made:Easy"},
+            ]
+        }
+    },
+}
+"""What is selected for all is another component in a tenant, which lacks a parameter there."""
 
 
 @settings(max_examples=20)
 @given(files=projects(5) | projects(1000))
 @example(files=BEHIND_ITS_OWN_PROVIDER)
+@example(files=ANOTHER_IN_A_TENANT)
 def test_the_edits_of_each_alternative_let_the_loser_win_and_none_of_them_is_too_many(files: Files) -> None:
     reports = compiled(files)
     assume(reports is not None)

@@ -12,7 +12,7 @@ OPTION = {
     "runtime/oneiric/declaration.py",
     "runtime/oneiric/wiring.py",
     "compiler/oneiric_compiler/verify/wiring.py",
-    "changes/+tried.added.md",
+    "changes/+approved.added.md",
 }
 """The wiring and the second opinion of it are touched for an option that the runtime goes by, and for no other."""
 TIER = {

@@ -36,7 +36,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The levels that hold, weakest first, with the candidates that each adds and an operator's swaps at it."""
+    """The levels that hold, weakest first, with the candidates that each adds and an operator's swaps at it.
+
+    `outer` is the profile's that a tenant's lies in.
+    """
 
     settings: Settings
     profile: str | None
@@ -44,6 +47,7 @@ class Scope:
     levels: dict[LevelName, Level]
     added: Mapping[LevelName, Candidates]
     swaps: Mapping[LevelName, Mapping[Key, Stated[str]]]
+    outer: Scope | None = None
 
     @classmethod
     def of_profile(cls, inputs: Gathered, profile: str | None) -> Scope:
@@ -61,6 +65,7 @@ class Scope:
         settings = self.settings
         return replace(
             self,
+            outer=self,
             tenant=tenant,
             levels={**self.levels, "tenant": settings.tenants.get(tenant, {})},
             added={**self.added, "tenant": catalog.tenants.get(tenant, {})},

@@ -7,42 +7,50 @@ requires and nobody has set. A place of a decorator names the argument: `shop/pa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import takewhile
 from typing import Any, TypeAlias
 
-from oneiric_compiler.linking.scope import NOTHING, Scope
-from oneiric_compiler.model import Candidate, Catalog, Decision, Key
+from oneiric_compiler.diagnostics.found import Place
+from oneiric_compiler.linking.scope import NOTHING, Question, Scope
+from oneiric_compiler.model import Candidate, Catalog, Decision, Explicit, Key
 from oneiric_compiler.settings.documents import json_pointer
 from oneiric_compiler.stages.resolve import decide
-from oneiric_compiler.tables.tiers import RANKS, LevelName, Rank
+from oneiric_compiler.tables.tiers import CHOICES, RANKS, LevelName, Rank
 
 Edit: TypeAlias = dict[str, Any]
 Alternatives: TypeAlias = list[list[Edit]]
+Ranked: TypeAlias = tuple[Candidate, Rank, int]
+"""A candidate with another number to be ranked by."""
 
 
 def wins_if(scope: Scope, catalog: Catalog, decision: Decision) -> dict[int, Alternatives]:
     """By order, for every loser of a decision the alternatives to make it win; none where only others' files can.
 
-    They hold in the profile that was decided, with all its tenants. What else a compile of the edited files may tell: a
-    need that nothing serves, a cycle of needs, another profile that asks for more.
+    They hold in the profile that was decided, with all its tenants; those for a tenant, in that and its profile. What
+    else a compile of the edited files may tell: a need that nothing serves, a cycle of needs, another profile that asks
+    for more.
     """
-    ranked = [each.candidate for each in decision.judgements if not each.excluded_by]
-    losers = {each.order: each.candidate for each in decision.judgements if each.lost_by}
+    losers = [each for each in decision.judgements if each.lost_by]
     if not losers:
         return {}
-    ranks = {each: rank for rank, each in enumerate(ranked)}
+    asked = _asked(scope, catalog, decision)
+    return {each.order: asked.alternatives(each.candidate, rank) for rank, each in enumerate(losers, 1)}
+
+
+def _asked(scope: Scope, catalog: Catalog, decision: Decision) -> _Asked:
     named: dict[str, list[Candidate]] = {}
-    for each in ranked:
-        named.setdefault(each.provider, []).append(each)
+    for each in decision.judgements:
+        if not each.excluded_by:
+            named.setdefault(each.candidate.provider, []).append(each.candidate)
     origins: dict[Candidate, LevelName] = {
         each: level for level, added in scope.added.items() for each in added.get(decision.key, ())
     }
-    asked = _Asked(scope, catalog, decision.key, ranked[0], named, origins)
-    return {order: asked.alternatives(loser, ranks[loser]) for order, loser in losers.items()}
+    return _Asked(scope, catalog, decision.key, decision.winner, named, origins)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Asked:
     """A decided key: its winner, the candidates left by the filters, by provider, and the level each belongs to."""
 
@@ -56,116 +64,159 @@ class _Asked:
     def alternatives(self, loser: Candidate, rank: int) -> Alternatives:
         rivals = list(takewhile(lambda each: each is not loser, self.named[loser.provider]))
         chosen = next((each.provider for each in self.scope.explicit(self.key)), None)
-        selection = self._selection(loser) if chosen != loser.provider else []
+        choice = self._choice(loser) if chosen != loser.provider else None
+        levels = list(self.scope.levels)
         found: Alternatives = []
-        if selection and not rivals:
-            found.append([*selection, *self._required(loser, list(self.scope.levels))])
+        if choice and not rivals:
+            found.append(self._edits(loser, levels, choice, ()))
         ranks = _raised(loser, self.winner) if chosen in (None, loser.provider) else []
-        if not ranks and rivals and (selection or chosen == loser.provider):
-            above = _raised(loser, rivals[0]) or _lowered(rivals, loser)
-            selected = selection if len(rivals) < rank else []
-            ranks = [*selected, *above] if above else []
+        needed = None
+        if not ranks and rivals and (choice or chosen == loser.provider):
+            ranks = _raised(loser, rivals[0]) or _lowered(rivals, loser)
+            needed = choice if len(rivals) < rank else None
         if ranks:
-            levels = list(self.scope.levels)
-            found.append([*ranks, *self._required(loser, levels[: levels.index(self._origin(loser)) + 1])])
+            found.append(self._edits(loser, levels[: levels.index(self.origins[loser]) + 1], needed, ranks))
         return found
 
-    def _selection(self, loser: Candidate) -> list[Edit]:
-        """The edits that select the loser where it is asked about, and keep what they would break elsewhere.
+    def _choice(self, loser: Candidate) -> Explicit | None:
+        """The explicit choice that selects the loser where it is asked about.
 
         None for a tenant where one profile alone declares the loser: a tenant's file holds in every profile.
         """
-        scope = self.scope
-        top = next(iter(scope.explicit(self.key)), None)
-        if top is not None and top.tier.swapped and top.tier.level == ("base" if scope.tenant is None else "tenant"):
-            return [_set(str(top.place), loser.provider), *self._kept(loser.provider)]
-        if scope.tenant is not None:
-            one_profile = self._origin(loser) == "profile"
-            return [] if one_profile else [self._select(f"tenants/{scope.tenant}", loser.provider)]
-        overlay = None if scope.profile is None else f"profiles/{scope.profile}"
-        return [self._select(overlay, loser.provider), *self._kept(loser.provider)]
+        level = list(self.scope.levels)[-1]
+        top = next(iter(self.scope.explicit(self.key)), None)
+        if top is not None and top.tier.swapped and (top.tier.level == "tenant") == (level == "tenant"):
+            return replace(top, provider=loser.provider)
+        if level == "tenant" and self.origins[loser] == "profile":
+            return None
+        tier = next(each for each in CHOICES if each.level == level and not each.swapped)
+        return Explicit(tier, loser.provider, Place(self.place(level, "selections", self.key.name)))
 
-    def _kept(self, provider: str) -> Iterator[Edit]:
-        """What tenants that require more than the provider has are served by now, and would otherwise not inherit."""
-        tenants = self.scope.settings.tenants if self.scope.tenant is None else {}
-        for name, level in tenants.items():
-            if self.key.name not in level.get(self.key.domain, NOTHING).requires:
-                continue
-            scope = self.scope.of_tenant(name, self.catalog)
-            decision = decide(scope.question(self.key))
-            named = [each for each in decision.judgements if each.candidate.provider == provider]
-            chooses = any(each.tier.level == "tenant" for each in scope.explicit(self.key))
-            if isinstance(decision, Decision) and not chooses and all(each.excluded_by for each in named):
-                yield self._select(f"tenants/{name}", decision.winner.provider)
+    def _edits(
+        self, loser: Candidate, levels: Sequence[LevelName], choice: Explicit | None, ranks: Sequence[Ranked]
+    ) -> list[Edit]:
+        """A choice and ranks as edits, and what keeps them from breaking something: the loser's parameters that the
+        levels do not set, and what other scopes would lack."""
+        missing = self.missing(loser, levels)
+        kept: list[Edit] = []
+        lacking: list[Edit] = []
+        reaching = choice if self.scope.outer is None else None
+        lowers = any(candidate is not loser for candidate, _, _ in ranks)
+        for other in self.others if reaching or lowers else ():
+            serves = other.serves(reaching, ranks)
+            if serves is None:
+                kept.append(_set(other.place("tenant", "selections", self.key.name), other.winner.provider))
+            elif serves is not loser:
+                shared = missing if serves.provider == loser.provider and self.origins[loser] != "tenant" else []
+                names = other.missing(serves, list(other.scope.levels))
+                further = other.parameters(serves, [name for name in names if name not in shared])
+                lacking += [edit for edit in further if edit not in lacking]
+        chosen = [_set(str(choice.place), choice.provider)] if choice else []
+        ranked = [_set(f"{candidate.place}/{rank.fact}", value) for candidate, rank, value in ranks]
+        return [*chosen, *kept, *ranked, *self.parameters(loser, missing), *lacking]
 
-    def _select(self, overlay: str | None, provider: str) -> Edit:
-        return _set(self._place(overlay, "selections", self.key.name), provider)
+    @cached_property
+    def others(self) -> list[_Asked]:
+        """The scopes that edits for this one reach, and that they may serve otherwise: the profile's tenants that say
+        something of the key; for a tenant, its profile."""
+        if self.scope.outer is not None:
+            scopes = [self.scope.outer]
+        else:
+            own = {name for name, added in self.catalog.tenants.items() if self.key in added}
+            for name, level in self.scope.settings.tenants.items():
+                if self.key.name in level.get(self.key.domain, NOTHING).requires:
+                    own.add(name)
+            scopes = [self.scope.of_tenant(name, self.catalog) for name in sorted(own)]
+        decided = [(scope, decide(scope.question(self.key))) for scope in scopes]
+        return [_asked(scope, self.catalog, each) for scope, each in decided if isinstance(each, Decision)]
 
-    def _required(self, loser: Candidate, levels: Sequence[LevelName]) -> Iterator[Edit]:
-        """The parameters without a default that the levels do not set for the loser."""
-        parameters = (loser.signature.parameters or {}).values()
-        required = [each.name for each in parameters if each.required and each.name not in loser.needs]
-        entry = f"{self.key.name}/{loser.provider}"
+    def serves(self, choice: Explicit | None, ranks: Sequence[Ranked]) -> Candidate | None:
+        """What serves this scope once a choice and ranks of another one are made; None where what is chosen cannot."""
+        explicit = self.scope.explicit(self.key)
+        if choice and any(CHOICES.index(each.tier) < CHOICES.index(choice.tier) for each in explicit):
+            choice = None
+        if ranks:
+            question = self.scope.question(self.key)
+            decision = decide(_supposing(question, choice, ranks))
+            serves = question.candidates[decision.judgements[0].order]
+            return serves if choice is None or serves.provider == choice.provider else None
+        return self.winner if choice is None else next(iter(self.named.get(choice.provider, ())), None)
+
+    def missing(self, candidate: Candidate, levels: Sequence[LevelName]) -> list[str]:
+        """The parameters without a default that the levels do not set for the candidate."""
+        parameters = (candidate.signature.parameters or {}).values()
+        required = [each.name for each in parameters if each.required and each.name not in candidate.needs]
         sections = [self.scope.levels[level].get(self.key.domain, NOTHING) for level in levels if required]
-        stated = [each.provider_settings.get(named, ()) for each in sections for named in (loser.provider, entry)]
-        given = {name for fields in stated for name in fields}
-        overlays = {"profile": f"profiles/{self.scope.profile}", "tenant": f"tenants/{self.scope.tenant}"}
-        overlay = overlays.get(self._origin(loser))
-        for name in required:
-            if name not in given:
-                yield {"at": self._place(overlay, "provider_settings", entry, name)}
+        entries = candidate.provider, self._entry(candidate)
+        given = {name for each in sections for entry in entries for name in each.provider_settings.get(entry, ())}
+        return [name for name in required if name not in given]
 
-    def _origin(self, candidate: Candidate) -> LevelName:
-        """Which level the candidate belongs to."""
-        return self.origins[candidate]
+    def parameters(self, candidate: Candidate, names: Sequence[str]) -> list[Edit]:
+        """Parameters that are the reader's to set, where the candidate is declared."""
+        origin, entry = self.origins[candidate], self._entry(candidate)
+        return [{"at": self.place(origin, "provider_settings", entry, name)} for name in names]
 
-    def _place(self, overlay: str | None, *path: str) -> str:
+    def _entry(self, candidate: Candidate) -> str:
+        return f"{self.key.name}/{candidate.provider}"
+
+    def place(self, level: LevelName, *path: str) -> str:
         """A place in the domain's file, or in its section of an overlay's."""
         section = self.scope.settings.app.sections[self.key.domain]
-        if overlay is None:
+        if level == "base":
             return f"settings/{section}.yml#{json_pointer(*path)}"
+        overlay = f"profiles/{self.scope.profile}" if level == "profile" else f"tenants/{self.scope.tenant}"
         return f"settings/{overlay}.yml#{json_pointer(section, *path)}"
 
 
-def _raised(loser: Candidate, rival: Candidate) -> list[Edit]:
-    """Edits of the loser's declaration after which it outranks the rival; none where it cannot be edited."""
+def _supposing(question: Question, choice: Explicit | None, ranks: Sequence[Ranked]) -> Question:
+    """The question as it would be with a choice at its tier, and with other ranks."""
+    explicit = [each for each in question.explicit if choice is None or each.tier is not choice.tier]
+    explicit += [choice] if choice else []
+    candidates = list(question.candidates)
+    for candidate, rank, value in ranks:
+        if candidate in question.candidates:
+            place = question.candidates.index(candidate)
+            changed: dict[str, Any] = {rank.fact: value}
+            candidates[place] = replace(candidates[place], **changed)
+    strongest_first = sorted(explicit, key=lambda each: CHOICES.index(each.tier))
+    return replace(question, candidates=tuple(candidates), explicit=tuple(strongest_first))
+
+
+def _raised(loser: Candidate, rival: Candidate) -> list[Ranked]:
+    """What the loser would have to be declared with to outrank the rival; nothing where it cannot be edited."""
     if not loser.is_own:
         return []
     for rank in _from_weakest(loser, rival):
         if rank.of(rival) < rank.bound:
-            return [_ranked(loser, rank, rank.of(rival) + 1)]
-    edits: list[Edit] = []
+            return [(loser, rank, rank.of(rival) + 1)]
+    raised: list[Ranked] = []
     for rank in RANKS:
         own, others = rank.of(loser), rank.of(rival)
         if own > others:
-            return edits
+            return raised
         if others < rank.bound:
-            return [*edits, _ranked(loser, rank, others + 1)]
+            return [*raised, (loser, rank, others + 1)]
         if own < others:
-            edits.append(_ranked(loser, rank, others))
+            raised.append((loser, rank, others))
     return []
 
 
-def _lowered(rivals: Sequence[Candidate], loser: Candidate) -> list[Edit]:
-    """Edits of the rivals' declarations after which the loser outranks them; none where one cannot be edited."""
-    edits: list[Edit] = []
+def _lowered(rivals: Sequence[Candidate], loser: Candidate) -> list[Ranked]:
+    """What the rivals would have to be declared with to rank below the loser; nothing where one cannot be edited."""
+    lowered: list[Ranked] = []
     for rival in rivals:
         able = (rank for rank in _from_weakest(loser, rival) if rank.of(loser) > -rank.bound)
         rank = next(able, None) if rival.is_own else None
         if rank is None:
             return []
-        edits.append(_ranked(rival, rank, rank.of(loser) - 1))
-    return edits
+        lowered.append((rival, rank, rank.of(loser) - 1))
+    return lowered
 
 
 def _from_weakest(one: Candidate, other: Candidate) -> Iterator[Rank]:
     """The ranks that alone could turn the order of two candidates: those whose stronger ones are all equal."""
     equal = len([*takewhile(lambda rank: rank.of(one) == rank.of(other), RANKS)])
     yield from reversed(RANKS[: equal + 1])
-
-
-def _ranked(candidate: Candidate, rank: Rank, value: int) -> Edit:
-    return _set(f"{candidate.place}/{rank.fact}", value)
 
 
 def _set(at: str, value: Any) -> Edit:

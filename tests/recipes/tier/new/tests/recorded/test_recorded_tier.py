@@ -17,7 +17,7 @@ PARTS = """\
 from oneiric import component
 
 
-@component("service", "pay", provider="one", maturity=2, tried=True)
+@component("service", "pay", provider="one", maturity=2, approved=True)
 class One:
     pass
 
@@ -39,10 +39,10 @@ def test_the_more_mature_serves_and_is_told_to_be_tried(tmp_path: Path) -> None:
     binding = report["bindings"]["service:pay"]
     assert (binding["decided_by"], binding["because"]) == ("maturity", "maturity 2 beats 1 of two")
     winner, loser = binding["candidates"]
-    assert (winner["maturity"], winner["tried"], "tried" in loser) == (2, True, False)
+    assert (winner["maturity"], winner["approved"], "approved" in loser) == (2, True, False)
     assert (loser["lost_by"], loser["compared"]) == ("maturity", [1, 2])
     assert [{"at": "parts.py#Two/maturity", "set": 3}] in loser["wins_if"]
-    assert b"      tried=True)" in files["wiring.py"]
+    assert b"      approved=True)" in files["wiring.py"]
     assert list(verify(report, files["wiring.py"], b"")) == []
     told = paint(why_not(parse_report(files["explain.json"]), "service:pay", "two", str), styled=False)
     assert "lost by maturity: 1 is less than 2" in told
