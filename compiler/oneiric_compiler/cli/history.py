@@ -63,7 +63,8 @@ def _lines(document: Mapping[str, Any]) -> list[Line]:
                 (visible(_what(change)), "plain"),
             ]
         )
-        lines += [[(f"    {visible(line)}", "plain")] for line in _why(change)]
+        why: list[Line] = [[(f"    {visible(line)}", "plain")] for line in _why(change)]
+        lines += why
     return lines
 
 

@@ -81,7 +81,8 @@ def _told(document: Mapping[str, Any]) -> list[Line]:
         ("wiring", f"{document['wiring']} (app {document['app']}, profile {document['profile']})"),
         ("since", document["started_at"]),
     ]
-    if (baseline := document.get("baseline") or {}).get("accepted"):
+    baseline: Mapping[str, Any] = document.get("baseline") or {}
+    if baseline.get("accepted"):
         deployed, accepted = (str(baseline[name])[:12] for name in ("deployed", "baseline"))
         facts.append(("settings", f"{accepted}, accepted over the deployed one, {deployed}"))
     facts += [("override", f"{key} -> {provider}") for key, provider in document["overrides"]["overrides"].items()]

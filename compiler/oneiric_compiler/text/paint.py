@@ -58,7 +58,8 @@ def _wrapped(line: Line, width: int) -> Iterator[Line]:
         for word in _WORD.findall(text):
             if part and taken > indent and taken + columns(word.rstrip(" ")) > width:
                 yield part
-                part, taken = [(" " * indent, "plain")], indent
+                part = [(" " * indent, "plain")]
+                taken = indent
             part.append((word, style))
             taken += columns(word)
     yield part
