@@ -262,7 +262,7 @@ def folder(outputs: Outputs, tmp_path: Path) -> Path:
 
 NO_REPORT: dict[str, Callable[[bytes], bytes]] = {
     "a name twice": lambda data: data.replace(b'"won": true', b'"won": false, "won": true'),
-    "what is no number": lambda data: data.replace(b'"priority": 9,', b'"priority": NaN,'),
+    "what is not a number": lambda data: data.replace(b'"priority": 9,', b'"priority": NaN,'),
     "half of it": lambda data: data[: len(data) // 2],
     "nothing": lambda data: b"",
     "of another format": lambda data: data.replace(b"oneiric.explain/1", b"oneiric.explain/2"),

@@ -76,7 +76,8 @@ def test_what_is_no_report_of_this_format_is_refused(text: bytes) -> None:
 
 
 def test_a_report_that_git_could_not_merge_is_told_as_that() -> None:
-    halves = b"    with pytest.raises(ReportError, match="holds a merge conflict"):
+    halves = b"<<<<<<< HEAD\n {},\n=======\n [],\n>>>>>>> one\n"
+    with pytest.raises(ReportError, match="holds a merge conflict"):
         parse_report(b"{\n" + halves + b"}\n")
 
 
