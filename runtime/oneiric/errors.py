@@ -42,13 +42,18 @@ class Paused(OneiricError):
 
 
 class UnknownKey(OneiricError, LookupError):
-    """The wiring has no such key; `nearest` names the ones that look like it."""
+    """The wiring has no such key; `nearest` names the ones that look like it, in whatever domain."""
 
     def __init__(self, key: str, known: Iterable[str]) -> None:
         from difflib import get_close_matches
 
         self.key = key
-        self.nearest = tuple(get_close_matches(key, list(known), n=3))
+        domain, _, name = key.rpartition(":")
+        named: dict[str, list[str]] = {}
+        for each in sorted(known, key=lambda other: (not other.startswith(f"{domain}:"), other)):
+            named.setdefault(each.partition(":")[2], []).append(each)
+        near = [name] if name in named else get_close_matches(name, named, n=3)
+        self.nearest = tuple(each for close in near for each in named[close])[:3]
         hint = f"; did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
         super().__init__(f"the wiring has no key {key}{hint}")
 

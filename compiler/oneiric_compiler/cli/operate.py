@@ -9,7 +9,7 @@ import typer
 from oneiric_compiler.cli import complete, processes
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import log, result, result_json
-from oneiric_compiler.cli.processes import Asked, Domain, Json, Key, Name, Silent, State, Timeout
+from oneiric_compiler.cli.processes import Asked, Domain, Json, Key, Name, Silent, State, Timeout, reason
 from oneiric_compiler.questions.diff import tell
 from oneiric_compiler.text.paint import Line, columns, padded
 from oneiric_compiler.text.redact import visible
@@ -134,7 +134,7 @@ def _show(answer: dict[str, Any], done: str, process: str | None = None) -> None
     prefix = f"{process}: " if process else ""
     if not answer["accepted"]:
         code = f"[{answer['code']}]" if answer["code"] else ""
-        first, *rest = str(answer["reason"]).rstrip().splitlines()
+        first, *rest = reason(answer).splitlines()
         told: Line = [(f"{prefix}rejected{code}", "red"), (f": {visible(first)}", "plain")]
         more: list[Line] = [[(visible(line), "plain")] for line in rest]
         log([told, *more])

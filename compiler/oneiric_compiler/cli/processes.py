@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -39,6 +41,7 @@ Key: TypeAlias = Annotated[
     str, typer.Argument(metavar="KEY", help="`cache`, or `adapter:cache`.", autocompletion=complete.KEYS)
 ]
 
+_OVERRIDES = re.compile(r"(?m)^ *--> overrides:.*\n(?: *\d* \|.*\n)*")
 _SHARE = 0.75
 START = "start one with `oneiric serve`"
 
@@ -136,6 +139,11 @@ class Silent(CommandError):
             )
             help = f"{stopped}; else it is busy: {wait}"
         super().__init__(str(error), help=help, exit=1)
+
+
+def reason(rejected: Mapping[str, Any]) -> str:
+    """Why a change was rejected; of what the compiler says, less where it stands in the swaps, which nobody wrote."""
+    return _OVERRIDES.sub("", str(rejected["reason"])).rstrip()
 
 
 def full_key(key: str, domain: str | None) -> str:

@@ -139,14 +139,22 @@ def _read(path: Path) -> Report:
 def _committed(root: Path, profile: str | None) -> Path:
     path = committed_folder(root, profile) / "explain.json"
     if not path.is_file():
-        named = profile not in (None, "default")
-        of_profile = f" of profile `{profile}`" if named else ""
-        compiled = sorted(each.parent.name for each in path.parent.parent.glob("*/explain.json")) if named else []
-        raise CommandError(
-            f"there is no report{of_profile}: {path} does not exist",
-            help="run `oneiric compile` first" + (f"; compiled: {', '.join(compiled)}" if compiled else ""),
-        )
+        raise no_output(root, path, profile, "report")
     return path
+
+
+def no_output(root: Path, path: Path, profile: str | None, what: str, *, in_project: bool = True) -> CommandError:
+    """What to say where a report or wiring is not: of a project that there is not, or of a profile, or at a path."""
+    settings = settings_folder(root, os.environ)
+    if in_project and not settings.is_dir():
+        message, help = no_settings(root, os.environ)
+        return CommandError(message, help=help, code="ONE101")
+    first = "run `oneiric compile` first"
+    if not in_project or profile in (None, "default"):
+        return CommandError(f"there is no {what}: {path} does not exist", help=first)
+    compiled = [each.parent.name for each in path.parent.parent.glob(f"*/{path.name}")]
+    help = did_you_mean(profile, compiled) or first
+    return CommandError(f"there is no {what} of profile `{profile}`: {path} does not exist", help=help)
 
 
 def _output(settings: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
+from oneiric_compiler.cli.reports import no_output
 
 _PORTS = 65535
 
@@ -51,7 +53,7 @@ def serve(
 ) -> None:
     """Run a wiring until SIGTERM: SIGHUP reloads, the other commands operate it. Logs go to stderr."""
     from oneiric.errors import OneiricError
-    from oneiric.serve.process import Serving
+    from oneiric.serve.process import NameTaken, Serving
     from oneiric.serve.process import serve as run
     from oneiric.trust.signature import Trust, TrustError
 
@@ -69,7 +71,7 @@ def serve(
         raise CommandError(str(error)) from error
     path = wiring or committed_wiring(root, profile)
     if not path.is_file():
-        raise CommandError(f"there is no wiring: {path} does not exist", help="run `oneiric compile` first")
+        raise no_output(root, path, profile, "wiring", in_project=wiring is None)
     serving = Serving(
         root=root.resolve(),
         wiring=path.absolute(),
@@ -85,8 +87,16 @@ def serve(
     os.chdir(root)  # relative paths in settings are the project's
     try:
         code = run(serving)
+    except NameTaken as error:
+        help = "`oneiric status` shows it; `--name NAME` starts another one beside it"
+        raise CommandError(str(error), help=help) from error
     except OneiricError as error:
         raise CommandError(str(error)) from error
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        help = "name another port; `--port 0` takes one that is free, and `oneiric status` shows it"
+        raise CommandError(f"{error.filename} is taken: another process listens there", help=help) from error
     raise typer.Exit(code)
 
 

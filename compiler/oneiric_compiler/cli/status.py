@@ -11,7 +11,7 @@ from oneiric.reload.outcome import Overrides
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
-from oneiric_compiler.cli.processes import Asked, Json, Name, State, Timeout
+from oneiric_compiler.cli.processes import Asked, Json, Name, State, Timeout, reason
 from oneiric_compiler.text.paint import Line, Style
 from oneiric_compiler.text.redact import visible
 
@@ -93,7 +93,7 @@ def _told(document: Mapping[str, Any]) -> list[Line]:
     if document["last_change"]:
         facts.append(("last change", _change(document["last_change"])))
     if document["rejected"]:
-        facts.append(("rejected", f"{document['rejected']['generation'][:12]} {document['rejected']['reason']}"))
+        facts.append(("rejected", f"{document['rejected']['generation'][:12]} {reason(document['rejected'])}"))
     for key, notes in document["notes"].items():
         facts += [(kind, f"{key}: {note['note']} (since {note['since']})") for kind, note in notes.items()]
     running = document["running"]

@@ -60,6 +60,10 @@ class Serving:
     trust: Trust | None = None
 
 
+class NameTaken(StateError):
+    """A process of this name is running already."""
+
+
 def serve(serving: Serving) -> int:
     """Run until SIGTERM or SIGINT; 0 when everything closed well, 1 when something did not start or close. Where a
     component exits, with its code; a thread of one that goes on then is left to itself.
@@ -73,7 +77,7 @@ def serve(serving: Serving) -> int:
     socket_path = folder.socket
     folder.make()
     if running(folder):
-        raise StateError(f"a process {name} is running already; choose another --name")
+        raise NameTaken(f"a process {name} is running already")
     runtime = Runtime(wiring, state=folder.path, project=serving.root, provisional=serving.provisional)
     log = configure().bind(process=name)
     process = Process(serving, runtime, folder, name, log)

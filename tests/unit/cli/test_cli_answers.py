@@ -151,3 +151,16 @@ def test_without_a_command_help_is_shown(project: Path) -> None:
     done = run(cwd=project)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Usage: oneiric ")
+
+
+def test_what_cannot_be_served(project: Path, snapshot: SnapshotAssertion) -> None:
+    commands = [
+        ("serve", "--profile", "prodction"),
+        ("serve", "--profile", "zzz"),
+        ("list", "--profile", "prodction"),
+        ("serve", "--wiring", "gone.py"),
+    ]
+    told = [session(commands, cwd=project, code=2), session([("serve",)], cwd=project / "shop", code=2)]
+    shutil.rmtree(project / "generated")
+    told.append(session([("serve",), ("serve", "--profile", "production")], cwd=project, code=2))
+    assert "\n".join(told) == snapshot

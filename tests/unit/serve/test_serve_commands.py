@@ -72,10 +72,10 @@ def test_components_are_imported_from_the_source_roots_that_the_project_states(p
 def test_a_rejected_swap_is_a_finding_and_changes_nothing(project: Path) -> None:
     with Served(project) as served:
         before = served.ask("status")["generation"]
-        unknown = command(project, "swap", "service:greeter", "lowd", code=1)
+        unknown = command(project, "swap", "service:greeter", "loudd", code=1)
         assert unknown.stdout == ""
-        assert "did you mean" in unknown.stderr
-        assert "\nerror[ONE301]: " in unknown.stderr, "the compiler's words keep their lines"
+        told = "\nerror[ONE301]: service:greeter has no candidate `loudd`\n  = help: did you mean `loud`?\n"
+        assert told in unknown.stderr, "the compiler's words keep their lines, and nobody wrote the overrides"
         assert "error[ONE301]: " in command(project, "status").stdout
         broken = _json(project, "swap", "service:greeter", "broken", code=1)
         assert (broken["accepted"], broken["code"], broken["generation"]) == (False, "start", before)
@@ -85,6 +85,13 @@ def test_a_rejected_swap_is_a_finding_and_changes_nothing(project: Path) -> None
         assert "hunter2" not in served.text()
         until(lambda: served.heard() == "hello")
         assert not (project / "failures").exists()
+
+
+def test_a_key_of_another_domain_is_found_by_its_name(project: Path) -> None:
+    with Served(project):
+        for asked in (("swap", "greeter", "loud"), ("pause", "greeter"), ("drain", "greter")):
+            told = command(project, *asked, code=2).stderr
+            assert told.endswith("; did you mean service:greeter?\n")
 
 
 def test_force_accepts_what_is_not_well(project: Path) -> None:

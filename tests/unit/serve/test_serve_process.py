@@ -111,7 +111,7 @@ def test_a_killed_process_is_replaced(project: Path) -> None:
 def test_a_name_is_one_process(project: Path) -> None:
     with Served(project) as first:
         second = command(project, "serve", code=2)
-        assert "running already" in second.stderr
+        assert second.stderr.startswith("error: a process lab is running already\n  = help: `oneiric status` shows it;")
         assert first.state() == "running"
         with Served(project, "--name", "second", name="second") as other:
             assert other.ask("status")["name"] == "second"
@@ -133,7 +133,7 @@ def test_the_loopback_port_tells_alive_and_ready(project: Path) -> None:
 def test_a_port_in_use_is_an_error(project: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = command(project, "serve", "--port", str(taken.getsockname()[1]), code=2)
-    assert "in use" in done.stderr
+    assert " is taken: another process listens there\n" in done.stderr
 
 
 def test_without_a_port_nothing_listens(project: Path) -> None:
