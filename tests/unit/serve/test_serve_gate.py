@@ -118,5 +118,5 @@ def test_an_address_that_cannot_be_had_is_an_error_that_names_it(project: Path) 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         told = command(project, "serve", "--http", f"127.0.0.1:{port}", code=2).stderr
-    assert f"127.0.0.1:{port}: Address already in use" in told
+    assert f"127.0.0.1:{port} is taken" in told
     assert "nowhere.invalid:80" in command(project, "serve", "--http", "nowhere.invalid:80", code=2).stderr
