@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -126,26 +127,39 @@ Wiring.domains(adapters=Adapters)
 """
 
 
+def _own(key: str, tenant: int) -> dict[str, object]:
+    return {
+        "key": key,
+        "provider": "memory",
+        "fingerprint": f"{tenant:08x}",
+        "factory": "benchmarks.swapping:InMemory",
+        "port": "benchmarks.swapping:Cache",
+        "arguments": {},
+    }
+
+
 def write_wiring(folder: Path, keys: int, tenants: int, changed: str) -> Path:
     """A wiring of so many keys and five lines for each tenant, with bytecode as the compiler leaves it; key 0 has the
     fingerprint `changed`."""
     folder.mkdir(parents=True)
     path = folder / "wiring.py"
-    blocks = (_BLOCK.format(i=i, fingerprint=changed if i == 0 else f"{i:08x}") for i in range(keys))
-    path.write_text(_HEAD + "".join(blocks) + _TAIL)
+    lines: dict[str, list[str]] = {"": [], **{f"adapter:k{i}": [] for i in range(keys)}}
     with open(folder / "tenants.jsonl", "w") as file:
         for tenant in range(tenants):
-            for key in sorted(f"adapter:k{1 + (tenant + step) % (keys - 1)}" for step in range(5)):
-                line = {
-                    "tenant": f"t{tenant:06}",
-                    "key": key,
-                    "provider": "memory",
-                    "fingerprint": f"{tenant:08x}",
-                    "factory": "benchmarks.swapping:InMemory",
-                    "port": "benchmarks.swapping:Cache",
-                    "arguments": {},
-                }
-                file.write(json.dumps(line) + "\n")
+            for key in ("", *sorted(f"adapter:k{1 + (tenant + step) % (keys - 1)}" for step in range(5))):
+                line = json.dumps({"tenant": f"t{tenant:06}", **(_own(key, tenant) if key else {})}) + "\n"
+                lines[key].append(line)
+                file.write(line)
+    named = {
+        key: f"{len(each)}:{sha256(''.join(each).encode()).hexdigest()[:8]}" for key, each in lines.items() if each
+    }
+    text = _HEAD
+    for i in range(keys):
+        block = _BLOCK.format(i=i, fingerprint=changed if i == 0 else f"{i:08x}")
+        stated = named.get(f"adapter:k{i}")
+        text += block if stated is None else block.replace(':Cache")', f':Cache", tenants="{stated}")', 1)
+    listed = f'    __listed__ = "{named[""]}"\n' if tenants else ""
+    path.write_text(text + _TAIL.replace("    adapters: Adapters\n", f"{listed}    adapters: Adapters\n", 1))
     mode = py_compile.PycInvalidationMode.CHECKED_HASH
     py_compile.compile(str(path), doraise=True, invalidation_mode=mode)
     return path
