@@ -68,7 +68,7 @@ def _tell(path: str, changed: str, edited: bool, diagnostics: Diagnostics) -> No
         help = (
             f"`/{path.partition('/')[0]}/** -text` in .gitattributes makes git keep the bytes; then `oneiric compile`"
         )
-        diagnostics.add("ONE503", f"{path} has line ends of Windows (CRLF)", span, help=help)
+        diagnostics.add("ONE503", f"{path} has Windows line endings (CRLF)", span, help=help)
     elif path.endswith(SIGNATURE):
         help = "sign it with `oneiric compile --sign KEY`; `oneiric compile` removes the signature"
         diagnostics.add("ONE502", f"{path} is not a signature of what a compile writes", span, help=help)

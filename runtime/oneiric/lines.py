@@ -85,7 +85,7 @@ class Lines:
         if self.checked:
             return
         if self._text and listed is None:
-            raise LoadError("shape", f"the wiring knows nothing of its {_NAME}: compile again")
+            raise LoadError("shape", f"the wiring does not name its {_NAME}: compile again")
         found = _counted(self)
         wanted = {**({"": listed} if listed else {}), **expected}
         for key in sorted(found.keys() | wanted.keys()):

@@ -105,8 +105,8 @@ def _compiled(path: str, source: bytes) -> CodeType:
 def _wiring(module: ModuleType, path: str) -> type[Wiring]:
     wiring: Any = getattr(module, "Wiring", None)
     if not (isinstance(wiring, type) and issubclass(wiring, Wiring) and wiring is not Wiring):
-        raise LoadError("shape", f"{path} is not whole: it defines no Wiring")
+        raise LoadError("shape", f"{path} is incomplete: it defines no Wiring")
     domains = wiring.__domains__
     if not domains:
-        raise LoadError("shape", f"{path} is not whole: its Wiring names no domains")
+        raise LoadError("shape", f"{path} is incomplete: its Wiring names no domains")
     return wiring

@@ -15,7 +15,7 @@ from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 
 Note = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; shown by status and to whoever is refused.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Take the note away again.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Remove the note.")]
 
 
 def _command(kind: str, does: str) -> Callable[..., None]:
@@ -36,15 +36,15 @@ def _command(kind: str, does: str) -> Callable[..., None]:
     return note
 
 
-pause = _command("pause", "Let nothing new of a key be activated; what is active goes on. Kept across restarts.")
+pause = _command("pause", "Activate nothing new of a key; what is active goes on. Kept across restarts.")
 drain = _command(
-    "drain", "As pause, and close what is active of the key when its last use ends. 1 when that did not go well."
+    "drain", "Like pause, and close what is active of the key when its last use ends. Exits with 1 when that fails."
 )
 
 
 def _note(asked: Asked, kind: str, key: str, note: str | None, resume: bool) -> None:
     if resume and note is not None:
-        raise CommandError("--resume takes the note away: leave out --note")
+        raise CommandError("--resume removes the note: leave out --note")
     answer = asked.ask(asked.one(), kind, key=key, note=note or "no note", resume=resume)
     if asked.json:
         result_json(answer)

@@ -43,7 +43,7 @@ def compile(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; with --overrides.")] = None,
     sign: Annotated[Path | None, typer.Option(metavar="KEY", help="Sign the wirings with this private key.")] = None,
     evaluated_at: Annotated[
-        str | None, typer.Option("--evaluated-at", metavar="TIME", help="Hold manifests against this time, not now.")
+        str | None, typer.Option("--evaluated-at", metavar="TIME", help="Check manifests against this time, not now.")
     ] = None,
     valid_until: Annotated[
         str | None,

@@ -39,7 +39,7 @@ def _left(root: Path, base: str) -> str:
         found = _git(root, "merge-base", base, "HEAD", otherwise=f"HEAD and `{base}` have no commit in common")
     except CommandError as error:
         if _git(root, "rev-parse", "--is-shallow-repository").strip() == b"true":
-            error.help = "this clone has not the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in CI"
+            error.help = "this clone lacks part of the history: `git fetch --unshallow`, or `fetch-depth: 0` in CI"
         raise
     return found.strip().decode()
 

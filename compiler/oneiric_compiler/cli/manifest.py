@@ -55,7 +55,7 @@ def sign(
     file: File,
     key: Annotated[Path, typer.Option(metavar="KEYFILE", help="Your private key, of `manifest keygen`.")],
     expires_at: Annotated[
-        str | None, typer.Option(metavar="TIME", help='When it ends, such as "2027-01-31T12:00:00Z".')
+        str | None, typer.Option(metavar="TIME", help='When it expires, such as "2027-01-31T12:00:00Z".')
     ] = None,
     version: Annotated[int | None, typer.Option(metavar="N", min=0, help="Its version, which only grows.")] = None,
 ) -> None:
@@ -123,7 +123,8 @@ def verify(
 def export(
     context: typer.Context,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to: JSON if it ends in .json (default: YAML to stdout).")
+        Path | None,
+        typer.Option(metavar="FILE", help="The file to write: JSON if it ends in .json (default: YAML to stdout)."),
     ] = None,
 ) -> None:
     """Write this project's own components as an unsigned manifest."""

@@ -25,7 +25,7 @@ def swap(
         str | None,
         typer.Argument(metavar="[PROVIDER]", help="What serves KEY from now on.", autocompletion=complete.PROVIDERS),
     ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Take an earlier swap back.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Withdraw an earlier swap.")] = False,
     domain: Domain = None,
     tenant: Annotated[
         str | None, typer.Option(metavar="T", help="For this tenant alone.", autocompletion=complete.TENANTS)
@@ -37,7 +37,7 @@ def swap(
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; shown by `oneiric history`.")] = None,
     with_settings: Annotated[
         bool,
-        typer.Option("--with-settings", help="Take settings along that were edited since the wiring was compiled."),
+        typer.Option("--with-settings", help="Include settings that were edited since the wiring was compiled."),
     ] = False,
     force: Force = False,
     name: Name = None,
@@ -92,7 +92,9 @@ def rollback(
     context: typer.Context,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="GENERATION", help="To this one of `oneiric history`; its first digits will do."),
+        typer.Option(
+            "--to", metavar="GENERATION", help="To this generation of `oneiric history`; its first digits suffice."
+        ),
     ] = None,
     name: Name = None,
     state: State = None,

@@ -41,7 +41,7 @@ def status(
 def health(
     context: typer.Context,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Ask every active component now, instead of telling the last answers.")
+        bool, typer.Option("--probe", help="Ask every active component now, instead of showing the last answers.")
     ] = False,
     name: Name = None,
     state: State = None,

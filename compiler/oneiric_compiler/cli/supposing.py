@@ -63,9 +63,9 @@ def _supposition(text: str, binding: Served) -> what_if.Supposition:
     rank = next((each for each in RANKS if each.fact == what), None)
     if rank is None:
         known = ("provider", *(each.fact for each in RANKS))
-        raise CommandError(f"`{text}` supposes nothing known", help=did_you_mean(what, known))
+        raise CommandError(f"`{text}` is not something that can be supposed", help=did_you_mean(what, known))
     match = _RANK.fullmatch(value)
     if match is None or abs(int(match["rank"])) > rank.bound:
         help = f"write `{what}=N` for {binding.provider}, or `{what}=PROVIDER:N`"
-        raise CommandError(f"`{value}` is no {rank.words} from -{rank.bound} to {rank.bound}", help=help)
+        raise CommandError(f"`{value}` is not a {rank.words} from -{rank.bound} to {rank.bound}", help=help)
     return what_if.Supposition(match["provider"] or binding.provider, rank, int(match["rank"]))

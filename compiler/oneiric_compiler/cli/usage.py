@@ -22,7 +22,7 @@ _COMMANDS = {
 """Upstream's commands that are none here, each with what takes its place."""
 _OPTIONS = {
     "--config": "ONEIRIC_CONFIG names another settings folder, `oneiric --project DIR` another project",
-    "--debug": "leave it out: what is wrong is told whole",
+    "--debug": "leave it out: every mistake is shown whole",
     "--demo": "`oneiric demo` shows a project at work, `oneiric init` starts one; all else is about your own",
     "--import": "`packages` in settings/app.yml lists what is read for components",
     "--key": "write the key itself: `oneiric explain KEY`, or `oneiric swap KEY PROVIDER`",
@@ -30,7 +30,7 @@ _OPTIONS = {
     "--no-remote": "leave it out: nothing is fetched but by `oneiric remote-sync`",
     "--no-workflow-checkpoints": "leave it out: no process runs workflows",
     "--payload": "code calls the component, through the wiring",
-    "--provider": "write the provider behind the key: `oneiric swap KEY PROVIDER`",
+    "--provider": "write the provider after the key: `oneiric swap KEY PROVIDER`",
     "--refresh-interval": "settings/remote.yml says it, as `refresh` of a source; `remote-sync --watch` goes on",
     "--shadowed": "leave it out: `oneiric list` shows what lost, too",
     "--suppress-events": "leave it out: commands log nothing of themselves",

@@ -65,7 +65,7 @@ CODES: dict[str, Code] = {
         "tenants cannot differ by upper and lower case alone.",
     ),
     "ONE115": Code(
-        "a settings file nobody reads",
+        "a settings file that is not read",
         "A file of the settings folder is neither app.yml nor remote.yml, nor a domain's, nor that of a listed custom "
         "domain.",
     ),
@@ -216,7 +216,7 @@ CODES: dict[str, Code] = {
         "the project. An address holds no name and no password: `auth` is for these.",
     ),
     "ONE602": Code(
-        "keys that nobody can be trusted by",
+        "unusable trusted keys",
         "A source states its trusted public keys as `keys` or in a `key_file`, else ONEIRIC_TRUSTED_PUBLIC_KEYS does; "
         "there are at least as many as its threshold. A key is the base64 of 32 bytes.",
     ),
@@ -250,12 +250,12 @@ CODES: dict[str, Code] = {
         "warning",
     ),
     "ONE610": Code(
-        "a manifest with an entry that cannot be used",
+        "a manifest with an unusable entry",
         "Entries are as schemas/manifest.schema.json says, their domains are the project's, and an artifact has a "
         "digest. With one entry that is not so, nothing of the manifest is used.",
     ),
     "ONE611": Code(
-        "an artifact that cannot be used",
+        "an unusable artifact",
         "The pinned bytes of an artifact are not there, are not those of its digest, or are neither a pure-Python "
         "wheel nor a single module.",
     ),

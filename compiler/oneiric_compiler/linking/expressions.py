@@ -302,7 +302,9 @@ def _parse(text: str) -> list[str | re.Match[str]]:
         literal += text[position : match.start()]
         position = match.end()
         if match["bad"]:
-            raise Unfit("ONE411", "`${` opens no reference", "write ${NAME} or ${NAME:-default}; `$${` is a plain `${`")
+            raise Unfit(
+                "ONE411", "`${` does not begin a reference", "write ${NAME} or ${NAME:-default}; `$${` is a plain `${`"
+            )
         if match["name"] is None:
             literal += "${"
             continue

@@ -27,12 +27,12 @@ def find_port(sources: Sources, stated: Stated[str], diagnostics: Diagnostics) -
     if not is_protocol(sources, symbol):
         help = "derive it from `typing.Protocol`"
         related = [("defined here", symbol.place)]
-        diagnostics.add("ONE406", f"port `{stated.value}` is no Protocol", stated.place, help=help, related=related)
+        diagnostics.add("ONE406", f"port `{stated.value}` is not a Protocol", stated.place, help=help, related=related)
         return None
     if is_generic(sources, symbol):
         help = f"promise one of them: `class Texts({symbol.name}[str], Protocol): ...`"
         related = [("defined here", symbol.place)]
-        message = f"port `{stated.value}` does not say of what it is"
+        message = f"port `{stated.value}` leaves its type parameters open"
         diagnostics.add("ONE406", message, stated.place, help=help, related=related)
         return None
     for name, (module, statement) in sources.members(symbol).by_name.items():

@@ -61,7 +61,7 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
     except RecursionError as error:
         raise _too_deep(max_depth) from error
     except UnicodeEncodeError as error:
-        raise Rejected("form", "a text with an unpaired surrogate") from error
+        raise Rejected("form", "text with an unpaired surrogate") from error
     return value
 
 

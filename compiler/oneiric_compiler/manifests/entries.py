@@ -112,7 +112,7 @@ def _problems(stated: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(("sha256",), "the digest of an artifact without address", "add its `uri`")
     elif "uri" in stated and _file_name(stated["uri"]) is None:
         help = "artifacts are pure-Python wheels, `NAME-VERSION-py3-none-any.whl`, and single modules, `NAME.py`"
-        yield Problem(("uri",), "an artifact that is no wheel and no module", help)
+        yield Problem(("uri",), "an artifact that is neither a wheel nor a module", help)
     try:
         SpecifierSet(stated.get("python_version", ""))
     except InvalidSpecifier:

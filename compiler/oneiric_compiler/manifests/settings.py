@@ -155,7 +155,9 @@ class _Reader:
             self.diagnostics.add("ONE602", f"`{name}` is outside the project", place, help="name a file in the project")
             return None
         if not path.exists():
-            self.diagnostics.add("ONE602", f"there is no file `{name}`", place, help="write a public key a line in it")
+            self.diagnostics.add(
+                "ONE602", f"there is no file `{name}`", place, help="write one public key a line in it"
+            )
             return None
         text = read_text(path, name, self.diagnostics, limit=_KEY_FILE_BYTES)
         return None if text is None else self._usable(list(_lines(Source(name, text))), place)
@@ -167,9 +169,9 @@ class _Reader:
             known.add(public_key(key))
             if public_key(key) is None:
                 help = "write the base64 of 32 bytes: `oneiric manifest keygen` makes such a key"
-                self.diagnostics.add("ONE602", "a key that is none", place, help=help)
+                self.diagnostics.add("ONE602", "this is not a public key", place, help=help)
         if not listed and empty:
-            self.diagnostics.add("ONE602", "the key file holds no key", empty, help="write a key a line")
+            self.diagnostics.add("ONE602", "the key file holds no key", empty, help="write one key a line")
         return tuple(sorted(key for key in known if key)) if known and None not in known else None
 
 
@@ -189,7 +191,7 @@ def _url_fault(address: str) -> str | None:
     except ValueError:
         return "it is not an address"
     if parts.scheme != "https":
-        return f"it is fetched by `{parts.scheme}`, which nobody protects on the way"
+        return f"it is fetched by `{parts.scheme}`, which is not encrypted"
     if not parts.hostname:
         return "it names no host"
     if parts.username is not None or parts.password is not None:

@@ -84,7 +84,7 @@ def verify(data: bytes, policy: Policy) -> Manifest:
     digest = hashlib.sha256(data).hexdigest()
     source = _source(document, policy.source)
     if signed_at and signed_at > policy.now + CLOCK_TOLERANCE:
-        raise Rejected("signed-at", f"signed in the future, at {signed_at.isoformat()}", "are the clocks right?")
+        raise Rejected("signed-at", f"signed in the future, at {signed_at.isoformat()}", "check the clocks")
     if not_before and policy.now < not_before:
         raise Rejected("not-yet-valid", f"valid from {not_before.isoformat()}")
     if expires_at and policy.now >= expires_at:

@@ -213,7 +213,7 @@ class Fetcher:
                     with attempt:
                         return await self._guarded(ask)
         except TimeoutError:
-            help = "the mirror is slow or far: give it a larger `total`, or another address"
+            help = "the mirror is slow or far: give it a larger `total`, or use another address"
             raise Unreachable("deadline", f"not fetched within {ask.total:g} seconds", help) from None
         except FetchError as error:
             if ask.auth:
@@ -265,7 +265,9 @@ class Fetcher:
             raise Refused("encoding", "a compressed answer, though none was asked for", help)
         data = await self._body(ask, response)
         if ask.auth and ask.auth.stands_in(data):
-            raise Refused("echo", "the answer repeats the secret that it was asked with", "change it: others saw it")
+            raise Refused(
+                "echo", "the answer repeats the secret it was asked with", "change the secret: others have seen it"
+            )
         return Fetched(data, _tag(ask, response, "etag"), _tag(ask, response, "last-modified"))
 
     async def _body(self, ask: Ask, response: httpx.Response) -> bytes:
@@ -287,7 +289,7 @@ class Fetcher:
                     if self._progress:
                         self._progress(ask.name, len(data), expected)
         except TimeoutError:
-            message = f"it came slower than {ask.minimum_rate} bytes a second"
+            message = f"it arrived slower than {ask.minimum_rate} bytes a second"
             raise Unreachable(
                 "rate", message, "set a lower `minimum_rate`, or use another mirror", again=True
             ) from None
@@ -309,7 +311,7 @@ def _is_down(kind: type[BaseException], error: BaseException) -> bool:
 
 
 def _no_url() -> Refused:
-    return Refused("address", "an address that is no URL", "write https://HOST/PATH")
+    return Refused("address", "an address that is not a URL", "write https://HOST/PATH")
 
 
 def _headers(ask: Ask, here: str) -> dict[str, str]:
@@ -342,13 +344,15 @@ def _tag(ask: Ask, response: httpx.Response, name: str) -> str | None:
 
 
 def _too_large(limit: int) -> Refused:
-    return Refused("size", f"larger than {limit} bytes", "it may be the wrong file; else raise its limit in `caps`")
+    return Refused(
+        "size", f"larger than {limit} bytes", "it may be the wrong file; if it is not, raise its limit in `caps`"
+    )
 
 
 @contextmanager
 def _told(ask: Ask, here: str) -> Generator[None]:
     """The client's errors in words of this module: its own may repeat what a server sent."""
-    help = "look whether the mirror is up; what is pinned stays"
+    help = "check whether the mirror is up; what is pinned stays"
     try:
         yield
     except httpx.ConnectTimeout:
@@ -360,7 +364,7 @@ def _told(ask: Ask, here: str) -> Generator[None]:
     except (httpx.ReadError, httpx.WriteError, httpx.CloseError):
         raise Unreachable("protocol", "the connection broke", help, again=True) from None
     except httpx.RemoteProtocolError:
-        message = "the server broke off, or does not speak HTTP"
+        message = "the server closed the connection, or does not speak HTTP"
         raise Unreachable("protocol", message, help, again=True) from None
     except httpx.ProxyError:
         raise Unreachable("proxy", "the proxy does not let it through", "check HTTPS_PROXY", again=True) from None
@@ -372,10 +376,12 @@ def _not_connected(error: BaseException, here: str, help: str) -> FetchError:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            words = f"its certificate is not good: {cause.verify_message.rstrip('.')}"
-            return Refused("certificate", words, "someone may be in between; for a CA of your own set SSL_CERT_FILE")
+            words = f"its certificate is not valid: {cause.verify_message.rstrip('.')}"
+            return Refused(
+                "certificate", words, "someone may be intercepting it; for a CA of your own set SSL_CERT_FILE"
+            )
         if isinstance(cause, ssl.SSLError):
-            return Unreachable("protocol", f"{here} does not speak TLS as it should", help, again=True)
+            return Unreachable("protocol", f"{here} does not speak TLS correctly", help, again=True)
         if isinstance(cause, socket.gaierror):
             return Unreachable("connect", f"the name of {here} is not known", help, again=True)
         if isinstance(cause, OSError) and cause.strerror:

@@ -113,7 +113,7 @@ class Memory:
             until = asyncio.get_running_loop().time() + LONGEST_WAIT
             while not _locked(descriptor):
                 if asyncio.get_running_loop().time() > until:
-                    raise Busy(f"another sync of this project is at work for more than {LONGEST_WAIT:g} seconds")
+                    raise Busy(f"another sync of this project has been running for more than {LONGEST_WAIT:g} seconds")
                 await asyncio.sleep(_POLL)
             yield
 

@@ -125,7 +125,7 @@ async def _all(looks: Iterable[Awaitable[Result]]) -> list[Result]:
 
 def tell_disk(error: OSError, shown: str, diagnostics: Diagnostics) -> None:
     """That a folder refused something."""
-    help = "let the user who syncs read and write there, and see that there is room"
+    help = "let the user who syncs read and write there, and check that there is room"
     message = f"{shown} cannot be written: {error.strerror or error}"
     diagnostics.add("ONE501", message, Span(Source(shown, "")), help=help)
 

@@ -147,7 +147,7 @@ def parse_document(source: Source, diagnostics: Diagnostics) -> Document:
         diagnostics.add("ONE104", message, span, help=help)
         document.value, document.broken = None, True
     except _TooDeepError as error:
-        help = "settings need a few levels: state the data flatter"
+        help = "settings need only a few levels: flatten the data"
         diagnostics.add("ONE103", f"nested deeper than {MAX_DEPTH} levels", error.span, help=help)
         document.broken = True
     return document
@@ -299,7 +299,7 @@ class _Events:
         """In double quotes `"C:\\new"` holds a line's end, which nobody means."""
         if event.style == '"' and _BROKEN_PATH.match(event.value):
             help = "put the text in single quotes, where a backslash is nothing but that"
-            self._refuse("ONE107", "a path of Windows in double quotes, where `\\` begins an escape", span, help=help)
+            self._refuse("ONE107", "a Windows path in double quotes, where `\\` begins an escape", span, help=help)
 
     def _number(self, text: str, span: Span, path: Path_) -> int | float | None:
         if len(text) > MAX_DIGITS:

@@ -22,7 +22,7 @@ def no_settings(root: Path, environ: Mapping[str, str]) -> tuple[str, str]:
         help = "it names the folder that holds app.yml, seen from the project; unset, that is `settings`"
         return f"{VARIABLE} names `{named}`, which {what}", help
     if os.path.lexists(folder):
-        return "`settings` is not a folder", "it is to be the folder that holds app.yml"
+        return "`settings` is not a folder", "it must be the folder that holds app.yml"
     message = f"there is no settings folder in {root.resolve().name or 'the project'}"
     if (other := _project_near(root)) is not None:
         shown = Path(os.path.relpath(other)).as_posix()

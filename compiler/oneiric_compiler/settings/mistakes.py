@@ -39,7 +39,7 @@ def explained(source: Source, problem: str, context: str, begin: Span | None, at
     """What is wrong, where, and what to do about it: of a problem that the YAML parser found in a `context`."""
     if "quoted scalar" in context and begin is not None and (escape := _bad_escape(source, begin, at)):
         letter, place = escape
-        return f"in double quotes `\\{letter}` begins an escape, and what follows is none", place, _BACKSLASH
+        return f"in double quotes `\\{letter}` begins an escape that YAML does not have", place, _BACKSLASH
     if "tag" in context:
         return problem, at, "put text that starts with `!` in quotes"
     if "\t" in source.line(at.line):

@@ -24,7 +24,7 @@ KINDS = {
     "integer": "an integer",
     "number": "a number",
     "boolean": "true or false",
-    "null": "nothing",
+    "null": "null",
 }
 
 
@@ -158,7 +158,8 @@ def _wrong_shape(error: ValidationError, path: Path_) -> str:
     if error.validator in ("type", "format"):
         kinds: Any = cast("dict[str, Any]", error.schema)["type"]
         wanted = [KINDS[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"]
-        return f"{name} is {_kind(error.instance)}, not {' or '.join(wanted)}"
+        kind = _kind(error.instance) if path or error.instance is not None else "empty"
+        return f"{name} is {kind}, not {' or '.join(wanted)}"
     if error.validator == "uniqueItems":
         return f"{name} lists something twice"
     return f"{name} is empty"
@@ -197,7 +198,7 @@ def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "true or false"
     for kind, word in (
-        (type(None), "nothing"),
+        (type(None), "null"),
         (str, "text"),
         (int, "an integer"),
         (float, "a number"),

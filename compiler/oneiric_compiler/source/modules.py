@@ -276,7 +276,7 @@ class Sources:
             line, column = getattr(error, "lineno", 1) or 1, getattr(error, "offset", 1) or 1
             reason = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
             span = Span(source, line, column, line, column + 1)
-            help = "the Python that compiles reads it: correct it, or compile with the one that it is for"
+            help = "correct it, or compile with the Python version that it is written for"
             self._diagnostics.add("ONE202", f"not Python: {reason}", span, help=help)
             return None
         module = Module(name, source, tree, path.name == "__init__.py")

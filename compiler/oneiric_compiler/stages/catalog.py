@@ -235,8 +235,8 @@ class _Builder:
                 return None
             found = signature(self.sources, symbol)
             if is_entered(self.sources, symbol):
-                message = f"`{declared.factory}` gives a generator or context manager, which nobody would enter"
-                help = "return the instance itself; what is behind the `yield` goes into its `close` or `aclose`"
+                message = f"`{declared.factory}` returns a generator or context manager, which nothing would enter"
+                help = "return the instance itself; what comes after the `yield` goes into its `close` or `aclose`"
                 self.diagnostics.add("ONE206", message, _of(declared, "factory"), help=help)
                 return None
             self._signatures[declared.factory] = found
@@ -247,7 +247,7 @@ class _Builder:
         module = self.sources.module(module_name)
         place = declared.places.get("factory", declared.place)
         if module is not None and name in module.imports:
-            message = f"`{module_name}` imports `{name}` from `{module.imports[name]}`, which is out of sight"
+            message = f"`{module_name}` imports `{name}` from `{module.imports[name]}`, whose source is not found"
             wrap = "name a class or function under a source root, such as one that wraps it"
             self.diagnostics.add("ONE206", message, place, help=wrap)
         elif module is not None:
@@ -262,7 +262,7 @@ class _Builder:
             SpecifierSet(text or "")
         except InvalidSpecifier:
             help = 'write a PEP 440 specifier such as ">=3.12"'
-            message = f"`python_version` is `{text}`, no version specifier"
+            message = f"`python_version` is `{text}`, not a version specifier"
             self.diagnostics.add("ONE111", message, declared.places["python_version"], help=help)
             return False
         return True

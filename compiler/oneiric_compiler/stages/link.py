@@ -227,7 +227,7 @@ class _Linker:
                 self.diagnostics.add("ONE404", message, stated.place, help=near, related=related)
             if name in settings:
                 message = f"`{name}` of `{winner.provider}` is a need and a setting"
-                help, related = "remove the one or the other", [("the need", stated.place)]
+                help, related = "remove one of the two", [("the need", stated.place)]
                 self.diagnostics.add("ONE404", message, settings[name].stated.place, help=help, related=related)
 
     def _check_complete(self, decision: Decision, settings: Mapping[str, Setting]) -> None:
@@ -239,7 +239,7 @@ class _Linker:
         for parameter in parameters.values():
             if not parameter.by_name:
                 message = f"{decision.key} is served by `{winner.provider}`, which takes `{parameter.name}` by position"
-                help = "a wiring names what it gives: remove the `/` behind the parameter"
+                help = "a wiring passes arguments by name: remove the `/` after the parameter"
                 self.diagnostics.add("ONE409", message, winner.signature.place, help=help)
             elif parameter.required and parameter.name not in given:
                 message = f"{decision.key} is served by `{winner.provider}`, which requires `{parameter.name}`"

@@ -231,7 +231,7 @@ class _Reader:
         for name in names:
             if (other := alike.setdefault(name.casefold(), name)) != name:
                 message = f"settings/{folder}/{name}.yml and {other}.yml differ by upper and lower case alone"
-                help = "rename one of them: where file systems take them for one, one of the two is lost"
+                help = "rename one of them: a file system that ignores case keeps only one"
                 self.diagnostics.add("ONE114", message, Span(Source(f"settings/{folder}/{name}.yml", "")), help=help)
         return names
 

@@ -67,14 +67,14 @@ async def _swapped(request: Swap, host: Host, history: History) -> Goal:
 
 def _before(request: Rollback, host: Host, history: History) -> Goal:
     if request.rejecting is not None and request.rejecting.generation != host.generation:
-        raise Nack("no-previous", "another generation is current by now")
+        raise Nack("no-previous", "another generation has become current")
     return Goal(history.earlier(request.to), history.deployed)
 
 
 async def _deciding_tenants(wiring: type[Wiring], key: str) -> list[str]:
     """Tenants whose own selection or override of a key outranks the base's override. Raises `Nack`."""
     path = file_of(wiring)
-    assert path is not None, "a runtime with a state folder is of a file"
+    assert path is not None, "a runtime with a state folder needs a wiring that has a file"
     try:
         report: Report = (await in_thread(read_report, Path(path).with_name("explain.json"))).get()
         tenants = report.bindings[key].tenants

@@ -26,7 +26,7 @@ from oneiric.wiring import artifacts_beside, file_of
 
 _KEPT_IN_MEMORY = 1
 _DRIFT = "the settings are not those that the running wiring was compiled from:"
-_DRIFT_HELP = "compile, review and reload them first, or take them along (`swap --with-settings`)"
+_DRIFT_HELP = "compile, review and reload them first, or include them (`swap --with-settings`)"
 
 
 class Generation(NamedTuple):
@@ -142,7 +142,7 @@ class History:
             if (current.overrides, current.origin) == (overrides, origin):
                 return current, None
         if self._host.wiring_class.__trust__ is not None:
-            raise Nack("trust", "only signed wirings are trusted, and nobody signs what a swap compiles")
+            raise Nack("trust", "only signed wirings are trusted, and what a swap compiles is not signed")
         part = state.part()
         try:
             made = await recompile(self._order(state, origin, overrides), part, self._host.deadlines.compile)
@@ -158,7 +158,7 @@ class History:
 
     def _order(self, state: State, origin: Origin, overrides: Overrides) -> Order:
         current = file_of(self._host.wiring_class)
-        assert current is not None, "a runtime with a state folder is of a file"
+        assert current is not None, "a runtime with a state folder needs a wiring that has a file"
         baseline = state.path(origin.baseline).parent
         return Order(self._project, self._host.wiring_class.__profile__, overrides, baseline, Path(current).parent)
 

@@ -18,7 +18,7 @@ from oneiric.tracing import words
 
 FORMAT = "oneiric.notes/1"
 _SHAPE: Shape = {"format": FORMAT, "keys": NOTES}
-_MEND = "mend it, or remove it: then nothing is paused or drained any more"
+_MEND = "repair it, or remove it: then nothing is paused or drained any more"
 Kind: TypeAlias = Literal["pause", "drain"]
 Note: TypeAlias = dict[str, str]
 

@@ -40,10 +40,10 @@ def peer_of(connection: socket.socket | TransportSocket) -> Peer:
 def uid_of_xucred(credentials: bytes) -> int:
     """The user id in a `struct xucred` of macOS. Raises `OSError` for another version of it, or none."""
     if len(credentials) < _XUCRED.size:
-        raise OSError("the system tells no user of this connection")
+        raise OSError("the system does not say which user this connection is of")
     version, uid = _XUCRED.unpack_from(credentials)
     if version != _XUCRED_VERSION:
-        raise OSError(f"the system tells the user of this connection in version {version} of struct xucred")
+        raise OSError(f"the system says which user this connection is of in version {version} of struct xucred")
     return int(uid)
 
 

@@ -32,7 +32,7 @@ def read_public_key(text: str) -> bytes:
     """The 32 bytes of a public key. Raises `BadKey`."""
     key = decoded(text)
     if bytes((*key[:-1], key[-1] & _TOP_BIT)) in _SMALL_ORDER:
-        raise BadKey("a public key under which anyone can sign")
+        raise BadKey("a public key that anyone can sign for")
     return key
 
 

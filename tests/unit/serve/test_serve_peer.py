@@ -31,5 +31,5 @@ def test_the_user_in_what_macos_answers(uid: int) -> None:
 
 @pytest.mark.parametrize("answer", [b"", xucred(0)[:7], xucred(0, version=1)])
 def test_an_answer_that_is_not_understood_is_never_a_user(answer: bytes) -> None:
-    with pytest.raises(OSError, match="user of this connection"):
+    with pytest.raises(OSError, match="user this connection is of"):
         uid_of_xucred(answer)

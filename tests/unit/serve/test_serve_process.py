@@ -177,7 +177,7 @@ def test_a_wiring_that_is_not_there_is_told(project: Path) -> None:
     assert "there is no wiring" in command(project, "serve", "--wiring", "nowhere.py", code=2).stderr
     assert "is not a valid profile name" in command(project, "serve", "--profile", "a/b", code=2).stderr
     (project / "torn.py").write_text("from oneiric.wiring import Wiring\n")
-    assert "not whole" in command(project, "serve", "--wiring", "torn.py", code=2).stderr
+    assert "is incomplete" in command(project, "serve", "--wiring", "torn.py", code=2).stderr
 
 
 def test_a_profile_is_served(project: Path) -> None:

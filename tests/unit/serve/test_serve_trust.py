@@ -47,7 +47,7 @@ def test_it_reloads_what_is_signed_and_refuses_the_rest(project: Path) -> None:
         assert "is not signed" in refused.stderr
         command(project, "compile", "--sign", "stranger.key")
         assert "signed by 0 trusted keys" in command(project, "reload", code=1).stderr
-        assert "nobody signs what a swap compiles" in command(project, "swap", "service:greeter", "loud", code=1).stderr
+        assert "a swap compiles is not signed" in command(project, "swap", "service:greeter", "loud", code=1).stderr
         assert served.heard() == "hello"
         command(project, "compile", "--sign", "two.key")
         command(project, "reload")

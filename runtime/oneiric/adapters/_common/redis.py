@@ -45,7 +45,7 @@ def address_of(url: str, user: str | None, password: Secret | None, faults: Faul
         parts = urlsplit(url)
         port = parts.port or 6379
     except ValueError:
-        raise faults.no_sense("is no URL", "url") from None
+        raise faults.no_sense("is not a URL", "url") from None
     if parts.scheme not in ("redis", "rediss", "unix") or parts.query or parts.fragment or parts.port == 0:
         raise faults.no_sense("is not of the form redis://HOST:PORT/DB, rediss:// or unix:///PATH", "url")
     if (parts.username and user) or (parts.password and password):

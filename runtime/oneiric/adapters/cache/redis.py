@@ -89,7 +89,7 @@ class RedisCache:
         elif (host, port, db, tls) == ("localhost", 6379, 0, False):
             address = address_of(url, user, password, _FAULTS)
         else:
-            raise _FAULTS.no_sense("is given, and host, port, db or tls too: say it once", "url")
+            raise _FAULTS.no_sense("is given, and host, port, db or tls too: write it once", "url")
         self._default_ttl = inf if default_ttl is None else default_ttl
         self._key_prefix = key_prefix
         self._server = RedisServer(

@@ -265,7 +265,7 @@ class _Connection(_SDKConnection):
 
     async def _process_auth(self, plugin_name: bytes, auth_packet: Any) -> Any:
         if plugin_name == b"mysql_clear_password" and not self._secure:
-            raise _NotEncrypted("the server asks for the password in clear")
+            raise _NotEncrypted("the server asks for the password in clear text")
         return await super()._process_auth(plugin_name, auth_packet)
 
 

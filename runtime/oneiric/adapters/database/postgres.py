@@ -104,7 +104,7 @@ class PostgresDatabase(PooledDatabase):
         address = _Address("host", host, port, user, password, database)
         if url is not None:
             if address._replace(password=None) != _DEFAULT:
-                raise _FAULTS.no_sense("is given, and host, port, user or database too: say it once", "url")
+                raise _FAULTS.no_sense("is given, and host, port, user or database too: write it once", "url")
             address = _address_of(url, password)
         _FAULTS.check_text(host=address.host, user=address.user, database=address.database)
         if password is not None and password.reveal():
@@ -271,7 +271,7 @@ def _address_of(url: str, password: Secret | None) -> _Address:
         parts = urlsplit(url)
         port = parts.port or 5432
     except ValueError:
-        raise _FAULTS.no_sense("is no URL", "url") from None
+        raise _FAULTS.no_sense("is not a URL", "url") from None
     path = parts.path.removeprefix("/")
     if parts.scheme not in ("postgresql", "postgres") or parts.query or parts.fragment or "/" in path:
         raise _FAULTS.no_sense("is not of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE", "url")

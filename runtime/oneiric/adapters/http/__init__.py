@@ -127,7 +127,7 @@ class Response(Answer):
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise InvalidResponse("the body is no JSON") from None
+            raise InvalidResponse("the body is not JSON") from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -81,7 +81,7 @@ class Attempts:
         """What comes of one attempt, unless the origin failed too often just now."""
         origin = request.target.origin
         if origin in self._breakers.failing and self._breakers.is_open(origin):
-            what = "it failed too often just now and is left alone"
+            what = "it failed too often just now and is not tried for a while"
             raise self._exchanges.unavailable(request, what, "breaker_recovery")
         try:
             answer = await self._exchanges.answer(call, request)

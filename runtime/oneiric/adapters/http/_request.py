@@ -52,7 +52,7 @@ class StreamedBody:
                 if piece:
                     yield piece
             if self._length not in (None, sent):
-                raise InvalidRequest(f"the body has not the {self._length} bytes of its content-length")
+                raise InvalidRequest(f"the body does not have the {self._length} bytes of its content-length")
         except Exception as error:
             self.failure = error
             raise
@@ -148,7 +148,7 @@ def _target(base: str | None, url: str) -> Target:
         query = quote(_LONE_PERCENT.sub("%25", parts.query), safe="/%:@!$&'()*+,;=~?")
         host = _ascii(parts.hostname or "")
     except ValueError:
-        raise InvalidRequest("the address is no URL") from None
+        raise InvalidRequest("the address is not a URL") from None
     if parts.scheme not in _PORTS or not host:
         raise InvalidRequest("the address does not begin with http://HOST or https://HOST")
     if parts.username is not None or parts.password is not None:

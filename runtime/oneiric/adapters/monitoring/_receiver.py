@@ -80,7 +80,7 @@ def checked_url(url: str, setting: str, faults: Faults) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise faults.no_sense("is no URL", setting) from None
+        raise faults.no_sense("is not a URL", setting) from None
     odd = parts.query or parts.fragment or not url.isprintable() or " " in url
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or odd:
         raise faults.no_sense("is not of the form http://HOST:PORT or https://HOST:PORT", setting)

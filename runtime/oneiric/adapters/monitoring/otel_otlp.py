@@ -198,7 +198,7 @@ def _checked_headers(headers: Mapping[str, str], authorization: Secret | None) -
         checked[name.lower()] = value
     if authorization is not None:
         if "authorization" in checked:
-            raise _FAULTS.no_sense("is given, and among the headers too: say it once", "authorization")
+            raise _FAULTS.no_sense("is given, and among the headers too: write it once", "authorization")
         if not authorization.reveal().isascii() or not authorization.reveal().isprintable():
             raise _FAULTS.no_sense("is not printable ASCII", "authorization")
     return checked

@@ -49,9 +49,9 @@ class Connection:
     ) -> None:
         FAULTS.check_above_zero(timeout=timeout, connect_timeout=connect_timeout, ping_interval=ping_interval)
         if token is not None and (user or password is not None):
-            raise FAULTS.no_sense("is given, and user or password too: one of both says who asks", "token")
+            raise FAULTS.no_sense("is given, and user or password too: use one or the other", "token")
         if (user is None) != (password is None):
-            raise FAULTS.no_sense("user and password belong together", "user" if user is None else "password")
+            raise FAULTS.no_sense("user and password go together", "user" if user is None else "password")
         if ca_file is not None and not ca_file.is_file():
             raise FAULTS.no_sense(f"{ca_file} is not a file", "ca_file")
         _check_servers(servers)
@@ -257,7 +257,7 @@ def _check_servers(servers: list[str]) -> None:
             parts = urlsplit(server)
             fine = _ADDRESS.fullmatch(server) and parts.hostname and parts.port != 0
         except ValueError:
-            raise FAULTS.no_sense("has an entry that is no URL", "servers") from None
+            raise FAULTS.no_sense("has an entry that is not a URL", "servers") from None
         if not fine:
             raise FAULTS.no_sense("has an entry that is not of the form nats://HOST:PORT or tls://HOST:PORT", "servers")
         if "@" in server:

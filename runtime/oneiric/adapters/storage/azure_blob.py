@@ -105,7 +105,7 @@ class AzureBlobStorage:
         if connection_string is None and account_url is None:
             raise _FAULTS.no_sense("is missing, and connection_string too", "account_url")
         if connection_string is not None and (account_url is not None or credential is not None):
-            raise _FAULTS.no_sense("is given, and account_url or credential too: say it once", "connection_string")
+            raise _FAULTS.no_sense("is given, and account_url or credential too: write it once", "connection_string")
         self._container = container
         self._connection_string = connection_string
         self._account_url = account_url
@@ -346,7 +346,7 @@ def _credential(url: str, credential: Secret | None) -> Any:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
-        raise _FAULTS.no_sense("is no URL", "account_url") from None
+        raise _FAULTS.no_sense("is not a URL", "account_url") from None
     if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment or parts.username:
         raise _FAULTS.no_sense("is not of the form https://HOST, without a signature in it", "account_url")
     if credential is None:
