@@ -26,6 +26,7 @@ class DomainCode:
 
     attribute: str
     class_name: str
+    engine: str | None
     body: str
 
 
@@ -37,8 +38,15 @@ def emit(report: Report) -> dict[str, str]:
         by_domain.setdefault(key.partition(":")[0], {})[key] = binding
     class_names = _class_names(sections)
     lines = TenantLines.of(report)
+    engines: dict[str, str] = report.get("engines", {})
     domains = [
-        _domain(sections, name, class_names[name], bindings, lines) for name, bindings in sorted(by_domain.items())
+        DomainCode(
+            attribute=sections[name],
+            class_name=class_names[name],
+            engine=quoted(engines[name]) if name in engines else None,
+            body=_body(sections, class_names[name], bindings, lines),
+        )
+        for name, bindings in sorted(by_domain.items())
     ]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates()),
@@ -73,9 +81,7 @@ def _class_names(sections: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _domain(
-    sections: Mapping[str, str], name: str, class_name: str, bindings: Mapping[str, Report], lines: TenantLines
-) -> DomainCode:
+def _body(sections: Mapping[str, str], class_name: str, bindings: Mapping[str, Report], lines: TenantLines) -> str:
     promised = {key: found for key, binding in bindings.items() if (found := _annotated(binding))}
     names = Counter(reference.rpartition(":")[2] for reference in set(promised.values()))
     taken = WIRING_NAMES | {attribute_name(key.partition(":")[2]) for key in bindings} | {class_name}
@@ -86,7 +92,7 @@ def _domain(
         local = alias if short in taken or names[short] > 1 else short
         bind = _bind(key, binding, lines.by_key.get(key))
         blocks.append("\n".join(_block(sections, key, binding, bind, promised.get(key), local)))
-    return DomainCode(sections[name], class_name, "\n\n".join(blocks))
+    return "\n\n".join(blocks)
 
 
 def _promised(binding: Report) -> str | None:

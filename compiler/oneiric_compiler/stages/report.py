@@ -27,6 +27,7 @@ from oneiric_compiler.model import (
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
 from oneiric_compiler.stages.link import differs
+from oneiric_compiler.tables.engines import ENGINES
 from oneiric_compiler.tables.options import EMITTED, OPTIONS
 from oneiric_compiler.tables.tiers import RANKS
 
@@ -74,6 +75,9 @@ def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
         facts["barred"] = barred
     if settings.tenants:
         facts["tenants"] = sorted(settings.tenants)
+    bound = {key.domain for key in linked.bindings}
+    if engines := {domain: ENGINES[domain] for domain in sorted(bound & ENGINES.keys())}:
+        facts["engines"] = engines
     return {**facts, "bindings": bindings}
 
 

@@ -43,14 +43,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class WiringSource:
-    """A wiring: what it is for, what it says of source roots and tenants, the class behind each domain's attribute, and
-    its blocks in order."""
+    """A wiring: what it is for, what it says of source roots and tenants, the class behind each domain's attribute, the
+    engine of a class that names one, and its blocks in order."""
 
     app: str
     profile: str
     source_roots: tuple[str, ...]
     listed: str | None
     domains: Mapping[str, str]
+    engines: Mapping[str, str]
     blocks: tuple[Block, ...]
 
 
@@ -72,12 +73,18 @@ def read_source(data: bytes) -> WiringSource:
         given = ", ".join(f"{name}={each}" for name, each in attributes.items())
         if [ast.unparse(node) for node in called] != [f"Wiring.domains({given})"]:
             raise Strange((called or [declared])[-1])
-    names = [name for name, _ in classes]
+    names = [name for name, _, _ in classes]
     if names != [*attributes.values()] or len({*names, *TAKEN}) != len(names) + len(TAKEN):
         raise ValueError(f"its classes are {', '.join(names)}, and `Wiring` names {', '.join(attributes.values())}")
     roots, listed = stated.get("__source_roots__", ()), stated.get("__listed__")
     return WiringSource(
-        app, profile, roots, listed, attributes, tuple(block for _, blocks in classes for block in blocks)
+        app=app,
+        profile=profile,
+        source_roots=roots,
+        listed=listed,
+        domains=attributes,
+        engines={name: engine for name, engine, _ in classes if engine is not None},
+        blocks=tuple(block for _, _, blocks in classes for block in blocks),
     )
 
 
@@ -150,8 +157,8 @@ def _declaration(node: ast.stmt) -> tuple[str, str]:
             raise Strange(node)
 
 
-def _domain(line: int, text: str) -> tuple[str, list[Block]]:
-    """The name of a domain's class, and its blocks."""
+def _domain(line: int, text: str) -> tuple[str, str | None, list[Block]]:
+    """The name of a domain's class, its engine, and its blocks."""
     (_, head), *pieces = _pieces(line, text, "    @bind(")
     with _from(line):
         node = _class(head)
@@ -165,6 +172,7 @@ def _domain(line: int, text: str) -> tuple[str, list[Block]]:
         first, *others = node.body
         if ast.unparse(first) != "_wiring: Wiring" or first.col_offset != 4:
             raise Strange(first)
+        engine, others = _engine(others)
         promised = _promised(others)
     blocks: list[Block] = []
     for start, piece in pieces:
@@ -174,7 +182,16 @@ def _domain(line: int, text: str) -> tuple[str, list[Block]]:
                 raise Strange(bound)
             blocks.append(_block(node.name, bound, promised))
             promised |= _promised(others)
-    return node.name, blocks
+    return node.name, engine, blocks
+
+
+def _engine(nodes: list[ast.stmt]) -> tuple[str | None, list[ast.stmt]]:
+    """The engine that a domain's class names first, and what comes after it."""
+    match nodes:
+        case [ast.Assign(targets=[ast.Name(id="__engine__")], value=ast.Constant(value=str(engine))), *others]:
+            return engine, others
+        case _:
+            return None, nodes
 
 
 def _class(text: str) -> ast.ClassDef:

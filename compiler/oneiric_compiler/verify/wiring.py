@@ -35,6 +35,7 @@ def wiring(report: Facts, data: bytes, tenants: Mapping[str, str]) -> Iterator[s
         yield f"wiring.py has the source roots {source.source_roots}, and the report says {roots}"
     if source.listed != tenants.get(""):
         yield f"wiring.py lists the tenants as {source.listed}, and the report's come to {tenants.get('')}"
+    yield from _engines(report, source)
     blocks = {block.key: block for block in source.blocks}
     if [block.key for block in source.blocks] != sorted(report["bindings"]):
         unlike = sorted(blocks.keys() ^ report["bindings"].keys())
@@ -42,6 +43,18 @@ def wiring(report: Facts, data: bytes, tenants: Mapping[str, str]) -> Iterator[s
     for key, block in blocks.items():
         if binding := report["bindings"].get(key):
             yield from (f"{key}: wiring.py {finding}" for finding in _block(report, source, block, binding, tenants))
+
+
+def _engines(report: Facts, source: WiringSource) -> Iterator[str]:
+    said = {
+        source.domains.get(report["domains"][domain]): engine for domain, engine in report.get("engines", {}).items()
+    }
+    for name in sorted(filter(None, said.keys() | source.engines)):
+        if said.get(name) != source.engines.get(name):
+            found, wanted = source.engines.get(name), said.get(name)
+            yield f"wiring.py has {found} as the engine of {name}, and the report says {wanted}"
+        elif not source.engines[name].startswith("oneiric.engines."):
+            yield f"{source.engines[name]} is not an engine of the runtime"
 
 
 def _block(

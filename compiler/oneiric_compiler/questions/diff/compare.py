@@ -279,6 +279,11 @@ def _inputs(old: Report, new: Report) -> Iterator[Difference]:
             {f"{name} {item}": each for item, each in _mapping(side.get(name)).items()} for side in (before, after)
         ]
         yield from _facts(kind, "", None, *facts)
+    engines = (
+        {f"engine of {domain}": each for domain, each in _mapping(side.raw.get("engines")).items()}
+        for side in (old, new)
+    )
+    yield from _facts("setting", "", None, *engines)
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:
