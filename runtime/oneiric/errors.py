@@ -32,6 +32,10 @@ class RuntimeClosed(OneiricError):
     """The runtime is closing or closed; its components cannot be used any more."""
 
 
+class RuntimeForked(RuntimeClosed):
+    """This process was forked from the one that entered the runtime: its loop, threads and instances are not here."""
+
+
 class Paused(OneiricError):
     """An operator paused or drained the key; `why` is what they noted. Active instances go on serving."""
 

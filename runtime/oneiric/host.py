@@ -112,9 +112,10 @@ class Host:
         return self._generation
 
     def snapshot(self) -> Snapshot:
-        """What is active now, as one consistent table that any thread may read."""
+        """What is active now, as one consistent table that any thread may read. Raises `RuntimeForked`."""
         from oneiric.snapshot import Snapshot
 
+        self.check_fork()
         with self.lock:
             if self._snapshot is None:
                 self._snapshot = Snapshot(self.wiring_class, self._generation, self.active)
@@ -149,11 +150,18 @@ class Host:
         """Why nothing can be activated now; None while the application runs."""
         if self.status == "running":
             return None
-        from oneiric.errors import RuntimeClosed, RuntimeNotRunning
+        from oneiric.errors import RuntimeClosed, RuntimeForked, RuntimeNotRunning
 
+        if self.status == "forked":
+            return RuntimeForked("the runtime was entered before this process was forked: make one here")
         if self.status == "new":
             return RuntimeNotRunning("the runtime is not running: enter it with `async with`")
         return RuntimeClosed("the runtime is closed")
+
+    def check_fork(self) -> None:
+        """Raises `RuntimeForked` in a child of the process that entered the application."""
+        if self.status == "forked" and (refusal := self.refusal()) is not None:
+            raise refusal
 
     def spawn(self, work: Coroutine[Any, Any, T], /) -> asyncio.Task[T]:
         """Run something in the background that a shutdown waits for."""

@@ -39,6 +39,7 @@ class Portal(Generic[W]):
 
     def __enter__(self) -> Self:
         """Raises what entering the runtime raises."""
+        self._host.check_fork()
         if self._host.status != "running":
             threading.Thread(target=self._run, name="oneiric portal", daemon=True).start()
             self._started.result()
@@ -56,8 +57,9 @@ class Portal(Generic[W]):
         """Call an async function in the runtime's loop, with the caller's context, and wait for its result.
 
         Raises what it raises; `PortalError` from the loop's own thread or outside `with`; `RuntimeClosed`
-        when the loop ends meanwhile.
+        when the loop ends meanwhile; `RuntimeForked` in a child process.
         """
+        self._host.check_fork()
         loop = self._host.loop
         if not self._open or loop is None:
             raise PortalError("a portal is open inside its `with` block only")

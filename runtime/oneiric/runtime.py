@@ -96,7 +96,8 @@ class Runtime(_Base[W]):
         return live
 
     async def health(self) -> tuple[Health, ...]:
-        """Ask every active component how it is; one answer each, sorted by tenant and key."""
+        """Ask every active component how it is; one answer each, sorted by tenant and key. Raises `RuntimeForked`."""
+        self._host.check_fork()
         from oneiric.lifecycle.health import ask_all
 
         return await ask_all(self._host)

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+from _thread import allocate_lock
+from weakref import WeakSet
 
 from oneiric.errors import RuntimeClosed, RuntimeNotRunning, ShutdownError
 from oneiric.host import Host
 from oneiric.lifecycle.activation import activate_all, cancel, eager
 from oneiric.lifecycle.order import close_in_order
 
+_entered: WeakSet[Host] = WeakSet()
+
+
+def _leave_behind() -> None:
+    """In a child process: the loop, the threads, the instances and the lock of each application are its parent's.
+
+    Nothing is closed but the child's own descriptor of the lock: that gives nothing up as long as the parent has its.
+    """
+    for host in list(_entered):
+        host.status = "forked"
+        host.lock = allocate_lock()  # another thread may have held it, and is not here to give it back
+        for slot in host.slots():
+            slot.attempt = slot.closing = None
+        for held in list(host.active.values()):
+            host.empty(held)
+        host.loop, host.thread = None, 0
+        if host.changes is not None:
+            host.changes.close()
+
+
+os.register_at_fork(after_in_child=_leave_behind)
+
 
 async def enter(host: Host) -> None:
     """Start the application in this loop, and everything eager."""
+    host.check_fork()
     if host.status != "new":
         error = RuntimeNotRunning if host.status == "running" else RuntimeClosed
         raise error("a runtime can be entered once")
@@ -20,6 +46,7 @@ async def enter(host: Host) -> None:
     host.hurry = host.loop.create_future()
     host.thread = threading.get_ident()
     host.status = "running"
+    _entered.add(host)
     try:
         if host.changes is not None:
             await host.changes.open()
@@ -39,10 +66,13 @@ async def enter(host: Host) -> None:
 
 
 async def leave(host: Host, error: BaseException | None) -> None:
-    """Close everything; see `Runtime.__aexit__`."""
+    """Close everything; see `Runtime.__aexit__`. Nothing in a forked process, which has none of it."""
+    if host.status == "forked":
+        return
     closing = asyncio.ensure_future(_close_all(host))
     cancelled = await _outlast(closing, host)
     host.status = "closed"
+    _entered.discard(host)
     errors = closing.result()
     if errors:
         failure = ShutdownError("closing the runtime failed in part", errors)

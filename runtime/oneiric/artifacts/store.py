@@ -53,10 +53,16 @@ def _store() -> Path:
     return Path(cache, "oneiric", "artifacts")
 
 
+def _remove(folder: Path, owner: int) -> None:
+    """At the exit of the process that made it, and of no child that was forked from it."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _privately(digest: str, contents: Contents) -> Path:
     try:
         folder = Path(tempfile.mkdtemp(prefix="oneiric-artifacts-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        atexit.register(_remove, folder, os.getpid())
         _write_files(folder / digest, contents)
     except OSError as error:
         raise ArtifactError(f"artifacts can be unpacked nowhere: {error.strerror or error}") from error

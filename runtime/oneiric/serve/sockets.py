@@ -6,8 +6,19 @@ import os
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from weakref import WeakSet
 
 LOOPBACK = "127.0.0.1"
+_listening: WeakSet[socket.socket] = WeakSet()
+
+
+def _let_go() -> None:
+    """In a child process: it would keep the addresses taken, and never answer, when its parent is gone."""
+    for listening in list(_listening):
+        listening.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 @contextmanager
@@ -16,6 +27,8 @@ def control_socket(path: str) -> Generator[socket.socket]:
     removed at the end. Raises `OSError`."""
     _remove(path)
     listening = socket.socket(socket.AF_UNIX)
+    _listening.add(listening)
+    owner = os.getpid()
     before = os.umask(0o177)
     try:
         listening.bind(path)
@@ -27,7 +40,8 @@ def control_socket(path: str) -> Generator[socket.socket]:
     try:
         yield listening
     finally:
-        _remove(path)
+        if os.getpid() == owner:
+            _remove(path)
 
 
 def _remove(path: str) -> None:
@@ -41,10 +55,12 @@ def bound(host: str, port: int) -> socket.socket:
     both = host == "::" and socket.has_dualstack_ipv6()
     try:
         family = socket.AF_INET6 if version_6 else socket.AF_INET
-        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+        listening = socket.create_server((host, port), family=family, dualstack_ipv6=both)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise OSError(error.errno, reason, address_of(host, port)) from error
+    _listening.add(listening)
+    return listening
 
 
 def address_of(host: str, port: int) -> str:

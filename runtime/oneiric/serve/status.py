@@ -44,6 +44,7 @@ class Status:
         self._log = log
         self._name = name
         self._wiring = wiring
+        self._pid = os.getpid()
         self._since = now()
         self._changed = asyncio.Event()
 
@@ -64,7 +65,7 @@ class Status:
             "name": self._name,
             "app": host.wiring_class.__app__,
             "profile": host.wiring_class.__profile__,
-            "pid": os.getpid(),
+            "pid": self._pid,
             "state": self.state,
             "started_at": self._since,
             "written_at": now(),
@@ -112,6 +113,8 @@ class Status:
     def write(self) -> None:
         """Write the snapshot now; a disk that refuses it is logged."""
         self._changed.clear()
+        if os.getpid() != self._pid:  # a forked process, which is not the one that is served
+            return
         try:
             write(self._folder.status, self.document())
         except OSError as error:
