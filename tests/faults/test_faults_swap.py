@@ -127,7 +127,7 @@ def test_a_reload_compiles_the_swaps_onto_the_baseline_as_it_is_by_then(project:
         ("disk", "compile", "No space left"),
         ("silent", "compile", "it is empty"),
         ("babbling", "compile", "it is not JSON"),
-        ("truncated", "shape", "not whole"),
+        ("truncated", "shape", "is incomplete"),
     ],
 )
 def test_a_compiler_that_fails_withdraws_the_override(project: Project, how: str, code: str, says: str) -> None:
