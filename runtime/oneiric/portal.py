@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, ParamSpec, Self, TypeVar
 
 from oneiric.errors import PortalError, RuntimeClosed
@@ -35,14 +36,22 @@ class Portal(Generic[W]):
         self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._closed: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._stop: asyncio.Event | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._given_up = False
         self._open = False
 
     def __enter__(self) -> Self:
         """Raises what entering the runtime raises."""
         self._host.check_fork()
         if self._host.status != "running":
-            threading.Thread(target=self._run, name="oneiric portal", daemon=True).start()
-            self._started.result()
+            thread = threading.Thread(target=self._run, name="oneiric portal", daemon=True)
+            thread.start()
+            try:
+                self._started.result()
+            except BaseException:
+                self._give_up()
+                thread.join()
+                raise
         self._open = True
         return self
 
@@ -51,7 +60,12 @@ class Portal(Generic[W]):
         self._open = False
         if self._stop is not None and self._host.loop is not None:
             self._host.loop.call_soon_threadsafe(self._stop.set)
-            self._closed.result()
+            try:
+                self._closed.result()
+            except KeyboardInterrupt:
+                self._give_up()  # wait for no lease, and for the rest all the same
+                concurrent.futures.wait((self._closed,))
+                raise
 
     def call(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an async function in the runtime's loop, with the caller's context, and wait for its result.
@@ -88,6 +102,13 @@ class Portal(Generic[W]):
         finally:
             future.cancel()
 
+    def _give_up(self) -> None:
+        """Leave the runtime at once: nobody waits for it any longer."""
+        self._given_up = True
+        if self._serving is not None:
+            with suppress(RuntimeError):  # its loop has ended meanwhile
+                self._serving.get_loop().call_soon_threadsafe(self._serving.cancel)
+
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
@@ -98,6 +119,9 @@ class Portal(Generic[W]):
             self._closed.set_result(None)
 
     async def _serve(self) -> None:
+        self._serving = asyncio.current_task()
+        if self._given_up:
+            return
         async with self.runtime:
             self._stop = asyncio.Event()
             self._started.set_result(None)

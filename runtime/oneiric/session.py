@@ -13,6 +13,8 @@ from oneiric.host import Host
 from oneiric.lifecycle.activation import activate_all, cancel, eager
 from oneiric.lifecycle.order import close_in_order
 
+_PASSES = 10
+"""How often the closing begins once more where a component cancels every task there is."""
 _entered: WeakSet[Host] = WeakSet()
 
 
@@ -69,11 +71,20 @@ async def leave(host: Host, error: BaseException | None) -> None:
     """Close everything; see `Runtime.__aexit__`. Nothing in a forked process, which has none of it."""
     if host.status == "forked":
         return
-    closing = asyncio.ensure_future(_close_all(host))
-    cancelled = await _outlast(closing, host)
-    host.status = "closed"
-    _entered.discard(host)
-    errors = closing.result()
+    errors: list[Exception] = []
+    cancelled: asyncio.CancelledError | None = None
+    try:
+        for _ in range(_PASSES):
+            closing = asyncio.ensure_future(_close_all(host, errors))
+            cancelled = await _outlast(closing, host) or cancelled
+            if not closing.cancelled():
+                closing.result()
+                break
+    finally:
+        host.status = "closed"
+        _entered.discard(host)
+        if host.changes is not None:
+            host.changes.close()
     if errors:
         failure = ShutdownError("closing the runtime failed in part", errors)
         if error is None and cancelled is None:
@@ -83,7 +94,7 @@ async def leave(host: Host, error: BaseException | None) -> None:
         raise cancelled
 
 
-async def _outlast(closing: asyncio.Future[list[Exception]], host: Host) -> asyncio.CancelledError | None:
+async def _outlast(closing: asyncio.Future[None], host: Host) -> asyncio.CancelledError | None:
     """Wait to the end even when cancelled, which only makes it hurry."""
     cancelled: asyncio.CancelledError | None = None
     while not closing.done():
@@ -100,10 +111,12 @@ def _hurry(host: Host) -> None:
         host.hurry.set_result(None)
 
 
-async def _close_all(host: Host) -> list[Exception]:
+async def _close_all(host: Host, errors: list[Exception]) -> None:
+    """Close what is there, and add what went wrong. It may be cancelled by a component, and then done once more."""
     until = asyncio.get_running_loop().time() + host.deadlines.drain
     # Engines are users: until they have stopped, what their last work needs can be activated as before.
-    failed = [] if host.engines is None else await host.engines.stop(until)
+    if host.engines is not None:
+        errors += await host.engines.stop(until)
     host.status = "closing"
     if host.looks is not None:
         await host.looks.stop()
@@ -112,10 +125,15 @@ async def _close_all(host: Host) -> list[Exception]:
     if host.idle is not None:
         await cancel([host.idle])
     await cancel([slot.attempt.task for slot in host.slots() if slot.attempt is not None])
-    failed += await close_in_order(list(host.active.values()), until, host.hurry)
+    errors += await close_in_order(list(host.active.values()), until, host.hurry)
     _hurry(host)  # what an operator still drains
-    if host.tasks:
-        await asyncio.wait(host.tasks, timeout=host.deadlines.close)
-    if host.changes is not None:
-        host.changes.close()
-    return failed
+    await _end_tasks(host)
+
+
+async def _end_tasks(host: Host) -> None:
+    """Wait for what goes on in the background, such as the close of what came late, and for what that begins."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + host.deadlines.close
+    await asyncio.sleep(0)
+    while host.tasks and loop.time() < until:
+        await asyncio.wait(host.tasks, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)

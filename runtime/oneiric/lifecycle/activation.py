@@ -269,7 +269,7 @@ async def _fetch_secrets(slot: Slot[Any]) -> dict[str, Secret]:
         async with slot.scope.slot(SECRETS).lease() as store:
             return {name: await _fetch(slot, store, name) for name in names}
 
-    fetching = asyncio.ensure_future(fetch())
+    fetching = asyncio.ensure_future(contained(fetch()))
     secrets: dict[str, Secret] = await _step(slot, "secrets", fetching, slot.scope.host.deadlines.secrets)
     return secrets
 
@@ -296,7 +296,17 @@ async def _build(slot: Slot[Any], inputs: Inputs) -> Any:
     def late(instance: Any) -> None:
         close_late(Held(slot, instance))
 
-    return await _step(slot, "factory", future, slot.scope.host.deadlines.factory, late)
+    try:
+        return await _step(slot, "factory", future, slot.scope.host.deadlines.factory, late)
+    except asyncio.CancelledError:
+        if not future.done():
+            slot.scope.host.spawn(_until_over(future))
+        raise
+
+
+async def _until_over(making: asyncio.Future[Any]) -> None:
+    """For a shutdown, which waits for what was spawned: what a thread still makes has to be closed."""
+    await asyncio.wait((making,))
 
 
 async def _start(held: Held) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import MemberDescriptorType
 from typing import Any, NamedTuple, cast
 
-from oneiric.lifecycle.steps import Failed, bounded, contained, in_thread, lifecycle
+from oneiric.lifecycle.steps import Failed, bounded, contained, has_no_lifecycle, in_thread, lifecycle
 from oneiric.slot import Held
 
 TYPE_CHECKING = False
@@ -62,7 +62,7 @@ async def _reason(held: Held, seconds: float | None) -> str | None:
     longest = held.slot.scope.host.deadlines.health
     asked = held.asked
     if asked is None or asked.done():
-        asked = held.asked = asyncio.ensure_future(_answer(health, longest))
+        asked = held.asked = asyncio.ensure_future(contained(_answer(health, longest)))
         asked.add_done_callback(lambda done: done.cancelled() or done.exception())
     seconds = longest if seconds is None else min(seconds, longest)
     await asyncio.wait((asked,), timeout=seconds)
@@ -87,7 +87,7 @@ async def _answer(health: Callable[[], Any], seconds: float) -> Any:
 def ended(instance: object) -> str | None:
     """What a background task of the component ended with, where that is an error: a task that it keeps in an
     attribute, or in a collection there. None where none did."""
-    if isinstance(instance, type) or inspect.ismodule(instance):
+    if has_no_lifecycle(instance):
         return None
     for task in _tasks(instance):
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:

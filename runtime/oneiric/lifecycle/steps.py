@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from typing import Any
+from types import ModuleType
+from typing import Any, NoReturn
 
 _GRACE = 1.0  # seconds a cancelled task may take to end before it is left to itself
 _ROUND, _SHARE = 0.005, 0.0005  # seconds; of each round a thread has this share, where the loop never rests
@@ -34,11 +35,21 @@ class Returned:
         self.error = error
 
     def get(self) -> Any:
-        if self.error is None:
-            return self.value
-        if isinstance(self.error, Exception) and not isinstance(self.error, StopIteration):
-            raise self.error
-        raise Failed(f"raised {type(self.error).__name__}") from self.error
+        if self.error is not None:
+            raise_safely(self.error)
+        return self.value
+
+
+def raise_safely(error: BaseException) -> NoReturn:
+    """Raise what a component's code came to, as `Failed` where it is not an error that code after it may rely on: one
+    that ends the interpreter, a coroutine or an iterator, or whose text cannot be had."""
+    if issubclass(type(error), Exception) and not issubclass(type(error), (StopIteration, StopAsyncIteration)):
+        try:
+            str(error)
+        except BaseException:
+            raise Failed(f"raised {type(error).__name__}") from error
+        raise error
+    raise Failed(f"raised {type(error).__name__}") from error
 
 
 def in_thread(
@@ -152,25 +163,53 @@ async def _abandon(future: asyncio.Future[Any], late: Callable[[Any], object] | 
 
 
 def lifecycle(instance: Any, name: str) -> Callable[[], Any] | None:
-    """The instance's `start`, `health` or the like; None where it has none. A class or module has none."""
-    if isinstance(instance, type) or inspect.ismodule(instance):
+    """The instance's `start`, `health` or the like; None where it has none. A class or module has none. One that
+    cannot be looked up raises when it is called."""
+    if has_no_lifecycle(instance):
         return None
-    method = getattr(instance, name, None)
+    try:
+        method = getattr(instance, name, None)
+    except BaseException as error:
+        failed = error
+
+        def raising() -> NoReturn:
+            raise failed
+
+        return raising
     return method if callable(method) else None
+
+
+def has_no_lifecycle(instance: object) -> bool:
+    """Whether it is a class or a module, whose attributes are not those of a component."""
+    return issubclass(type(instance), (type, ModuleType))  # without asking the instance, which may say anything
 
 
 async def call(method: Callable[[], Any]) -> Any:
     """Call a lifecycle method: on the loop where it is async, in a daemon thread where it is not."""
-    if inspect.iscoroutinefunction(method):
-        return await contained(method())
-    result = (await in_thread(method)).get()
-    return await contained(result) if inspect.isawaitable(result) else result
+    return await contained(_call(method))
+
+
+async def _call(method: Callable[[], Any]) -> Any:
+    result = method() if inspect.iscoroutinefunction(method) else (await in_thread(method)).get()
+    return await result if inspect.isawaitable(result) else result
 
 
 async def contained(work: Awaitable[Any]) -> Any:
-    """What a component's coroutine comes to, where it may not end the interpreter: asyncio lets these two out of a
-    task into its loop, which stops with everything open."""
+    """What a component's coroutine comes to, or an `Exception`: asyncio lets what would end the interpreter out of a
+    task into its loop, which stops with everything open, and no caller expects an error that is not an `Exception`."""
     try:
         return await work
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise Failed(f"raised {type(error).__name__}") from error
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        if isinstance(error, GeneratorExit) and _closed_unfinished():
+            raise
+        raise_safely(error)
+
+
+def _closed_unfinished() -> bool:
+    """Whether a coroutine ends since its loop has ended, and not by what the component did."""
+    try:
+        return asyncio.current_task() is None
+    except RuntimeError:
+        return True

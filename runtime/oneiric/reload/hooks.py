@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from oneiric.errors import OneiricError
-from oneiric.lifecycle.steps import Failed, bounded
+from oneiric.lifecycle.steps import Failed, bounded, contained
 from oneiric.reload.outcome import Event
 
 HOOKS = ("pre-swap", "post-swap", "cleanup")
@@ -36,7 +36,7 @@ class Hooks:
         failed: list[HookFailed] = []
         for call in list(self._calls[event.hook]):
             try:
-                await bounded(asyncio.ensure_future(_call(call, event)), seconds)
+                await bounded(asyncio.ensure_future(contained(_call(call, event))), seconds)
             except Failed as error:
                 failed.append(_failed(event, call, str(error), error))
             except Exception as error:

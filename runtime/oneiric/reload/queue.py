@@ -18,6 +18,7 @@ class _Waiting:
         self.request = request
         self.begun = False
         self.committed = False
+        self.given_up = False
         self._requests = requests
         self._waiters = 0
         self.task: asyncio.Task[Outcome] = requests.host.spawn(self._run())
@@ -43,6 +44,7 @@ class _Waiting:
         finally:
             self._waiters -= 1
             if not self._waiters and not self.task.done():
+                self.given_up = True
                 self.task.cancel()
         if self.task.cancelled():
             raise RuntimeClosed("the runtime was closed before the change was committed")
@@ -65,7 +67,7 @@ class Requests:
         if refusal is not None:
             raise refusal
         last = self._last
-        if last is None or last.begun or last.task.done() or last.request != request:
+        if last is None or last.begun or last.given_up or last.task.done() or last.request != request:
             last = self._last = _Waiting(self, request)
             self._all = {each for each in self._all if not each.task.done()} | {last}
         return await last.outcome()
