@@ -10,41 +10,40 @@ from pathlib import Path
 import pytest
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.pages.marked import filled
-from oneiric_compiler.pages.ports import Ports
+from oneiric_compiler.pages.ports import Ports, page_of
 from oneiric_compiler.source.docstrings import Docstring, docstring
 from oneiric_compiler.source.modules import Root, Sources
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = sorted((ROOT / "schemas/settings").rglob("*.schema.json"))
-PAGES = sorted((ROOT / "docs/ports").glob("*.md"))
-PORTS = Ports(
-    {
-        f"{path.parent.name}/{path.name.removesuffix('.schema.json')}": json.loads(path.read_text("utf-8"))
-        for path in SCHEMAS
-    }
-)
+BY_NAME = {
+    path.relative_to(ROOT / "schemas/settings").as_posix().removesuffix(".schema.json"): json.loads(path.read_text())
+    for path in SCHEMAS
+}
+PAGES = {port: ROOT / page_of(port) for port in sorted({name.rpartition("/")[0] for name in BY_NAME})}
+PORTS = Ports(BY_NAME)
 MAKERS = {"providers": PORTS.providers, "settings": PORTS.settings}
 
 
-@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.relative_to(ROOT / "schemas/settings").as_posix())
-def test_the_page_names_the_provider_and_its_settings(path: Path) -> None:
-    page = (ROOT / "docs/ports" / f"{path.parent.name}.md").read_text("utf-8")
-    settings = json.loads(path.read_text("utf-8"))["properties"]
-    names = [path.name.removesuffix(".schema.json"), *settings]
-    assert [name for name in names if f"`{name}`" not in page] == []
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_page_names_the_provider_and_its_settings(name: str) -> None:
+    port, _, provider = name.rpartition("/")
+    page = PAGES[port].read_text("utf-8")
+    assert [each for each in (provider, *BY_NAME[name]["properties"]) if f"`{each}`" not in page] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_provider_has_its_tables(page: Path) -> None:
-    text = page.read_text("utf-8")
-    providers = [path.name.removesuffix(".schema.json") for path in SCHEMAS if path.parent.name == page.stem]
+@pytest.mark.parametrize("port", PAGES)
+def test_every_provider_has_its_tables(port: str) -> None:
+    text = PAGES[port].read_text("utf-8")
     settings = [name for names in re.findall(r"<!-- settings of (.*?) -->", text) for name in names.split(", ")]
-    assert sorted(settings) == [f"{page.stem}/{provider}" for provider in sorted(providers)]
-    assert text.count(f"<!-- providers of {page.stem} -->") == 1
+    with_settings = [name for name, schema in BY_NAME.items() if schema["properties"]]
+    assert sorted(settings) == sorted(name for name in with_settings if name.rpartition("/")[0] == port)
+    assert text.count(f"<!-- providers of {port} -->") == 1
 
 
-def test_every_key_of_the_built_ins_has_a_page() -> None:
-    assert {page.stem for page in PAGES} == {path.parent.name for path in SCHEMAS}
+def test_every_page_of_the_built_ins_is_of_a_key() -> None:
+    folders = {page.parent for page in PAGES.values()} | {ROOT / "docs/ports", ROOT / "docs/actions"}
+    assert {page for folder in folders for page in folder.glob("*.md")} == {*PAGES.values()}
 
 
 def test_a_table_is_made_anew_and_nothing_else_changes() -> None:
@@ -75,9 +74,9 @@ def test_a_type_tells_secrets_references_and_null_apart() -> None:
 def test_what_a_provider_needs_names_its_extra() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     named: dict[str, list[str]] = {}
-    for path in SCHEMAS:
-        name = f"{path.parent.name}-{path.name.removesuffix('.schema.json')}"
-        named[name] = re.findall(r"the extra `(.*?)`", json.loads(path.read_text("utf-8"))["x-needs"])
+    for each, schema in BY_NAME.items():
+        name = re.sub("[/.]", "-", each)
+        named[name] = re.findall(r"the extra `(.*?)`", schema["x-needs"])
     assert named == {name: [name] if name in extras else [] for name in named}
     assert extras.keys() - {"compiler", "dev", "trust"} <= named.keys()
 

@@ -1,4 +1,4 @@
-"""Built-in adapters: where they lie, and the words of their settings."""
+"""Built-in components: where they lie, and the words of their settings."""
 
 from __future__ import annotations
 
@@ -53,13 +53,29 @@ def test_an_answer_is_for_what_a_provider_lacks_and_names_what_it_has(name: str)
     ] == []
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name.count("/") == 1])
 def test_an_adapter_lies_in_the_folder_of_its_key_in_a_module_of_its_name(name: str) -> None:
     key, provider = name.split("/")
     source = (ADAPTERS / key / f"{provider.replace('-', '_')}.py").read_text("utf-8")
     assert f'"{key}",\n    provider="{provider}"' in source
     (port,) = re.findall(rf'port="oneiric\.adapters\.{key}:(\w+)"', source)
     assert f"class {port}(Protocol):" in (ADAPTERS / key / "__init__.py").read_text("utf-8")
+
+
+def test_an_action_lies_in_the_module_of_its_group_with_its_port() -> None:
+    for name in [name for name in SETTINGS if name.startswith("action/")]:
+        _, key, provider = name.split("/")
+        module = f"oneiric.actions.{key.partition('.')[0]}"
+        source = (CHECKOUT / "runtime" / f"{module.replace('.', '/')}.py").read_text("utf-8")
+        assert f'"{key}",\n    provider="{provider}"' in source
+        ports = re.findall(rf'port="{re.escape(module)}:(\w+)"', source)
+        assert ports and [port for port in ports if f"class {port}(Protocol):" not in source] == []
+        takes = [
+            (node.args.posonlyargs + node.args.args)[1:]
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "__call__"
+        ]
+        assert takes and not any(takes), "a call takes keywords alone"
 
 
 @pytest.mark.parametrize(

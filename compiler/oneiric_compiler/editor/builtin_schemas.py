@@ -35,14 +35,20 @@ _SCALARS: Mapping[str, Schema] = {
 
 
 def settings_schemas() -> dict[str, str]:
-    """The schema of every built-in provider's settings, by path: `KEY/PROVIDER.schema.json`."""
+    """The schema of every built-in provider's settings, by path: `NAME.schema.json`."""
     nothing = Settings(App(source_roots=()), {}, {}, {}, Overrides(), {}, {})
     found, sources = catalog(Project(Path(), Path(), {}), nothing, Diagnostics())
     return {
-        f"{key.name}/{candidate.provider}.schema.json": json.dumps(settings_schema(sources, candidate), indent=2) + "\n"
-        for key, candidates in sorted(found.base.items())
+        f"{name_of(candidate)}.schema.json": json.dumps(settings_schema(sources, candidate), indent=2) + "\n"
+        for _, candidates in sorted(found.base.items())
         for candidate in candidates
     }
+
+
+def name_of(builtin: Candidate) -> str:
+    """`KEY/PROVIDER` of an adapter, `DOMAIN/KEY/PROVIDER` of another: what its schema and its tables go by."""
+    domain = "" if builtin.key.domain == "adapter" else f"{builtin.key.domain}/"
+    return f"{domain}{builtin.key.name}/{builtin.provider}"
 
 
 def settings_schema(sources: Sources, candidate: Candidate) -> Schema:
@@ -53,7 +59,7 @@ def settings_schema(sources: Sources, candidate: Candidate) -> Schema:
     parameters = candidate.signature.parameters or {}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"settings/{candidate.key.name}/{candidate.provider}.schema.json",
+        "$id": f"settings/{name_of(candidate)}.schema.json",
         "title": f"Oneiric provider settings: {candidate.provider} of {candidate.key}",
         "description": told.about,
         "x-capabilities": list(candidate.capabilities),
@@ -72,9 +78,11 @@ def settings_schema(sources: Sources, candidate: Candidate) -> Schema:
 
 def _defaults(sources: Sources, cls: Symbol) -> dict[str, Schema]:
     """The keyword `default` of each parameter that has one; that of a `Path` is its text."""
+    found: dict[str, Schema] = {}
+    if "__init__" not in sources.members(cls).by_name:
+        return found
     _, init = sources.members(cls).by_name["__init__"]
     assert isinstance(init, ast.FunctionDef)
-    found: dict[str, Schema] = {}
     for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True):
         if default is not None:
             literal = default.args[0] if isinstance(default, ast.Call) else default

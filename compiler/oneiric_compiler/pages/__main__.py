@@ -26,7 +26,7 @@ _CONTRACTS = "runtime/oneiric/testing/contracts"
 def made(root: Path) -> dict[Path, str | None]:
     """Each file that is made, or has parts that are, and what it is to hold; None is for one that is to go."""
     schemas = settings_schemas()
-    files: dict[Path, str | None] = dict.fromkeys(root.glob("schemas/settings/*/*.schema.json"))
+    files: dict[Path, str | None] = dict.fromkeys(root.glob("schemas/settings/**/*.schema.json"))
     files |= {root / "schemas/settings" / name: text for name, text in schemas.items()}
     ports = Ports({name.removesuffix(".schema.json"): json.loads(text) for name, text in schemas.items()})
     makers = {

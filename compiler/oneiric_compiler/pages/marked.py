@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-_MARKED = re.compile(r"(<!-- ([a-z]+)(?: of ([a-z0-9/_, -]+?))? -->).*?(<!-- end -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- ([a-z]+)(?: of ([a-z0-9./_, -]+?))? -->).*?(<!-- end -->)", re.DOTALL)
 
 
 def filled(page: str, makers: Mapping[str, Callable[[str], str]]) -> str:

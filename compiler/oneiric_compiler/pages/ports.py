@@ -12,15 +12,16 @@ from oneiric_compiler.tables.builtins import DEFAULT_LEVEL
 
 
 class Ports:
-    """The built-in providers by port, from their schemas by `PORT/PROVIDER`."""
+    """The built-in providers by port, from their schemas by `PORT/PROVIDER`; a port that is not of an adapter has its
+    domain in front."""
 
     def __init__(self, schemas: dict[str, Schema]) -> None:
         self._schemas = schemas
 
     def links(self, _: str) -> str:
         """`<!-- ports -->`: a link from the README to each page."""
-        ports = sorted({name.partition("/")[0] for name in self._schemas})
-        return ", ".join(f"[{port}](docs/ports/{port}.md)" for port in ports)
+        ports = {name.rpartition("/")[0] for name in self._schemas}
+        return ", ".join(f"[{port.rpartition('/')[2]}]({page_of(port)})" for port in sorted(ports))
 
     def providers(self, port: str) -> str:
         """`<!-- providers of PORT -->`: what each offers and needs, the default first."""
@@ -35,12 +36,18 @@ class Ports:
         return table(_settings(first))
 
 
+def page_of(port: str) -> str:
+    """The page of a port: `docs/ports/KEY.md` of an adapter, `docs/DOMAINs/KEY.md` of another."""
+    domain, _, key = port.rpartition("/")
+    return f"docs/{f'{domain}s' if domain else 'ports'}/{key}.md"
+
+
 def _providers(schemas: dict[str, Schema]) -> Iterator[tuple[str, ...]]:
     yield "provider", "capabilities", "stack level", "needs"
     for name, schema in sorted(schemas.items(), key=lambda each: (-each[1]["x-stack-level"], each[0])):
         level = schema["x-stack-level"]
         yield (
-            f"`{name.partition('/')[2]}`",
+            f"`{name.rpartition('/')[2]}`",
             ", ".join(f"`{each}`" for each in schema["x-capabilities"]),
             f"\N{MINUS SIGN}{-level}" + (", the default" if level == DEFAULT_LEVEL else ""),
             schema["x-needs"] or "nothing",

@@ -73,7 +73,7 @@ def differs(one: Bound, other: Bound) -> bool:
 
 
 def _roots(resolution: Resolution) -> Iterator[Key]:
-    """Keys that are bound of themselves: declared outside the built-ins, with an embedded default, or selected.
+    """Keys that are bound of themselves: declared outside the built-ins, of an embedded adapter, or selected.
 
     What a manifest may not offer declares nothing.
     """
@@ -82,11 +82,15 @@ def _roots(resolution: Resolution) -> Iterator[Key]:
     for key, decision in sorted(resolution.decisions.items()):
         candidates = [judgement.candidate for judgement in decision.judgements]
         if (
-            any((not each.is_builtin or each.stack_level == DEFAULT_LEVEL) and not each.barred for each in candidates)
+            any((not each.is_builtin or _is_always_bound(each)) and not each.barred for each in candidates)
             or any(scope.explicit(key) for scope in selecting)
             or any(key.name in section.requires for level in levels if (section := level.get(key.domain)))
         ):
             yield key
+
+
+def _is_always_bound(builtin: Candidate) -> bool:
+    return builtin.key.domain == "adapter" and builtin.stack_level == DEFAULT_LEVEL
 
 
 @dataclass(slots=True)
