@@ -46,10 +46,13 @@ def wiring(report: Facts, data: bytes, tenants: Mapping[str, str]) -> Iterator[s
 
 
 def _engines(report: Facts, source: WiringSource) -> Iterator[str]:
-    said = {
-        source.domains.get(report["domains"][domain]): engine for domain, engine in report.get("engines", {}).items()
-    }
-    for name in sorted(filter(None, said.keys() | source.engines)):
+    said: dict[str, str] = {}
+    for domain, engine in report.get("engines", {}).items():
+        if name := source.domains.get(report["domains"].get(domain, "")):
+            said[name] = engine
+        else:
+            yield f"the report says {engine} is the engine of {domain}, of which wiring.py binds nothing"
+    for name in sorted(said.keys() | source.engines):
         if said.get(name) != source.engines.get(name):
             found, wanted = source.engines.get(name), said.get(name)
             yield f"wiring.py has {found} as the engine of {name}, and the report says {wanted}"
