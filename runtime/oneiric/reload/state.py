@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import shutil
 import tempfile
@@ -15,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from oneiric.documents import Shape, read, sync, write
-from oneiric.errors import LoadError, StateError
+from oneiric.errors import LoadError
 from oneiric.lines import generation_at
+from oneiric.reload.lock import Lock
 from oneiric.reload.outcome import Overrides
 
 FORMAT = "oneiric.state/1"
@@ -90,7 +89,8 @@ class State:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder).absolute()
         self.generations = self.folder / "generations"
-        self._lock: int | None = None
+        self.lock = Lock(self.folder)
+        self._open = False
 
     def open(self) -> Record | None:
         """Take the folder; what was current when the process before ended, None for nothing that can be used.
@@ -99,24 +99,17 @@ class State:
         """
         self.generations.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder.chmod(0o700)
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
-            raise StateError(f"another process has the state folder {self.folder}") from None
-        self._lock = descriptor
+        self.lock.take()
+        self._open = True
         for left in self.generations.glob(f"{_PART}*"):
             shutil.rmtree(left, ignore_errors=True)
         return recorded(self.folder)
 
     def close(self) -> None:
         """Let the folder go."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if self._open:
+            self._open = False
+            self.lock.let_go()
 
     def part(self) -> Path:
         """A new folder for what is being made; gone with the next `open` unless it is removed."""

@@ -10,12 +10,24 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
+from weakref import WeakSet
 
 Exit: TypeAlias = "SystemExit | KeyboardInterrupt"
 _INTERRUPTED = 130
 _GRACE = 5.0
 """Seconds for tasks and threads that are left when everything is closed."""
+_LOOPS: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+
+
+def _leave_to_the_parent() -> None:
+    """A child that goes on with the loop would take what is sent to its parent: both wait at the same descriptors."""
+    for loop in list(_LOOPS):
+        if not loop.is_closed():
+            loop.call_soon(_exit, 1)
+
+
+os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
 def run(main: Coroutine[Any, Any, int], exits: Callable[[Exit], object]) -> int:
@@ -23,8 +35,12 @@ def run(main: Coroutine[Any, Any, int], exits: Callable[[Exit], object]) -> int:
 
     SystemExit and KeyboardInterrupt, which asyncio lets out of any task at once and with everything open, cancel it
     too, the second one while it closes; the code is then that of the first, which `exits` is told.
+
+    A forked child closes nothing, and takes no turn of the loop: all of it is its parent's.
     """
+    process = os.getpid()
     loop = asyncio.new_event_loop()
+    _LOOPS.add(loop)
     executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
     loop.set_default_executor(executor)
     asyncio.set_event_loop(loop)
@@ -36,6 +52,8 @@ def run(main: Coroutine[Any, Any, int], exits: Callable[[Exit], object]) -> int:
             try:
                 loop.run_until_complete(task)
             except (SystemExit, KeyboardInterrupt) as error:
+                if os.getpid() != process:
+                    _exit(exit_code(error))
                 if id(error) not in seen:  # who awaits the task that raised it lets the same one out once more
                     task.cancel()
                     seen.add(id(error))
@@ -78,6 +96,10 @@ def _leave_threads(code: int) -> None:
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(max(0.0, until - time.monotonic()))
             if thread.is_alive():
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
+                _exit(code)
+
+
+def _exit(code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -22,7 +22,8 @@ from oneiric.lifecycle.looks import Looks
 from oneiric.loading import load
 from oneiric.reload.outcome import RolledBack
 from oneiric.reload.request import ASKING
-from oneiric.runtime import Runtime, host_of
+from oneiric.reload.state import State
+from oneiric.runtime import Runtime, changes_of, host_of
 from oneiric.serve import control, ending, probes
 from oneiric.serve.changes import Changes
 from oneiric.serve.client import running
@@ -76,12 +77,27 @@ def serve(serving: Serving) -> int:
     folder = StateFolder.of(serving.root, name) if serving.state is None else StateFolder(serving.state)
     socket_path = folder.socket
     folder.make()
-    if running(folder):
-        raise NameTaken(f"a process {name} is running already")
     runtime = Runtime(wiring, state=folder.path, project=serving.root, provisional=serving.provisional)
-    log = configure().bind(process=name)
-    process = Process(serving, runtime, folder, name, log)
-    return ending.run(process.main(socket_path), process.exits)
+    with _having(folder, changes_of(runtime).history.state, name):
+        log = configure().bind(process=name)
+        process = Process(serving, runtime, folder, name, log)
+        return ending.run(process.main(socket_path), process.exits)
+
+
+@contextmanager
+def _having(folder: StateFolder, state: State | None, name: str) -> Generator[None]:
+    """Have the state folder before anything in it is touched, and until nothing will be."""
+    assert state is not None
+    try:
+        state.lock.take()
+    except StateError:
+        if running(folder):
+            raise NameTaken(f"a process {name} is running already") from None
+        raise
+    try:
+        yield
+    finally:
+        state.lock.let_go()
 
 
 def source_roots(root: Path, wiring: type[Wiring]) -> list[str]:

@@ -24,7 +24,7 @@ os.register_at_fork(after_in_child=_let_go)
 @contextmanager
 def control_socket(path: str) -> Generator[socket.socket]:
     """A Unix socket of mode 0600 from its first moment, in the place of one that a killed process left; its file is
-    removed at the end. Raises `OSError`."""
+    removed at the end. Only for who has the folder's lock. Raises `OSError`."""
     _remove(path)
     listening = socket.socket(socket.AF_UNIX)
     _listening.add(listening)

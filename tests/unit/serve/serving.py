@@ -256,7 +256,7 @@ class Served:
     def stopped(self) -> Generator[None]:
         """Stopped by the system inside, as a debugger or a full disk of a virtual machine would."""
         self.signal(signal.SIGSTOP)
-        until(lambda: _state_of(self.process.pid).startswith("T"))
+        until(lambda: state_of(self.process.pid).startswith("T"))
         try:
             yield
         finally:
@@ -284,7 +284,8 @@ class Served:
         return [found for found in map(json.loads, lines) if found["event"] == event]
 
 
-def _state_of(pid: int) -> str:
+def state_of(pid: int) -> str:
+    """As `ps` shows it; empty for one that is gone."""
     told = subprocess.run(
         ["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True, timeout=DEADLINE, check=False
     )
