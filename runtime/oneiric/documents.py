@@ -160,6 +160,13 @@ def write(path: Path, document: object, *, durable: bool = False) -> None:
         sync(path.parent)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left; for who alone writes in the folder."""
+    for left in folder.glob(".*.json.*"):
+        if left.suffix != f".{os.getpid()}":
+            left.unlink(missing_ok=True)
+
+
 def sync(folder: Path) -> None:
     """Have what was renamed in a folder on disk. Raises `OSError`."""
     descriptor = os.open(folder, os.O_RDONLY)

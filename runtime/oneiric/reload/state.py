@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from oneiric.documents import Shape, read, sync, write
+from oneiric.documents import Shape, read, sweep, sync, write
 from oneiric.errors import LoadError
 from oneiric.lines import generation_at
 from oneiric.reload.lock import Lock
@@ -103,6 +103,7 @@ class State:
         self._open = True
         for left in self.generations.glob(f"{_PART}*"):
             shutil.rmtree(left, ignore_errors=True)
+        sweep(self.folder)
         return recorded(self.folder)
 
     def close(self) -> None:

@@ -173,10 +173,13 @@ def test_what_a_killed_process_leaves_is_taken_over(project: Path, when: str) ->
     _kill(killed)
     assert os.path.lexists(killed.folder.socket)
     _is_gone(killed, when)
+    half = killed.folder.path / f".status.json.{killed.process.pid}"
+    half.write_text("{")
     (project / "may start").touch()
     (project / "may stop").touch()
     with Served(project) as again:
         assert again.ask("status")["pid"] == again.process.pid
+        assert not half.exists()
     assert not os.path.lexists(again.folder.socket)
 
 
