@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 class Host:
     """One application. `active` are its instances by slot, `tenants` the scopes of the tenants that were asked for,
     `lines` those of the tenants that differ; `paused` says of a full key why an operator lets nothing new of it be
-    activated; `hurry`, there from entering on, is done when nobody waits for leases any longer."""
+    activated; `making` are threads that make what nobody waits for, and the closes of that; `leaving` is done
+    when everything is closed, `hurry`, there from entering on, when nobody waits for leases any longer."""
 
     if TYPE_CHECKING:
         hurry: asyncio.Future[None]
@@ -63,6 +64,8 @@ class Host:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.thread = 0
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.making: set[asyncio.Future[Any]] = set()
+        self.leaving: asyncio.Future[None] | None = None
         self.idle: asyncio.Task[None] | None = None
         self.active: dict[Slot[Any], Held] = {}
         self.replaced = frozenset(replace)

@@ -12,6 +12,7 @@ from oneiric.errors import RuntimeClosed, RuntimeNotRunning, ShutdownError
 from oneiric.host import Host
 from oneiric.lifecycle.activation import activate_all, cancel, eager
 from oneiric.lifecycle.order import close_in_order
+from oneiric.lifecycle.steps import outlast
 
 _PASSES = 10
 """How often the closing begins once more where a component cancels every task there is."""
@@ -71,12 +72,16 @@ async def leave(host: Host, error: BaseException | None) -> None:
     """Close everything; see `Runtime.__aexit__`. Nothing in a forked process, which has none of it."""
     if host.status == "forked":
         return
+    if host.leaving is not None:  # by a component, while it is closed
+        await asyncio.wait((host.leaving,))
+        return
+    host.leaving = asyncio.get_running_loop().create_future()
     errors: list[Exception] = []
     cancelled: asyncio.CancelledError | None = None
     try:
         for _ in range(_PASSES):
             closing = asyncio.ensure_future(_close_all(host, errors))
-            cancelled = await _outlast(closing, host) or cancelled
+            cancelled = await outlast((closing,), host.hurry) or cancelled
             if not closing.cancelled():
                 closing.result()
                 break
@@ -85,6 +90,7 @@ async def leave(host: Host, error: BaseException | None) -> None:
         _entered.discard(host)
         if host.changes is not None:
             host.changes.close()
+        host.leaving.set_result(None)
     if errors:
         failure = ShutdownError("closing the runtime failed in part", errors)
         if error is None and cancelled is None:
@@ -92,18 +98,6 @@ async def leave(host: Host, error: BaseException | None) -> None:
         host.report(failure)
     if cancelled is not None and error is None:
         raise cancelled
-
-
-async def _outlast(closing: asyncio.Future[None], host: Host) -> asyncio.CancelledError | None:
-    """Wait to the end even when cancelled, which only makes it hurry."""
-    cancelled: asyncio.CancelledError | None = None
-    while not closing.done():
-        try:
-            await asyncio.wait((closing,))
-        except asyncio.CancelledError as error:
-            cancelled = error
-            _hurry(host)
-    return cancelled
 
 
 def _hurry(host: Host) -> None:
@@ -125,9 +119,18 @@ async def _close_all(host: Host, errors: list[Exception]) -> None:
     if host.idle is not None:
         await cancel([host.idle])
     await cancel([slot.attempt.task for slot in host.slots() if slot.attempt is not None])
+    await _end_making(host)
     errors += await close_in_order(list(host.active.values()), until, host.hurry)
     _hurry(host)  # what an operator still drains
     await _end_tasks(host)
+
+
+async def _end_making(host: Host) -> None:
+    """What a thread still makes needs what is closed next: wait, unless nothing ends for the `close` deadline."""
+    done: object = True
+    while host.making and done:
+        seconds = host.deadlines.close
+        done, _ = await asyncio.wait(host.making, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _end_tasks(host: Host) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         loop: asyncio.AbstractEventLoop | None
         paused: dict[str, str]
         active: dict[Slot[Any], Held]
+        making: set[asyncio.Future[Any]]
         hurry: asyncio.Future[None]
         looks: AnyLooks | None
 

@@ -19,7 +19,7 @@ from oneiric.errors import (
     RuntimeNotRunning,
     VariableError,
 )
-from oneiric.lifecycle.closing import close_late, close_unclaimed, discard, drain
+from oneiric.lifecycle.closing import awaited, close_late, close_unclaimed, discard, drain
 from oneiric.lifecycle.inputs import Inputs, context
 from oneiric.lifecycle.reasons import import_failed, stated_at, syntax_failed
 from oneiric.lifecycle.steps import Failed, bounded, call, contained, in_thread, lifecycle
@@ -298,15 +298,9 @@ async def _build(slot: Slot[Any], inputs: Inputs) -> Any:
 
     try:
         return await _step(slot, "factory", future, slot.scope.host.deadlines.factory, late)
-    except asyncio.CancelledError:
+    finally:
         if not future.done():
-            slot.scope.host.spawn(_until_over(future))
-        raise
-
-
-async def _until_over(making: asyncio.Future[Any]) -> None:
-    """For a shutdown, which waits for what was spawned: what a thread still makes has to be closed."""
-    await asyncio.wait((making,))
+            awaited(slot.scope.host, future)
 
 
 async def _start(held: Held) -> None:

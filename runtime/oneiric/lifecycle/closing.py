@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from oneiric.errors import CloseError, DrainExpired
 from oneiric.lifecycle.steps import Failed, bounded, call, lifecycle
 from oneiric.slot import Held
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from oneiric.slot import AnyHost
 
 
 def _closer(instance: Any) -> Callable[[], Any] | None:
@@ -29,12 +34,14 @@ async def close(held: Held) -> CloseError | None:
         await bounded(asyncio.ensure_future(call(method)), seconds)
     except Failed as error:
         return _error(held, f"close {error}", error)
+    except asyncio.CancelledError as error:
+        return _error(held, "close was cut short: everything was cancelled", error)
     except Exception as error:
         return _error(held, f"close raised {type(error).__name__}", error)
     return None
 
 
-def _error(held: Held, what: str, cause: Exception) -> CloseError:
+def _error(held: Held, what: str, cause: BaseException) -> CloseError:
     slot = held.slot
     domain, _, key = slot.key.partition(":")
     error = CloseError(domain, key, held.binding.provider, slot.tenant, what)
@@ -50,7 +57,14 @@ async def _close_and_report(held: Held) -> None:
 
 def close_late(held: Held) -> None:
     """Close, in the background, what came after nobody waited for it any more."""
-    held.slot.scope.host.spawn(_close_and_report(held))
+    host = held.slot.scope.host
+    awaited(host, host.spawn(_close_and_report(held)))
+
+
+def awaited(host: AnyHost, future: asyncio.Future[Any]) -> None:
+    """Let a shutdown wait for it before it closes anything else."""
+    host.making.add(future)
+    future.add_done_callback(host.making.discard)
 
 
 async def discard(held: Held) -> None:
@@ -93,9 +107,10 @@ async def drain(held: Held, until: float, hurry: asyncio.Future[Any]) -> list[Ex
     loop = asyncio.get_running_loop()
     if held.leases:
         held.settled, held.watched = loop.create_future(), True
-        await asyncio.wait(
-            (held.settled, hurry), timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
-        )
+        with suppress(asyncio.CancelledError):  # who cancels everything waits for no lease
+            await asyncio.wait(
+                (held.settled, hurry), timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
+            )
     if held.leases:
         held.expired = held.leases
         errors.append(expired(held, f"closed with {held.leases} leases still held: the drain deadline passed"))

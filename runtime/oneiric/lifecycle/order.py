@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from oneiric.lifecycle.activation import needed
 from oneiric.lifecycle.closing import retire
+from oneiric.lifecycle.steps import outlast
 from oneiric.slot import Held
 
 
@@ -39,17 +40,22 @@ async def in_order(
     # An instance may call what it needs until its own close is over, so each waits for its users' whole end, also where
     # that ended badly. All wait at once: a slow close holds up what it needs, and nothing else. Needs have no cycles,
     # which an activation refuses, so none waits for itself.
-    tasks: dict[Held, asyncio.Task[list[Exception]]] = {}
+    # Somebody may cancel every task there is, also before its first step: what has not ended then has its turn again.
+    loop = asyncio.get_running_loop()
+    ends: dict[Held, asyncio.Future[list[Exception]]] = {held: loop.create_future() for held in users}
 
-    async def after_users(held: Held) -> list[Exception]:
-        if held not in tasks:  # the loop starts tasks at once: let the others be made first
-            await asyncio.sleep(0)
-        before = [tasks[user] for user in users[held]]
-        if before:
-            await asyncio.wait(before)
-        return await close(held)
+    async def after_users(held: Held) -> None:
+        await outlast(ends[user] for user in users[held])
+        errors: list[Exception] = []
+        try:
+            errors = await close(held)
+        finally:
+            ends[held].set_result(errors)
 
-    for held in users:
-        tasks[held] = asyncio.ensure_future(after_users(held))
-    results = await asyncio.gather(*tasks.values())
-    return [error for errors in results for error in errors]
+    while left := [held for held, end in ends.items() if not end.done()]:
+        tasks = [asyncio.ensure_future(after_users(held)) for held in left]
+        await outlast(tasks)
+        for task in tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+    return [error for end in ends.values() for error in end.result()]

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import copy_context
 from types import ModuleType
 from typing import Any, NoReturn
@@ -145,6 +145,23 @@ async def bounded(future: asyncio.Future[Any], seconds: float, late: Callable[[A
         raise Failed("cancelled itself")
     result = future.result()
     return result.get() if isinstance(result, Returned) else result
+
+
+async def outlast(
+    futures: Iterable[asyncio.Future[Any]], hurry: asyncio.Future[None] | None = None
+) -> asyncio.CancelledError | None:
+    """Wait for all of them, also when cancelled, which only is a reason to `hurry`; the last cancellation."""
+    cancelled: asyncio.CancelledError | None = None
+    waiting: list[asyncio.Future[Any]] = [each for each in futures if not each.done()]
+    while waiting:
+        try:
+            await asyncio.wait(waiting)
+        except asyncio.CancelledError as error:
+            cancelled = error
+            if hurry is not None and not hurry.done():
+                hurry.set_result(None)
+        waiting = [each for each in waiting if not each.done()]
+    return cancelled
 
 
 async def _abandon(future: asyncio.Future[Any], late: Callable[[Any], object] | None) -> None:
