@@ -10,7 +10,7 @@ from oneiric.lifecycle.order import users_of
 from oneiric.reload.staging import Staging
 from oneiric.slot import Held, Slot, empty, fill
 from oneiric.tenants.idle import look_for_idle
-from oneiric.tenants.scope import TenantScope, extend, listed, opened, opened_of, scope_of
+from oneiric.tenants.scope import TenantScope, extend, opened, opened_of, scope_of
 from oneiric.wiring import Binding
 
 TYPE_CHECKING = False
@@ -171,8 +171,8 @@ class Switch:
                 becomes.note(handle)
         for each in opened(host):
             each.believe()
-            if not listed(host, each.name):
-                del host.tenants[each.name]
+        for name in self._prepared.gone:
+            host.tenants.pop(name, None)
         for each in changed:
             each.settle()
 

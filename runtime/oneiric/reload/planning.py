@@ -12,7 +12,7 @@ from oneiric.loading import digest_of, load
 from oneiric.reload.outcome import Place, Plan
 from oneiric.secret import SECRETS
 from oneiric.slot import InactiveSlot
-from oneiric.tenants.bindings import binding_in
+from oneiric.tenants.bindings import binding_in, start_of
 from oneiric.tenants.scope import TenantScope, opened_of
 from oneiric.wiring import Binding, Wiring, artifacts_beside, check_lines, domains_of, lines_of, may_bind_artifacts
 
@@ -38,7 +38,8 @@ class Prepared:
         self._check(host)
         self.artifacts = self._artifacts(pinned)
         self._compare(host.base)
-        self.tenants = changed_lines(host.lines or Lines(None), self.lines)
+        self.tenants, unlisted = changed_lines(host.lines or Lines(None), self.lines)
+        self.gone = [tenant for tenant in unlisted if self.lines.find(start_of(tenant)) is None]
 
     def _compare(self, base: Scope) -> None:
         present = base.slots()
@@ -142,11 +143,12 @@ def _provider(binding: Binding | None) -> str | None:
     return None if binding is None else binding.provider
 
 
-def changed_lines(old: Lines, new: Lines) -> dict[str, list[str]]:
-    """The keys by tenant whose lines differ between two sorted files."""
+def changed_lines(old: Lines, new: Lines) -> tuple[dict[str, list[str]], list[str]]:
+    """The keys by tenant whose lines differ between two sorted files, and the tenants that are no longer listed."""
     found: dict[str, list[str]] = {}
+    unlisted: list[str] = []
     if old.digest == new.digest:
-        return found
+        return found, unlisted
     left, right = old.each(), new.each()
     one, other = next(left, b""), next(right, b"")
     while one or other:
@@ -154,15 +156,17 @@ def changed_lines(old: Lines, new: Lines) -> dict[str, list[str]]:
             one, other = next(left, b""), next(right, b"")
             continue
         take_old = bool(one) and (not other or order_of(one) < order_of(other))
-        _add(found, one if take_old else other)
+        listed = _add(found, one if take_old else other)
         if take_old:
+            unlisted += [] if listed is None else [listed]
             one = next(left, b"")
         else:
             other = next(right, b"")
-    return found
+    return found, unlisted
 
 
-def _add(found: dict[str, list[str]], line: bytes) -> None:
+def _add(found: dict[str, list[str]], line: bytes) -> str | None:
+    """Note the key that a line is of; the tenant where it lists one."""
     from json import JSONDecoder
 
     text = line.decode("ascii", "replace")
@@ -171,10 +175,11 @@ def _add(found: dict[str, list[str]], line: bytes) -> None:
     try:
         tenant, end = decode(text, start)
         if text[end:] == "}":
-            return
+            return str(tenant)
         key, _ = decode(text, end + len(', "key": '))
     except ValueError:
         raise LoadError("shape", "tenants.jsonl has a line the compiler does not write") from None
     keys = found.setdefault(tenant, [])
     if key not in keys:
         keys.append(key)
+    return None

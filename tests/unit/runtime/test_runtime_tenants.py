@@ -16,6 +16,7 @@ from oneiric import LoadError, NotActive, Runtime, Secret, TenantsError, Unknown
 from oneiric.lifecycle.closing import drain
 from oneiric.lifecycle.order import close_in_order
 from oneiric.lines import Lines
+from oneiric.reload.commit import Switch
 from oneiric.runtime import host_of
 from oneiric.slot import Held
 from oneiric.tenants.bindings import evaluate
@@ -213,6 +214,49 @@ def test_an_idle_tenants_instance_that_a_reload_replaced_meanwhile_is_closed_onc
             assert await idle == []
             assert one.held is replacement
         assert [part.closes for part in made] == [1, 1, 1]
+
+    run(day())
+
+
+def relisted(folder: Path, *listed: str) -> Path:
+    """The shop's wiring with these tenants listed besides those that have lines."""
+    source = Path(shop.__file__)
+    text = re.sub(r' *__listed__ = ".*"\n', "", re.sub(r', tenants="[^"]*"', "", source.read_text()))
+    lines = [json.loads(line) for line in source.with_name("tenants.jsonl").read_text().splitlines()]
+    folder.mkdir()
+    (folder / "wiring.py").write_text(text)
+    return with_tenants(folder / "wiring.py", *(line for line in lines if "key" in line), listed=listed)
+
+
+def test_a_commit_looks_for_no_tenant_and_forgets_who_is_no_longer_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = relisted(tmp_path / "old", "gone", "plain"), relisted(tmp_path / "new", "plain")
+    looked: list[bytes] = []
+    find, run_switch = Lines.find, Switch.run
+
+    def counted(lines: Lines, start: bytes) -> bytes | None:
+        looked.append(start)
+        return find(lines, start)
+
+    def commit(switch: Switch) -> None:
+        runtimes[0].tenant("gone")  # asked for when all was planned
+        looked.clear()
+        run_switch(switch)
+        assert looked == []
+
+    runtimes: list[Runtime[Any]] = []
+    monkeypatch.setattr(Lines, "find", counted)
+    monkeypatch.setattr(Switch, "run", commit)
+
+    async def day() -> None:
+        async with Runtime(oneiric.load(old)) as runtime:
+            runtimes.append(runtime)
+            runtime.tenant("plain")
+            assert (await runtime.reload(new)).accepted
+            assert runtime.tenant("plain")
+            with pytest.raises(UnknownTenant):
+                runtime.tenant("gone")
 
     run(day())
 
