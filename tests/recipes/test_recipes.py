@@ -67,9 +67,11 @@ RECIPES = {
             "compiler/oneiric_compiler/cli/tenants.py",
             "docs/command.md",
             "changes/+tenants-command.added.md",
+            "schemas/tenants.schema.json",
+            "tests/unit/serve/test_serve_documents.py",
             "tests/unit/cli/test_cli_tenants.py",
         },
-        tests=("tests/unit/cli/test_cli_tenants.py",),
+        tests=("tests/unit/cli/test_cli_tenants.py", "tests/layout/test_layout_documents.py"),
     ),
     "action": Recipe(  # the first brings the room's `__init__`
         {

@@ -28,6 +28,7 @@ from oneiric_compiler.remote.sync import Synced, sync
 from oneiric_compiler.stages.read import read
 
 from tests.remote.mirror import Mirror
+from tests.unit.cli.running import check_document
 
 MAIN = "from oneiric_compiler.cli import main; main()"
 DEADLINE = 60
@@ -137,6 +138,7 @@ class Site:
             **options,
         )
         assert "Traceback" not in done.stderr, done.stderr
+        check_document(arguments, done.stdout)
         return done
 
 

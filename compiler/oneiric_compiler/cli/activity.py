@@ -47,7 +47,7 @@ def _note(asked: Asked, kind: str, key: str, note: str | None, resume: bool) -> 
         raise CommandError("--resume removes the note: leave out --note")
     answer = asked.ask(asked.one(), kind, key=key, note=note or "no note", resume=resume)
     if asked.json:
-        result_json(answer)
+        result_json({"format": "oneiric.note/1", **answer})
     else:
         did = {"pause": "paused", "drain": "drained"}[kind]
         lines: list[Line] = [[(f"no longer {did}" if resume else did, "green"), (f": {key}", "plain")]]

@@ -15,6 +15,7 @@ from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.manifest import seed_of
 from oneiric_compiler.cli.output import release, result, result_text
+from oneiric_compiler.cli.processes import Json
 
 if TYPE_CHECKING:
     from oneiric_compiler.diagnostics.found import Diagnostics
@@ -39,6 +40,7 @@ def compile(
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
     format: Annotated[Format, typer.Option(help="How diagnostics are written.")] = Format.text,
+    json: Json = False,
     overrides: Annotated[Path | None, typer.Option(metavar="FILE", help="An operator's swaps; with --out.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; with --overrides.")] = None,
     sign: Annotated[Path | None, typer.Option(metavar="KEY", help="Sign the wirings with this private key.")] = None,
@@ -51,6 +53,8 @@ def compile(
     ] = None,
 ) -> None:
     """Compile the settings of every profile into a wiring and a report."""
+    if json and format not in (Format.text, Format.json):
+        raise CommandError(f"--json and --format {format} exclude each other")
     if (overrides is None) != (out is None):
         raise CommandError("--overrides and --out go together")
     if overrides is not None and check:
@@ -79,7 +83,7 @@ def compile(
         files, removed = _compile(project, diagnostics, profile, out, None if sign is None else seed_of(sign))
     code = projects.exit_code(diagnostics)
     status = ("fresh" if check else "compiled", "differs", "failed")[code]
-    _show(diagnostics, format, project, files, removed, status)
+    _show(diagnostics, Format.json if json else format, project, files, removed, status)
     raise typer.Exit(code)
 
 

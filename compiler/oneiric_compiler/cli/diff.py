@@ -13,6 +13,7 @@ from oneiric.report import Report, read_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json, result_text
+from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.diagnostics.found import did_you_mean
 
 Reports: TypeAlias = dict[str, Report]
@@ -33,6 +34,7 @@ def diff(
         str | None, typer.Option(metavar="REF", help="What HEAD changes since it left REF, both read from git.")
     ] = None,
     format: Annotated[Format, typer.Option(help="How changes are written.")] = Format.text,
+    json: Json = False,
     fail_on: Annotated[
         str | None, typer.Option(metavar="CLASS,…", help="1 only for changes of these classes, such as winner,trust.")
     ] = None,
@@ -48,6 +50,8 @@ def diff(
     from oneiric_compiler.questions.diff import tell
     from oneiric_compiler.questions.diff.compare import CLASSES, compare, without
 
+    if json and format is Format.markdown:
+        raise CommandError("--json and --format markdown exclude each other")
     gc.disable()  # it takes a third of the time of large ones, and the process ends with it
     failing = _classes(CLASSES if fail_on is None else fail_on.split(","), CLASSES)
     _check_ignored(ignore or (), (*CLASSES, "*"))
@@ -57,7 +61,7 @@ def diff(
         profile: without(compare(before.get(profile, empty), after.get(profile, empty)), ignore or ())
         for profile in sorted({*before, *after}, key=lambda each: (each != "default", each))
     }
-    if format is Format.json:
+    if json or format is Format.json:
         result_json(tell.document(changes))
     elif format is Format.markdown:
         result_text(tell.markdown(changes))

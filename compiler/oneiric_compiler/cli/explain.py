@@ -13,6 +13,7 @@ from oneiric.report import Report
 from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
+from oneiric_compiler.cli.processes import Json
 
 if TYPE_CHECKING:
     from oneiric_compiler.questions.explain.key import Locate
@@ -60,7 +61,7 @@ def explain(
         ),
     ] = None,
     uses: Annotated[bool, typer.Option("--uses", help="What needs KEY, and breaks if it goes.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Tell why a key is served by what serves it; without KEY, one line per key."""
     from oneiric_compiler.cli import reports

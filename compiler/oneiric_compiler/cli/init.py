@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
-from oneiric_compiler.cli.output import log, result
+from oneiric_compiler.cli.output import log, result, result_json
+from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 
@@ -25,6 +26,7 @@ _NEXT = (
 def init(
     context: typer.Context,
     directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Where (default: here).")] = None,
+    json: Json = False,
 ) -> None:
     """Start a project: settings with embedded defaults, a small example package, compiled once."""
     root: Path = context.obj / directory if directory else context.obj
@@ -46,14 +48,20 @@ def init(
     project = projects.project_at(root)
     files = project_schemas(project, diagnostics) or {}
     made = scaffold.write_new(root, {f"settings/{FOLDER}/{name}": text.encode() for name, text in files.items()})
-    log(_told("written", written + made[0]) + _told("left as it is", left + made[1]))
+    written, left = written + made[0], left + made[1]
+    if not json:
+        log(_told("written", written) + _told("left as it is", left))
     outputs = compile_project(project, diagnostics)
     if outputs is not None:
         write(outputs, diagnostics)
-    projects.show(projects.as_seen(diagnostics, root))
     if projects.exit_code(diagnostics):
-        raise typer.Exit(2)
-    result(_next_steps(root))
+        raise projects.failed(diagnostics, root, json=json)
+    projects.show(projects.as_seen(diagnostics, root))
+    if json:
+        folder = Path(os.path.relpath(root)).as_posix()
+        result_json({"format": "oneiric.init/1", "folder": folder, "written": written, "left": left})
+    else:
+        result(_next_steps(root))
 
 
 def _told(what: str, names: list[str]) -> list[Line]:

@@ -74,13 +74,13 @@ def _list_unused(root: Path, json: bool) -> None:
     project = projects.project_at(root)
     found = unused(project, diagnostics)
     if found is None:
-        projects.show(projects.as_seen(diagnostics, root))
-        raise typer.Exit(2)
+        raise projects.failed(diagnostics, root, json=json)
     if json:
-        result_json({"unused": [{"kind": each.kind, "what": each.what, "at": each.at} for each in found]})
+        facts = [{"kind": each.kind, "what": each.what, "at": each.at} for each in found]
+        result_json({"format": "oneiric.unused/1", "unused": facts})
         return
     locate = Locator(project.root, project.settings)
-    rows = [(each.kind, (each.what, locate(each.at), "")) for each in found]
-    kinds = dict.fromkeys(kind for kind, _ in rows)
-    sections = [section(kind, [row for own, row in rows if own == kind]) for kind in kinds]
+    kinds = dict.fromkeys(each.kind for each in found)
+    shown = {kind: [(each.what, locate(each.at), "") for each in found if each.kind == kind] for kind in kinds}
+    sections = [section(kind, rows) for kind, rows in shown.items()]
     result([line for lines in sections for line in lines][1:] or [[("everything is used", "green")]])

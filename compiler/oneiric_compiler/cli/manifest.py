@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
-from oneiric_compiler.cli.output import log, result, result_text, warn
+from oneiric_compiler.cli.output import log, result, result_json, result_text, warn
+from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 
@@ -31,8 +32,11 @@ def keygen(
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Where the private key goes; `-` is stdout.", show_default=True)
     ] = SEED_FILE,
+    json: Json = False,
 ) -> None:
     """Make a key: the private one into a file that only you can read, the public one to stdout."""
+    if json and str(out) == "-":
+        raise CommandError("`--out -` writes the private key to stdout: leave out --json")
     with compiler_extra("manifest keygen"):
         from oneiric_compiler.manifests import keys
 
@@ -46,6 +50,9 @@ def keygen(
         keys.write_seed_file(out, seed)
     except FileExistsError as error:
         raise CommandError(f"{out} exists: a key is never written over", help="name another file with --out") from error
+    if json:
+        result_json({"format": "oneiric.manifest-keygen/1", "public_key": public, "file": str(out)})
+        return
     result_text(f"{public}\n")
     log([[("written ", "green"), (f"{out}: keep it secret, and out of version control", "plain")]])
 
@@ -58,6 +65,7 @@ def sign(
         str | None, typer.Option(metavar="TIME", help='When it expires, such as "2027-01-31T12:00:00Z".')
     ] = None,
     version: Annotated[int | None, typer.Option(metavar="N", min=0, help="Its version, which only grows.")] = None,
+    json: Json = False,
 ) -> None:
     """Add your signature to a manifest, in place; those of others stay while what they signed does."""
     with compiler_extra("manifest sign"):
@@ -81,7 +89,10 @@ def sign(
     except Rejected as error:
         raise CommandError(f"{file} would be rejected by the rule `{error.rule}`: {error.message}") from error
     put(file.resolve(), signed.data)
-    _tell(file, signed)
+    if json:
+        result_json(_signed_document(file, signed))
+    else:
+        _tell(file, signed)
 
 
 @app.command()
@@ -91,6 +102,7 @@ def verify(
         list[str] | None, typer.Option(metavar="BASE64", help=f"A trusted public key, once for each (default: {KEYS}).")
     ] = None,
     threshold: Annotated[int, typer.Option(metavar="N", min=1, help="How many of the keys must have signed.")] = 1,
+    json: Json = False,
 ) -> None:
     """Check a manifest's signatures and expiry: 0 verified, 1 rejected, 2 not a manifest."""
     with compiler_extra("manifest verify"):
@@ -114,9 +126,15 @@ def verify(
     except verifying.NotAManifest as error:
         raise CommandError(f"{file} is not a manifest: {error}") from error
     except verifying.Rejected as error:
-        result(_rejected(error))
+        if json:
+            result_json(_verified_document(None, error))
+        else:
+            result(_rejected(error))
         raise typer.Exit(1) from error
-    result(_verified(manifest))
+    if json:
+        result_json(_verified_document(manifest, None))
+    else:
+        result(_verified(manifest))
 
 
 @app.command()
@@ -126,6 +144,7 @@ def export(
         Path | None,
         typer.Option(metavar="FILE", help="The file to write: JSON if it ends in .json (default: YAML to stdout)."),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Write this project's own components as an unsigned manifest."""
     with compiler_extra("manifest export"):
@@ -139,15 +158,18 @@ def export(
     project = projects.project_at(context.obj)
     inputs = gather(project, diagnostics)
     if inputs is None or diagnostics.failed:
-        projects.show(projects.as_seen(diagnostics, project.root))
-        raise typer.Exit(2)
+        raise projects.failed(diagnostics, project.root, json=json)
     manifest = exporting.export(inputs.settings.app.name, inputs.catalog)
     text = exporting.render(manifest, as_json=out is not None and out.suffix == ".json")
-    if out is None:
+    if out is not None:
+        put(out.resolve(), text.encode())
+    if json:
+        file = None if out is None else str(out)
+        result_json({"format": "oneiric.manifest-export/1", "file": file, "manifest": manifest})
+    elif out is None:
         result_text(text)
-        return
-    put(out.resolve(), text.encode())
-    result([[("written ", "green"), (f"{out}: {_counted(len(manifest['entries']))}", "plain")]])
+    else:
+        result([[("written ", "green"), (f"{out}: {_counted(len(manifest['entries']))}", "plain")]])
 
 
 def _read(file: Path) -> bytes:
@@ -202,6 +224,36 @@ def _tell(file: Path, signed: Signed) -> None:
         warn("it has no version: whoever uses it must say `unversioned: true`; --version N sets one")
     if signed.expires_at is None:
         warn("it never expires: --expires-at TIME limits what an old copy is good for")
+
+
+def _signed_document(file: Path, signed: Signed) -> dict[str, object]:
+    return {
+        "format": "oneiric.manifest-sign/1",
+        "file": str(file),
+        "version": signed.version,
+        "expires_at": _shown(signed.expires_at) or None,
+        "removed": [*signed.stale],
+        "unchecked": [*signed.unchecked],
+    }
+
+
+def _verified_document(manifest: Manifest | None, error: Rejected | None) -> dict[str, object]:
+    """Format `oneiric.manifest-verify/1`: the manifest's facts, or the rule that rejects it."""
+    facts = rejected = None
+    if manifest is not None:
+        facts = {
+            "source": manifest.source or None,
+            "entries": len(manifest.entries),
+            "version": manifest.version,
+            "signers": [*manifest.signers],
+            "signed_at": _shown(manifest.signed_at) or None,
+            "not_before": _shown(manifest.not_before) or None,
+            "expires_at": _shown(manifest.expires_at) or None,
+            "digest": manifest.digest,
+        }
+    if error is not None:
+        rejected = {"rule": error.rule, "message": error.message, "help": error.help}
+    return {"format": "oneiric.manifest-verify/1", "ok": error is None, "manifest": facts, "rejected": rejected}
 
 
 def _rejected(error: Rejected) -> list[Line]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from oneiric_compiler.cli.output import result, result_json
+from oneiric_compiler.cli.processes import Json
 
 
 def matrix(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Show keys by profiles and tenants, where another provider serves them."""
     from oneiric_compiler.cli import reports

@@ -84,7 +84,7 @@ def reload(
         from oneiric_compiler.cli.serve import compile_first
 
         asked.one()
-        compile_first(context.obj)
+        compile_first(context.obj, json=json)
     _one(asked, "planned" if plan else "reloaded", "reload", plan=plan, force=force)
 
 
@@ -128,7 +128,7 @@ def _every(asked: Asked, done: str, json: bool, operation: str, **arguments: obj
                 log(silent.lines())
         answers[folder.name] = answer
     if json:
-        result_json({"processes": answers})
+        result_json({"format": "oneiric.changes/1", "processes": answers})
     raise typer.Exit(0 if all(answer.get("accepted") for answer in answers.values()) else 1)
 
 

@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import typer
+
 from oneiric_compiler.checking import check
 from oneiric_compiler.cli.errors import CommandError
-from oneiric_compiler.cli.output import columns, log_text, source_width, styled
+from oneiric_compiler.cli.output import columns, log_text, result_text, source_width, styled
 from oneiric_compiler.diagnostics.found import Diagnostic, Diagnostics, Source, Span
-from oneiric_compiler.diagnostics.render import as_text
+from oneiric_compiler.diagnostics.render import as_json, as_text
 from oneiric_compiler.model import Project
 
 FINDINGS = frozenset(("ONE502", "ONE503", "ONE505"))
@@ -39,6 +41,16 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
     import sys
 
     log_text(as_text(diagnostics, styled=styled(sys.stderr), width=source_width(), wrap=columns(sys.stderr)))
+
+
+def failed(diagnostics: Iterable[Diagnostic], root: Path, *, json: bool, code: int = 2) -> typer.Exit:
+    """What a command ends with that cannot go on: its diagnostics as text, or as its document."""
+    found = as_seen(diagnostics, root)
+    if json:
+        result_text(as_json(found, status="failed", files=[]))
+    else:
+        show(found)
+    return typer.Exit(code)
 
 
 def as_seen(diagnostics: Iterable[Diagnostic], root: Path) -> list[Diagnostic]:

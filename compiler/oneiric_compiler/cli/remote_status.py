@@ -35,8 +35,7 @@ def remote_status(context: typer.Context, json: Json = False) -> None:
     project = projects.project_at(context.obj)
     settings = valid_settings(project, diagnostics)
     if settings is None:
-        projects.show(projects.as_seen(diagnostics, context.obj))
-        raise typer.Exit(2)
+        raise projects.failed(diagnostics, context.obj, json=json)
     try:
         pinned = Pins(project.root, settings.app.output).lock().sources
     except LockError as error:
@@ -51,7 +50,8 @@ def remote_status(context: typer.Context, json: Json = False) -> None:
     steps = {name: {"reason": each.reason, "since": each.since} for name, each in sorted(remembered.steps.items())}
     ok = not steps and all(row["ok"] for row in rows)
     if json:
-        result_json({"ok": ok, "watched": memory.watched, "sources": rows, "steps": steps})
+        facts = {"ok": ok, "watched": memory.watched, "sources": rows, "steps": steps}
+        result_json({"format": "oneiric.remote-status/1", **facts})
     else:
         result(_told(rows, steps, memory.watched))
     raise typer.Exit(0 if ok else 1)

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from oneiric_compiler.cli.errors import compiler_extra
-from oneiric_compiler.cli.output import log, result
+from oneiric_compiler.cli.output import log, result, result_json
+from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.text.paint import Line
 
 
@@ -20,6 +21,7 @@ def schema(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where (default: .schemas in the settings folder).")
     ] = None,
+    json: Json = False,
 ) -> None:
     """Write JSON Schemas of this project's settings: editors complete to the candidates and fields that exist."""
     with compiler_extra("schema"):
@@ -31,18 +33,23 @@ def schema(
     diagnostics = Diagnostics()
     project = projects.project_at(context.obj)
     files = project_schemas(project, diagnostics)
-    projects.show(projects.as_seen(diagnostics, project.root))
     if files is None:
-        raise typer.Exit(2)
+        raise projects.failed(diagnostics, project.root, json=json)
+    projects.show(projects.as_seen(diagnostics, project.root))
     folder = out or project.settings / FOLDER
     written = write_schemas(folder, files)
     shown = Path(os.path.relpath(folder)).as_posix()
+    unled = [*_unled(project.settings, folder, files)]
+    if json:
+        facts = {"folder": shown, "written": written, "unled": [{"file": file, "line": line} for file, line in unled]}
+        result_json({"format": "oneiric.schema/1", **facts})
+        return
     lines: list[Line] = [[("written ", "green"), (f"{shown}/{name}", "plain")] for name in written]
     result(lines or [[("unchanged ", "green"), (shown, "plain")]])
-    log(_unled(project.settings, folder, files))
+    log([[("note", "cyan"), (f": {file} should start with `{line}`", "plain")] for file, line in unled])
 
 
-def _unled(settings: Path, folder: Path, files: Iterable[str]) -> Iterator[Line]:
+def _unled(settings: Path, folder: Path, files: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The settings files that do not lead an editor to their schema, and the line that does."""
     from oneiric_compiler.editor.project_schemas import schema_of
 
@@ -50,5 +57,4 @@ def _unled(settings: Path, folder: Path, files: Iterable[str]) -> Iterator[Line]
         name = schema_of(file.relative_to(settings).as_posix())
         line = f"# yaml-language-server: $schema={Path(os.path.relpath(folder / name, file.parent)).as_posix()}"
         if name in files and line.encode() not in file.read_bytes():
-            shown = Path(os.path.relpath(file)).as_posix()
-            yield [("note", "cyan"), (f": {shown} should start with `{line}`", "plain")]
+            yield Path(os.path.relpath(file)).as_posix(), line

@@ -119,7 +119,7 @@ def committed_wiring(root: Path, profile: str | None) -> Path:
     return committed_folder(root, profile) / "wiring.py"
 
 
-def compile_first(root: Path) -> None:
+def compile_first(root: Path, *, json: bool = False) -> None:
     """Compile every profile of the project, as `oneiric compile` does. Exits with 2 when that fails."""
     with compiler_extra("compile"):
         from oneiric_compiler.cli import projects
@@ -131,6 +131,6 @@ def compile_first(root: Path) -> None:
     outputs = compile_project(projects.project_at(root), diagnostics)
     if outputs is not None:
         write(outputs, diagnostics)
-    projects.show(projects.as_seen(diagnostics, root))
     if code := projects.exit_code(diagnostics):
-        raise typer.Exit(code)
+        raise projects.failed(diagnostics, root, json=json, code=code)
+    projects.show(projects.as_seen(diagnostics, root))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from oneiric.errors import StateError
 from oneiric.reload.outcome import Overrides
+from oneiric.serve.folder import STATUS_FORMAT
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
@@ -30,7 +31,7 @@ def status(
         except StateError as error:
             raise CommandError(str(error)) from error
         left.sort(key=lambda each: str(each["written_at"]))
-        document = {**(left[-1] if left else {}), "running": False}
+        document = {"format": STATUS_FORMAT, **(left[-1] if left else {}), "running": False}
     if json:
         result_json(document)
     else:
@@ -54,7 +55,7 @@ def health(
     not_running: dict[str, Any] = {"ok": False, "state": "not running", "components": []}
     answer = asked.ask(up, "health", probe=probe, within=asked.within("health")) if up else not_running
     if json:
-        result_json(answer)
+        result_json({"format": "oneiric.health/1", **answer})
     else:
         well: tuple[str, Style] = ("ok", "green") if answer["ok"] else ("not ok", "red")
         result([[well, (f": {answer['state']}", "plain")], *map(_health, answer["components"])])
@@ -68,7 +69,7 @@ def list_running(asked: Asked, domain: str | None) -> None:
     if not rows:
         raise CommandError(f"no key is bound in domain `{domain}`")
     if asked.json:
-        result_json({**answer, "keys": rows})
+        result_json({"format": "oneiric.keys/1", **answer, "keys": rows})
     else:
         result(_rows(rows, answer["notes"]))
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import typer
 from oneiric.report import Served
 
 from oneiric_compiler.cli import reports
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
-from oneiric_compiler.cli.output import result, result_json, result_text
+from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 
 with compiler_extra("explain --what-if"):
     from oneiric_compiler.cli import projects
-    from oneiric_compiler.diagnostics.render import as_json
     from oneiric_compiler.model import Key
     from oneiric_compiler.questions import what_if
     from oneiric_compiler.questions.diff import tell
@@ -32,8 +30,7 @@ def suppose(
     diagnostics = Diagnostics()
     now = what_if.compiled(projects.project_at(root), profile, diagnostics)
     if now is None:
-        projects.show(projects.as_seen(diagnostics, root))
-        raise typer.Exit(2)
+        raise projects.failed(diagnostics, root, json=json)
     report = reports.of_tenant(next(iter(now.reports.values())), tenant)
     full = reports.full_key(report, key, domain)
     suppositions = [_supposition(each, report.bindings[full]) for each in stated]
@@ -42,13 +39,10 @@ def suppose(
     found = Diagnostics()
     changes = what_if.suppose(now, Key(*full.split(":", 1)), suppositions, found, profile=profile, tenant=tenant)
     if changes is None:
-        seen = projects.as_seen(found, root)
-        if json:
-            result_text(as_json(seen, status="failed", files=[]))
-        else:
-            projects.show(seen)
+        ended = projects.failed(found, root, json=json, code=1)
+        if not json:
             result([[("this would not compile", "red")]])
-        raise typer.Exit(1)
+        raise ended
     if json:
         result_json(tell.document(changes))
     else:

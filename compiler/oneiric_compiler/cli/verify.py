@@ -10,6 +10,7 @@ import typer
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
+from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import python_line, visible
 
@@ -19,7 +20,7 @@ def verify(
     folders: Annotated[
         list[Path] | None, typer.Argument(metavar="[FOLDER]...", help="Compiled folders (default: the project's own).")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Work out every winner again from the report alone, and hold the wiring's source against it.
 
@@ -35,7 +36,8 @@ def verify(
             raise CommandError(f"there is no report in {output}", help="run `oneiric compile` first")
     findings = {str(folder): _findings(folder) for folder in folders}
     if json:
-        result_json({"verified": [each for each, found in findings.items() if not found], "findings": findings})
+        verified = [each for each, found in findings.items() if not found]
+        result_json({"format": "oneiric.verify/1", "verified": verified, "findings": findings})
     else:
         result(line for folder, found in findings.items() for line in _told(folder, found))
     raise typer.Exit(1 if any(findings.values()) else 0)

@@ -53,7 +53,7 @@ def tell(reports: Mapping[str, Report], rows: list[Row]) -> list[Line]:
 def document(reports: Mapping[str, Report], rows: list[Row]) -> dict[str, Json]:
     """The rows, by key; of tenants those alone that are served otherwise than their profile's base."""
     keys: dict[str, Json] = {row.key: {"profiles": row.profiles, "tenants": dict(row.tenants)} for row in rows}
-    return {"profiles": list(reports), "keys": keys}
+    return {"format": "oneiric.matrix/1", "profiles": list(reports), "keys": keys}
 
 
 def _row(reports: Mapping[str, Report], key: str) -> Row:

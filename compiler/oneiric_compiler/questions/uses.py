@@ -41,7 +41,7 @@ def document(reports: Mapping[str, Report], key: str) -> dict[str, Json]:
     for report, tenant, chains, _ in _scopes(reports, key):
         scope = "base" if tenant is None else f"tenant:{tenant}"
         profiles.setdefault(report.profile, {})[scope] = chains
-    return {"key": key, "profiles": profiles}
+    return {"format": "oneiric.uses/1", "key": key, "profiles": profiles}
 
 
 def _scopes(

@@ -54,14 +54,17 @@ def _wrapped(line: Line, width: int) -> Iterator[Line]:
     indent = min(len(whole) - len(whole.lstrip(" ")) + 4, width // 2)
     part: Line = []
     taken = 0
+    begun = False
     for text, style in line:
         for word in _WORD.findall(text):
-            if part and taken > indent and taken + columns(word.rstrip(" ")) > width:
+            if begun and taken + columns(word.rstrip(" ")) > width:
                 yield part
                 part = [(" " * indent, "plain")]
                 taken = indent
+                begun = False
             part.append((word, style))
             taken += columns(word)
+            begun = begun or bool(word.strip(" "))
     yield part
 
 

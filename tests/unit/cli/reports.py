@@ -25,6 +25,7 @@ def binding(provider: str, *losers: dict[str, Any], **facts: Any) -> dict[str, A
     return {
         "provider": provider,
         "factory": f"shop.parts:{provider.capitalize()}",
+        "fingerprint": "9f2c11aa",
         "decided_by": "only-candidate",
         "decided_at": f"shop/parts.py#{provider.capitalize()}",
         "because": "the only candidate",
@@ -41,7 +42,13 @@ def report(**bindings: dict[str, Any]) -> dict[str, Any]:
         "format": "oneiric.explain/1",
         "app": "shop",
         "profile": "default",
-        "inputs": {"settings": ["settings/app.yml", "settings/tenants/idle.yml"], "environment": {}},
+        "domains": {"adapter": "adapters", "service": "services"},
+        "inputs": {
+            "settings": ["settings/app.yml", "settings/tenants/idle.yml"],
+            "environment": {},
+            "plugins": {},
+            "manifests": {},
+        },
         "bindings": {name.replace("__", ":"): facts for name, facts in bindings.items()},
     }
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import pty
+import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from functools import cache
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
+from jsonschema import Draft202012Validator
+from oneiric_compiler.cli import asks_for_json, main
+from referencing import Registry, Resource
+
+SCHEMAS = Path(__file__).parents[3] / "schemas"
 MAIN = "from oneiric_compiler.cli import main; main()"
 BLOCKED = """
 import sys
@@ -31,6 +43,26 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "TERM": "xterm-256color", "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
+@cache
+def _schemas() -> Registry[Any]:
+    found = [json.loads(path.read_text()) for path in SCHEMAS.glob("*.schema.json")]
+    return Registry[Any]().with_resources([(each["$id"], Resource.from_contents(each)) for each in found])
+
+
+def fits(document: Any) -> None:
+    """A document has a versioned format, and is what the schema of that format says."""
+    named = re.fullmatch(r"oneiric\.([a-z-]+)/1", document["format"])
+    assert named is not None, document["format"]
+    schema = _schemas().contents(f"{named[1]}.schema.json")
+    Draft202012Validator(schema, registry=_schemas()).validate(document)
+
+
+def check_document(arguments: Sequence[str], stdout: str) -> None:
+    """Where a command was asked for JSON and wrote anything, it is one document that fits its schema."""
+    if asks_for_json(arguments) and stdout and not {"-h", "--help"} & {*arguments}:
+        fits(json.loads(stdout))
+
+
 def run(
     *arguments: str | Path, cwd: Path, blocked: tuple[str, ...] = (), **environ: str
 ) -> subprocess.CompletedProcess[str]:
@@ -46,7 +78,25 @@ def run(
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
+    check_document([*map(str, arguments)], done.stdout)
     return done
+
+
+def run_here(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """The command in this process: starting one takes longer than what most commands do."""
+    before = sys.argv
+    sys.argv = ["oneiric", *arguments]
+    code: object = None
+    try:
+        with chdir(root), redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+    finally:
+        sys.argv = before
+        gc.enable()  # a compile stops it for the rest of its process
+    return subprocess.CompletedProcess(arguments, int(str(code or 0)), out.getvalue(), err.getvalue())
 
 
 def session(commands: Iterable[Sequence[str]], *, cwd: Path, code: int = 0, **environ: str) -> str:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from oneiric_compiler.text.paint import Line, columns, paint
@@ -106,6 +106,7 @@ def test_what_a_shell_completes_to(line: str, wanted: list[str], project: Path) 
     assert done.stderr == ""
 
 
+@example("`` ````漢", 10)
 @given(st.text(st.sampled_from("ab  `é漢"), max_size=200), st.integers(10, 60))
 def test_a_terminal_breaks_lines_between_words_alone(text: str, width: int) -> None:
     line: Line = [("  ", "blue"), (text, "plain"), (" end", "red")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import shutil
@@ -11,17 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
-from io import StringIO
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from oneiric.errors import OneiricError
 from oneiric.serve.client import NotRunning, ask
 from oneiric.serve.folder import StateFolder
-from oneiric_compiler.cli import main
 
-from tests.unit.cli.running import DEADLINE, MAIN, environment
+from tests.unit.cli.running import DEADLINE, MAIN, check_document, environment, run_here
 
 T = TypeVar("T")
 
@@ -146,9 +143,10 @@ def compile_project(root: Path) -> None:
 def command(root: Path, *arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     """One run of the command, which ends with `code`, or with 1 or 2 where that is None. In this process, but for
     `serve`, since starting one takes longer than what it does."""
-    run = _in_process if arguments[0] == "serve" else _here
+    run = _in_process if arguments[0] == "serve" else run_here
     done = run(root, list(arguments))
     assert "Traceback" not in done.stderr, done.stderr
+    check_document(arguments, done.stdout)
     assert done.returncode in ((1, 2) if code is None else (code,)), (arguments, done.stdout, done.stderr)
     return done
 
@@ -163,22 +161,6 @@ def _in_process(root: Path, arguments: list[str]) -> subprocess.CompletedProcess
         timeout=DEADLINE,
         check=False,
     )
-
-
-def _here(root: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    before = sys.argv
-    sys.argv = ["oneiric", *arguments]
-    code: object = None
-    try:
-        with chdir(root), redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code
-    finally:
-        sys.argv = before
-        gc.enable()  # a compile stops it for the rest of its process
-    return subprocess.CompletedProcess(arguments, int(str(code or 0)), out.getvalue(), err.getvalue())
 
 
 def _environment() -> dict[str, str]:

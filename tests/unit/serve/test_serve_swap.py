@@ -7,26 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
-
 from tests.unit.cli.running import run
 from tests.unit.serve.serving import PARTS, Served, command, until
 
-SCHEMAS = Path(__file__).parents[3] / "schemas"
 EDITED = PARTS.replace('"service", "lazy", provider="only"', '"service", "lazy", provider="only", eager=True')
 
 
 def _json(project: Path, *arguments: str, code: int = 0) -> Any:
     return json.loads(command(project, *arguments, "--json", code=code).stdout)
-
-
-def _fits(document: object, schema: str) -> None:
-    schemas = [json.loads(path.read_text()) for path in SCHEMAS.glob("*.schema.json")]
-    registry = Registry[Any]().with_resources((each["$id"], Resource.from_contents(each)) for each in schemas)
-    wanted = next(each for each in schemas if each["$id"] == schema)
-    errors = Draft202012Validator(wanted, registry=registry).iter_errors(document)
-    assert [f"{error.json_path}: {error.message}" for error in errors] == []
 
 
 def test_a_plan_shows_every_consequence_and_changes_nothing(project: Path) -> None:
@@ -37,7 +25,6 @@ def test_a_plan_shows_every_consequence_and_changes_nothing(project: Path) -> No
         assert "replace  service:greeter  plain -> loud" in told
         assert "winner     service:greeter  plain -> loud  (an operator's override selects loud)" in told
         planned = _json(project, "swap", "service:greeter", "loud", "--plan")
-        _fits(planned, "change.schema.json")
         assert (planned["accepted"], planned["code"]) == (True, "planned")
         assert planned["plan"]["replace"] == [{"tenant": None, "key": "service:greeter", "from": "plain", "to": "loud"}]
         (winner,) = planned["diff"]["profiles"]["default"]
@@ -96,7 +83,6 @@ def test_history_says_who_when_why_and_what_and_rollback_goes_to_any_of_it(proje
         second = served.ask("status")["generation"]
         command(project, "swap", "service:greeter", "plain", "--tenant", "acme")
         document = _json(project, "history")
-        _fits(document, "history.schema.json")
         changes = document["changes"]
         assert [each["what"] for each in changes] == ["swap", "swap", "start"]
         assert changes[1]["note"] == "louder,\nthey said"
@@ -110,7 +96,7 @@ def test_history_says_who_when_why_and_what_and_rollback_goes_to_any_of_it(proje
         assert (
             "no generation before this one begins with 0x" in command(project, "rollback", "--to", "0x", code=1).stderr
         )
-        _fits(answer := _json(project, "rollback", "--to", first[:8]), "change.schema.json")
+        answer = _json(project, "rollback", "--to", first[:8])
         assert answer["rolled_back_to"] == first == served.ask("status")["generation"]
         until(lambda: served.heard() == "hello")
         told = command(project, "history").stdout.splitlines()

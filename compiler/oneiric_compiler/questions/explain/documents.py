@@ -18,7 +18,7 @@ def why_not_document(report: Report, key: str, provider: str) -> dict[str, Json]
     decided = {name: raw.get(name) for name in ("provider", "decided_by", "decided_at", "because")}
     found: list[Json] = [each for each in candidates if each.get("provider") == provider]
     scope: dict[str, Json] = {"app": report.app, "profile": report.profile, "tenant": report.tenant}
-    return {**scope, "key": key, **decided, "candidates": found}
+    return {"format": "oneiric.why-not/1", **scope, "key": key, **decided, "candidates": found}
 
 
 def key_document(
@@ -26,7 +26,8 @@ def key_document(
 ) -> dict[str, Json]:
     """The facts of one key, as the report has them, who needs it, and how other profiles that differ serve it."""
     of_tenant: dict[str, Json] = {"tenant": tenant} if tenant else {}
-    facts: dict[str, Json] = {"app": report.app, "profile": report.profile, **of_tenant, "key": key}
+    facts: dict[str, Json] = {"format": "oneiric.key/1", "app": report.app, "profile": report.profile}
+    facts |= {**of_tenant, "key": key}
     binding = report.bindings[key]
     others: dict[str, Json] = {}
     for name, other in (profiles or {}).items():
@@ -60,7 +61,7 @@ def listing_document(report: Report, keys: Mapping[str, Served]) -> dict[str, Js
                 "tenants": sorted(binding.tenants),
             }
         )
-    return {"app": report.app, "profile": report.profile, "keys": rows}
+    return {"format": "oneiric.list/1", "app": report.app, "profile": report.profile, "keys": rows}
 
 
 def _public(raw: Mapping[str, Json]) -> dict[str, Json]:

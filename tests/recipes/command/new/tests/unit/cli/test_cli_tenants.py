@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from oneiric_compiler.cli.app import app
 from typer.testing import CliRunner
 
+from tests.unit.cli.running import fits
+
 
 def test_tenants_are_listed() -> None:
-    done = CliRunner().invoke(app, ["--project", str(Path(__file__).parents[3]), "tenants"])
+    command = ["--project", str(Path(__file__).parents[3]), "tenants"]
+    done = CliRunner().invoke(app, command)
     assert (done.exit_code, done.stdout) == (0, "acme\nglobex\n"), done.output
+    fits(json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout))
