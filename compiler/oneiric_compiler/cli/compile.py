@@ -16,6 +16,7 @@ from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.manifest import seed_of
 from oneiric_compiler.cli.output import release, result, result_text
 from oneiric_compiler.cli.processes import Json
+from oneiric_compiler.cli.progress import working
 
 if TYPE_CHECKING:
     from oneiric_compiler.diagnostics.found import Diagnostics
@@ -78,9 +79,12 @@ def compile(
     files: list[Path] = []
     removed: list[Path] = []
     if check:
-        _check(project, diagnostics, profile=profile)
+        with working("checking"):
+            _check(project, diagnostics, profile=profile)
     else:
-        files, removed = _compile(project, diagnostics, profile, out, None if sign is None else seed_of(sign))
+        seed = None if sign is None else seed_of(sign)
+        with working("compiling"):
+            files, removed = _compile(project, diagnostics, profile, out, seed)
     code = projects.exit_code(diagnostics)
     status = ("fresh" if check else "compiled", "differs", "failed")[code]
     _show(diagnostics, Format.json if json else format, project, files, removed, status)

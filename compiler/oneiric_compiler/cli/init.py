@@ -12,6 +12,7 @@ import typer
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.output import log, result, result_json
 from oneiric_compiler.cli.processes import Json
+from oneiric_compiler.cli.progress import working
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 
@@ -51,9 +52,10 @@ def init(
     written, left = written + made[0], left + made[1]
     if not json:
         log(_told("written", written) + _told("left as it is", left))
-    outputs = compile_project(project, diagnostics)
-    if outputs is not None:
-        write(outputs, diagnostics)
+    with working("compiling"):
+        outputs = compile_project(project, diagnostics)
+        if outputs is not None:
+            write(outputs, diagnostics)
     if projects.exit_code(diagnostics):
         raise projects.failed(diagnostics, root, json=json)
     projects.show(projects.as_seen(diagnostics, root))

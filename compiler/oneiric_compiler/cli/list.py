@@ -11,6 +11,7 @@ from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Asked, Json, Timeout
+from oneiric_compiler.cli.progress import working
 
 
 def list_keys(
@@ -72,7 +73,8 @@ def _list_unused(root: Path, json: bool) -> None:
 
     diagnostics = Diagnostics()
     project = projects.project_at(root)
-    found = unused(project, diagnostics)
+    with working("resolving"):
+        found = unused(project, diagnostics)
     if found is None:
         raise projects.failed(diagnostics, root, json=json)
     if json:

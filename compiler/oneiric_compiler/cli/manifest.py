@@ -12,6 +12,7 @@ import typer
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.output import log, result, result_json, result_text, warn
 from oneiric_compiler.cli.processes import Json
+from oneiric_compiler.cli.progress import working
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 
@@ -156,7 +157,8 @@ def export(
 
     diagnostics = Diagnostics()
     project = projects.project_at(context.obj)
-    inputs = gather(project, diagnostics)
+    with working("reading the project"):
+        inputs = gather(project, diagnostics)
     if inputs is None or diagnostics.failed:
         raise projects.failed(diagnostics, project.root, json=json)
     manifest = exporting.export(inputs.settings.app.name, inputs.catalog)

@@ -13,6 +13,8 @@ from oneiric.errors import OneiricError
 
 from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.progress import working
+from oneiric_compiler.text.redact import visible
 
 if TYPE_CHECKING:
     from oneiric.serve.client import NoAnswer
@@ -115,7 +117,8 @@ class Asked:
         from oneiric.serve.client import NoAnswer, NotRunning, ask
 
         try:
-            return ask(folder, operation, timeout=self.timeout, **arguments)
+            with working(f"waiting for {visible(folder.name)}"):
+                return ask(folder, operation, timeout=self.timeout, **arguments)
         except NoAnswer as error:
             raise Silent(error) from error
         except NotRunning as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -14,6 +13,7 @@ import typer
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.output import result, result_text
 from oneiric_compiler.cli.processes import Json
+from oneiric_compiler.cli.progress import spinner, wanted
 from oneiric_compiler.text.paint import Line, Style
 from oneiric_compiler.text.redact import visible
 
@@ -114,16 +114,17 @@ def _sync(project: Project, settings: Settings, diagnostics: Diagnostics) -> Syn
 
 @contextmanager
 def _progress() -> Generator[Progress | None]:
-    """Bars on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
+    """A bar for all, and one for each source that answers, on a terminal; nothing elsewhere."""
+    if not wanted():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
     tasks: dict[str, TaskID] = {}
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
+    columns = (SpinnerColumn(spinner()), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bars.add_task("asking the sources", total=None)
 
         def told(name: str, received: int, expected: int | None) -> None:
             if name not in tasks:

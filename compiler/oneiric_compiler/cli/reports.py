@@ -12,6 +12,7 @@ from oneiric.report import Report, Served, read_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
+from oneiric_compiler.cli.progress import working
 from oneiric_compiler.diagnostics.found import did_you_mean, nearest
 from oneiric_compiler.questions.explain.key import Locate
 from oneiric_compiler.settings.folder import no_settings, settings_folder
@@ -190,5 +191,7 @@ def _warn_when_stale(root: Path, profile: str | None) -> None:
         if (error.name or "").partition(".")[0] not in COMPILER_MODULES:
             raise
         return
-    if reason := differs_from_settings(root, profile):
+    with working("comparing the report with the settings"):
+        reason = differs_from_settings(root, profile)
+    if reason:
         warn(reason)

@@ -13,6 +13,7 @@ import typer
 from oneiric_compiler.cli.errors import compiler_extra
 from oneiric_compiler.cli.output import log, result, result_json
 from oneiric_compiler.cli.processes import Json
+from oneiric_compiler.cli.progress import working
 from oneiric_compiler.text.paint import Line
 
 
@@ -32,7 +33,8 @@ def schema(
     gc.disable()  # as in `compile`
     diagnostics = Diagnostics()
     project = projects.project_at(context.obj)
-    files = project_schemas(project, diagnostics)
+    with working("reading the project"):
+        files = project_schemas(project, diagnostics)
     if files is None:
         raise projects.failed(diagnostics, project.root, json=json)
     projects.show(projects.as_seen(diagnostics, project.root))

@@ -12,6 +12,7 @@ import typer
 
 from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
+from oneiric_compiler.cli.progress import working
 from oneiric_compiler.cli.reports import no_output
 
 _PORTS = 65535
@@ -128,9 +129,10 @@ def compile_first(root: Path, *, json: bool = False) -> None:
         from oneiric_compiler.stages.write import write
 
     diagnostics = Diagnostics()
-    outputs = compile_project(projects.project_at(root), diagnostics)
-    if outputs is not None:
-        write(outputs, diagnostics)
+    with working("compiling"):
+        outputs = compile_project(projects.project_at(root), diagnostics)
+        if outputs is not None:
+            write(outputs, diagnostics)
     if code := projects.exit_code(diagnostics):
         raise projects.failed(diagnostics, root, json=json, code=code)
     projects.show(projects.as_seen(diagnostics, root))

@@ -17,6 +17,7 @@ from oneiric.report import read_report
 from oneiric_compiler.cli import scaffold
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json, result_text, source_width, styled
+from oneiric_compiler.cli.progress import working
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.diagnostics.render import as_text
 from oneiric_compiler.model import Outputs, Project
@@ -109,8 +110,10 @@ def _compile(project: Project) -> float:
     """Compiles and writes; the seconds it took."""
     begin = perf_counter()
     diagnostics = Diagnostics()
-    outputs: Outputs | None = compile_project(project, diagnostics)
-    if outputs is None or not write(outputs, diagnostics):
+    with working("compiling"):
+        outputs: Outputs | None = compile_project(project, diagnostics)
+        written = outputs is not None and write(outputs, diagnostics)
+    if not written:
         raise CommandError(f"the demo does not compile:\n{as_text(diagnostics)}")
     return perf_counter() - begin
 
@@ -122,9 +125,10 @@ def _run(root: Path) -> tuple[str, dict[str, float]]:
     environ |= {"ONEIRIC_SECRET_INVOICE_KEY": "only-for-this-demo", "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "run.py"]
     try:
-        run = subprocess.run(
-            command, cwd=root, env=environ, capture_output=True, encoding="utf-8", timeout=DEADLINE, check=False
-        )
+        with working("running the shop"):
+            run = subprocess.run(
+                command, cwd=root, env=environ, capture_output=True, encoding="utf-8", timeout=DEADLINE, check=False
+            )
     except subprocess.TimeoutExpired as error:
         raise CommandError(f"the demo's shop took longer than {DEADLINE} seconds") from error
     if run.returncode:

@@ -10,6 +10,7 @@ from oneiric.report import Served
 from oneiric_compiler.cli import reports
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.output import result, result_json
+from oneiric_compiler.cli.progress import working
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 
 with compiler_extra("explain --what-if"):
@@ -28,7 +29,8 @@ def suppose(
     """Shows what would change in every profile, or the one named. Exits 1 if it would not
     compile, 2 if it does not now."""
     diagnostics = Diagnostics()
-    now = what_if.compiled(projects.project_at(root), profile, diagnostics)
+    with working("compiling"):
+        now = what_if.compiled(projects.project_at(root), profile, diagnostics)
     if now is None:
         raise projects.failed(diagnostics, root, json=json)
     report = reports.of_tenant(next(iter(now.reports.values())), tenant)
@@ -37,7 +39,8 @@ def suppose(
     for each in suppositions:
         reports.check_provider(report, full, each.provider)
     found = Diagnostics()
-    changes = what_if.suppose(now, Key(*full.split(":", 1)), suppositions, found, profile=profile, tenant=tenant)
+    with working("supposing"):
+        changes = what_if.suppose(now, Key(*full.split(":", 1)), suppositions, found, profile=profile, tenant=tenant)
     if changes is None:
         ended = projects.failed(found, root, json=json, code=1)
         if not json:

@@ -11,6 +11,7 @@ import typer
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Json
+from oneiric_compiler.cli.progress import working
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import python_line, visible
 
@@ -34,7 +35,8 @@ def verify(
         folders = [each.parent for each in sorted([*output.glob("explain.json"), *output.glob("*/explain.json")])]
         if not folders:
             raise CommandError(f"there is no report in {output}", help="run `oneiric compile` first")
-    findings = {str(folder): _findings(folder) for folder in folders}
+    with working("verifying"):
+        findings = {str(folder): _findings(folder) for folder in folders}
     if json:
         verified = [each for each, found in findings.items() if not found]
         result_json({"format": "oneiric.verify/1", "verified": verified, "findings": findings})

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from traceback import extract_tb
@@ -16,6 +17,7 @@ import structlog
 from oneiric.errors import OneiricError
 from oneiric.tracing import End, Recorder, Traced, words
 
+_DIGEST = re.compile(r"(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
 _QUIET = ("aiohttp.access", "asyncio", "watchfiles")
 
 
@@ -24,7 +26,7 @@ def configure() -> Any:
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     shared: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, stamp]
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    terminal = structlog.dev.ConsoleRenderer(colors=not plain)
+    terminal = _Short(structlog.dev.ConsoleRenderer(colors=not plain))
     renderer: Any = terminal if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(processors=[*shared, renderer], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     handler = logging.StreamHandler(sys.stderr)
@@ -36,6 +38,16 @@ def configure() -> Any:
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     return structlog.get_logger()
+
+
+class _Short:
+    """Lines for people: of a SHA-256 the first 12 digits, as commands show and take them."""
+
+    def __init__(self, renderer: Any) -> None:
+        self._renderer = renderer
+
+    def __call__(self, logger: Any, name: str, event: Any) -> str:
+        return _DIGEST.sub(r"\1", str(self._renderer(logger, name, event)))
 
 
 def spans(log: Any, generation: Callable[[], str | None], changed: Callable[[], object]) -> Recorder:

@@ -110,11 +110,11 @@ def session(commands: Iterable[Sequence[str]], *, cwd: Path, code: int = 0, **en
     return "\n".join(shown)
 
 
-def run_on_terminal(*arguments: str, cwd: Path, **environ: str) -> str:
+def run_on_terminal(*arguments: str, cwd: Path, main: str = MAIN, **environ: str) -> str:
     """What the command writes to a terminal that is its stdout and stderr."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, *arguments], cwd=cwd, env=environment(**environ), stdout=theirs, stderr=theirs
+        [sys.executable, "-c", main, *arguments], cwd=cwd, env=environment(**environ), stdout=theirs, stderr=theirs
     )
     os.close(theirs)
     written = b""

@@ -11,8 +11,11 @@ from oneiric_compiler.questions.explain.rows import section
 from oneiric_compiler.text.paint import paint
 
 from tests.unit.cli.reports import shop
-from tests.unit.cli.running import run, run_on_terminal
+from tests.unit.cli.running import MAIN, run, run_on_terminal
 
+AT_ONCE = f"from oneiric_compiler.cli import progress; progress.MOMENT = 0; {MAIN}"
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
+"""The cursor."""
 EXPLAIN = ("explain", "cache", "--from-report", "report.json")
 
 
@@ -53,6 +56,26 @@ def test_no_line_of_a_terminal_ends_in_spaces_which_a_narrow_one_would_wrap(
     told = run_on_terminal(*command, "--from-report", "report.json", cwd=folder)
     assert "\x1b[" in told
     assert not [line for line in re.sub(r"\x1b\[[0-9;]*m", "", told).splitlines() if line.endswith(" ")]
+
+
+def test_a_terminal_shows_that_something_takes_time_and_leaves_nothing_of_it(folder: Path) -> None:
+    assert run("init", cwd=folder).returncode == 0
+    for environ in ({}, {"NO_COLOR": "1"}, {"PYTHONIOENCODING": "ascii"}):
+        shown = run_on_terminal("compile", cwd=folder, main=AT_ONCE, **environ)
+        assert "compiling" in shown.partition(SHOW)[0].partition(HIDE)[2]
+        assert "compiling" not in shown.rpartition(SHOW)[2]
+        assert "compiled" in shown.rpartition(SHOW)[2]
+        assert not environ.get("NO_COLOR") or "\x1b[3" not in shown
+        assert "\\u" not in shown
+
+
+@pytest.mark.parametrize(("arguments", "environ"), [(("--json",), {}), ((), {"TERM": "dumb"})])
+def test_who_cannot_use_a_spinner_gets_none(folder: Path, arguments: tuple[str, ...], environ: dict[str, str]) -> None:
+    assert run("init", cwd=folder).returncode == 0
+    shown = run_on_terminal("compile", *arguments, cwd=folder, main=AT_ONCE, **environ)
+    assert HIDE not in shown
+    assert "compiling" not in shown
+    assert "compiled" in shown
 
 
 def test_columns_hold_wide_characters() -> None:

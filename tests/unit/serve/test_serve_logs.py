@@ -1,0 +1,91 @@
+"""Log lines: short digests for people, whole ones for machines."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import structlog
+from oneiric.serve.logs import configure
+
+from tests.unit.cli.running import DEADLINE, MAIN, environment
+from tests.unit.serve.serving import Served
+
+DIGEST = "0123456789abcdef" * 4
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("plain", ["", "1"])
+def test_a_terminal_shows_twelve_digits(monkeypatch: pytest.MonkeyPatch, plain: str) -> None:
+    monkeypatch.setenv("NO_COLOR", plain)
+    monkeypatch.setattr(sys, "stderr", out := Terminal())
+    log = configure()
+    log.info("reloaded", generation=DIGEST, reason=f"of {DIGEST}, not of {DIGEST[:40]} or {DIGEST}0")
+    logging.getLogger("elsewhere").warning("file %s", DIGEST)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+    assert f"generation={DIGEST[:12]} " in text
+    assert f"of {DIGEST[:12]}, not of {DIGEST[:40]} or {DIGEST}0" in text
+    assert f"file {DIGEST[:12]}" in text
+
+
+def test_json_has_them_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", out := StringIO())
+    configure().info("reloaded", generation=DIGEST)
+    assert f'"generation": "{DIGEST}"' in out.getvalue()
+
+
+def test_a_process_on_a_terminal(project: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", MAIN, "serve"]
+    process = subprocess.Popen(command, cwd=project, env=environment(NO_COLOR="1"), stderr=theirs)
+    os.close(theirs)
+    written = b""
+    try:
+        while b"running" not in written:
+            written += os.read(ours, 65536)
+        process.send_signal(signal.SIGTERM)
+        while chunk := _read(ours):
+            written += chunk
+    finally:
+        process.kill()
+        process.wait(DEADLINE)
+        os.close(ours)
+    found = re.findall(r"generation=([0-9a-f]+)", written.decode())
+    assert {len(each) for each in found} == {12}
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # its other end was closed
+        return b""
+
+
+def test_a_process_in_a_pipe(project: Path) -> None:
+    with Served(project) as served:
+        (started,) = served.events("running")
+    assert len(started["generation"]) == 64
