@@ -16,6 +16,7 @@ from oneiric_compiler.settings.folder import settings_folder
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.source.signatures import Signature
 from oneiric_compiler.tables import builtins
+from oneiric_compiler.tables.options import KEY_OPTIONS
 from oneiric_compiler.tables.tiers import RANKS, ByChoice, Filter, Rule
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class Declaration:
 
 @dataclass(slots=True)
 class Section:
-    """What one level says of one domain."""
+    """What one level says of one domain; `options` are those of keys, by option and key."""
 
     selections: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
     requires: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
@@ -92,6 +93,7 @@ class Section:
     components: list[Declaration] = field(default_factory=list[Declaration])
     provider_settings: dict[str, dict[str, Stated[Value]]] = field(default_factory=dict[str, dict[str, Stated[Value]]])
     setting_places: dict[str, Place] = field(default_factory=dict[str, Place])
+    options: dict[str, dict[str, Stated[Any]]] = field(default_factory=dict[str, dict[str, Stated[Any]]])
 
 
 Level: TypeAlias = dict[str, Section]
@@ -328,13 +330,21 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A decision made concrete. `result` is the class of the instance, where its factory tells."""
+    """A decision made concrete. `options` are those that the settings state for the key, by name."""
 
     decision: Decision
     port: str | None
     settings: Mapping[str, Setting]
     needs: Mapping[str, Key]
+    options: Mapping[str, Stated[Any]] = field(default_factory=dict[str, Stated[Any]])
     rebuilt_for: tuple[Key, ...] = ()
+
+    @property
+    def activation(self) -> dict[str, Any]:
+        """The options of the key that are not the default, stated in settings or declared by the winner."""
+        stated = {name: each.value for name, each in self.options.items()}
+        found = {option.name: option.of(self.decision.winner, stated) for option in KEY_OPTIONS}
+        return {name: value for name, value in found.items() if value is not None}
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -82,6 +82,14 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """What settings state of how a key is activated, whatever serves it."""
+
+    value: Json
+    stated_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """What serves one key, in the base or for a tenant; `shared` when a tenant uses the base's instance."""
 
@@ -93,6 +101,7 @@ class Served:
     because: str
     candidates: tuple[Candidate, ...]
     settings: Mapping[str, Setting]
+    options: Mapping[str, Stated]
     needs: Mapping[str, str]
     secrets: tuple[str, ...]
     rebuilt_for: tuple[str, ...]
@@ -279,7 +288,7 @@ class _Facts:
 
 def _binding(facts: _Facts, base: Served | None = None) -> Served:
     tenants = facts.facts("tenants", {})
-    settings = facts.facts("settings", {})
+    settings, options = facts.facts("settings", {}), facts.facts("options", {})
     binding = Served(
         provider=facts.of(str, "provider"),
         factory=facts.of(str, "factory", base.factory if base else _MISSING),
@@ -289,6 +298,7 @@ def _binding(facts: _Facts, base: Served | None = None) -> Served:
         because=facts.of(str, "because", "" if base else _MISSING),
         candidates=_candidates(facts, base),
         settings={name: _setting(settings.facts(name)) for name in settings.values},
+        options={name: _stated(options.facts(name)) for name in options.values},
         needs=facts.text_map("needs"),
         secrets=facts.texts("secrets"),
         rebuilt_for=facts.texts("rebuilt_for"),
@@ -304,7 +314,8 @@ def _as_tenant(base: Served, tenant: str) -> Served:
     own = base.tenants.get(tenant)
     if own is None:
         return replace(base, shared=True, tenants={}, raw={**common, "shared": True})
-    return replace(own, raw={**common, **own.raw})
+    whole = "fingerprint" in own.raw  # what it does not say then does not hold for it
+    return replace(own, raw={**({"candidates": common.get("candidates", [])} if whole else common), **own.raw})
 
 
 def _candidates(facts: _Facts, base: Served | None) -> tuple[Candidate, ...]:
@@ -354,6 +365,10 @@ def _alternatives(facts: _Facts) -> tuple[tuple[Edit, ...], ...]:
         edits = [_Facts(each, f"an edit of {facts.name}") for each in cast("list[object]", alternative)]
         found.append(tuple(Edit(each.of(str, "at"), "set" in each.values, each.values.get("set")) for each in edits))
     return tuple(found)
+
+
+def _stated(facts: _Facts) -> Stated:
+    return Stated(facts.values.get("value"), facts.of(str, "from"))
 
 
 def _setting(facts: _Facts) -> Setting:

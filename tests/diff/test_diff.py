@@ -106,6 +106,14 @@ EDITS: dict[str, tuple[dict[str, tuple[str, str]], list[tuple[str, str, str | No
         [("rule", "service:mail", None)],
     ),
     "a setting": ({"settings/services.yml": ("fee: 1", "fee: 2")}, [("setting", "service:payments", None)]),
+    "how a key is activated": (
+        {"settings/services.yml": ("selections:", "eager: {mail: true}\nrestart: {payments: on-failure}\nselections:")},
+        [("setting", "service:mail", None), ("setting", "service:payments", None)],
+    ),
+    "how a tenant's key is activated": (
+        {"settings/tenants/acme.yml": ("services:\n", "services:\n  restart: {mail: on-failure}\n")},
+        [("setting", "service:mail", "acme")],
+    ),
     "a setting of a tenant": (
         {"settings/tenants/acme.yml": ("fee: 7", "fee: 8")},
         [("setting", "service:payments", "acme")],
@@ -625,6 +633,15 @@ def test_what_is_not_committed_is_told_of(repository: Path) -> None:
     done = run("diff", "--base", "main", cwd=repository)
     assert "not committed" in done.stderr
     assert "default: no change" in done.stdout
+
+
+def test_options_of_keys_that_are_stated_elsewhere(tmp_path: Path) -> None:
+    stated = {**FILES, "settings/services.yml": "restart: {mail: on-failure}\n" + FILES["settings/services.yml"]}
+    moved = {**stated, "settings/profiles/busy.yml": "services: {restart: {mail: on-failure}}\n"}
+    changes = compare(compiled(tmp_path / "old", stated)["busy"], compiled(tmp_path / "new", moved)["busy"])
+    found = [(each.kind, each.key, each.what, each.new) for each in changes]
+    at = "settings/profiles/busy.yml#/services/restart/mail"
+    assert found == [("provenance", "service:mail", "restart stated at", at)]
 
 
 def test_exit_codes_and_gates(repository: Path) -> None:

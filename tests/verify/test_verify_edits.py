@@ -21,6 +21,8 @@ FILES = {
     "settings/app.yml": "name: shop\npackages: [shop]\ntarget: {os: linux}\n",
     "settings/services.yml": """\
 selections: {mail: smtp}
+eager: {feed: true}
+restart: {mail: on-failure, news: never}
 provider_settings:
   smtp: {sender: "{0} {} ${SENDER} {x}", tries: "${TRIES:-3}", password: "${ONEIRIC_SECRET_MAIL}", modes: [a]}
 """,
@@ -229,6 +231,18 @@ REPORT: dict[str, Callable[[dict[str, Any]], object]] = {
     "another setting": lambda report: mail(report)["settings"]["modes"]["expr"].update(set=[{"value": "b"}]),
     "a setting less": lambda report: mail(report)["settings"].pop("modes"),
     "a key less": lambda report: report["bindings"].pop("service:feed"),
+    "what is eager where that is stated otherwise": lambda report: report["bindings"]["service:feed"].pop("eager"),
+    "another restart": lambda report: mail(report).pop("restart"),
+    "a restart that nothing states": lambda report: report["bindings"]["service:feed"].update(restart="on-failure"),
+    "a restart stated for another key": lambda report: mail(report)["options"]["restart"].update(
+        {"from": "settings/services.yml#/restart/news"}
+    ),
+    "a restart stated in a file that is not read": lambda report: mail(report)["options"]["restart"].update(
+        {"from": "settings/profiles/default.yml#/services/restart/mail"}
+    ),
+    "a restart that is not one": lambda report: report["bindings"]["service:news"]["options"]["restart"].update(
+        value="always"
+    ),
     "another app": lambda report: report.update(app="other"),
 }
 

@@ -56,8 +56,8 @@ def explain(
         typer.Option(
             "--what-if",
             metavar="WHAT=VALUE",
-            help="What would change with provider=NAME, or priority=[PROVIDER:]N or stack_level=[PROVIDER:]N "
-            "(default: the winner's). Repeatable.",
+            help="What would change with provider=NAME, eager=true|false or restart=on-failure|never, or "
+            "priority=[PROVIDER:]N or stack_level=[PROVIDER:]N (default: the winner's). Repeatable.",
         ),
     ] = None,
     uses: Annotated[bool, typer.Option("--uses", help="What needs KEY, and breaks if it goes.")] = False,

@@ -18,6 +18,7 @@ with compiler_extra("explain --what-if"):
     from oneiric_compiler.model import Key
     from oneiric_compiler.questions import what_if
     from oneiric_compiler.questions.diff import tell
+    from oneiric_compiler.tables.options import KEY_OPTIONS
     from oneiric_compiler.tables.tiers import RANKS
 
 _RANK = re.compile(r"(?:(?P<provider>.+):)?(?P<rank>[-+]?[0-9]{1,4})")
@@ -37,7 +38,8 @@ def suppose(
     full = reports.full_key(report, key, domain)
     suppositions = [_supposition(each, report.bindings[full]) for each in stated]
     for each in suppositions:
-        reports.check_provider(report, full, each.provider)
+        if each.option is None:
+            reports.check_provider(report, full, each.provider)
     found = Diagnostics()
     with working("supposing"):
         changes = what_if.suppose(now, Key(*full.split(":", 1)), suppositions, found, profile=profile, tenant=tenant)
@@ -53,13 +55,19 @@ def suppose(
 
 
 def _supposition(text: str, binding: Served) -> what_if.Supposition:
-    """What `provider=NAME`, `priority=[PROVIDER:]N` or `stack_level=[PROVIDER:]N` says."""
+    """What `provider=NAME`, `eager=true|false`, `restart=on-failure|never`, `priority=[PROVIDER:]N` or
+    `stack_level=[PROVIDER:]N` says."""
     what, _, value = text.partition("=")
     if what == "provider":
         return what_if.Supposition(value)
+    if option := next((each for each in KEY_OPTIONS if each.name == what), None):
+        values = {each if isinstance(each, str) else str(each).lower(): each for each in option.values}
+        if value not in values:
+            raise CommandError(f"`{what}` cannot be `{value}`", help=did_you_mean(value, values))
+        return what_if.Supposition(binding.provider, value=values[value], option=option)
     rank = next((each for each in RANKS if each.fact == what), None)
     if rank is None:
-        known = ("provider", *(each.fact for each in RANKS))
+        known = ("provider", *(each.name for each in KEY_OPTIONS), *(each.fact for each in RANKS))
         raise CommandError(f"`{text}` is not something that can be supposed", help=did_you_mean(what, known))
     match = _RANK.fullmatch(value)
     if match is None or abs(int(match["rank"])) > rank.bound:

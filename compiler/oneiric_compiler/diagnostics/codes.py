@@ -140,7 +140,10 @@ CODES: dict[str, Code] = {
         "priority or stack level.",
         "warning",
     ),
-    "ONE305": Code("a key that does not exist", "Nothing declares a component for this key."),
+    "ONE305": Code(
+        "a key that does not exist",
+        "Nothing declares a component for this key; or nothing binds the key, since it is neither selected nor needed.",
+    ),
     # 4xx: links
     "ONE401": Code("a need that nothing serves", "A component needs a key that has no candidate."),
     "ONE402": Code("a cycle of needs", "Each component of the chain needs the next one, and the last needs the first."),

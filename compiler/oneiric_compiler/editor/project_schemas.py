@@ -23,6 +23,7 @@ from oneiric_compiler.source.docstrings import docstring
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.stages.report import render_report
 from oneiric_compiler.stages.write import put
+from oneiric_compiler.tables.options import KEY_OPTIONS
 
 Offered: TypeAlias = Mapping[str, tuple[Candidate, ...]]
 """The candidates of one domain by the name of their key, sorted."""
@@ -94,6 +95,7 @@ class _File:
                 name: self.defined(_fields(self.sources, found)) for name, found in _entries(served).items()
             },
         }
+        narrowed |= {option.name: dict.fromkeys(served, option.schema) for option in KEY_OPTIONS}
         for name, known in narrowed.items():
             properties[name] = {"description": properties[name]["description"], **_mapping(known)}
         properties["components"]["items"] = self.component(shape["component"], served)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from oneiric_compiler.model import (
     Candidate,
@@ -85,6 +86,15 @@ class Scope:
                 requires = stated.value
         app = self.settings.app
         return Question(key, self.candidates(key), self.explicit(key), requires, app.python, app.os)
+
+    def options(self, key: Key) -> dict[str, Stated[Any]]:
+        """The options that the levels state for the key, the most specific of each."""
+        found: dict[str, Stated[Any]] = {}
+        for level in self.levels.values():
+            for name, stated in level.get(key.domain, NOTHING).options.items():
+                if key.name in stated:
+                    found[name] = stated[key.name]
+        return found
 
     def explicit(self, key: Key) -> tuple[Explicit, ...]:
         """Every explicit choice for the key, strongest first."""

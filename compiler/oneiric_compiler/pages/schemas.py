@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from oneiric_compiler.tables.options import EMITTED, OPTIONS, Schema
+from oneiric_compiler.tables.options import EMITTED, KEY_OPTIONS, OPTIONS, Schema
 from oneiric_compiler.tables.tiers import ALONE, FILTERS, RANKS, TIERS
 
 
@@ -22,8 +22,13 @@ def _made(text: str, maker: Callable[[Schema], None]) -> str:
     return json.dumps(schema, indent=2) + "\n"
 
 
-def _component(schema: Schema) -> None:
-    schema["$defs"]["component"]["properties"] |= {option.name: option.schema for option in OPTIONS}
+def _domain(schema: Schema) -> None:
+    section, component = (schema["$defs"][name]["properties"] for name in ("section", "component"))
+    component |= {option.name: option.schema for option in OPTIONS}
+    names = section["selections"]["propertyNames"]
+    for option in KEY_OPTIONS:
+        keys = {"type": ["object", "null"], "propertyNames": names, "additionalProperties": option.schema}
+        section[option.name] = {"description": option.described, **keys}
 
 
 def _manifest(schema: Schema) -> None:
@@ -48,11 +53,24 @@ def _explain(schema: Schema) -> None:
         found = {"const": not option.default} if isinstance(option.default, bool) else _reported(option.schema)
         least = {"minItems": 1} if option.schema["type"] == "array" else {}
         binding[option.emitted] = {"description": told, **found, **least}
+    stated: Schema = {}
+    for each in KEY_OPTIONS:
+        others = [value for value in each.values if value != each.default]
+        const: Schema = {"const": others[0]} if len(others) == 1 else {"enum": others}
+        binding[each.name] = {"description": each.schema["description"], **const}
+        place = {"$ref": "#/$defs/place"}
+        stated[each.name] = {
+            "type": "object",
+            "required": ["value", "from"],
+            "properties": {"value": each.schema, "from": place},
+        }
+    told = "What the settings state of how the key is activated, whatever serves it, and where. Absent where nothing."
+    binding["options"] = {"description": told, "type": "object", "properties": stated}
 
 
 _MAKERS: Mapping[str, Callable[[Schema], None]] = {
-    "domain": _component,
-    "overlay": _component,
+    "domain": _domain,
+    "overlay": _domain,
     "manifest": _manifest,
     "remote": _remote,
     "explain": _explain,

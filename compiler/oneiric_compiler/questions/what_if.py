@@ -23,6 +23,7 @@ from oneiric_compiler.model import (
 from oneiric_compiler.pipeline import gather, reports
 from oneiric_compiler.questions.diff.compare import Difference, compare
 from oneiric_compiler.stages.report import render_report
+from oneiric_compiler.tables.options import KeyOption
 from oneiric_compiler.tables.tiers import Rank
 
 SUPPOSED = Place("--what-if")
@@ -30,11 +31,13 @@ SUPPOSED = Place("--what-if")
 
 @dataclass(frozen=True, slots=True)
 class Supposition:
-    """Something else than there is: a selection, or, of each candidate of a provider, the number it is ranked by."""
+    """Something else than there is: a selection, an option of the key, or, of each candidate of a provider, the number
+    it is ranked by."""
 
     provider: str
     rank: Rank | None = None
-    value: int = 0
+    value: Any = 0
+    option: KeyOption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def suppose(
     inputs = now.inputs
     for each in suppositions:
         if each.rank is None:
-            settings = _selecting(inputs.settings, key, each.provider, profile, tenant)
+            settings = _stating(inputs.settings, key, each, profile, tenant)
             inputs = replace(inputs, settings=settings)
         else:
             catalog = _ranking(inputs.catalog, key, each.provider, each.rank, each.value)
@@ -78,22 +81,26 @@ def _compiled(inputs: Gathered, profile: str | None, diagnostics: Diagnostics) -
     return None if diagnostics.failed else Compiled(inputs, found)
 
 
-def _selecting(settings: Settings, key: Key, provider: str, profile: str | None, tenant: str | None) -> Settings:
+def _stating(settings: Settings, key: Key, each: Supposition, profile: str | None, tenant: str | None) -> Settings:
     if tenant is not None:
-        return replace(settings, tenants=_with(settings.tenants, tenant, key, provider))
+        return replace(settings, tenants=_with(settings.tenants, tenant, key, each))
     if profile not in (None, "default"):
-        return replace(settings, profiles=_with(settings.profiles, profile, key, provider))
-    return replace(settings, base=_level(settings.base, key, provider))
+        return replace(settings, profiles=_with(settings.profiles, profile, key, each))
+    return replace(settings, base=_level(settings.base, key, each))
 
 
-def _with(levels: Mapping[str, Level], name: str, key: Key, provider: str) -> dict[str, Level]:
-    return {**levels, name: _level(levels.get(name, {}), key, provider)}
+def _with(levels: Mapping[str, Level], name: str, key: Key, each: Supposition) -> dict[str, Level]:
+    return {**levels, name: _level(levels.get(name, {}), key, each)}
 
 
-def _level(level: Level, key: Key, provider: str) -> Level:
+def _level(level: Level, key: Key, each: Supposition) -> Level:
     section = level.get(key.domain, Section())
-    selections = {**section.selections, key.name: Stated(provider, SUPPOSED)}
-    return {**level, key.domain: replace(section, selections=selections)}
+    if each.option is None:
+        selections = {**section.selections, key.name: Stated(each.provider, SUPPOSED)}
+        return {**level, key.domain: replace(section, selections=selections)}
+    name = each.option.name
+    options = {**section.options, name: {**section.options.get(name, {}), key.name: Stated(each.value, SUPPOSED)}}
+    return {**level, key.domain: replace(section, options=options)}
 
 
 def _ranking(candidates: Catalog, key: Key, provider: str, rank: Rank, value: int) -> Catalog:

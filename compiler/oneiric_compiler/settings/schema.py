@@ -27,6 +27,9 @@ KINDS = {
     "null": "null",
 }
 
+_SWITCHES = {"yes": True, "on": True, "1": True, "no": False, "off": False, "0": False}
+"""What other readers of YAML, and people, take for true or false."""
+
 
 @cache
 def validator(name: str, definition: str | None = None) -> Validator:
@@ -114,8 +117,8 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         diagnostics.add("ONE112", message, document.place(*path), help=help)
     elif error.validator == "enum":
         help = did_you_mean(str(error.instance), map(str, rule))
-        message = f"{name} cannot be `{shortened(error.instance)}`"
-        diagnostics.add("ONE111", message, document.place(*path), help=help)
+        wrong = error.instance if isinstance(error.instance, str) else json.dumps(error.instance)
+        diagnostics.add("ONE111", f"{name} cannot be `{shortened(wrong)}`", document.place(*path), help=help)
     else:
         diagnostics.add("ONE111", _wrong_shape(error, path), document.place(*path), help=_reshaped(error))
 
@@ -174,6 +177,8 @@ def _reshaped(error: ValidationError) -> str | None:
     wanted = cast("dict[str, Any]", error.schema)["type"]
     if "string" in wanted and isinstance(error.instance, (bool, int, float)):
         return "put it in quotes"
+    if wanted == "boolean" and str(error.instance).lower() in _SWITCHES:
+        return f"write `{str(_SWITCHES[str(error.instance).lower()]).lower()}`"
     if "array" in wanted and isinstance(error.instance, str):
         return f"write a list: `[{shortened(error.instance)}]`"
     schema = cast("dict[str, Any]", error.schema)

@@ -15,7 +15,7 @@ from oneiric_compiler.resources import templates
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.stages.link import WIRING_NAMES, attribute_name
 from oneiric_compiler.stages.report import Report
-from oneiric_compiler.tables.options import EMITTED
+from oneiric_compiler.tables.options import BOUND
 
 _WIDTH = 80
 
@@ -163,10 +163,10 @@ def _options(binding: Report) -> Iterator[tuple[str, str]]:
         yield "secrets", _tuple(binding["secrets"])
     if binding.get("artifact"):
         yield "artifact", quoted(binding["artifact"])
-    for option in EMITTED:
-        if option.emitted in binding:
-            stated = binding[option.emitted]
-            yield option.emitted, _tuple(cast("list[str]", stated)) if isinstance(stated, list) else _literal(stated)
+    for name in BOUND:
+        if name in binding:
+            stated = binding[name]
+            yield name, _tuple(cast("list[str]", stated)) if isinstance(stated, list) else _literal(stated)
 
 
 def _tuple(items: list[str]) -> str:
@@ -227,7 +227,7 @@ def _tenant_lines(report: Report) -> Iterator[tuple[str, str]]:
                     line["port"] = promised
                 line["arguments"] = _arguments(own)
                 line["needs"] = sorted(set(own["needs"].values()))
-                optional = ("async", "secrets", "artifact", *(option.emitted for option in EMITTED))
+                optional = ("async", "secrets", "artifact", *BOUND)
                 yield key, json.dumps({**line, **{name: own[name] for name in optional if name in own}})
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import keyword
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
+from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean, nearest
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.lacking import missing_help
 from oneiric_compiler.linking.ports import find_port, misfits
@@ -22,6 +22,7 @@ from oneiric_compiler.model import (
     Decision,
     Gathered,
     Key,
+    Level,
     Linked,
     Setting,
     Stated,
@@ -45,6 +46,9 @@ def link(resolution: Resolution, inputs: Gathered, diagnostics: Diagnostics) -> 
     linker = _Linker(scope, resolution.decisions, settings, ports, incomplete, diagnostics)
     linker.bind(_roots(resolution))
     linker.check_needs_graph(linker.bindings, linker.bindings)
+    *above, level = scope.levels.values()
+    linker.check_options(above, linker.decisions)
+    linker.check_options((level,), linker.bindings)
     _check_attributes(linker.bindings, diagnostics)
     users = reversed_edges({key: binding.edges for key, binding in linker.bindings.items()})
     tenants: dict[str, dict[Key, Bound]] = {}
@@ -69,6 +73,7 @@ def differs(one: Bound, other: Bound) -> bool:
         or {name: setting.expr for name, setting in one.settings.items()}
         != {name: setting.expr for name, setting in other.settings.items()}
         or one.needs != other.needs
+        or one.activation != other.activation
     )
 
 
@@ -175,7 +180,27 @@ class _Linker:
         needs = {name: key for name, stated in winner.needs.items() if (key := self._needed(decision, stated))}
         self._check_needs(winner, settings)
         self._check_complete(decision, settings)
-        return Bound(decision, port.value if port else None, settings, needs)
+        return Bound(decision, port.value if port else None, settings, needs, self.scope.options(decision.key))
+
+    def check_options(self, levels: Iterable[Level], known: Collection[Key]) -> None:
+        """Reports what the levels state of how keys are activated that are not known."""
+        for domain, section in (each for level in levels for each in level.items()):
+            for option, keys in section.options.items():
+                for name, stated in keys.items():
+                    key = Key(domain, name)
+                    if key not in known and not self.incomplete:
+                        self._tell_not_bound(key, option, stated)
+
+    def _tell_not_bound(self, key: Key, option: str, stated: Stated[Any]) -> None:
+        decision = self.decisions.get(key)
+        if isinstance(decision, Filtered):
+            return
+        help: Help = f"select a provider of it: `selections: {{{key.name}: …}}`"
+        if decision is None:
+            names = [each.name for each in self.bindings if each.domain == key.domain]
+            help = partial(did_you_mean, key.name, names, "declare a component for it")
+        message = f"`{option}` is stated for {key}, which nothing binds"
+        self.diagnostics.add("ONE305", message, stated.name_place or stated.place, help=help)
 
     def check_needs_graph(self, starts: Iterable[Key], bindings: Mapping[Key, Bound]) -> None:
         """Reports each cycle of needs that `starts` lead to, and secrets that need secrets."""
@@ -281,7 +306,9 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
     settings.check((level,), base.incomplete)
     linker = replace(base, scope=scope, settings=settings, decisions=ChainMap(decided, base.decisions))
     own: dict[Key, Bound] = {}
-    for key in sorted(decided.keys() | settings.touched(level)):
+    linker.check_options((level,), base.bindings)
+    optioned = {key for key in base.bindings if _states_option(level, key)}
+    for key in sorted(decided.keys() | settings.touched(level) | optioned):
         if key not in base.bindings:
             _tell_unbound(linker, key, base.decisions)
             continue
@@ -296,6 +323,10 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
     if any(binding.edges != base.bindings[key].edges for key, binding in own.items()):
         linker.check_needs_graph(own, {**base.bindings, **own})
     return own
+
+
+def _states_option(level: Level, key: Key) -> bool:
+    return any(key.name in keys for keys in level.get(key.domain, NOTHING).options.values())
 
 
 def _tell_unbound(tenant: _Linker, key: Key, known: Mapping[Key, Decision | Filtered]) -> None:

@@ -14,12 +14,15 @@ from oneiric_compiler.model import App, Declaration, Key, Level, Overrides, Proj
 from oneiric_compiler.settings.documents import Document, Value, read_document
 from oneiric_compiler.settings.folder import no_settings
 from oneiric_compiler.settings.schema import conform, shortened
+from oneiric_compiler.tables.options import KEY_OPTIONS
 
 T = TypeVar("T")
 RECORDED = ("ONEIRIC_STACK_ORDER", "ONEIRIC_TRUSTED_PUBLIC_KEYS")
 """The variables whose values a report records, for `--check` to use."""
 _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
-_NO_CANDIDATES = frozenset(("selections", "requires", "ports", "provider_settings"))
+_NO_CANDIDATES = frozenset(
+    ("selections", "requires", "ports", "provider_settings", *(option.name for option in KEY_OPTIONS))
+)
 _SECTION_KEYS = _NO_CANDIDATES | {"components"}
 _HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output"))
 
@@ -181,6 +184,11 @@ class _Reader:
             section.requires[name] = _named(document, wanted, *path, "requires", name)
         for name, port in _mapping(value.get("ports")).items():
             section.ports[name] = _named(document, port, *path, "ports", name)
+        for option in KEY_OPTIONS:
+            if keys := _mapping(value.get(option.name)):
+                section.options[option.name] = {
+                    name: _named(document, each, *path, option.name, name) for name, each in keys.items()
+                }
         for index, component in _items(value.get("components")):
             if {"key", "provider", "factory"} <= component.keys():
                 section.components.append(_declaration(document, domain, component, *path, "components", index))

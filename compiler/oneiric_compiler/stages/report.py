@@ -28,7 +28,7 @@ from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
 from oneiric_compiler.stages.link import differs
 from oneiric_compiler.tables.engines import ENGINES
-from oneiric_compiler.tables.options import EMITTED, OPTIONS
+from oneiric_compiler.tables.options import EMITTED, KEY_OPTIONS, OPTIONS
 from oneiric_compiler.tables.tiers import RANKS
 
 Report: TypeAlias = dict[str, Any]
@@ -120,6 +120,11 @@ def _binding(binding: Bound, settings: Settings, candidates: list[Report]) -> Re
         stated = option.stated(winner)
         if stated is not None and not (option.targeted and getattr(settings.app, option.emitted)):
             facts[option.emitted] = stated
+    activation = binding.activation
+    for name in (option.name for option in KEY_OPTIONS):
+        facts.pop(name, None)
+        if name in activation:
+            facts[name] = activation[name]
     given = {name: _setting(setting) for name, setting in binding.settings.items()}
     needs = {name: str(key) for name, key in sorted(binding.needs.items())}
     expressions = {name: setting.expr for name, setting in binding.settings.items()}
@@ -130,6 +135,9 @@ def _binding(binding: Bound, settings: Settings, candidates: list[Report]) -> Re
         facts["candidates"] = candidates
     facts["settings"] = given
     facts["needs"] = needs
+    if binding.options:
+        stated = sorted(binding.options.items())
+        facts["options"] = {name: {"value": each.value, "from": str(each.place)} for name, each in stated}
     if binding.secrets:
         facts["secrets"] = list(binding.secrets)
     return facts

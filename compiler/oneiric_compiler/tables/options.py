@@ -1,4 +1,5 @@
-"""The options of a candidate: what `@component`, `components:` in settings and a manifest's entry may say of it.
+"""The options of a candidate: what `@component`, `components:` in settings and a manifest's entry may say of it; and
+those of a key, which the levels of the settings state whatever serves it.
 
 A row here, a field of `model.Candidate` and an argument of `oneiric.component` make an option; `just generate` brings
 schemas and docs in step. What has a rule of its own (an inferred priority, a need's place) is read in `stages.catalog`.
@@ -152,3 +153,47 @@ OPTIONS = (
     ),
 )
 EMITTED = tuple(option for option in OPTIONS if option.emitted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyOption:
+    """An option of a key: a section `NAME: {KEY: VALUE}` of a domain's settings, an argument of `bind`, a line's field.
+
+    Where the settings say nothing it is what the candidate declares, if candidates have an option of that name.
+    """
+
+    name: str
+    schema: Schema
+    described: str
+    default: Any
+
+    @property
+    def values(self) -> list[Any]:
+        return self.schema.get("enum") or [False, True]
+
+    def of(self, candidate: object, stated: Mapping[str, Any]) -> Any:
+        """The value for a key that a candidate serves; None where it is the default."""
+        value = stated.get(self.name, getattr(candidate, self.name, self.default))
+        return None if value == self.default else value
+
+
+KEY_OPTIONS = (
+    KeyOption(
+        name="eager",
+        schema={"description": "Whether it is activated when the runtime starts.", "type": "boolean"},
+        described="Key -> whether it is activated when the runtime starts, such as `mailer: true`.",
+        default=False,
+    ),
+    KeyOption(
+        name="restart",
+        schema={
+            "description": "`on-failure` where an instance that turns unhealthy is replaced by another, or `never`.",
+            "enum": ["never", "on-failure"],
+        },
+        described="Key -> `on-failure` or `never`: whether an instance that turns unhealthy is replaced, such as "
+        "`mailer: on-failure`.",
+        default="never",
+    ),
+)
+BOUND = tuple(dict.fromkeys((*(option.emitted for option in EMITTED), *(option.name for option in KEY_OPTIONS))))
+"""The names of all that a wiring, its report and tenants' lines say of how a key is activated."""

@@ -135,7 +135,7 @@ def _first_difference(one: Facts, other: Facts) -> str:
 def _chosen(report: Facts, key: str, tenant: str | None, binding: Facts) -> Iterator[str]:
     """Whether an explicit choice is stated where its rule says, and an operator's swap among the inputs."""
     domain, _, name = key.partition(":")
-    section, key_part, name_part = report["domains"][domain], _escaped(key), _escaped(name)
+    section, key_part, name_part = report["domains"][domain], escaped(key), escaped(name)
     profile, rule = report["profile"], binding["decided_by"]
     places = {
         "selection": f"settings/{section}.yml#/selections/{name_part}",
@@ -178,7 +178,7 @@ def _words(binding: Facts, winner: Facts, runner_up: Facts | None, filtered: boo
         yield f"decided because `{because}`, and the report says `{binding['because']}`"
 
 
-def _escaped(part: str) -> str:
+def escaped(part: str) -> str:
     """A part of a JSON pointer (RFC 6901)."""
     return part.replace("~", "~0").replace("/", "~1")
 

@@ -12,7 +12,7 @@ from oneiric_compiler.verify.decisions import Facts
 from oneiric_compiler.verify.expressions import Expression
 from oneiric_compiler.verify.source import TAKEN, Block, WiringSource, read_source
 
-_STATED = ("eager", "python", "os", "artifact")
+_STATED = ("artifact", "eager", "python", "os", "restart")
 _FINGERPRINTED = ("provider", "factory", "async", "result", "port", *_STATED)
 """The facts a fingerprint is made of, besides the settings' expressions and the needs."""
 OPTIONS = ("secrets", *_STATED)

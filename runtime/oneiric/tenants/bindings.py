@@ -48,6 +48,8 @@ def _binding(line: bytes, key: str) -> Binding:
             port=entry.get("port"),
             needs=tuple(entry.get("needs", ())),
             secrets=tuple(entry.get("secrets", ())),
+            eager=entry.get("eager", False),
+            restart=entry.get("restart"),
             python=entry.get("python"),
             os=tuple(entry.get("os", ())),
             artifact=entry.get("artifact"),

@@ -100,6 +100,30 @@ def test_what_if_shows_what_would_change_in_every_profile(project: Path, snapsho
     assert changes["profiles"]["busy"] == []
 
 
+def test_what_if_a_key_had_other_options(project: Path, snapshot: SnapshotAssertion) -> None:
+    both = ("explain", "--what-if", "eager=true", "--what-if", "restart=on-failure", "store")
+    assert asked(project, *both) == snapshot
+    assert "restart: added on-failure" not in asked(project, *both[:3], "store")
+    assert session([("explain", "--what-if", "restart=always", "store")], cwd=project, code=2) == snapshot
+
+
+def test_options_of_keys_are_explained(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    files = {
+        **FILES,
+        "settings/services.yml": "restart: {desk: on-failure}\neager: {desk: true}\n",
+        "settings/profiles/busy.yml": "services:\n  eager: {desk: false}\n",
+        "settings/tenants/acme.yml": "services:\n  restart: {desk: never}\n",
+        "settings/tenants/bolt.yml": "services:\n  restart: {desk: on-failure}\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert run("compile", cwd=tmp_path).returncode == 0
+    assert asked(tmp_path, "explain", "service:desk") == snapshot
+    facts = json.loads(asked(tmp_path, "explain", "service:desk", "--tenant", "acme", "--json"))["binding"]
+    assert (facts["eager"], "restart" in facts, facts["options"]["restart"]["value"]) == (True, False, "never")
+
+
 def test_what_if_of_a_tenant_or_a_profile_is_about_that_alone(project: Path) -> None:
     tenant = json.loads(
         asked(project, "explain", "--what-if", "provider=bare", "service:desk", "--tenant", "acme", "--json")

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias, get_args
 
 from oneiric.report import Candidate, Json, Report, Served, Setting
 
-from oneiric_compiler.tables.options import EMITTED
+from oneiric_compiler.tables.options import BOUND
 from oneiric_compiler.tables.tiers import RANKS
 from oneiric_compiler.text.redact import MASK
 
@@ -21,7 +21,7 @@ Class: TypeAlias = Literal["winner", "trust", "moved", "port", "need", "setting"
 CLASSES: tuple[Class, ...] = get_args(Class)
 How: TypeAlias = Literal["added", "removed", "changed"]
 
-_OPTIONS = ("async", *(option.emitted for option in EMITTED))
+_OPTIONS = ("async", *BOUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ def _binding(key: str, tenant: str | None, old: Served | None, new: Served | Non
         yield from _decided(key, tenant, old, new, moved=served == "moved")
         yield from _converted(key, tenant, old, new)
         yield from _facts("provenance", key, tenant, *(_places(each, old, new) for each in (old, new)))
+        yield from _facts("provenance", key, tenant, *(_options_at(each, old, new) for each in (old, new)))
         if not made:
             yield from _hidden(key, tenant, old, new)
     if tenant is None:
@@ -224,6 +225,14 @@ def _alike(old: Served, new: Served) -> list[str]:
 def _places(binding: Served, old: Served, new: Served) -> dict[str, Json]:
     """Where the settings that both have, with one value, are stated."""
     return {f"{name} stated at": binding.settings[name].stated_at for name in _alike(old, new)}
+
+
+def _options_at(binding: Served, old: Served, new: Served) -> dict[str, Json]:
+    """Where those options of the key that both state, with one value, are stated."""
+    alike = [
+        name for name, each in old.options.items() if name in new.options and each.value == new.options[name].value
+    ]
+    return {f"{name} stated at": binding.options[name].stated_at for name in alike}
 
 
 def _candidates(key: str, old: Served, new: Served, *, moved: bool) -> Iterator[Difference]:

@@ -42,6 +42,8 @@ def tell(
     filtered = [(each.provider, _excluded(each), _origin(each, locate)) for each in excluded]
     lines += section("filtered out", filtered)
     lines += section("settings", _settings(binding.settings, locate))
+    stated = [(name, _text(each.value), locate(each.stated_at)) for name, each in binding.options.items()]
+    lines += section("stated for the key", stated)
     lines += _tree_section("needs", key, report.needs, report)
     users = report.users()
     lines += _tree_section("needed by", key, lambda each: users.get(each, {}), report)
@@ -185,9 +187,12 @@ def difference(base: Served, own: Served, locate: Locate) -> tuple[str, str]:
     """How a tenant's or profile's binding differs, and where that is stated; nothing when it does not."""
     if own.provider != base.provider or own.decided_at != base.decided_at:
         return f"{own.provider} by {own.decided_by}", locate(own.decided_at)
-    changed = [name for name, setting in own.settings.items() if setting != base.settings.get(name)]
+    changed = {name: each.stated_at for name, each in own.settings.items() if each != base.settings.get(name)}
+    for name, option in own.options.items():
+        if name not in base.options or option.value != base.options[name].value:
+            changed[name] = option.stated_at
     if changed:
-        places = {locate(own.settings[name].stated_at): None for name in changed}
+        places = {locate(place): None for place in changed.values()}
         return f"{own.provider}, with its own {', '.join(changed)}", ", ".join(places)
     if own.rebuilt_for:
         return f"{own.provider}, its own instance since it needs {', '.join(own.rebuilt_for)}", ""
