@@ -330,13 +330,15 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A decision made concrete. `options` are those that the settings state for the key, by name."""
+    """A decision made concrete. `options` are those that the settings state for the key, by name; `standby` what the
+    settings state of its other candidates, by order."""
 
     decision: Decision
     port: str | None
     settings: Mapping[str, Setting]
     needs: Mapping[str, Key]
     options: Mapping[str, Stated[Any]] = field(default_factory=dict[str, Stated[Any]])
+    standby: Mapping[int, Mapping[str, Setting]] = field(default_factory=dict[int, Mapping[str, Setting]])
     rebuilt_for: tuple[Key, ...] = ()
 
     @property

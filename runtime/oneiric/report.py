@@ -45,10 +45,22 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """One argument of a factory: a literal `value`, else the `reference` it is read from, else `masked`."""
+
+    value: Json
+    reference: Json
+    masked: bool
+    stated_at: str
+    unchecked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One implementation that could serve a key, and how it fared.
 
-    One of a manifest has its `trust`, and in `held` what it stated above its source's ceiling.
+    One of a manifest has its `trust`, and in `held` what it stated above its source's ceiling. `settings` are what one
+    that does not serve the key would be made with.
     """
 
     provider: str
@@ -67,18 +79,8 @@ class Candidate:
     wins_if: tuple[tuple[Edit, ...], ...] | None
     trust: Evidence | None
     held: Mapping[str, Json]
+    settings: Mapping[str, Setting]
     raw: Mapping[str, Json] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One argument of a factory: a literal `value`, else the `reference` it is read from, else `masked`."""
-
-    value: Json
-    reference: Json
-    masked: bool
-    stated_at: str
-    unchecked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +327,7 @@ def _candidates(facts: _Facts, base: Served | None) -> tuple[Candidate, ...]:
 
 
 def _candidate(facts: _Facts) -> Candidate:
-    compared = cast("list[Json]", facts.items("compared"))
+    compared, settings = cast("list[Json]", facts.items("compared")), facts.facts("settings", {})
     return Candidate(
         provider=facts.of(str, "provider"),
         factory=facts.of(str, "factory"),
@@ -343,6 +345,7 @@ def _candidate(facts: _Facts) -> Candidate:
         wins_if=_alternatives(facts) if "wins_if" in facts.values else None,
         trust=_trust(facts.facts("trust")) if "trust" in facts.values else None,
         held=facts.facts("held", {}).values,
+        settings={name: _setting(settings.facts(name)) for name in settings.values},
         raw=facts.values,
     )
 

@@ -635,6 +635,64 @@ def test_what_is_not_committed_is_told_of(repository: Path) -> None:
     assert "default: no change" in done.stdout
 
 
+STANDING_BY = {
+    "settings/app.yml": "name: shop\npackages: [shop]\n",
+    "settings/services.yml": """\
+selections: {pay: card}
+provider_settings:
+  cash: {till: '${TILL:-1}', password: abc}
+""",
+    "settings/tenants/acme.yml": "services:\n  provider_settings:\n    cash: {till: 5}\n",
+    "shop/__init__.py": "",
+    "shop/parts.py": """\
+from oneiric import component
+
+@component("service", "pay", provider="card")
+class Card:
+    def __init__(self, *, fee: int = 0) -> None: ...
+
+@component("service", "pay", provider="cash")
+class Cash:
+    def __init__(self, *, till: int = 0, password: str = "") -> None: ...
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("services", "abc", "xyz", [("standby", None, "cash password")]),
+        ("services", "TILL:-1", "TILL:-2", [("standby", None, "cash till")]),
+        ("services", ", password: abc", "", [("standby", None, "cash password")]),
+        ("tenants/acme", "till: 5", "till: 6", [("standby", "acme", "cash till")]),
+        ("tenants/acme", "cash:", "pay/cash:", [("provenance", "acme", "cash till stated at")]),
+        ("services", "{pay: card}", "{pay: cash}", ["winner", "port", "setting", "setting", "rule"]),
+    ],
+)
+def test_settings_of_what_serves_nothing(file: str, old: str, new: str, expected: list[Any], tmp_path: Path) -> None:
+    name = f"settings/{file}.yml"
+    assert old in STANDING_BY[name]
+    files = {**STANDING_BY, name: STANDING_BY[name].replace(old, new)}
+    before, after = compiled(tmp_path / "before", STANDING_BY), compiled(tmp_path / "after", files)
+    changes = compare(before["default"], after["default"])
+    if "winner" in expected:
+        assert "standby" not in {each.kind for each in changes}, "told as settings of the winner"
+    else:
+        assert [(each.kind, each.tenant, each.what) for each in changes] == expected
+    told = paint(tell.lines({"default": changes}), styled=False) + str(tell.document({"default": changes}))
+    assert "abc" not in told
+    assert "xyz" not in told
+
+
+def test_what_serves_nothing_converts_its_settings_otherwise(tmp_path: Path) -> None:
+    other = {**STANDING_BY, "shop/parts.py": STANDING_BY["shop/parts.py"].replace("till: int", "till: float")}
+    before, after = compiled(tmp_path / "before", STANDING_BY), compiled(tmp_path / "after", other)
+    changes = compare(before["default"], after["default"])
+    assert [(each.kind, each.what, each.because) for each in changes] == [
+        ("standby", "cash till", "converted otherwise")
+    ]
+
+
 def test_options_of_keys_that_are_stated_elsewhere(tmp_path: Path) -> None:
     stated = {**FILES, "settings/services.yml": "restart: {mail: on-failure}\n" + FILES["settings/services.yml"]}
     moved = {**stated, "settings/profiles/busy.yml": "services: {restart: {mail: on-failure}}\n"}

@@ -44,8 +44,8 @@ def diff(
 ) -> None:
     """Show what changed between two explain reports, by meaning: 1 when they differ.
 
-    Classes, by what a reviewer must care about: winner, trust, moved, port, need, setting, rule, candidate,
-    provenance.
+    Classes, by what a reviewer must care about: winner, trust, moved, port, need, setting, rule, standby,
+    candidate, provenance.
     """
     from oneiric_compiler.questions.diff import tell
     from oneiric_compiler.questions.diff.compare import CLASSES, compare, without

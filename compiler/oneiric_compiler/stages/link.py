@@ -180,7 +180,13 @@ class _Linker:
         needs = {name: key for name, stated in winner.needs.items() if (key := self._needed(decision, stated))}
         self._check_needs(winner, settings)
         self._check_complete(decision, settings)
-        return Bound(decision, port.value if port else None, settings, needs, self.scope.options(decision.key))
+        standby = {
+            each.order: found
+            for each in decision.judgements
+            if not (each.won or each.candidate.barred) and (found := self.settings.of(each.candidate))
+        }
+        options = self.scope.options(decision.key)
+        return Bound(decision, port.value if port else None, settings, needs, options, standby)
 
     def check_options(self, levels: Iterable[Level], known: Collection[Key]) -> None:
         """Reports what the levels state of how keys are activated that are not known."""

@@ -47,11 +47,12 @@ def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
         inner = scope.of_tenant(tenant, catalog)
         for key, binding in own.items():
             base = linked.bindings[key]
-            candidates = [] if binding.decision is base.decision else _candidates(inner, catalog, binding.decision)
+            alike = binding.decision is base.decision and binding.standby == base.standby
+            candidates = [] if alike else _candidates(inner, catalog, binding)
             tenants.setdefault(str(key), {})[tenant] = _tenant(binding, base, settings, candidates)
     bindings: dict[str, Report] = {}
     for key, binding in linked.bindings.items():
-        served = _binding(binding, settings, _candidates(scope, catalog, binding.decision))
+        served = _binding(binding, settings, _candidates(scope, catalog, binding))
         bindings[str(key)] = {**served, "tenants": tenants.get(str(key), {})}
     name = profile or "default"
     read: Report = {
@@ -156,12 +157,15 @@ def _decided(decision: Decision) -> Report:
     return {"decided_by": decision.decided_by, "decided_at": str(decision.decided_at), "because": decision.because}
 
 
-def _candidates(scope: Scope, catalog: Catalog, decision: Decision) -> list[Report]:
-    alternatives = wins_if(scope, catalog, decision)
-    return [_candidate(each, alternatives.get(each.order)) for each in decision.judgements]
+def _candidates(scope: Scope, catalog: Catalog, binding: Bound) -> list[Report]:
+    alternatives, standby = wins_if(scope, catalog, binding.decision), binding.standby
+    return [
+        _candidate(each, alternatives.get(each.order), standby.get(each.order, {}))
+        for each in binding.decision.judgements
+    ]
 
 
-def _candidate(judgement: Judgement, alternatives: Alternatives | None) -> Report:
+def _candidate(judgement: Judgement, alternatives: Alternatives | None, standby: Mapping[str, Setting]) -> Report:
     candidate = judgement.candidate
     facts: Report = {
         "provider": candidate.provider,
@@ -189,6 +193,8 @@ def _candidate(judgement: Judgement, alternatives: Alternatives | None) -> Repor
         facts["compared"] = list(judgement.compared)
     if alternatives is not None:
         facts["wins_if"] = alternatives
+    if standby:
+        facts["settings"] = {name: _setting(setting) for name, setting in standby.items()}
     return facts
 
 

@@ -80,6 +80,24 @@ def test_why_not_tells_the_rule_the_places_and_the_edits(project: Path, snapshot
     )
 
 
+def test_why_not_tells_what_it_would_be_made_with_and_no_secret(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    tree = "class Tree:\n    def __init__(self, *, depth: int, password: str = '') -> None: ..."
+    files = {
+        **FILES,
+        "shop/parts.py": PARTS.replace("class Tree:\n    def __init__(self, *, depth: int) -> None: ...", tree),
+        "settings/adapters.yml": "provider_settings:\n  tree: {depth: 3, password: hunter2}\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert run("compile", cwd=tmp_path).returncode == 0
+    assert asked(tmp_path, "explain", "--why-not", "tree", "store") == snapshot
+    for question in (("--why-not", "tree", "store"), ("store",), ("--tenant", "acme", "store"), ()):
+        answered = asked(tmp_path, "explain", *question, "--json")
+        assert "hunter2" not in answered
+        assert '"depth"' in answered
+
+
 def test_why_not_tells_what_is_filtered_out_and_what_no_edit_helps() -> None:
     helpless = candidate("far", source="plugin:acme", lost_by="priority", compared=[0, 1000], wins_if=[])
     asking = candidate("near", lost_by="priority", compared=[0, 1], wins_if=[[{"at": "settings/x.yml#/a/b"}]])

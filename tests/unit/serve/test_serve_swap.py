@@ -60,6 +60,29 @@ def test_edited_settings_are_refused_shown_and_taken_along_when_that_is_said(pro
         assert "accepted over" not in command(project, "status").stdout
 
 
+def test_edited_settings_of_what_is_swapped_in_are_refused_as_well(project: Path) -> None:
+    method = 'async def greet(self) -> str:\n        return "HELLO"'
+    assert method in PARTS
+    made = "def __init__(self, *, word: str) -> None:\n        self.word = word\n\n    "
+    (project / "lab/parts.py").write_text(PARTS.replace(method, made + method.replace('"HELLO"', "self.word")))
+    settings = project / "settings/services.yml"
+    reviewed = settings.read_text() + "provider_settings:\n  loud: {word: HI}\n"
+    settings.write_text(reviewed)
+    command(project, "compile")
+    with Served(project) as served:
+        settings.write_text(reviewed.replace("HI", "HEY"))
+        refused = command(project, "swap", "service:greeter", "loud", code=1)
+        assert refused.stderr.startswith("rejected[drift]: the settings are not those that the running wiring was")
+        assert "standby    service:greeter  loud word: HI -> HEY" in refused.stderr
+        until(lambda: served.heard() == "hello")
+        command(project, "swap", "service:greeter", "loud", "--with-settings")
+        until(lambda: served.heard() == "HEY")
+        command(project, "swap", "service:greeter", "--clear")
+        settings.write_text(reviewed)
+        command(project, "swap", "service:greeter", "loud")
+        until(lambda: served.heard() == "HI")
+
+
 def test_swaps_that_a_deploy_does_not_take_are_named(project: Path) -> None:
     with Served(project) as served:
         served.swap("service:greeter", "loud")

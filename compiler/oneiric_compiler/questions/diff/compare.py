@@ -17,7 +17,9 @@ from oneiric_compiler.tables.options import BOUND
 from oneiric_compiler.tables.tiers import RANKS
 from oneiric_compiler.text.redact import MASK
 
-Class: TypeAlias = Literal["winner", "trust", "moved", "port", "need", "setting", "rule", "candidate", "provenance"]
+Class: TypeAlias = Literal[
+    "winner", "trust", "moved", "port", "need", "setting", "rule", "standby", "candidate", "provenance"
+]
 CLASSES: tuple[Class, ...] = get_args(Class)
 How: TypeAlias = Literal["added", "removed", "changed"]
 
@@ -77,6 +79,7 @@ def _binding(key: str, tenant: str | None, old: Served | None, new: Served | Non
     served = change.kind if change else None
     made = [*([change] if change else ()), *_made(key, tenant, old, new, served)]
     yield from made
+    yield from _standby(key, tenant, old, new)
     if old is None or new is None:
         return
     if served != "winner":
@@ -233,6 +236,38 @@ def _options_at(binding: Served, old: Served, new: Served) -> dict[str, Json]:
         name for name, each in old.options.items() if name in new.options and each.value == new.options[name].value
     ]
     return {f"{name} stated at": binding.options[name].stated_at for name in alike}
+
+
+def _standby(key: str, tenant: str | None, old: Served | None, new: Served | None) -> Iterator[Difference]:
+    """What changed of the settings of those that a swap could bring in; of a winner's, if it only wins on one side."""
+    before, after = (_by_identity(each) if each else {} for each in (old, new))
+    for identity in sorted({*before, *after}):
+        one, other = before.get(identity), after.get(identity)
+        if all(each is None or each.won for each in (one, other)):
+            continue
+        was, now = (_given(side, each) for side, each in ((old, one), (new, other)))
+        name, values = identity[0], [{each: _value(setting) for each, setting in side.items()} for side in (was, now)]
+        yield from _facts("standby", key, tenant, *({f"{name} {each}": side[each] for each in side} for side in values))
+        for each in sorted(was.keys() & now.keys()):
+            if not _equal(values[0][each], values[1][each]):
+                continue
+            if _expression(one, each) != _expression(other, each) and one and other and one.won == other.won:
+                yield Difference(
+                    "standby", key, tenant, f"{name} {each}", values[0][each], values[1][each], "converted otherwise"
+                )
+            places = [{f"{name} {each} stated at": side[each].stated_at} for side in (was, now)]
+            yield from _facts("provenance", key, tenant, *places)
+
+
+def _given(binding: Served | None, candidate: Candidate | None) -> Mapping[str, Setting]:
+    """What a candidate is made with, or would be."""
+    if binding is None or candidate is None:
+        return {}
+    return binding.settings if candidate.won else candidate.settings
+
+
+def _expression(candidate: Candidate | None, setting: str) -> Json:
+    return _mapping(_mapping(candidate.raw.get("settings")).get(setting)).get("expr") if candidate else None
 
 
 def _candidates(key: str, old: Served, new: Served, *, moved: bool) -> Iterator[Difference]:

@@ -25,6 +25,7 @@ _COLOURS: dict[Class, Style] = {
     "port": "yellow",
     "need": "yellow",
     "setting": "yellow",
+    "standby": "yellow",
 }
 _WORDS: dict[Class, str] = {
     "winner": "another component serves",
@@ -34,6 +35,7 @@ _WORDS: dict[Class, str] = {
     "need": "other needs",
     "setting": "other settings",
     "rule": "the same winner by another rule",
+    "standby": "other settings of what a swap could bring in",
     "candidate": "other candidates, the same winner",
     "provenance": "stated elsewhere",
 }
@@ -178,7 +180,8 @@ def _code(text: str) -> str:
 
 def _public(change: Difference, value: Json) -> Json:
     """A side of a change without what is secret: the names of settings tell what may be, those of needs do not."""
-    return redacted(change.what if change.kind == "setting" else "", value)
+    names = {"setting": change.what, "standby": change.what.rpartition(" ")[2]}
+    return redacted(names.get(change.kind, ""), value)
 
 
 def _written(value: Json) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from oneiric.report import Json, Report, Served
@@ -16,7 +16,7 @@ def why_not_document(report: Report, key: str, provider: str) -> dict[str, Json]
     raw = report.bindings[key].raw
     candidates = cast("list[Mapping[str, Json]]", raw.get("candidates", ()))
     decided = {name: raw.get(name) for name in ("provider", "decided_by", "decided_at", "because")}
-    found: list[Json] = [each for each in candidates if each.get("provider") == provider]
+    found: list[Json] = [_public(each) for each in candidates if each.get("provider") == provider]
     scope: dict[str, Json] = {"app": report.app, "profile": report.profile, "tenant": report.tenant}
     return {"format": "oneiric.why-not/1", **scope, "key": key, **decided, "candidates": found}
 
@@ -65,11 +65,15 @@ def listing_document(report: Report, keys: Mapping[str, Served]) -> dict[str, Js
 
 
 def _public(raw: Mapping[str, Json]) -> dict[str, Json]:
-    """A binding's facts without values that look secret."""
+    """A binding's facts, or a candidate's, without values that look secret."""
     facts = dict(raw)
-    settings = cast("Mapping[str, Mapping[str, Json]]", raw.get("settings", {}))
+    settings = cast("Mapping[str, Mapping[str, Json]] | None", raw.get("settings"))
     tenants = cast("Mapping[str, Mapping[str, Json]]", raw.get("tenants", {}))
-    facts["settings"] = {name: _public_setting(name, each) for name, each in settings.items()}
+    candidates = cast("Sequence[Mapping[str, Json]]", raw.get("candidates", ()))
+    if settings is not None:
+        facts["settings"] = {name: _public_setting(name, each) for name, each in settings.items()}
+    if candidates:
+        facts["candidates"] = [_public(each) for each in candidates]
     if tenants:
         facts["tenants"] = {name: _public(each) for name, each in tenants.items()}
     return facts

@@ -69,6 +69,7 @@ def why_not(report: Report, key: str, provider: str, locate: Locate) -> list[Lin
         lines.append([(subject, "red"), (f" does not serve {visible(key)}, {visible(binding.provider)} does", "plain")])
         facts = [("because", told, ""), ("decided at", locate(binding.decided_at), "")]
         lines += rows([*facts, ("declared", _origin(each, locate), "")])
+        lines += section("it would be made with", _settings(each.settings, locate))
         for number, edits in enumerate(each.wins_if or ()):
             edited = [_edit(edit, locate) for edit in edits]
             lines += section("or it wins if" if number else "it wins if", edited)
