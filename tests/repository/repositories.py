@@ -21,7 +21,7 @@ from oneiric_compiler.stages.write import write
 CHECKOUT = Path(__file__).resolve().parents[2]
 KEYS = ("ka", "kb", "kc", "kd")
 NEW = ("kab", "kac", "kbb", "zz")
-SECONDS = 120
+SECONDS = 600
 
 
 @dataclass
