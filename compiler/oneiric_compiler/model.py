@@ -319,13 +319,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A parameter's value: as stated, where, and as the expression that is evaluated at activation."""
+    """A parameter's value: as stated, where, and as the expression that is evaluated at activation.
+
+    `unchecked` are the paths in it to what no type was read for; the empty one is all of it.
+    """
 
     stated: Stated[Value]
     expr: Mapping[str, Any]
     secrets: frozenset[str]
     reads: bool
-    unchecked: bool
+    unchecked: tuple[tuple[str | int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One argument of a factory: a literal `value`, else the `reference` it is read from, else `masked`."""
+    """One argument of a factory: a literal `value`, else the `reference` it is read from, else `masked`.
+
+    `unchecked` where no type was read for it, or for what is in it at `unchecked_at`, as JSON pointers.
+    """
 
     value: Json
     reference: Json
     masked: bool
     stated_at: str
     unchecked: bool
+    unchecked_at: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,4 +385,5 @@ def _setting(facts: _Facts) -> Setting:
         masked="masked" in facts.values,
         stated_at=facts.of(str, "from"),
         unchecked=facts.of(bool, "unchecked", False),
+        unchecked_at=facts.texts("unchecked_at"),
     )

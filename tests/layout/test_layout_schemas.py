@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.editor.builtin_schemas import settings_schemas, value_schema
-from oneiric_compiler.source.signatures import Choice, Enumeration, Many, Scalar, Unchecked
+from oneiric_compiler.model import App, Overrides, Project, Settings
+from oneiric_compiler.source.signatures import Choice, Enumeration, Many, Scalar, Unchecked, unread
+from oneiric_compiler.stages.catalog import catalog
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((CHECKOUT / "schemas/explain.schema.json").read_text())
@@ -106,3 +109,15 @@ def test_a_schema_takes_what_the_compiler_takes(type: Any, good: list[Any], bad:
     validator = Draft202012Validator(schema)
     assert [value for value in good if not validator.is_valid(value)] == []
     assert [value for value in bad if validator.is_valid(value)] == []
+
+
+def test_the_compiler_reads_every_type_of_a_built_in_setting() -> None:
+    nothing = Settings(App(source_roots=()), {}, {}, {}, Overrides(), {}, {})
+    found, _ = catalog(Project(Path(), Path(), {}), nothing, Diagnostics())
+    assert not [
+        (str(key), candidate.provider, name)
+        for key, candidates in found.base.items()
+        for candidate in candidates
+        for name, parameter in (candidate.signature.parameters or {}).items()
+        if name not in candidate.needs and list(unread(parameter.type))
+    ]

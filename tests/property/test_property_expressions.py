@@ -208,3 +208,43 @@ def test_a_reference_is_converted_by_its_parameters_type(text: str, type: str, v
 
 def test_a_path_is_a_path() -> None:
     assert evaluate(convert("${HOST}/x", Scalar("Path")).expr, Scope()) == Path("db.example/x")
+
+
+marked = st.recursive(
+    st.one_of(st.just((Scalar("str"), "x", [])), st.just((Unchecked("Custom"), {"a": [1]}, [()]))),
+    lambda inner: st.tuples(
+        st.sampled_from(("list", "tuple", "dict")),
+        inner,
+        st.lists(st.sampled_from(("a", "b/c", "~")), unique=True),
+        st.booleans(),
+    ).map(lambda drawn: within(*drawn)),
+    max_leaves=4,
+)
+
+
+def within(kind: str, inner: Any, names: list[str], optional: bool) -> Any:
+    """A collection of one item under several names or indexes, and the paths in it to what has no readable type."""
+    type, value, paths = inner
+    parts: list[str | int] = list(names) if kind == "dict" else list(range(len(names)))
+    values = dict.fromkeys(names, value) if kind == "dict" else [value] * len(names)
+    many: Type = Many(kind, type)
+    return (
+        AnyOf((Scalar("int"), many)) if optional else many,
+        values,
+        [(part, *path) for part in parts for path in paths],
+    )
+
+
+@given(drawn=marked)
+def test_what_has_no_readable_type_is_marked_where_it_stands(drawn: Any) -> None:
+    type, value, paths = drawn
+    assert convert(value, type).unchecked == set(paths)
+
+
+def test_what_a_member_of_a_union_could_not_read_is_not_marked_for_another_that_does() -> None:
+    type = AnyOf((Many("tuple", AnyOf((Unchecked("Custom"), Scalar("int")))), Many("list", Scalar("Any"))))
+    assert convert([1, 2], type).unchecked == set()
+    refused_first = AnyOf((Many("dict", Unchecked("Custom")), Many("list", Scalar("int"))))
+    assert convert([1], refused_first).unchecked == set()
+    half = AnyOf((Many("list", AnyOf((Unchecked("Custom"),))), Scalar("str")))
+    assert convert(["a"], half).unchecked == {(0,)}

@@ -39,7 +39,7 @@ def compile(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing: 0 fresh, 1 stale or edited, 2 errors.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors, and types that are not read.")] = False,
     format: Annotated[Format, typer.Option(help="How diagnostics are written.")] = Format.text,
     json: Json = False,
     overrides: Annotated[Path | None, typer.Option(metavar="FILE", help="An operator's swaps; with --out.")] = None,

@@ -8,9 +8,12 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Code:
+    """A diagnostic's meaning; a note that is `strict` is an error with `--strict`, as warnings are."""
+
     title: str
     explanation: str
     severity: Literal["error", "warning", "note"] = "error"
+    strict: bool = False
 
 
 CODES: dict[str, Code] = {
@@ -197,6 +200,13 @@ CODES: dict[str, Code] = {
         "`$NAME` is a variable to shells and to other tools. Here references have braces, `${NAME}`, and all else of a "
         "text stays as it is.",
         "warning",
+    ),
+    "ONE416": Code(
+        "a type that the compiler does not read",
+        "What settings give the parameter, or what stands in it at that depth, is handed over as it is written and "
+        "marked `unchecked` in the report. The type checker sees it in the wiring.",
+        "note",
+        strict=True,
     ),
     # 5xx: outputs
     "ONE501": Code("the output cannot be written", "The output folder or a file in it cannot be created or replaced."),

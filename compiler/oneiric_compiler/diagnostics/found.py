@@ -100,7 +100,7 @@ class Diagnostics:
             for label, place in related
             if (other := place.span if isinstance(place, Place) else place) is not None
         )
-        strict = self.strict and CODES[code].severity == "warning"
+        strict = self.strict and (CODES[code].severity == "warning" or CODES[code].strict)
         where = (span.source.path, span.line, span.column) if span else ()
         if (code, message, where) not in self._found:
             found = Diagnostic(code, message, span, self._looked_for(code, help), others, strict)

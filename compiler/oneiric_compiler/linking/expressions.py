@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeAlias, cast
 
 from oneiric_compiler.diagnostics.found import Help, did_you_mean
-from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.settings.documents import Path_, Value
 from oneiric_compiler.settings.schema import shortened
 from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
 from oneiric_compiler.text.secret_shapes import UNKNOWN
@@ -48,13 +48,16 @@ class Unfit(Exception):
 class Converted:
     """An expression, with the secrets it asks for and whether it reads anything at activation.
 
-    `served` are the ports and classes, as `module:Name`, of which components are instances.
+    `served` are the ports and classes, as `module:Name`, of which components are instances. `unchecked` are the paths
+    in the value to what stands where the type is not read.
     """
 
     expr: Expr
     served: Container[str] = frozenset[str]()
     secrets: set[str] = field(default_factory=set[str])
     reads: bool = False
+    unchecked: set[Path_] = field(default_factory=set[Path_])
+    path: Path_ = ()
 
 
 def convert(value: Value, type: Type, served: Container[str] = frozenset()) -> Converted:
@@ -80,6 +83,9 @@ def literal_text(text: str) -> tuple[str, list[str]]:
 
 def _convert(value: Value, type: Type, into: Converted) -> Expr:
     _check_no_instance(type, into)
+    if isinstance(type, Unchecked):
+        into.unchecked.add(into.path)
+        type = Scalar("Any")
     if isinstance(value, str):
         parts = _parse(value)
         if any(isinstance(part, re.Match) for part in parts):
@@ -101,16 +107,18 @@ def _convert(value: Value, type: Type, into: Converted) -> Expr:
         return _member(value, type)
     if isinstance(type, Many):
         return _many(value, type, into)
-    return _anything(value, type, into)
+    return _anything(value, into)
 
 
 def _any_of(value: Value, type: AnyOf, into: Converted) -> Expr:
     errors: list[Unfit] = []
-    for member in type.members:
+    unchecked = frozenset(into.unchecked)
+    for member in sorted(type.members, key=lambda each: isinstance(each, Unchecked)):
         try:
             return _convert(value, member, into)
         except Unfit as error:
             errors.append(error)
+            into.unchecked = set(unchecked)
     special = [error for error in errors if error.code != "ONE408"]
     if special:
         raise special[0]
@@ -189,42 +197,44 @@ def _each(items: Iterable[tuple[str | int, Value]], type: Type, into: Converted)
     """The expressions of the items; raises one `Unfit` with all that do not fit."""
     found: list[Expr] = []
     unfit: list[Unfit] = []
+    at = into.path
     for key, item in items:
+        into.path = (*at, key)
         try:
             found.append(_convert(item, type, into))
         except Unfit as error:
             unfit.extend((error, *error.others))
             for each in (error, *error.others):
                 each.path = (key, *each.path)
+    into.path = at
     if unfit:
         unfit[0].others = tuple(unfit[1:])
         raise unfit[0]
     return found
 
 
-def _anything(value: Value, type: Type, into: Converted) -> Expr:
-    if isinstance(value, list):
-        return _many(value, Many("list", type), into)
-    if isinstance(value, dict):
-        return _many(value, Many("dict", type), into)
+def _anything(value: Value, into: Converted) -> Expr:
+    if isinstance(value, (list, dict)):
+        return _many(value, Many("list" if isinstance(value, list) else "dict", Scalar("Any")), into)
     return {"value": value}
 
 
 def _reference(text: str, parts: list[str | re.Match[str]], type: Type, into: Converted) -> Expr:
     target = _target(type)
     _check_no_instance(target, into)
+    if isinstance(target, Unchecked):
+        into.unchecked.add(into.path)
+        target = Scalar("Any")
     whole = len(parts) == 1
     if whole:
         return _read(cast("re.Match[str]", parts[0]), target, into)
-    if not isinstance(target, (Unchecked, Scalar)) or (
-        isinstance(target, Scalar) and target.name not in ("str", "Path", "Secret", "Any")
-    ):
+    if not isinstance(target, Scalar) or target.name not in ("str", "Path", "Secret", "Any"):
         raise Unfit("ONE411", f"a reference inside text cannot become {type}", "let the reference be the whole value")
     if target == Scalar("Secret") and any(isinstance(part, re.Match) and part["default"] for part in parts):
         raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
     text_type = Scalar("str")
     pieces = [part if isinstance(part, str) else _read(part, text_type, into) for part in parts]
-    if isinstance(target, Scalar) and target.name in ("Path", "Secret"):
+    if target.name in ("Path", "Secret"):
         return {"text": pieces, "as": target.name.lower()}
     return {"text": pieces}
 
@@ -271,7 +281,7 @@ def _read_secret(name: str, default: str | None, target: Type, into: Converted) 
     into.secrets.add(name)
     if isinstance(target, Scalar) and target.name == "Secret":
         return {"secret": name}
-    if isinstance(target, Unchecked) or target in (Scalar("str"), Scalar("Any")):
+    if target in (Scalar("str"), Scalar("Any")):
         return {"secret": name, "reveal": True}
     raise Unfit("ONE411", f"a secret cannot become {target}", "annotate the parameter as `oneiric.Secret`")
 

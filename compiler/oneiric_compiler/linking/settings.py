@@ -15,8 +15,8 @@ from oneiric_compiler.linking.plain_secrets import plain_secrets
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.vocabulary import answer
 from oneiric_compiler.model import Candidate, Key, Level, Section, Setting, Stated
-from oneiric_compiler.settings.documents import Value
-from oneiric_compiler.source.signatures import AnyOf, Many, Scalar, Type, Unchecked
+from oneiric_compiler.settings.documents import Value, json_pointer
+from oneiric_compiler.source.signatures import AnyOf, Many, Scalar, Type, Unchecked, unread
 from oneiric_compiler.text.secret_names import secret_name
 
 
@@ -131,7 +131,8 @@ class ProviderSettings:
         if converted is None:
             self.broken.setdefault((candidate.key, candidate.provider), set()).add(name)
             return None
-        unchecked = isinstance(type, Unchecked) or candidate.signature.parameters is None
+        self._tell_unchecked(candidate, name, type, converted)
+        unchecked = tuple(sorted(converted.unchecked, key=lambda path: json_pointer(*path)))
         return Setting(stated, converted.expr, frozenset(converted.secrets), converted.reads, unchecked)
 
     def _convert(self, candidate: Candidate, name: str, stated: Stated[Value], type: Type) -> Converted | None:
@@ -169,6 +170,19 @@ class ProviderSettings:
                 self.diagnostics.add("ONE414", message, place, help=help)
         return refused
 
+    def _tell_unchecked(self, candidate: Candidate, name: str, type: Type, converted: Converted) -> None:
+        """Notes a parameter, once, whose type is not read where its setting has something."""
+        if not converted.unchecked:
+            return
+        if parameter := (candidate.signature.parameters or {}).get(name):
+            types = ", ".join(f"`{each}`" for each in dict.fromkeys(unread(type)))
+            message, place = f"`{name}` has a type that the compiler does not read: {types}", parameter.place
+            help = "state one of those in docs/components.md, or leave its settings to the type checker"
+        else:
+            message = f"the compiler does not read the parameters of `{candidate.factory}`: `{name}` is not checked"
+            help, place = "it sees through no decorator, nor bases out of sight", candidate.signature.place
+        self.diagnostics.add("ONE416", message, place, help=help)
+
     def _tell_doubts(self, candidate: Candidate, name: str, stated: Stated[Value], type: Type) -> None:
         for each in doubts(name, stated.value, connects=candidate.is_builtin):
             if each.code == "ONE408" or _takes_text(type):
@@ -199,6 +213,7 @@ def _entries(levels: Iterable[Level]) -> Iterator[tuple[str, Section, str]]:
 
 
 _ANYTHING = Scalar("Any")
+_UNREAD = Unchecked("of a signature that is not read")
 _SECRET_PARAMETER = "annotate the parameter as `oneiric.Secret` and write ${ONEIRIC_SECRET_NAME}"
 
 
@@ -219,7 +234,9 @@ def _takes_text(type: Type) -> bool:
 
 def _type_of(candidate: Candidate, name: str) -> Type:
     parameters = candidate.signature.parameters
-    return parameters[name].type if parameters is not None and name in parameters else _ANYTHING
+    if parameters is None:
+        return _UNREAD
+    return parameters[name].type if name in parameters else _ANYTHING
 
 
 def takes(candidate: Candidate, name: str) -> bool:

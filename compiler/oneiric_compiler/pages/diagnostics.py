@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from oneiric_compiler.diagnostics.codes import CODES
+from oneiric_compiler.diagnostics.codes import CODES, Code
 from oneiric_compiler.diagnostics.examples import examples
 
 _HEAD = """# Diagnostics
 
 Made from the table in `oneiric_compiler/diagnostics/codes.py`, with an example each of what the tests make the compiler
-say; `oneiric explain-code ONE110` tells the same. Errors fail a compile; warnings do with `--strict`; notes never do.
+say; `oneiric explain-code ONE110` tells the same. Errors fail a compile; warnings do with `--strict`; notes do
+not, except where it is said.
 """
 _GROUPS = {
     "1": "Settings files",
@@ -28,6 +29,10 @@ def page() -> str:
         if code[3] != group:
             group = code[3]
             parts.append(f"## {_GROUPS[group]}\n")
-        parts.append(f"### {code}: {known.title}\n\n{known.severity.capitalize()}. {known.explanation}\n")
+        parts.append(f"### {code}: {known.title}\n\n{_severity(known)}. {known.explanation}\n")
         parts.append(f"```text\n{shown[code]}\n```\n")
     return "\n".join(parts)
+
+
+def _severity(known: Code) -> str:
+    return known.severity.capitalize() + (", an error with `--strict`" if known.strict else "")

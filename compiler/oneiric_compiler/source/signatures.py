@@ -7,7 +7,7 @@ Path, Enum classes, `oneiric.Secret`. All else is `Unchecked` and left to the ty
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -121,6 +121,7 @@ class Parameter:
     type: Type
     required: bool
     by_name: bool = True
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +204,20 @@ def _parameters(
     for index, argument in enumerate(positional):
         if (skip_self and index == 0) or (index < len(arguments.posonlyargs) and index >= defaults):
             continue
-        kind = read_type(sources, module, argument.annotation)
-        found[argument.arg] = Parameter(argument.arg, kind, index < defaults, index >= len(arguments.posonlyargs))
+        by_name = index >= len(arguments.posonlyargs)
+        found[argument.arg] = _parameter(sources, module, argument, index < defaults, by_name)
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        kind = read_type(sources, module, argument.annotation)
-        found[argument.arg] = Parameter(argument.arg, kind, default is None)
+        found[argument.arg] = _parameter(sources, module, argument, default is None)
     return found, arguments.kwarg is not None
+
+
+def _parameter(sources: Sources, module: Module, argument: ast.arg, required: bool, by_name: bool = True) -> Parameter:
+    kind = read_type(sources, module, argument.annotation)
+    return Parameter(argument.arg, kind, required, by_name, _place(module, argument.arg, argument))
+
+
+def _place(module: Module, name: str, node: ast.arg | ast.AnnAssign) -> Place:
+    return Place(f"{module.source.path}#{name}", module.span(node))
 
 
 def _is_dataclass(sources: Sources, cls: Symbol) -> bool:
@@ -236,7 +245,8 @@ def _dataclass_fields(sources: Sources, cls: Symbol, *, own: bool = True) -> dic
         is_field = called is not None and (dotted_name(called) or "").rpartition(".")[2] == "field"
         has_default = bool(given.keys() & {"default", "default_factory"}) if is_field else statement.value is not None
         name = statement.target.id
-        found[name] = Parameter(name, read_type(sources, cls.module, statement.annotation), not has_default)
+        kind = read_type(sources, cls.module, statement.annotation)
+        found[name] = Parameter(name, kind, not has_default, place=_place(cls.module, name, statement))
     return found
 
 
@@ -293,6 +303,16 @@ def _is_type_variable(sources: Sources, module: Module, name: str) -> bool:
 
 def _names(node: ast.expr) -> Iterable[str]:
     return (each.id for each in ast.walk(node) if isinstance(each, ast.Name))
+
+
+def unread(type: Type) -> Iterator[str]:
+    """The types in a type that are not read, as the source writes them."""
+    if isinstance(type, Unchecked):
+        yield type.text
+    elif isinstance(type, AnyOf):
+        yield from (each for member in type.members for each in unread(member))
+    elif isinstance(type, Many):
+        yield from unread(type.item)
 
 
 def read_type(

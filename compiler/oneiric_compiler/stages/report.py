@@ -24,7 +24,7 @@ from oneiric_compiler.model import (
     Setting,
     Settings,
 )
-from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.settings.documents import Value, json_pointer
 from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
 from oneiric_compiler.stages.link import differs
 from oneiric_compiler.tables.engines import ENGINES
@@ -223,6 +223,8 @@ def _setting(setting: Setting) -> Report:
         facts["expr"] = expr
     if setting.unchecked:
         facts["unchecked"] = True
+    if any(setting.unchecked):
+        facts["unchecked_at"] = [json_pointer(*path) for path in setting.unchecked]
     return facts
 
 

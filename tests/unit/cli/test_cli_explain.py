@@ -44,6 +44,17 @@ def test_a_key_is_told(key: str, tenant: str | None, snapshot: SnapshotAssertion
     assert told(key, tenant=tenant) == snapshot
 
 
+def test_what_no_type_was_read_for_is_marked() -> None:
+    whole = {"value": 1, "from": "settings/services.yml#/provider_settings/x/a", "unchecked": True}
+    settings = {"whole": whole, "read": {**whole, "value": [2], "unchecked_at": ["/0", "/b~1c"]}}
+    settings["asked"] = {"ref": "${X}", "from": "settings/services.yml#/provider_settings/x/b", "unchecked": True}
+    text = report(service__a={**binding("x"), "settings": settings})
+    lines = paint(tell(parse_report(json.dumps(text).encode()), "service:a", str), styled=False)
+    assert "1 (unchecked)" in lines
+    assert "[2] (unchecked: /0, /b~1c)" in lines
+    assert "${X} (unchecked)" in lines
+
+
 def test_a_circle_in_a_report_ends() -> None:
     circle = report(
         service__a=binding("x", needs={"b": "service:b"}), service__b=binding("y", needs={"a": "service:a"})

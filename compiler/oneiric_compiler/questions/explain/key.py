@@ -157,12 +157,14 @@ def _settings(settings: Mapping[str, Setting], locate: Locate) -> list[tuple[str
 def _value(name: str, setting: Setting) -> str:
     if setting.masked:
         return "****"
+    places = f": {', '.join(map(visible, setting.unchecked_at))}" if setting.unchecked_at else ""
+    mark = f" (unchecked{places})" if setting.unchecked else ""
     if isinstance(setting.reference, str):
-        return masked(setting.reference)
+        return masked(setting.reference) + mark
     stated = setting.value if setting.reference is None else setting.reference
     shown = json.dumps(redacted(name, stated), ensure_ascii=False)
     shown = shown if len(shown) <= _LONGEST_VALUE else shown[: _LONGEST_VALUE - 1] + "…"
-    return shown + (" (unchecked)" if setting.unchecked else "")
+    return shown + mark
 
 
 def _tree_section(title: str, key: str, below: Callable[[str], Mapping[str, list[str]]], report: Report) -> list[Line]:
