@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     T = TypeVar("T")
     Text = TypeVar("Text", bound=str)
@@ -14,7 +14,17 @@ _BOOLEANS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
-_EXPECTED: dict[object, str] = {int: "a whole number", float: "a number"}
+EXPECTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "UUID": "a UUID",
+    "IPv4Address": "an IPv4 address",
+    "IPv6Address": "an IPv6 address",
+    "IPv4Network": "an IPv4 network",
+    "IPv6Network": "an IPv6 network",
+    "IPv4Interface": "an IPv4 address with its network",
+    "IPv6Interface": "an IPv6 address with its network",
+}
 
 
 def boolean(text: str) -> bool:
@@ -37,26 +47,54 @@ def one_of(*choices: Text) -> Callable[[str], Text]:
     return choose
 
 
+def member(enum: Callable[[int], T]) -> Callable[[str], T]:
+    """The converter of an Enum class whose members are numbers, to which a text is none of them."""
+
+    def choose(text: str) -> T:
+        found: T = _of_enum(enum, text)
+        return found
+
+    return choose
+
+
 def convert(converter: Callable[[str], T], text: str) -> T:
     """The text converted by int, float, `boolean`, `one_of(...)`, an Enum class (by name, else by value).
 
-    Any other callable of a text does too. Raises `ValueError`, whose text is what was expected.
+    Several members of a flag are joined by `|`. Any other callable of a text does too. Raises `ValueError`, whose text
+    is what was expected.
     """
-    members = _members(converter)
-    if text in members:
-        return members[text]
-    return _converted(converter, text, members)
-
-
-def _members(converter: Callable[[str], T]) -> Mapping[str, T]:
     from enum import EnumMeta
 
-    return getattr(converter, "__members__", {}) if isinstance(converter, EnumMeta) else {}
+    found: T = _of_enum(converter, text) if isinstance(converter, EnumMeta) else _converted(converter, text)
+    return found
 
 
-def _converted(converter: Callable[[str], T], text: str, members: Mapping[str, T]) -> T:
+def _of_enum(enum: Any, text: str) -> Any:
+    from enum import Flag
+
+    if not issubclass(enum, Flag):
+        return _member(enum, text)
+    found, *others = (_member(enum, each.strip()) for each in text.split("|"))
+    for each in others:
+        found |= each
+    return found
+
+
+def _member(enum: Any, text: str) -> Any:
+    members: Mapping[str, Any] = enum.__members__
+    if text in members:
+        return members[text]
+    for each in members.values():
+        if text == str(each.value):
+            return each
+    try:
+        return enum(text)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"one of {', '.join(members)}") from error
+
+
+def _converted(converter: Callable[[str], T], text: str) -> T:
     try:
         return converter(text)
     except ValueError as error:
-        expected = f"one of {', '.join(members)}" if members else _EXPECTED.get(converter)
-        raise ValueError(expected or str(error)) from error
+        raise ValueError(EXPECTED.get(getattr(converter, "__name__", "")) or str(error)) from error

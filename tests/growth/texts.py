@@ -14,7 +14,7 @@ from oneiric_compiler.questions.diff import tell
 from oneiric_compiler.questions.diff.compare import Difference
 from oneiric_compiler.settings.documents import parse_document
 from oneiric_compiler.settings.schema import shortened
-from oneiric_compiler.source.signatures import AnyOf, Scalar
+from oneiric_compiler.source.types import AnyOf, Scalar
 from oneiric_compiler.stages.read import parse_stack_order
 from oneiric_compiler.text.redact import Shown, mask, masked, redacted, visible
 from oneiric_compiler.text.secret_names import secret_name

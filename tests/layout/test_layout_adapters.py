@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from oneiric_compiler.editor.builtin_schemas import settings_schemas, value_schema
 from oneiric_compiler.linking.vocabulary import ANSWERS, WORDS
-from oneiric_compiler.source.signatures import Scalar
+from oneiric_compiler.source.types import Scalar
 
 SETTINGS: dict[str, dict[str, Any]] = {
     name.removesuffix(".schema.json"): json.loads(text)["properties"] for name, text in settings_schemas().items()

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.editor.builtin_schemas import settings_schemas, value_schema
 from oneiric_compiler.model import App, Overrides, Project, Settings
-from oneiric_compiler.source.signatures import Choice, Enumeration, Many, Scalar, Unchecked, unread
+from oneiric_compiler.source.types import Choice, Enumeration, Many, Scalar, Unchecked, unread
 from oneiric_compiler.stages.catalog import catalog
 
 CHECKOUT = Path(__file__).resolve().parents[2]

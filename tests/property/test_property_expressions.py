@@ -13,7 +13,7 @@ from oneiric.convert import convert as convert_text
 from oneiric.secret import Secret
 from oneiric.tenants.bindings import evaluate
 from oneiric_compiler.linking.expressions import Unfit, convert
-from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
+from oneiric_compiler.source.types import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
 from oneiric_compiler.stages.emit import _Body
 
 ENVIRON = {"EMPTY": "", "HOST": "db.example", "PORT": "8080", "FLAG": "yes", "RATE": "0.5"}

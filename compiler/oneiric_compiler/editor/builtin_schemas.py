@@ -16,8 +16,20 @@ from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import App, Candidate, Overrides, Project, Settings
 from oneiric_compiler.source.docstrings import docstring
 from oneiric_compiler.source.modules import Sources, Symbol
-from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Scalar, Type
+from oneiric_compiler.source.types import (
+    AnyOf,
+    Bounded,
+    Choice,
+    Enumeration,
+    Fixed,
+    Many,
+    Named,
+    Record,
+    Scalar,
+    Type,
+)
 from oneiric_compiler.stages.catalog import catalog
+from oneiric_compiler.tables.forms import FORMS
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -31,6 +43,7 @@ _SCALARS: Mapping[str, Schema] = {
     "Path": {"type": "string"},
     "Secret": {"$ref": "#/$defs/reference"},
     "Any": {},
+    **{name: {"type": ["string", "number"] if form.numbers else "string"} for name, form in FORMS.items()},
 }
 
 
@@ -97,7 +110,15 @@ def value_schema(type: Type) -> Schema:
     if isinstance(type, Choice):
         return {"anyOf": [{"enum": list(type.values)}, {"$ref": "#/$defs/reference"}]}
     if isinstance(type, Enumeration):
-        return {"anyOf": [{"enum": list(type.members)}, {"$ref": "#/$defs/reference"}]}
+        return _enumeration(type)
+    if isinstance(type, (Bounded, Named)):
+        return value_schema(type.inner)
+    if isinstance(type, Fixed):
+        count = len(type.items)
+        items = {"prefixItems": list(map(value_schema, type.items))} if count else {}
+        return {"type": "array", **items, "minItems": count, "maxItems": count}
+    if isinstance(type, Record):
+        return _record(type)
     if isinstance(type, AnyOf):
         return {"anyOf": list(_alternatives(type))}
     if isinstance(type, Many):
@@ -108,6 +129,23 @@ def value_schema(type: Type) -> Schema:
             else {"type": "array", "items": item}
         )
     return {}
+
+
+def _enumeration(type: Enumeration) -> Schema:
+    """The members by name and value; several of a flag."""
+    values = [each for known in type.values if known is not None for each in (known, str(known))]
+    one: Schema = {"enum": list(dict.fromkeys((*type.members, *values)))}
+    several: list[Schema] = [{"type": "array", "items": one}, {"type": "string", "pattern": r"\|"}] if type.flag else []
+    return {"anyOf": [one, *several, {"$ref": "#/$defs/reference"}]}
+
+
+def _record(type: Record) -> Schema:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {each.name: value_schema(each.type) for each in type.fields},
+        "required": [each.name for each in type.fields if each.required],
+    }
 
 
 def _alternatives(type: AnyOf) -> Iterator[Schema]:

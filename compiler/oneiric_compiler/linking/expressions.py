@@ -8,16 +8,32 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import Any, TypeAlias, cast
 
 from oneiric_compiler.diagnostics.found import Help, did_you_mean
+from oneiric_compiler.linking.bounds import broken
 from oneiric_compiler.settings.documents import Path_, Value
 from oneiric_compiler.settings.schema import shortened
-from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
+from oneiric_compiler.source.types import (
+    AnyOf,
+    Bounded,
+    Choice,
+    Enumeration,
+    Fixed,
+    Many,
+    Named,
+    Record,
+    Scalar,
+    Type,
+    Unchecked,
+)
+from oneiric_compiler.tables.forms import FORMS, Form, make
 from oneiric_compiler.text.secret_shapes import UNKNOWN
 
 Expr: TypeAlias = dict[str, Any]
+Written: TypeAlias = Callable[[Path_, "int | float"], str]
 
 SECRET_PREFIX = "ONEIRIC_SECRET_"
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
@@ -27,6 +43,11 @@ _WORDS = {
     **dict.fromkeys(("false", "no", "off", "n"), "false"),
 }
 _NO_DEFAULT = "remove the default: nothing secret is committed"
+_READ: dict[str, Callable[[str], object]] = {
+    "int": Decimal,
+    "float": Decimal,
+    **{name: form.read for name, form in FORMS.items()},
+}
 _CONVERTERS = {"int": "int", "float": "float", "bool": "bool", "Path": "path"}
 
 
@@ -48,24 +69,31 @@ class Unfit(Exception):
 class Converted:
     """An expression, with the secrets it asks for and whether it reads anything at activation.
 
-    `served` are the ports and classes, as `module:Name`, of which components are instances. `unchecked` are the paths
-    in the value to what stands where the type is not read.
+    `served` are the ports and classes, as `module:Name`, of which components are instances. `written` gives the text
+    of a number by its path and value. `unchecked` are the paths in the value to what stands where the type is not read.
     """
 
     expr: Expr
     served: Container[str] = frozenset[str]()
+    written: Written = field(default=lambda path, value: repr(value))
     secrets: set[str] = field(default_factory=set[str])
     reads: bool = False
     unchecked: set[Path_] = field(default_factory=set[Path_])
     path: Path_ = ()
 
 
-def convert(value: Value, type: Type, served: Container[str] = frozenset()) -> Converted:
+def convert(
+    value: Value,
+    type: Type,
+    served: Container[str] = frozenset(),
+    written: Written = lambda path, value: repr(value),
+) -> Converted:
     """The expression of a setting; raises `Unfit` when the value does not fit the type.
 
-    `served` are the ports and classes, as `module:Name`, of which components are instances: no value is one.
+    `served` are the ports and classes, as `module:Name`, of which components are instances: no value is one. `written`
+    gives the text of a number by its path and value.
     """
-    converted = Converted({}, served)
+    converted = Converted({}, served, written)
     converted.expr = _convert(value, type, converted)
     return converted
 
@@ -86,28 +114,17 @@ def _convert(value: Value, type: Type, into: Converted) -> Expr:
     if isinstance(type, Unchecked):
         into.unchecked.add(into.path)
         type = Scalar("Any")
+    if isinstance(type, Bounded):
+        return _bounded(value, type, into)
+    if isinstance(type, Named):
+        return {"make": type.reference, "args": [_convert(value, type.inner, into)]}
     if isinstance(value, str):
         parts = _parse(value)
         if any(isinstance(part, re.Match) for part in parts):
             into.reads = True
             return _reference(value, parts, type, into)
         value = "".join(cast("list[str]", parts))
-    if isinstance(type, AnyOf):
-        return _any_of(value, type, into)
-    if isinstance(type, Scalar) and type.name != "Any":
-        return _scalar(value, type)
-    if isinstance(type, Choice):
-        if not any(value == each and value.__class__ is each.__class__ for each in type.values):
-            other_kind = any(str(each) == str(value) and each is not None for each in type.values)
-            quotes = "remove the quotes" if isinstance(value, str) else "put it in quotes"
-            help = quotes if other_kind else partial(did_you_mean, str(value), [str(each) for each in type.values])
-            raise Unfit("ONE408", f"{_shown(value)} is not one of {type}", help)
-        return {"value": value}
-    if isinstance(type, Enumeration):
-        return _member(value, type)
-    if isinstance(type, Many):
-        return _many(value, type, into)
-    return _anything(value, into)
+    return _LITERALS[type.__class__](value, type, into)
 
 
 def _any_of(value: Value, type: AnyOf, into: Converted) -> Expr:
@@ -135,7 +152,20 @@ def _check_no_instance(type: Type, into: Converted) -> None:
         raise Unfit("ONE408", f"a setting cannot be an instance of {type}", instance=type.reference)
 
 
-def _scalar(value: Value, type: Scalar) -> Expr:
+def _choice(value: Value, type: Choice, into: Converted) -> Expr:
+    if not any(value == each and value.__class__ is each.__class__ for each in type.values):
+        other_kind = any(str(each) == str(value) and each is not None for each in type.values)
+        quotes = "remove the quotes" if isinstance(value, str) else "put it in quotes"
+        help = quotes if other_kind else partial(did_you_mean, str(value), [str(each) for each in type.values])
+        raise Unfit("ONE408", f"{_shown(value)} is not one of {type}", help)
+    return {"value": value}
+
+
+def _scalar(value: Value, type: Scalar, into: Converted) -> Expr:
+    if type.name == "Any":
+        return _anything(value, into)
+    if form := FORMS.get(type.name):
+        return _formed(value, type, form, into)
     fits = {
         "str": isinstance(value, str),
         "int": isinstance(value, int) and not isinstance(value, bool),
@@ -171,34 +201,137 @@ def _as_scalar(value: Value, type: Scalar) -> str | None:
     return "remove the quotes"
 
 
-def _member(value: Value, type: Enumeration) -> Expr:
-    if not isinstance(value, str) or value not in type.members:
-        help = partial(did_you_mean, str(value), type.members)
-        raise Unfit("ONE408", f"{_shown(value)} is not a member of {type}", help)
-    return {"enum": type.reference, "name": value}
+def _formed(value: Value, type: Scalar, form: Form, into: Converted) -> Expr:
+    """A value whose type is written as text; as a number too, whose digits count, where the type takes one."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not isinstance(value, str) and not (form.numbers and number):
+        raise Unfit("ONE408", f"{_shown(value)} is not {type}", "quote it to make it text" if number else None)
+    text = value if isinstance(value, str) else into.written(into.path, cast("int | float", value))
+    try:
+        return form.expression(form.read(text))
+    except ValueError as error:
+        raise Unfit("ONE408", f"{_shown(value)} is not {type}", f"write {error}") from None
+
+
+def _bounded(value: Value, type: Bounded, into: Converted) -> Expr:
+    expr = _convert(value, type.inner, into)
+    if reason := broken(type.bounds, _held(value, type.inner, into)):
+        raise Unfit("ONE408", f"{_shown(value)} is {reason}")
+    return expr
+
+
+def _held(value: Value, type: Type, into: Converted) -> object:
+    """What is held against bounds: the value, or what its text or that of a default stands for; None if unknown."""
+    if isinstance(value, str):
+        parts = _parse(value)
+        if any(isinstance(part, re.Match) for part in parts):
+            default = parts[0]["default"] if len(parts) == 1 and isinstance(parts[0], re.Match) else None
+            return None if default is None else _meant(default, type)
+        value = "".join(cast("list[str]", parts))
+    if isinstance(value, float):
+        return _meant(into.written(into.path, value), type)
+    return _meant(value, type)
+
+
+def _meant(value: Value, type: Type) -> object:
+    for member in type.members if isinstance(type, AnyOf) else (type,):
+        read = _READ.get(member.name) if isinstance(member, Scalar) else None
+        if read and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            try:
+                return read(str(value))
+            except (ValueError, ArithmeticError):
+                continue
+    return value
+
+
+def _member(value: Value, type: Enumeration, into: Converted) -> Expr:
+    """A member by its name, else by its value; of a flag several, in a list or joined by `|`."""
+    stated = [value]
+    if type.flag and isinstance(value, (str, list)):
+        stated = [each.strip() for each in value.split("|")] if isinstance(value, str) else value
+    names = [_member_name(each, type) for each in stated]
+    if len(names) == 1:
+        return {"enum": type.reference, "name": names[0]}
+    return {"flags": type.reference, "names": names} if names else make(type.reference, 0)
+
+
+def _member_name(value: Value, type: Enumeration) -> str:
+    if isinstance(value, str) and value in type.members:
+        return value
+    for name, known in zip(type.members, type.values, strict=False):
+        same = value == known and value.__class__ is known.__class__
+        if known is not None and (same or value == str(known)):
+            return name
+    help = partial(did_you_mean, str(value), type.members)
+    raise Unfit("ONE408", f"{_shown(value)} is not a member of {type}", help)
+
+
+def _fixed(value: Value, type: Fixed, into: Converted) -> Expr:
+    if not isinstance(value, list) or len(value) != len(type.items):
+        shown = f"a list of {len(value)}" if isinstance(value, list) else _shown(value)
+        raise Unfit("ONE408", f"{shown} is not {type}", f"write a list of {len(type.items)}")
+    return {"tuple": _each(zip(range(len(value)), value, type.items, strict=True), into)}
+
+
+def _record(value: Value, type: Record, into: Converted) -> Expr:
+    """A mapping held against the fields of a class; all that is wrong with it is raised at once."""
+    if not isinstance(value, dict):
+        names = ", ".join(each.name for each in type.fields)
+        raise Unfit("ONE408", f"{_shown(value)} is not {type}", f"write a mapping of its fields: {names}")
+    known = {each.name: each.type for each in type.fields}
+    wrong = [_unknown(name, type) for name in value if name not in known]
+    wrong += [_missing(each.name, type) for each in type.fields if each.required and each.name not in value]
+    given = [(name, value[name], kind) for name, kind in known.items() if name in value]
+    expressions: list[Expr] = []
+    try:
+        expressions = _each(given, into)
+    except Unfit as error:
+        wrong += [error, *error.others]
+    if wrong:
+        wrong[0].others = tuple(wrong[1:])
+        raise wrong[0]
+    fields = dict(zip((name for name, _, _ in given), expressions, strict=True))
+    if type.made:
+        return {"make": type.reference, "named": fields} if fields else {"make": type.reference}
+    return _mapping(fields)
+
+
+def _unknown(name: str, type: Record) -> Unfit:
+    known = [each.name for each in type.fields]
+    error = Unfit("ONE407", f"`{type}` has no field `{name}`", partial(did_you_mean, name, known, "remove it"))
+    error.path = (name,)
+    return error
+
+
+def _missing(name: str, type: Record) -> Unfit:
+    return Unfit("ONE409", f"`{type}` requires `{name}`", f"add `{name}`")
 
 
 def _many(value: Value, type: Many, into: Converted) -> Expr:
     if type.kind == "dict":
         if not isinstance(value, dict):
             raise Unfit("ONE408", f"{_shown(value)} is not {type}")
-        entries = dict(zip(value, _each(value.items(), type.item, into), strict=True))
-        plain = all("value" in each for each in entries.values())
-        return {"value": {k: e["value"] for k, e in entries.items()}} if plain else {"dict": entries}
+        entries = _each(((name, each, type.item) for name, each in value.items()), into)
+        return _mapping(dict(zip(value, entries, strict=True)))
     if not isinstance(value, list):
         raise Unfit("ONE408", f"{_shown(value)} is not {type}")
-    items = _each(enumerate(value), type.item, into)
+    items = _each(((index, each, type.item) for index, each in enumerate(value)), into)
     if type.kind == "list" and all("value" in each for each in items):
         return {"value": [each["value"] for each in items]}
     return {type.kind: items}
 
 
-def _each(items: Iterable[tuple[str | int, Value]], type: Type, into: Converted) -> list[Expr]:
+def _mapping(entries: dict[str, Expr]) -> Expr:
+    plain = all("value" in each for each in entries.values())
+    return {"value": {name: each["value"] for name, each in entries.items()}} if plain else {"dict": entries}
+
+
+def _each(items: Iterable[tuple[str | int, Value, Type]], into: Converted) -> list[Expr]:
     """The expressions of the items; raises one `Unfit` with all that do not fit."""
     found: list[Expr] = []
     unfit: list[Unfit] = []
     at = into.path
-    for key, item in items:
+    for key, item, type in items:
         into.path = (*at, key)
         try:
             found.append(_convert(item, type, into))
@@ -219,8 +352,21 @@ def _anything(value: Value, into: Converted) -> Expr:
     return {"value": value}
 
 
+_LITERALS: dict[type[Any], Callable[[Value, Any, Converted], Expr]] = {
+    Scalar: _scalar,
+    Choice: _choice,
+    Enumeration: _member,
+    Many: _many,
+    Fixed: _fixed,
+    Record: _record,
+    AnyOf: _any_of,
+}
+
+
 def _reference(text: str, parts: list[str | re.Match[str]], type: Type, into: Converted) -> Expr:
     target = _target(type)
+    if isinstance(target, (Bounded, Named)):
+        return _convert(text, target, into)
     _check_no_instance(target, into)
     if isinstance(target, Unchecked):
         into.unchecked.add(into.path)
@@ -246,7 +392,8 @@ def _target(type: Type) -> Type:
     for name in ("Secret", "str"):
         if Scalar(name) in type.members:
             return Scalar(name)
-    return next((m for m in type.members if m != Scalar("None") and not isinstance(m, Many)), type.members[0])
+    deep = (Many, Fixed, Record)
+    return next((m for m in type.members if m != Scalar("None") and not isinstance(m, deep)), type.members[0])
 
 
 def _read(match: re.Match[str], target: Type, into: Converted) -> Expr:
@@ -259,10 +406,10 @@ def _read(match: re.Match[str], target: Type, into: Converted) -> Expr:
     expr: Expr = {"env": name} if default is None else {"env": name, "default": default}
     if is_secret:
         return {"text": [expr], "as": "secret"}
-    if isinstance(target, Many):
+    if isinstance(target, (Many, Fixed, Record)):
         raise Unfit("ONE411", f"a reference cannot become {target}", "write a list or mapping of references")
     if isinstance(target, Enumeration):
-        expr["as"] = {"enum": target.reference}
+        expr["as"] = {"enum": target.reference, **({"whole": True} if target.whole else {})}
     elif isinstance(target, Choice):
         expr["as"] = {"one_of": list(target.values)}
         if not all(isinstance(each, str) for each in target.values):
@@ -270,6 +417,8 @@ def _read(match: re.Match[str], target: Type, into: Converted) -> Expr:
             raise Unfit("ONE411", f"a reference cannot become {target}", help)
     elif isinstance(target, Scalar) and target.name in _CONVERTERS:
         expr["as"] = _CONVERTERS[target.name]
+    elif isinstance(target, Scalar) and target.name in FORMS:
+        expr["as"] = {"by": FORMS[target.name].converter}
     if default is not None:
         _check_default(default, target)
     return expr
@@ -294,7 +443,7 @@ def _check_default(default: str, target: Type) -> None:
             checks[target.name](default)
         except ValueError:
             raise Unfit("ONE408", f"the default {_shown(default)} is not {target}") from None
-    elif isinstance(target, (Enumeration, Choice)):
+    elif isinstance(target, (Enumeration, Choice)) or (isinstance(target, Scalar) and target.name in FORMS):
         _convert(default, target, Converted({}))
 
 

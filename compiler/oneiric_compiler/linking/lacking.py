@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.model import Candidate, Key
-from oneiric_compiler.source.signatures import AnyOf, Choice, Enumeration, Many, Parameter, Scalar, Type, Unchecked
+from oneiric_compiler.source.types import AnyOf, Choice, Enumeration, Parameter, Scalar, Type, Unchecked, parts
 
 
 def served_types(scope: Scope) -> frozenset[str]:
@@ -48,12 +48,9 @@ def _types(scope: Scope, key: Key) -> Iterator[str]:
 
 def _instances(type: Type, served: frozenset[str]) -> Iterator[str]:
     """The ports and component classes in a type."""
-    if isinstance(type, AnyOf):
-        yield from (each for member in type.members for each in _instances(member, served))
-    elif isinstance(type, Many):
-        yield from _instances(type.item, served)
-    elif isinstance(type, Unchecked) and (type.is_protocol or type.reference in served):
+    if isinstance(type, Unchecked) and (type.is_protocol or type.reference in served):
         yield type.reference
+    yield from (each for part in parts(type) for each in _instances(part, served))
 
 
 def _entry(scope: Scope, candidate: Candidate, parameter: str) -> str:

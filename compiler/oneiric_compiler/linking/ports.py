@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Span
 from oneiric_compiler.model import Stated
+from oneiric_compiler.source.annotations import is_protocol
 from oneiric_compiler.source.modules import Function, Sources, Symbol, dotted_name, is_generator
-from oneiric_compiler.source.signatures import is_generic, is_protocol
+from oneiric_compiler.source.signatures import is_generic
 
 _AWAITABLE = frozenset(("Awaitable", "Coroutine", "Future", "Task"))
 _MACHINERY = frozenset(

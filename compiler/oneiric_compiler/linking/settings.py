@@ -6,6 +6,9 @@ from collections import ChainMap
 from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, cast
+
+from oneiric.texts import duration
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean
 from oneiric_compiler.linking.doubts import doubts
@@ -15,8 +18,8 @@ from oneiric_compiler.linking.plain_secrets import plain_secrets
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.vocabulary import answer
 from oneiric_compiler.model import Candidate, Key, Level, Section, Setting, Stated
-from oneiric_compiler.settings.documents import Value, json_pointer
-from oneiric_compiler.source.signatures import AnyOf, Many, Scalar, Type, Unchecked, unread
+from oneiric_compiler.settings.documents import Path_, Value, json_pointer
+from oneiric_compiler.source.types import Scalar, Type, Unchecked, inside, parts, unread
 from oneiric_compiler.text.secret_names import secret_name
 
 
@@ -141,7 +144,7 @@ class ProviderSettings:
             refused = self._tell_plain_secrets(candidate, name, stated, type)
             self._converted[cached] = None
             try:
-                converted = convert(stated.value, type, self._instances())
+                converted = convert(stated.value, type, self._instances(), partial(_written, stated))
                 self._tell_doubts(candidate, name, stated, type)
                 self._converted[cached] = None if refused else converted
             except Unfit as error:
@@ -164,7 +167,7 @@ class ProviderSettings:
                 related = [("its factory", candidate.signature.place)]
                 help = "put a reference in its place: ${ONEIRIC_SECRET_NAME}"
                 self.diagnostics.add("ONE410", message, place, help=help, related=related)
-            else:
+            elif not path or any(map(_takes_text, inside(type, path))):
                 message = f"`{shown}` of `{candidate.provider}` looks like a secret and is committed in plain text"
                 help = "write ${ONEIRIC_SECRET_NAME} in its place" if path else _SECRET_PARAMETER
                 self.diagnostics.add("ONE414", message, place, help=help)
@@ -196,7 +199,7 @@ class ProviderSettings:
         reason = f"the value is not {type}" if hidden else unfit.message
         message = f"`{name}` of `{candidate.provider}`: {reason}"
         related = [("its factory", candidate.signature.place)]
-        help = unfit.help or f"the parameter is annotated as {type}"
+        help = _in_seconds(name, unfit, stated.value, type) or unfit.help or f"the parameter is annotated as {type}"
         if unfit.instance and unfit.path:
             help = f"a need is one component: take a parameter of type {unfit.instance.rpartition(':')[2]} for each"
         elif unfit.instance:
@@ -213,6 +216,7 @@ def _entries(levels: Iterable[Level]) -> Iterator[tuple[str, Section, str]]:
 
 
 _ANYTHING = Scalar("Any")
+_DURATIONS = ("timeout", "ttl", "delay", "interval")
 _UNREAD = Unchecked("of a signature that is not read")
 _SECRET_PARAMETER = "annotate the parameter as `oneiric.Secret` and write ${ONEIRIC_SECRET_NAME}"
 
@@ -223,13 +227,36 @@ def _other_parameter(lacks: Candidate, parameter: str) -> str:
     return answer(lacks, parameter, known) or did_you_mean(parameter, known) or "remove it, or add the parameter"
 
 
+def _written(stated: Stated[Value], path: Path_, value: float) -> str:
+    """A number as its file writes it."""
+    span = (stated.within(*path) if stated.within else stated.place).span
+    if span is None or span.line != span.end_line:
+        return repr(value)
+    text = span.source.line(span.line)[span.column - 1 : span.end_column - 1]
+    try:
+        return text if float(text) == value else repr(value)
+    except ValueError:
+        return repr(value)
+
+
+def _in_seconds(name: str, unfit: Unfit, value: Value, type: Type) -> str | None:
+    """What to write for a duration where a number is taken that has to be one of seconds, by its name."""
+    for part in unfit.path:
+        value = cast("Any", value)[part]
+    called = next((part for part in reversed(unfit.path) if isinstance(part, str)), name)
+    numbers = {Scalar("float"), Scalar("int")} & {type, *parts(type)}
+    if not isinstance(value, str) or not numbers or not called.endswith(_DURATIONS):
+        return None
+    try:
+        seconds = duration(value).total_seconds()
+    except ValueError:
+        return None
+    return f"write {seconds:g}, it is in seconds"
+
+
 def _takes_text(type: Type) -> bool:
     """Whether any text may stand there, or in it."""
-    if isinstance(type, AnyOf):
-        return any(map(_takes_text, type.members))
-    if isinstance(type, Many):
-        return _takes_text(type.item)
-    return isinstance(type, Unchecked) or type in (Scalar("str"), _ANYTHING)
+    return isinstance(type, Unchecked) or type in (Scalar("str"), _ANYTHING) or any(map(_takes_text, parts(type)))
 
 
 def _type_of(candidate: Candidate, name: str) -> Type:

@@ -71,6 +71,10 @@ class Module:
     def place(self, node: ast.ClassDef | Function) -> Place:
         return Place(f"{self.source.path}#{node.name}", self.name_span(node))
 
+    def annotated(self, node: ast.arg | ast.AnnAssign, name: str) -> Place:
+        """The place of a parameter or field."""
+        return Place(f"{self.source.path}#{name}", self.span(node))
+
     def _column(self, line: int, offset: int) -> int:
         if self.source.text.isascii():
             return offset + 1

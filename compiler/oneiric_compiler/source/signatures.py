@@ -1,40 +1,16 @@
-"""What a factory takes, read from its source: parameters and the types that the compiler can check.
-
-Readable types: scalars, Literal, list, tuple[T, ...], set, frozenset, dict[str, T], Optional and unions of these,
-Path, Enum classes, `oneiric.Secret`. All else is `Unchecked` and left to the type checker on the wiring.
-"""
+"""What a factory takes and what it makes, read from its source."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from oneiric_compiler.diagnostics.found import Place
+from oneiric_compiler.source.annotations import read_type, unquoted
 from oneiric_compiler.source.modules import Function, Module, Sources, Symbol, dotted_name, is_generator, statements
+from oneiric_compiler.source.types import Parameter
 
-SCALARS = {
-    "builtins.str": "str",
-    "builtins.int": "int",
-    "builtins.float": "float",
-    "builtins.bool": "bool",
-    "pathlib.Path": "Path",
-    "oneiric.Secret": "Secret",
-    "oneiric.secret.Secret": "Secret",
-    "typing.Any": "Any",
-    "builtins.object": "Any",
-}
-COLLECTIONS = {
-    **{f"builtins.{name}": name for name in ("list", "tuple", "set", "frozenset", "dict")},
-    **{f"typing.{name.capitalize()}": name for name in ("list", "tuple", "set", "dict")},
-    "typing.FrozenSet": "frozenset",
-    **{f"{m}.Sequence": "list" for m in ("typing", "collections.abc")},
-    **{f"{m}.Iterable": "list" for m in ("typing", "collections.abc")},
-    **{f"{m}.Collection": "list" for m in ("typing", "collections.abc")},
-    **{f"{m}.Mapping": "dict" for m in ("typing", "collections.abc")},
-    **{f"{m}.MutableMapping": "dict" for m in ("typing", "collections.abc")},
-}
 GENERIC = frozenset(f"{module}.Generic" for module in ("typing", "typing_extensions"))
 TYPE_VARIABLES = frozenset(
     f"{module}.{name}"
@@ -48,80 +24,6 @@ _ENTERED = frozenset(
     for prefix in ("", "Async", "Abstract", "AbstractAsync")
     for name in ("ContextManager", "Generator", "Iterator")
 )
-ENUMS = frozenset(f"enum.{name}" for name in ("Enum", "StrEnum", "IntEnum"))
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """str, int, float, bool, None, Path, Secret or Any."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    values: tuple[str | int | bool | None, ...]
-
-    def __str__(self) -> str:
-        return f"Literal[{', '.join(repr(value) for value in self.values)}]"
-
-
-@dataclass(frozen=True, slots=True)
-class Enumeration:
-    reference: str
-    members: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return self.reference.rpartition(":")[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Many:
-    """A list, tuple, set or frozenset of items, or a dict from strings to items."""
-
-    kind: str
-    item: Type
-
-    def __str__(self) -> str:
-        inner = {"dict": f"str, {self.item}", "tuple": f"{self.item}, ..."}.get(self.kind, str(self.item))
-        return f"{self.kind}[{inner}]"
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    members: tuple[Type, ...]
-
-    def __str__(self) -> str:
-        return " | ".join(str(member) for member in self.members)
-
-
-@dataclass(frozen=True, slots=True)
-class Unchecked:
-    """What is not read; `reference` is `module:Name` where it is a class, `is_protocol` when it is seen to be one."""
-
-    text: str
-    reference: str = ""
-    is_protocol: bool = False
-
-    def __str__(self) -> str:
-        return self.text
-
-
-Type: TypeAlias = "Scalar | Choice | Enumeration | Many | AnyOf | Unchecked"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter; `by_name` unless it can only be given by position, which a wiring never does."""
-
-    name: str
-    type: Type
-    required: bool
-    by_name: bool = True
-    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,16 +65,9 @@ def is_entered(sources: Sources, factory: Symbol) -> bool:
         return True
     if _foreign_decorators(sources, factory.module, node.decorator_list):
         return False
-    returns = _unquoted(node.returns)
+    returns = unquoted(node.returns)
     name = dotted_name(returns.value if isinstance(returns, ast.Subscript) else returns) if returns else None
     return is_generator(node) or (name is not None and sources.resolve_in(factory.module, name) in _ENTERED)
-
-
-def is_protocol(sources: Sources, symbol: Symbol) -> bool:
-    """Whether a class is derived from `typing.Protocol` itself, as protocols have to be."""
-    return isinstance(symbol.node, ast.ClassDef) and any(
-        base in ("typing.Protocol", "typing_extensions.Protocol") for base in sources.bases(symbol)
-    )
 
 
 def _class_parameters(sources: Sources, cls: Symbol) -> tuple[dict[str, Parameter] | None, bool]:
@@ -213,11 +108,7 @@ def _parameters(
 
 def _parameter(sources: Sources, module: Module, argument: ast.arg, required: bool, by_name: bool = True) -> Parameter:
     kind = read_type(sources, module, argument.annotation)
-    return Parameter(argument.arg, kind, required, by_name, _place(module, argument.arg, argument))
-
-
-def _place(module: Module, name: str, node: ast.arg | ast.AnnAssign) -> Place:
-    return Place(f"{module.source.path}#{name}", module.span(node))
+    return Parameter(argument.arg, kind, required, by_name, module.annotated(argument, argument.arg))
 
 
 def _is_dataclass(sources: Sources, cls: Symbol) -> bool:
@@ -246,7 +137,7 @@ def _dataclass_fields(sources: Sources, cls: Symbol, *, own: bool = True) -> dic
         has_default = bool(given.keys() & {"default", "default_factory"}) if is_field else statement.value is not None
         name = statement.target.id
         kind = read_type(sources, cls.module, statement.annotation)
-        found[name] = Parameter(name, kind, not has_default, place=_place(cls.module, name, statement))
+        found[name] = Parameter(name, kind, not has_default, place=cls.module.annotated(statement, name))
     return found
 
 
@@ -262,7 +153,7 @@ def _decorator(sources: Sources, module: Module, node: ast.expr) -> str:
 
 
 def _made(sources: Sources, module: Module, returns: ast.expr | None) -> tuple[Symbol | None, str | None]:
-    node = _unquoted(returns)
+    node = unquoted(returns)
     of_something = isinstance(node, ast.Subscript)
     name = dotted_name(node.value if isinstance(node, ast.Subscript) else node) if node is not None else None
     found = sources.resolve_in(module, name) if name else None
@@ -303,116 +194,3 @@ def _is_type_variable(sources: Sources, module: Module, name: str) -> bool:
 
 def _names(node: ast.expr) -> Iterable[str]:
     return (each.id for each in ast.walk(node) if isinstance(each, ast.Name))
-
-
-def unread(type: Type) -> Iterator[str]:
-    """The types in a type that are not read, as the source writes them."""
-    if isinstance(type, Unchecked):
-        yield type.text
-    elif isinstance(type, AnyOf):
-        yield from (each for member in type.members for each in unread(member))
-    elif isinstance(type, Many):
-        yield from unread(type.item)
-
-
-def read_type(
-    sources: Sources, module: Module, annotation: ast.expr | None, aliases: frozenset[str] = frozenset()
-) -> Type:
-    """The type an annotation states, as far as the compiler reads it.
-
-    `aliases` are those that led here: one that is stated by means of itself is not read.
-    """
-    node = _unquoted(annotation)
-    if node is None:
-        return Scalar("Any")
-    if isinstance(node, ast.Constant) and node.value is None:
-        return Scalar("None")
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return _union(read_type(sources, module, side, aliases) for side in (node.left, node.right))
-    if isinstance(node, ast.Subscript):
-        return _generic(sources, module, node, aliases)
-    name = dotted_name(node)
-    found = sources.resolve_in(module, name) if name else None
-    qualified = found.qualified if isinstance(found, Symbol) else found or ""
-    if qualified in SCALARS:
-        return Scalar(SCALARS[qualified])
-    if qualified in COLLECTIONS:
-        return Many(COLLECTIONS[qualified], Scalar("Any"))
-    if isinstance(found, Symbol) and (members := _enum_members(sources, found)):
-        return Enumeration(f"{found.module.name}:{found.name}", members)
-    if isinstance(found, Symbol) and isinstance(found.node, (ast.Subscript, ast.BinOp)) and qualified not in aliases:
-        return read_type(sources, found.module, found.node, aliases | {qualified})
-    owner, _, last = qualified.rpartition(".")
-    return Unchecked(ast.unparse(node), f"{owner}:{last}", isinstance(found, Symbol) and is_protocol(sources, found))
-
-
-def _generic(sources: Sources, module: Module, node: ast.Subscript, aliases: frozenset[str]) -> Type:
-    name = dotted_name(node.value)
-    found = sources.resolve_in(module, name) if name else None
-    arguments = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    if found in ("typing.Literal", "typing_extensions.Literal"):
-        values = tuple(_literal(argument) for argument in arguments)
-        stated = tuple(value for value in values if isinstance(value, (str, int, bool, type(None))))
-        return Choice(stated) if len(stated) == len(values) else Unchecked(ast.unparse(node))
-    types = [read_type(sources, module, argument, aliases) for argument in arguments]
-    if found == "typing.Optional":
-        return _union([*types, Scalar("None")])
-    if found == "typing.Union":
-        return _union(types)
-    if found in ("typing.Annotated", "typing_extensions.Annotated"):
-        return types[0]
-    kind = COLLECTIONS.get(found, "") if isinstance(found, str) else ""
-    if kind == "dict" and len(types) == 2 and types[0] == Scalar("str"):
-        return Many(kind, types[1])
-    variadic = len(arguments) == 2 and isinstance(last := arguments[-1], ast.Constant) and last.value is ...
-    if (kind in ("list", "set", "frozenset") and len(types) == 1) or (kind == "tuple" and variadic):
-        return Many(kind, types[0])
-    return Unchecked(ast.unparse(node))
-
-
-def _literal(node: ast.expr) -> object:
-    """The value of a constant, signed numbers included; the node itself of all else."""
-    try:
-        value: object = ast.literal_eval(node)
-    except ValueError:
-        return node
-    return value
-
-
-def _union(types: Iterable[Type]) -> Type:
-    members: list[Type] = []
-    for each in types:
-        members.extend(each.members if isinstance(each, AnyOf) else [each])
-    return AnyOf(tuple(dict.fromkeys(members)))
-
-
-def _enum_members(sources: Sources, symbol: Symbol) -> tuple[str, ...]:
-    if not isinstance(symbol.node, ast.ClassDef) or not _is_enum(sources, symbol, frozenset()):
-        return ()
-    return tuple(
-        target.id
-        for statement in symbol.node.body
-        if isinstance(statement, ast.Assign)
-        for target in statement.targets
-        if isinstance(target, ast.Name) and not target.id.startswith("_")
-    )
-
-
-def _is_enum(sources: Sources, cls: Symbol, seen: frozenset[str]) -> bool:
-    return any(
-        base in ENUMS
-        if isinstance(base, str)
-        else isinstance(base.node, ast.ClassDef)
-        and base.qualified not in seen
-        and _is_enum(sources, base, seen | {base.qualified})
-        for base in sources.bases(cls)
-    )
-
-
-def _unquoted(node: ast.expr | None) -> ast.expr | None:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        try:
-            return ast.parse(node.value, mode="eval").body
-        except SyntaxError:
-            return node
-    return node

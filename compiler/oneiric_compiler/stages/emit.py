@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections import Counter
@@ -272,10 +273,24 @@ class _Body:
             return f"{self.imported('pathlib:Path')}({quoted(expr['path'])})"
         if "enum" in expr:
             return f"{self.imported(expr['enum'])}.{expr['name']}"
+        if "make" in expr:
+            return self._made(expr)
+        if "flags" in expr:
+            flags = self.imported(expr["flags"])
+            return " | ".join(f"{flags}.{name}" for name in expr["names"])
+        if "bytes" in expr:
+            return repr(base64.b64decode(expr["bytes"]))
         if "need" in expr:
             domain, _, name = expr["need"].partition(":")
             return f"self._wiring.{self.sections[domain]}.{attribute_name(name)}.live"
         return self._container(expr)
+
+    def _made(self, expr: Mapping[str, Any]) -> str:
+        module, _, name = expr["make"].partition(":")
+        cls, dot, method = name.partition(".")
+        arguments = [self.expression(each) for each in expr.get("args", ())]
+        arguments += [f"{name}={self.expression(each)}" for name, each in expr.get("named", {}).items()]
+        return f"{self.imported(f'{module}:{cls}')}{dot}{method}({', '.join(arguments)})"
 
     def _container(self, expr: Mapping[str, Any]) -> str:
         kind, items = next(iter(expr.items()))
@@ -294,8 +309,12 @@ class _Body:
         if isinstance(kind, str):
             origin = {"bool": "oneiric.convert:boolean", "path": "pathlib:Path"}.get(kind)
             return f"self._env_as({self.imported(origin) if origin else kind}, {named})"
+        if "by" in kind:
+            return f"self._env_as({self.imported(kind['by'])}, {named})"
         if "enum" in kind:
-            return f"self._env_as({self.imported(kind['enum'])}, {named})"
+            enum = self.imported(kind["enum"])
+            by = f"{self.imported('oneiric.convert:member')}({enum})" if kind.get("whole") else enum
+            return f"self._env_as({by}, {named})"
         choices = ", ".join(quoted(choice) for choice in kind["one_of"])
         return f"self._env_as({self.imported('oneiric.convert:one_of')}({choices}), {named})"
 

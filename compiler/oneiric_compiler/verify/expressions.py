@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -59,8 +60,12 @@ class Expressions:
 
     def read(self, node: ast.expr) -> Expression:
         match node:
+            case ast.Constant(value=bytes() as octets):
+                return {"bytes": b64encode(octets).decode("ascii")}
             case ast.Constant(value=value):
                 return {"value": value}
+            case ast.BinOp(op=ast.BitOr()):
+                return self._flags(node)
             case ast.Call():
                 return self._called(node)
             case ast.Attribute():
@@ -83,6 +88,24 @@ class Expressions:
                 pass
         return {"enum": self.imported(node.value), "name": node.attr}
 
+    def _flags(self, node: ast.BinOp) -> Expression:
+        names: list[str] = []
+        origins: set[str] = set()
+        each: ast.expr = node
+        while isinstance(each, ast.BinOp) and isinstance(each.op, ast.BitOr):
+            names.insert(0, self._flag(each.right, origins))
+            each = each.left
+        names.insert(0, self._flag(each, origins))
+        if len(origins) != 1:
+            raise Strange(node)
+        return {"flags": origins.pop(), "names": names}
+
+    def _flag(self, node: ast.expr, origins: set[str]) -> str:
+        if not isinstance(node, ast.Attribute):
+            raise Strange(node)
+        origins.add(self.imported(node.value))
+        return node.attr
+
     def _container(self, node: ast.expr) -> Expression:
         match node:
             case ast.List(elts=items):
@@ -95,7 +118,7 @@ class Expressions:
 
     def _called(self, node: ast.Call) -> Expression:
         if node.keywords:
-            raise Strange(node)
+            return self._made(node)
         match node.func, node.args:
             case ast.Attribute(ast.Name("self"), "_secret"), [name]:
                 return {"secret": constant(name)}
@@ -123,7 +146,25 @@ class Expressions:
                     return {"text": read.get("text") or [read], "as": kind}
             case _:
                 pass
-        raise Strange(node)
+        return self._made(node)
+
+    def _made(self, node: ast.Call) -> Expression:
+        """A call of what is imported, or of a method of it."""
+        match node.func:
+            case ast.Attribute(value=ast.Name(id=name) as cls, attr=method) if name in self.imports:
+                made = f"{self.imported(cls)}.{method}"
+            case ast.Name(id=name) | ast.Attribute(value=ast.Call(func=ast.Name(id=name))) if name in self.imports:
+                made = self.imported(node.func)
+            case _:
+                raise Strange(node)
+        found: Expression = {"make": made}
+        if node.args:
+            found["args"] = [self.read(each) for each in node.args]
+        if node.keywords:
+            found["named"] = {each.arg: self.read(each.value) for each in node.keywords if each.arg}
+            if len(found["named"]) != len(node.keywords):
+                raise Strange(node)
+        return found
 
     def _text(self, node: ast.Call, shape: str, values: Sequence[ast.expr]) -> list[Any]:
         """The parts of a format string, and between them the values that its `{}` stand for."""
@@ -146,8 +187,14 @@ class Expressions:
         if isinstance(node, ast.Name) and node.id in ("int", "float"):
             return node.id
         if isinstance(node, ast.Call):
-            if self.imported(node.func) != "oneiric.convert:one_of" or node.keywords:
+            called = self.imported(node.func)
+            if called == "oneiric.convert:member" and len(node.args) == 1 and not node.keywords:
+                return {"enum": self.imported(node.args[0]), "whole": True}
+            if called != "oneiric.convert:one_of" or node.keywords:
                 raise Strange(node)
             return {"one_of": [constant(each) for each in node.args]}
         origin = self.imported(node)
-        return {"oneiric.convert:boolean": "bool", "pathlib:Path": "path"}.get(origin) or {"enum": origin}
+        plain = {"oneiric.convert:boolean": "bool", "pathlib:Path": "path"}.get(origin)
+        if plain is not None:
+            return plain
+        return {"by" if origin.partition(":")[0] in ("oneiric.texts", "uuid", "ipaddress") else "enum": origin}

@@ -103,9 +103,24 @@ def evaluate(expression: dict[str, Any], domain: Any) -> Any:
         return _path(expression["path"])
     if "enum" in expression:
         return load(expression["enum"])[expression["name"]]
+    if "make" in expression:
+        return _made(expression, domain)
+    if "flags" in expression:
+        flags = load(expression["flags"])
+        return flags(sum({flags[name].value for name in expression["names"]}))
+    if "bytes" in expression:
+        from base64 import b64decode
+
+        return b64decode(expression["bytes"])
     if "need" in expression:
         return domain._scope.place(expression["need"]).live
     return _container(expression, domain)
+
+
+def _made(expression: dict[str, Any], domain: Any) -> Any:
+    arguments = [evaluate(each, domain) for each in expression.get("args", ())]
+    named = {name: evaluate(each, domain) for name, each in expression.get("named", {}).items()}
+    return load(expression["make"])(*arguments, **named)
 
 
 def _container(expression: dict[str, Any], domain: Any) -> Any:
@@ -129,8 +144,8 @@ def _converter(kind: Any) -> Callable[[str], Any]:
         return _CONVERTERS[kind]
     if "one_of" in kind:
         return one_of(*kind["one_of"])
-    enum: Callable[[str], Any] = load(kind["enum"])
-    return enum
+    converter: Callable[[str], Any] = load(kind["by"] if "by" in kind else kind["enum"])
+    return converter
 
 
 def _text(expression: dict[str, Any], domain: Any) -> Any:
