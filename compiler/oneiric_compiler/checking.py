@@ -70,7 +70,7 @@ def _tell(path: str, changed: str, edited: bool, diagnostics: Diagnostics) -> No
         )
         diagnostics.add("ONE503", f"{path} has Windows line endings (CRLF)", span, help=help)
     elif path.endswith(SIGNATURE):
-        help = "sign it with `oneiric compile --sign KEY`; `oneiric compile` removes the signature"
+        help = "sign it with `oneiric compile --sign KEY`; `oneiric compile` removes signatures that do not hold"
         diagnostics.add("ONE502", f"{path} is not a signature of what a compile writes", span, help=help)
     elif edited:
         message = f"{path} disagrees with what lies beside it: edited by hand, or half written"

@@ -16,7 +16,7 @@ from oneiric.wiring import Wiring, check_lines, domains_of, file_of, lines_of, s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from oneiric.trust.signature import Trust
+    from oneiric.trust.signature import Signed, Trust
     from oneiric.wiring import Stamp
 
 _PYC_HEAD = 16  # bytes: magic number, flags, hash of the source
@@ -38,10 +38,11 @@ def load(path: str | os.PathLike[str], *, trust: Trust | None = None) -> type[Wi
     except OSError as error:
         raise LoadError("load", f"{path} cannot be read: {error.strerror or error}") from error
     digest = generation_of(source, tenants.text)
+    signed = None
     if trust is not None:
-        from oneiric.trust.signature import verify
+        from oneiric.trust.signature import read_beside, verify
 
-        verify(trust, path, digest)
+        signed = verify(trust, path, digest, read_beside(path))
     module = ModuleType(f"oneiric.generations.{digest}")
     module.__file__ = path
     try:
@@ -54,8 +55,21 @@ def load(path: str | os.PathLike[str], *, trust: Trust | None = None) -> type[Wi
     wiring = _wiring(module, path)
     wiring.__file__, wiring.__generation__, wiring.__tenants__ = path, digest, tenants
     wiring.__trust__ = trust
+    if signed is not None:
+        _check_signed(signed, wiring)
+        wiring.__serial__ = signed.serial
     check_lines(wiring, tenants)
     return wiring
+
+
+def _check_signed(signed: Signed, wiring: type[Wiring]) -> None:
+    """See that the wiring is of the app and profile that its signers named. Raises `TrustError`."""
+    if (signed.app, signed.profile) != (wiring.__app__, wiring.__profile__):
+        from oneiric.trust.signature import TrustError
+
+        what = f"{wiring.__app__}, profile {wiring.__profile__}"
+        said = f"{signed.app}, profile {signed.profile}"
+        raise TrustError(f"{wiring.__file__} is of {what}; its signature is of {said}")
 
 
 def digest_of_imported(wiring: type[Wiring], stamp: Stamp) -> str:

@@ -59,6 +59,8 @@ async def enter(host: Host) -> None:
 
             if (engines := engines_of(host)) is not None:
                 await engines.start()
+        if host.changes is not None:
+            await host.changes.started()
     except BaseException as error:
         await leave(host, error)
         raise

@@ -153,7 +153,8 @@ class Wiring:
     """One profile's wiring: an attribute per domain, which has an attribute (a `Slot`) per key.
 
     `__source_roots__` are the folders of the project that its components are imported from; `__listed__` is
-    `NUMBER:DIGEST` of the lines that list the tenants, None where there are none.
+    `NUMBER:DIGEST` of the lines that list the tenants, None where there are none; `__serial__` is what its signers
+    numbered it, where it was loaded with trust.
     """
 
     __app__: ClassVar[str]
@@ -165,6 +166,7 @@ class Wiring:
     __generation__: ClassVar[str | None] = None
     __tenants__: ClassVar[Lines | None] = None
     __trust__: ClassVar[Trust | None] = None
+    __serial__: ClassVar[int | None] = None
 
     def __init_subclass__(cls, *, app: str, profile: str = "default") -> None:
         cls.__app__ = app

@@ -45,6 +45,10 @@ def compile(
     overrides: Annotated[Path | None, typer.Option(metavar="FILE", help="An operator's swaps; with --out.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; with --overrides.")] = None,
     sign: Annotated[Path | None, typer.Option(metavar="KEY", help="Sign the wirings with this private key.")] = None,
+    serial: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="With --sign: number them (default: one more than before)."),
+    ] = None,
     evaluated_at: Annotated[
         str | None, typer.Option("--evaluated-at", metavar="TIME", help="Check manifests against this time, not now.")
     ] = None,
@@ -65,6 +69,8 @@ def compile(
         raise CommandError(f"--overrides: there is no file {overrides}", help=help)
     if sign is not None and check:
         raise CommandError("--check writes nothing, so --sign has nothing to sign")
+    if serial is not None and sign is None:
+        raise CommandError("--serial is signed: it goes with --sign KEY")
     with compiler_extra("compile"):
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics.found import Diagnostics
@@ -82,9 +88,9 @@ def compile(
         with working("checking"):
             _check(project, diagnostics, profile=profile)
     else:
-        seed = None if sign is None else seed_of(sign)
+        signing = None if sign is None else (seed_of(sign), serial)
         with working("compiling"):
-            files, removed = _compile(project, diagnostics, profile, out, seed)
+            files, removed = _compile(project, diagnostics, profile, out, signing)
     code = projects.exit_code(diagnostics)
     status = ("fresh" if check else "compiled", "differs", "failed")[code]
     _show(diagnostics, Format.json if json else format, project, files, removed, status)
@@ -92,12 +98,17 @@ def compile(
 
 
 def _compile(
-    project: Project, diagnostics: Diagnostics, profile: str | None, out: Path | None, seed: bytes | None
+    project: Project,
+    diagnostics: Diagnostics,
+    profile: str | None,
+    out: Path | None,
+    signing: tuple[bytes, int | None] | None,
 ) -> tuple[list[Path], list[Path]]:
     """Compiles and writes; the reports and wirings written, and the folders removed of profiles that are no more."""
     with compiler_extra("compile"):
         from oneiric_compiler.pipeline import compile_project
         from oneiric_compiler.stages import leftovers
+        from oneiric_compiler.stages.sign import BadSerial, Signer
         from oneiric_compiler.stages.write import write
 
     outputs = compile_project(project, diagnostics, profile=profile)
@@ -106,7 +117,12 @@ def _compile(
     if out is not None:
         outputs = outputs.moved(out)
     removed: list[str] = []
-    if write(outputs, diagnostics, seed) and profile is None and out is None:
+    try:
+        written = write(outputs, diagnostics, Signer(*signing) if signing else None)
+    except BadSerial as error:
+        help = "an older wiring is deployed again under a serial above the one that runs"
+        raise CommandError(str(error), help=help) from error
+    if written and profile is None and out is None:
         removed = leftovers.remove(outputs, diagnostics)
         leftovers.tell_elsewhere(outputs, diagnostics)
     files = [outputs.root / folder / file for folder, files in outputs.profiles.values() for file in sorted(files)]

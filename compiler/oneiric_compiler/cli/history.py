@@ -72,7 +72,8 @@ def _what(change: Mapping[str, Any]) -> str:
     if change["what"] == "rollback":
         return f"rollback from {change['previous'][:_SHORT]}"
     if change["what"] != "swap":
-        return " ".join(filter(None, (change["what"], change.get("source"))))
+        serial = f"(serial {change['serial']})" if "serial" in change else None
+        return " ".join(filter(None, (change["what"], change.get("source"), serial)))
     whose = f" for tenant {change['tenant']}" if "tenant" in change else ""
     whose += " and all tenants" if change.get("all_tenants") else ""
     settings = ", with settings that were edited since" if change.get("with_settings") else ""

@@ -159,27 +159,38 @@ def no_output(root: Path, path: Path, profile: str | None, what: str, *, in_proj
 
 
 def _output(settings: Path) -> str:
+    return stated_output(_app(settings))
+
+
+def _app(settings: Path) -> str:
     try:
-        return stated_output((settings / "app.yml").read_text("utf-8"))
+        return (settings / "app.yml").read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        return stated_output("")
+        return ""
+
+
+def stated_name(root: Path) -> str | None:
+    """The name of the app of a project, where its settings are there and state one."""
+    return _stated("name", _app(settings_folder(root, os.environ)))
 
 
 def stated_output(text: str) -> str:
-    """The output folder that the text of an app.yml states; `generated` where it states none.
+    """The output folder that the text of an app.yml states; `generated` where it states none."""
+    return _stated("output", text) or "generated"
 
-    On the base install, which has no YAML, one that stands on a line of its own is found.
-    """
+
+def _stated(field: str, text: str) -> str | None:
+    """A text in an app.yml. On the base install, which has no YAML, one that stands on a line of its own is found."""
     try:
         from oneiric_compiler.settings.documents import parse_document
     except ModuleNotFoundError:
-        found = re.search(r"""^output: +(["']?)([\w./-]+)\1 *(?:#.*)?$""", text, re.MULTILINE)
-        return found[2] if found else "generated"
+        found = re.search(rf"""^{field}: +(["']?)([\w./-]+)\1 *(?:#.*)?$""", text, re.MULTILINE)
+        return found[2] if found else None
     from oneiric_compiler.diagnostics.found import Diagnostics, Source
 
     value = parse_document(Source("settings/app.yml", text), Diagnostics()).value
-    stated = value.get("output") if isinstance(value, dict) else None
-    return stated if isinstance(stated, str) else "generated"
+    stated = value.get(field) if isinstance(value, dict) else None
+    return stated if isinstance(stated, str) else None
 
 
 def _warn_when_stale(root: Path, profile: str | None) -> None:

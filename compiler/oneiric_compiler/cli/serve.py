@@ -13,7 +13,7 @@ import typer
 from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.progress import working
-from oneiric_compiler.cli.reports import no_output
+from oneiric_compiler.cli.reports import no_output, stated_name
 
 _PORTS = 65535
 
@@ -84,6 +84,7 @@ def serve(
         provisional=provisional,
         health_period=health_period,
         trust=trusted,
+        asked=None if wiring is not None else (stated_name(root), profile or "default"),
     )
     os.chdir(root)  # relative paths in settings are the project's
     try:

@@ -82,6 +82,8 @@ def _told(document: Mapping[str, Any]) -> list[Line]:
         ("wiring", f"{document['wiring']} (app {document['app']}, profile {document['profile']})"),
         ("since", document["started_at"]),
     ]
+    if document.get("serial") is not None:
+        facts.insert(1, ("serial", document["serial"]))
     baseline: Mapping[str, Any] = document.get("baseline") or {}
     if baseline.get("accepted"):
         deployed, accepted = (str(baseline[name])[:12] for name in ("deployed", "baseline"))

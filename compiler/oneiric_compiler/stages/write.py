@@ -17,19 +17,20 @@ from oneiric.trust.signature import NAME as SIGNATURE
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
 from oneiric_compiler.model import Outputs
-from oneiric_compiler.stages.sign import signed
+from oneiric_compiler.stages.sign import Signer, signed
 
 FILES = ("__init__.py", "explain.json", "tenants.jsonl", SIGNATURE, "wiring.py")
 """What lies in the folder of a profile, in the order in which it is moved there."""
 _OPTIONAL = ("tenants.jsonl", SIGNATURE)
 
 
-def write(outputs: Outputs, diagnostics: Diagnostics, seed: bytes | None = None) -> bool:
+def write(outputs: Outputs, diagnostics: Diagnostics, signer: Signer | None = None) -> bool:
     """Writes what is not there yet, and bytecode for this interpreter; False when that failed, and nothing changed.
 
-    `seed` is the private key that signs the wirings; signatures of what they were before are removed.
+    `signer` is the private key that signs the wirings; signatures of what they were before are removed. Raises
+    `BadSerial`.
     """
-    outputs = signed(outputs, seed)
+    outputs = signed(outputs, signer)
     wanted = {
         Path(folder, name): data
         for folder, files in outputs.profiles.values()

@@ -130,6 +130,9 @@ class Reloads:
         # nobody sees slots of one generation with a history, or a probation, of another.
         if ready is not None:
             ready.switch.run()
+        else:
+            host.wiring_class.__serial__ = prepared.wiring.__serial__  # the same, perhaps signed again
+        self.history.accept(prepared.wiring, digest)
         self._end_probation()
         back = new.digest if isinstance(request, Rollback) else None
         if back is not None:
@@ -178,6 +181,10 @@ class Reloads:
     async def open(self) -> None:
         """Before anything is active: switch to the last good generation; see `History.open`."""
         await self.history.open()
+
+    async def started(self) -> None:
+        """After everything eager has started; see `History.started`."""
+        await self.history.started()
 
     async def stop(self, until: float) -> None:
         """End what is under way: give up what is not committed, and wait for leases until `until`, or in a hurry."""

@@ -20,9 +20,9 @@ from oneiric.reload.planning import Prepared
 from oneiric.reload.recompile import Order, recompile
 from oneiric.reload.request import ASKING
 from oneiric.reload.staging import Staging
-from oneiric.reload.state import CHANGES, KEPT, Origin, Record, State
+from oneiric.reload.state import CHANGES, KEPT, Floor, Origin, Record, State
 from oneiric.reload.transaction import prepared_from
-from oneiric.wiring import artifacts_beside, file_of
+from oneiric.wiring import Wiring, artifacts_beside, file_of
 
 _KEPT_IN_MEMORY = 1
 _DRIFT = "the settings are not those that the running wiring was compiled from:"
@@ -55,6 +55,7 @@ class History:
         self.changes: list[Mapping[str, Any]] = []
         self.dropped = Overrides()
         self.why = ""
+        self.floor: Floor | None = None
         self._host = host
         self._writing = asyncio.Lock()
 
@@ -75,7 +76,9 @@ class History:
 
     def _remember(self, before: Generation, facts: Mapping[str, Any]) -> None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        change = {"at": at, **facts, "generation": self.current.digest, "previous": before.digest}
+        serial = self._host.wiring_class.__serial__
+        numbered = {} if serial is None else {"serial": serial}
+        change = {"at": at, **facts, "generation": self.current.digest, "previous": before.digest, **numbered}
         self.changes = [*self.changes, change][-CHANGES:]
 
     def earlier(self, to: str | None) -> Generation:
@@ -105,7 +108,30 @@ class History:
             {each.digest: each.overrides for each in known if each.overrides.active},
             {each.digest: each.origin for each in known if each.origin != Origin(self.deployed)},
             tuple(self.changes),
+            self.floor,
         )
+
+    def accept(self, wiring: type[Wiring], digest: str) -> bool:
+        """Raise the floor to a signed wiring that has become current; whether that changed it."""
+        if self.state is None or wiring.__serial__ is None:
+            return False
+        if self.floor is not None and wiring.__serial__ <= self.floor.serial:
+            return False
+        self.floor = Floor(wiring.__app__, wiring.__profile__, wiring.__serial__, digest)
+        return True
+
+    def _admit(self, wiring: str, digest: str) -> bytes:
+        """The signature of a wiring that is verified, and no replay. Raises `TrustError`."""
+        from oneiric.trust.signature import TrustError, read_beside, verify
+
+        trust = self._host.wiring_class.__trust__
+        assert trust is not None, "without trust nothing is verified"
+        signature = read_beside(wiring)
+        signed = verify(trust, wiring, digest, signature)
+        barred = self.floor and self.floor.barring(Floor(signed.app, signed.profile, signed.serial, digest))
+        if barred:
+            raise TrustError(barred)
+        return signature
 
     async def keep(self, rejected: str | None) -> None:
         """Write it down. Raises `OSError`."""
@@ -122,8 +148,9 @@ class History:
 
     async def adopt(self, state: State, wiring: Path, *, deployed: bool = False) -> str:
         """Take a wiring into the state folder; its digest. Raises `Nack`, `OSError`."""
+        admit = None if self._host.wiring_class.__trust__ is None else self._admit
         try:
-            digest: str = (await in_thread(partial(state.adopt, wiring, deployed=deployed))).get()
+            digest: str = (await in_thread(partial(state.adopt, wiring, deployed=deployed, admit=admit))).get()
         except LoadError as error:
             raise Nack(error.code, str(error)) from error
         return digest
@@ -174,6 +201,7 @@ class History:
         if self.source is None:
             raise StateError("a state folder needs a wiring that has a file")
         last: Record | None = (await in_thread(state.open)).get()
+        self.floor = None if last is None else last.floor
         # The baseline comes first: should the last generation be unusable, the application is of what was deployed.
         try:
             self.deployed = await self.adopt(state, Path(self.source), deployed=True)
@@ -184,7 +212,16 @@ class History:
             self._begin(last)
             await self.keep(None)
         except Nack as error:
+            if error.code == "trust":
+                from oneiric.trust.signature import TrustError
+
+                raise TrustError(str(error)) from error
             raise StateError(str(error)) from error
+
+    async def started(self) -> None:
+        """After everything eager has started: the wiring is one that this folder accepted. Raises `OSError`."""
+        if self.accept(self._host.wiring_class, self.current.digest):
+            await self.keep(None)
 
     def _begin(self, last: Record | None) -> None:
         """Remember the start of this process where it is of another generation than the last, or without its swaps."""

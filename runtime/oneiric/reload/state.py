@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from oneiric.documents import Shape, read, sweep, sync, write
 from oneiric.errors import LoadError
-from oneiric.lines import generation_at
+from oneiric.lines import generation_at, generation_of
 from oneiric.reload.lock import Lock
 from oneiric.reload.outcome import Overrides
 
@@ -35,6 +36,7 @@ _CHANGE: Shape = {
     "provider?": (str, None),
     "tenant?": str,
     "all_tenants?": bool,
+    "serial?": int,
     "with_settings?": bool,
     "note?": str,
     "reason?": str,
@@ -48,11 +50,14 @@ _SHAPE: Shape = {
     "overrides": {...: _OVERRIDES},
     "built_from?": {...: {"baseline": str, "accepted": bool}},
     "changes?": [_CHANGE],
+    "floor?": {"app": str, "profile": str, "serial": int, "generation": str},
 }
 _CURRENT = "current.json"
 _BESIDE = ("explain.json", "wiring.sig")
-_FILES = (*_BESIDE, "tenants.jsonl", "wiring.py")
+_SIGNED = ("tenants.jsonl", "wiring.py")
 _PART = ".part-"
+Admit: TypeAlias = Callable[[str, str], bytes]
+"""Takes the path of a wiring and its digest."""
 
 
 class Origin(NamedTuple):
@@ -62,9 +67,33 @@ class Origin(NamedTuple):
     accepted: bool = False
 
 
+class Floor(NamedTuple):
+    """The signed wiring of the highest serial that has become current in a folder: what is below is a replay."""
+
+    app: str
+    profile: str
+    serial: int
+    generation: str
+
+    def barring(self, other: Floor) -> str | None:
+        """Why another signed wiring is refused, None where it is not."""
+        if (other.app, other.profile) != (self.app, self.profile):
+            whose, own = (f"{each.app}, profile {each.profile}" for each in (other, self))
+            return f"the wiring is of {whose}; this state folder is of {own}: give each a state folder of its own"
+        again = f"sign it again, with a higher serial: `oneiric compile --sign KEY --serial {self.serial + 1}`"
+        if other.serial < self.serial:
+            return f"the wiring has serial {other.serial}; this state folder accepted {self.serial} already; {again}"
+        if other.serial == self.serial and other.generation != self.generation:
+            return (
+                f"the wiring has serial {other.serial}, as another generation has that this state folder accepted "
+                f"({self.serial}: {self.generation[:12]}); {again}"
+            )
+        return None
+
+
 class Record(NamedTuple):
     """What `current.json` says: digests; each generation's overrides, and its origin where that is not what was
-    deployed; the changes, the latest last."""
+    deployed; the changes, the latest last; under trust, the floor."""
 
     deployed: str
     generation: str
@@ -72,6 +101,7 @@ class Record(NamedTuple):
     overrides: Mapping[str, Overrides] = {}
     origins: Mapping[str, Origin] = {}
     changes: tuple[Mapping[str, Any], ...] = ()
+    floor: Floor | None = None
 
     def origin(self, digest: str) -> Origin:
         """What a generation was built from."""
@@ -124,21 +154,29 @@ class State:
         """Whether a generation is there, whole and as it was."""
         return digest.isalnum() and _digest(self.path(digest).parent) == digest
 
-    def adopt(self, wiring: Path, *, deployed: bool) -> str:
+    def adopt(self, wiring: Path, *, deployed: bool, admit: Admit | None = None) -> str:
         """Copy a `wiring.py` and what belongs to it; the digest. A generation that is there already takes the report
         and the signature of one that is `deployed`, which are no part of the digest.
 
-        Raises `LoadError` where it cannot be read, `OSError` where it cannot be written.
+        With `admit`, which gives the bytes of its signature once they are verified, these and what was signed are all
+        that is copied. Raises `LoadError` where it cannot be read, and what `admit` does; `OSError` where it cannot be
+        written.
         """
+        files = {name: data for name in _SIGNED if (data := _read(wiring.with_name(name))) is not None}
+        if "wiring.py" not in files:
+            raise LoadError("load", f"{wiring} cannot be read: {os.strerror(errno.ENOENT)}")
+        digest = generation_of(files["wiring.py"], files.get("tenants.jsonl", b""))
+        if admit is not None:
+            files["wiring.sig"] = admit(str(wiring), digest)
+        else:
+            files |= {name: data for name in _BESIDE if (data := _read(wiring.with_name(name))) is not None}
         part = self.part()
         try:
-            for name in _FILES:
-                _copy(wiring.with_name(name), part / name, needed=name == "wiring.py")
-            digest = _digest(part)
-            if digest is None:
-                raise LoadError("load", f"{wiring} cannot be read")
+            for name, data in files.items():
+                _write(part / name, data)
             if not self.has(digest):
-                _copy_bytecode(wiring, part)
+                if admit is None:
+                    _copy_bytecode(wiring, part)
                 self._move(part, digest)
             elif deployed:
                 for name in _BESIDE:
@@ -166,6 +204,7 @@ class State:
             "overrides": {digest: overrides.document() for digest, overrides in record.overrides.items()},
             "built_from": {digest: origin._asdict() for digest, origin in record.origins.items()},
             "changes": list(record.changes[-CHANGES:]),
+            **({} if record.floor is None else {"floor": record.floor._asdict()}),
         }
         write(self.folder / _CURRENT, document, durable=True)
         current = record.overrides.get(record.generation, Overrides())
@@ -188,6 +227,7 @@ def recorded(folder: Path) -> Record | None:
         {digest: Overrides.of(each) for digest, each in document["overrides"].items()},
         {digest: Origin(each["baseline"], each["accepted"]) for digest, each in document.get("built_from", {}).items()},
         tuple(document.get("changes", ())),
+        Floor(*map(floor.get, Floor._fields)) if (floor := document.get("floor")) else None,
     )
 
 
@@ -198,14 +238,17 @@ def _digest(folder: Path) -> str | None:
         return None
 
 
-def _copy(source: Path, target: Path, *, needed: bool) -> None:
+def _read(path: Path) -> bytes | None:
     try:
-        shutil.copyfile(source, target)
-    except FileNotFoundError as error:
-        if needed:
-            raise LoadError("load", f"{source} cannot be read: {error.strerror}") from error
-        return
-    with open(target, "rb") as file:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: Path, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
         os.fsync(file.fileno())
 
 

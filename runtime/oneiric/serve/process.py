@@ -34,7 +34,7 @@ from oneiric.serve.notes import Notes
 from oneiric.serve.sockets import LOOPBACK, address_of, bound, control_socket
 from oneiric.serve.status import Status
 from oneiric.tracing import forget, record
-from oneiric.trust.signature import Trust
+from oneiric.trust.signature import Trust, TrustError
 from oneiric.wiring import Wiring
 
 
@@ -46,7 +46,8 @@ class Serving:
     its folder (None: the one of its name in the project), `port` the loopback port (None: none, 0: any), `http` the
     host and port of probes from outside (None: none), `watch` whether a change of the wiring's files is a reload,
     `provisional` the seconds after which a change is kept, `health_period` those after which components are looked at
-    again (0: never), `trust` who has to have signed the wiring (None: nobody).
+    again (0: never), `trust` who has to have signed the wiring (None: nobody), `asked` the app (None: any) and the
+    profile that a signed wiring has to be of.
     """
 
     root: Path
@@ -59,6 +60,7 @@ class Serving:
     provisional: float
     health_period: float
     trust: Trust | None = None
+    asked: tuple[str | None, str] | None = None
 
 
 class NameTaken(StateError):
@@ -72,6 +74,8 @@ def serve(serving: Serving) -> int:
     Raises `OneiricError` and `OSError` for what keeps it from starting at all: no wiring, a folder in use.
     """
     wiring = load(serving.wiring, trust=serving.trust)
+    if serving.trust is not None and serving.asked is not None:
+        _check_asked(wiring, *serving.asked)
     sys.path[:0] = source_roots(serving.root, wiring)
     name = serving.name or wiring.__app__
     folder = StateFolder.of(serving.root, name) if serving.state is None else StateFolder(serving.state)
@@ -98,6 +102,13 @@ def _having(folder: StateFolder, state: State | None, name: str) -> Generator[No
         yield
     finally:
         state.lock.let_go()
+
+
+def _check_asked(wiring: type[Wiring], app: str | None, profile: str) -> None:
+    """See that a signed wiring is the one that was asked for, wherever it lies. Raises `TrustError`."""
+    if profile != wiring.__profile__ or app not in (None, wiring.__app__):
+        found = f"{wiring.__app__}, profile {wiring.__profile__}"
+        raise TrustError(f"{wiring.__file__} is of {found}; asked for is {app or wiring.__app__}, profile {profile}")
 
 
 def source_roots(root: Path, wiring: type[Wiring]) -> list[str]:

@@ -73,6 +73,7 @@ class Status:
             "address": self.address,
             "http": self.http,
             "generation": runtime.generation,
+            "serial": host.wiring_class.__serial__,
             "overrides": runtime.overrides.document(),
             "baseline": {"deployed": history.deployed, **history.current.origin._asdict()},
             "dropped": {**history.dropped.document(), "reason": history.why} if history.dropped.active else None,

@@ -1,7 +1,7 @@
 """Whose wirings may run: a signature beside a wiring, over the digest of it and its tenants' lines.
 
-`wiring.sig` is JSON of format `oneiric.signature/1` with app, profile, generation and signatures; what is signed is
-the canonical JSON of all but the last.
+`wiring.sig` is JSON of format `oneiric.signature/2` with app, profile, generation, serial and signatures; what is
+signed is the canonical JSON of all but the last. One of format `oneiric.signature/1` has no serial, which reads as 0.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 from oneiric.errors import LoadError
 from oneiric.trust.keys import BadKey, holds, read_public_key, read_signature
 
-FORMAT = "oneiric.signature/1"
+FORMAT = "oneiric.signature/2"
+WITHOUT_SERIAL = "oneiric.signature/1"
 NAME = "wiring.sig"
 MAX_BYTES = 64 * 1024
+MAX_SERIAL = 2**53 - 1
+"""The largest that every reader of JSON reads exactly."""
 
 
 class TrustError(LoadError):
@@ -70,22 +73,28 @@ class Signed(NamedTuple):
     app: str
     profile: str
     generation: str
+    serial: int
     signatures: dict[str, str]
+    format: str = FORMAT
 
     def by(self, public: bytes) -> bool:
         """Whether the owner of a key signed this."""
-        signed = signed_bytes(self.app, self.profile, self.generation)
+        signed = self.signed()
         return any(
             holds(public, signature, signed)
             for key, text in self.signatures.items()
             if _key(key) == public and (signature := read_signature(text)) is not None
         )
 
+    def head(self) -> dict[str, object]:
+        """The document without its signatures."""
+        numbered = {} if self.format == WITHOUT_SERIAL else {"serial": self.serial}
+        about = {"app": self.app, "profile": self.profile, "generation": self.generation}
+        return {"format": self.format, **about, **numbered}
 
-def signed_bytes(app: str, profile: str, generation: str) -> bytes:
-    """What is signed of a wiring."""
-    document = {"format": FORMAT, "app": app, "profile": profile, "generation": generation}
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
+    def signed(self) -> bytes:
+        """What is signed of it."""
+        return json.dumps(self.head(), sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
 def parse(data: bytes) -> Signed:
@@ -95,18 +104,25 @@ def parse(data: bytes) -> Signed:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     match document:
-        case {"format": str(name)} if name != FORMAT:
+        case {"format": str(name)} if name not in (FORMAT, WITHOUT_SERIAL):
             raise ValueError(f"not of format {FORMAT}")
         case {
-            "format": str(),
+            "format": str(name),
             "app": str(app),
             "profile": str(profile),
             "generation": str(generation),
             "signatures": [*listed],
         }:
-            return Signed(app, profile, generation, dict(map(_signature, listed)))
+            serial = 0 if name == WITHOUT_SERIAL else _serial(document.get("serial"))
+            return Signed(app, profile, generation, serial, dict(map(_signature, listed)), name)
         case _:
             raise ValueError("not whole")
+
+
+def _serial(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_SERIAL:
+        raise ValueError(f"its serial is not a whole number from 0 to {MAX_SERIAL}")
+    return value
 
 
 def _signature(each: Any) -> tuple[str, str]:
@@ -117,18 +133,28 @@ def _signature(each: Any) -> tuple[str, str]:
             raise ValueError("not whole")
 
 
-def verify(trust: Trust, wiring: str, digest: str) -> Signed:
-    """What enough trusted keys signed of the wiring at that path, whose generation is `digest`. Raises `TrustError`."""
+def read_beside(wiring: str) -> bytes:
+    """The bytes of the signature file of the wiring at that path. Raises `TrustError`."""
     path = os.path.join(os.path.dirname(wiring), NAME)
     try:
         with open(path, "rb") as file:
-            signed = parse(file.read(MAX_BYTES))
+            return file.read(MAX_BYTES)
     except FileNotFoundError:
         raise TrustError(f"{wiring} is not signed: there is no {NAME} beside it") from None
     except OSError as error:
         raise TrustError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def verify(trust: Trust, wiring: str, digest: str, signature: bytes) -> Signed:
+    """What enough trusted keys signed of the wiring at that path, whose generation is `digest`; `signature` is what its
+    signature file holds. Raises `TrustError`."""
+    try:
+        signed = parse(signature)
     except ValueError as error:
+        path = os.path.join(os.path.dirname(wiring), NAME)
         raise TrustError(f"{path} is not a signature: {error}") from error
+    if not signed.signatures:
+        raise TrustError(f"{wiring} is not signed: its {NAME} has no signatures; `oneiric compile --sign KEY` adds one")
     if signed.generation != digest:
         raise TrustError(f"{wiring} or its tenants are not what was signed: the signature is of another generation")
     try:

@@ -146,11 +146,14 @@ def a_folder(path: Path) -> None:
         (under_anothers_name, "signed by 0 trusted keys"),
         (edited("app", "other"), "signed by 0 trusted keys"),
         (edited("profile", "busy"), "signed by 0 trusted keys"),
-        (edited("signatures", []), "signed by 0 trusted keys"),
+        (edited("signatures", []), "has no signatures"),
+        (edited("format", "oneiric.signature/1"), "signed by 0 trusted keys"),
+        (edited("serial", 2), "signed by 0 trusted keys"),
+        (edited("serial", None), "its serial is not"),
         (edited("signatures", {}), "not a signature"),
         (edited("signatures", [{"key": "x", "signature": "y"}]), "signed by 0 trusted keys"),
         (edited("signatures", ["x"]), "not a signature"),
-        (edited("format", "oneiric.signature/2"), "not of format"),
+        (edited("format", "oneiric.signature/3"), "not of format"),
         (edited("generation", None), "not a signature"),
         (not_json, "not a signature"),
         (too_deep, "not a signature"),
@@ -257,7 +260,7 @@ def test_a_reload_to_what_nobody_signed_is_refused_before_it_runs(tmp_path: Path
             assert (refusal.accepted, refusal.code, refusal.generation) == (False, "trust", before)
             assert not (folder / "ran").exists()
             assert await answer(runtime) == "1"
-            sign(path, ONE)
+            sign(path, ONE, serial=2)
             assert (await runtime.reload()).accepted
             assert (await answer(runtime), await answer(runtime, "t")) == ("2", "tenant 2")
             sign(wiring(folder, "3"), STRANGER)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import marshal
+import os
+import shutil
+import sys
+from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
 
 import pytest
@@ -85,3 +90,66 @@ def test_a_source_root_outside_of_the_project_is_refused(tmp_path: Path) -> None
         Rooted.__source_roots__ = (outside,)
         with pytest.raises(LoadError, match="outside of the project"):
             source_roots(root, Rooted)
+
+
+def test_it_runs_the_profile_and_app_that_were_asked_for(project: Path) -> None:
+    """All signed by the same people, but lying where another one is looked for."""
+    _keys(project)
+    command(project, "compile", "--sign", "one.key")
+    base, other = project / "generated", project / "generated/other"
+    for name in ("wiring.py", "wiring.sig", "tenants.jsonl"):
+        os.replace(base / name, project / name)
+        if (other / name).exists():
+            shutil.copy(other / name, base / name)
+    refused = command(project, "serve", "--trust", "trusted", code=2)
+    assert "is of lab, profile other; asked for is lab, profile default" in refused.stderr
+    for name in ("wiring.py", "wiring.sig", "tenants.jsonl"):
+        (base / name).unlink(missing_ok=True)
+        shutil.copy(project / name, other / name)
+    refused = command(project, "serve", "--profile", "other", "--trust", "trusted", code=2)
+    assert "is of lab, profile default; asked for is lab, profile other" in refused.stderr
+    settings = project / "settings/app.yml"
+    for name in ("wiring.py", "wiring.sig", "tenants.jsonl"):
+        os.replace(project / name, base / name)
+    settings.write_text(settings.read_text().replace("name: lab", "name: shop"))
+    refused = command(project, "serve", "--trust", "trusted", code=2)
+    assert "is of lab, profile default; asked for is shop, profile default" in refused.stderr
+
+
+def test_nothing_unsigned_beside_a_signed_wiring_steers_what_runs(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment, what lies in the output and in `.oneiric`, and a report of another wiring."""
+    _keys(project)
+    command(project, "compile", "--sign", "one.key")
+    generated, evil = project / "generated", "open('steered', 'a').write(__name__)\n"
+    (generated / "explain.json").write_text((generated / "other/explain.json").read_text())
+    for name in ("sitecustomize", "usercustomize", "lab", "oneiric", "json", "asyncio"):
+        (generated / f"{name}.py").write_text(evil)
+    (generated / "__init__.py").write_text(evil)
+    cached = generated / f"__pycache__/wiring.{sys.implementation.cache_tag}.pyc"
+    cached.parent.mkdir(exist_ok=True)
+    evil_code = marshal.dumps(compile(evil, "wiring.py", "exec"))
+    head = MAGIC_NUMBER + (0b11).to_bytes(4, "little") + source_hash((generated / "wiring.py").read_bytes())
+    cached.write_bytes(head + evil_code)
+    state = project / ".oneiric/lab"
+    (state / "generations").mkdir(parents=True)
+    (state / "wiring.py").write_text(evil)
+    (state / "sitecustomize.py").write_text(evil)
+    (state / "overrides.json").write_text('{"overrides": {"service:greeter": "loud"}, "tenants": {}}')
+    monkeypatch.setenv("ONEIRIC_STACK_ORDER", "lab:1")
+    monkeypatch.setenv("ONEIRIC_PROFILE", "other")
+    monkeypatch.setenv("ONEIRIC_TRUSTED_PUBLIC_KEYS", public(STRANGER))
+    with Served(project, "--trust", "trusted") as served:
+        assert until(served.heard) == "hello"
+        status = served.ask("status")
+        assert (status["profile"], status["serial"], status["overrides"]["overrides"]) == ("default", 1, {})
+    assert not (project / "steered").exists()
+
+
+def test_a_tenants_line_that_nobody_signed_starts_nothing(project: Path) -> None:
+    _keys(project)
+    command(project, "compile", "--sign", "one.key")
+    lines = project / "generated/tenants.jsonl"
+    lines.write_bytes(lines.read_bytes().replace(b"Calm", b"Loud"))
+    assert "not what was signed" in command(project, "serve", "--trust", "trusted", code=2).stderr
