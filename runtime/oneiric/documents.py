@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from oneiric.errors import StateError
+from oneiric.files import put, sync
 
 Shape: TypeAlias = "type[Any] | str | tuple[Shape, ...] | list[Shape] | Mapping[Any, Shape] | None"
 LARGEST = 64 * 1024 * 1024
@@ -140,40 +141,13 @@ def read(path: Path, shape: Shape, otherwise: str) -> Any:
 def write(path: Path, document: object, *, durable: bool = False) -> None:
     """Replace a file by a document, mode 0600, at once: readers see the old or the new; where `durable`, so does who
     looks after a crash of the machine. Raises `OSError`."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    data = (json.dumps(document, indent=1) + "\n").encode()
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-            file.write("\n")
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(part, path)
+        put(path, data, mode=0o600, durable=durable)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
     if durable:
         sync(path.parent)
-
-
-def sweep(folder: Path) -> None:
-    """Remove what writers that were killed left; for who alone writes in the folder."""
-    for left in folder.glob(".*.json.*"):
-        if left.suffix != f".{os.getpid()}":
-            left.unlink(missing_ok=True)
-
-
-def sync(folder: Path) -> None:
-    """Have what was renamed in a folder on disk. Raises `OSError`."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _without_waiting(path: str, flags: int) -> int:

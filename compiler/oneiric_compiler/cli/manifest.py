@@ -70,9 +70,10 @@ def sign(
 ) -> None:
     """Add your signature to a manifest, in place; those of others stay while what they signed does."""
     with compiler_extra("manifest sign"):
+        from oneiric.files import put
+
         from oneiric_compiler.manifests import signing
         from oneiric_compiler.manifests.verify import NotAManifest, Rejected
-        from oneiric_compiler.stages.write import put
 
     data, seed = _read(file), seed_of(key)
     try:
@@ -149,11 +150,12 @@ def export(
 ) -> None:
     """Write this project's own components as an unsigned manifest."""
     with compiler_extra("manifest export"):
+        from oneiric.files import put
+
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics.found import Diagnostics
         from oneiric_compiler.manifests import export as exporting
         from oneiric_compiler.pipeline import gather
-        from oneiric_compiler.stages.write import put
 
     diagnostics = Diagnostics()
     project = projects.project_at(context.obj)

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from oneiric.files import put
+
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.editor.builtin_schemas import REFERENCE, Schema, value_schema
 from oneiric_compiler.linking.settings import takes
@@ -22,7 +24,6 @@ from oneiric_compiler.resources import schemas
 from oneiric_compiler.source.docstrings import docstring
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.stages.report import render_report
-from oneiric_compiler.stages.write import put
 from oneiric_compiler.tables.options import KEY_OPTIONS
 
 Offered: TypeAlias = Mapping[str, tuple[Candidate, ...]]

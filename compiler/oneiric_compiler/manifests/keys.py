@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from oneiric.files import fill
 from oneiric.trust.keys import BadKey, decoded, holds, read_public_key, read_signature, show_key
 
 __all__ = [
@@ -46,10 +47,7 @@ def write_seed_file(path: Path, seed: bytes) -> None:
     """A new file that only its owner can read. Raises `OSError`, `FileExistsError` among them."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(f"{show_key(seed)}\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        fill(descriptor, f"{show_key(seed)}\n".encode("ascii"))
     except OSError:
         path.unlink(missing_ok=True)
         raise

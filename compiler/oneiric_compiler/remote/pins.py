@@ -13,6 +13,8 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from oneiric.files import fill, sync
+
 from oneiric_compiler.manifests.lock import ARTIFACTS, FOLDER, NAME, Lock, parse_lock, render_lock
 
 _STAGING = ".staging"
@@ -106,10 +108,7 @@ class Batch:
             return
         path = self._stage / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        fill(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), data)
         self._staged.append(name)
 
     def commit(self, lock: Lock) -> bool:
@@ -127,11 +126,11 @@ class Batch:
             target = self._folder / name
             target.parent.mkdir(exist_ok=True)
             if name == last:
-                _sync(self._folder)
+                sync(self._folder)
             os.replace(self._stage / name, target)
             self._staged.remove(name)
         if moved:
-            _sync(self._folder)
+            sync(self._folder)
         return bool(moved)
 
     def clear(self) -> None:
@@ -160,11 +159,3 @@ def _holds(path: Path, data: bytes) -> bool:
         return not path.is_symlink() and path.read_bytes() == data
     except OSError:
         return False
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import marshal
 import os
-import tempfile
 from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
+from oneiric.files import stage
 from oneiric.trust.signature import NAME as SIGNATURE
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
@@ -93,33 +93,6 @@ def read_bytes(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def put(path: Path, data: bytes) -> None:
-    """Puts a file in its place: the whole of it, or nothing. Raises `OSError`."""
-    temporary = stage(path, data)
-    try:
-        os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def stage(path: Path, data: bytes) -> str:
-    """The name of a file beside `path` that holds the data and is on disk. Raises `OSError`."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return temporary
 
 
 def _bytecode(source: bytes, shown: str) -> bytes:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from oneiric.documents import Shape, read, sweep, sync, write
+from oneiric.documents import Shape, read, write
 from oneiric.errors import LoadError
+from oneiric.files import sweep, sync
 from oneiric.lines import generation_at, generation_of
 from oneiric.reload.lock import Lock
 from oneiric.reload.outcome import Overrides

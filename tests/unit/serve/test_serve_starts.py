@@ -173,7 +173,7 @@ def test_what_a_killed_process_leaves_is_taken_over(project: Path, when: str) ->
     _kill(killed)
     assert os.path.lexists(killed.folder.socket)
     _is_gone(killed, when)
-    half = killed.folder.path / f".status.json.{killed.process.pid}"
+    half = killed.folder.path / f".status.json.{killed.process.pid}.half"
     half.write_text("{")
     (project / "may start").touch()
     (project / "may stop").touch()
