@@ -53,6 +53,10 @@ targets *arguments:
 crash rounds="1000":
     ONEIRIC_CRASH_ROUNDS={{rounds}} pytest -s tests/write/test_write_crash.py tests/remote/test_remote_disk.py
 
+# the campaigns against it, of so many cases as a minute is too short for; `just attack settings --seed 7`
+attack *arguments:
+    python -m tests.attacks {{arguments}}
+
 demo:
     oneiric demo
 

@@ -41,6 +41,10 @@ def needing(number: int, need: str) -> str:
     return f'@component("adapter", "k{number}", provider="p", needs={{"a": "{need}"}})\n{made}'
 
 
+def nested(depth: int) -> str:
+    return "list[" * depth + "int" + "]" * depth
+
+
 def adapters(section: str, entries: Iterable[str]) -> Files:
     return {"settings/adapters.yml": f"{section}:\n" + "".join(f"  {each}\n" for each in entries)}
 
@@ -114,6 +118,9 @@ PROJECTS: dict[str, Callable[[int], Files]] = {
     "tenants": lambda n: {
         f"settings/tenants/t{i}.yml": "adapters: {provider_settings: {p: {other: 1}}}\n" for i in range(n // 4)
     },
+    "types within types": lambda n: parts(
+        part(i)[:-4] + f"\n    def __init__(self, *, a: {nested(i)}): ...\n" for i in range(n // 50)
+    ),
     "lines within lines": lambda n: parts("\n".join(" " * (i % 90) + "if x:" for i in range(n))),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from oneiric.adapters.storage import _CONTENT_TYPE
 from oneiric_compiler.cli.reports import stated_output
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span, did_you_mean
 from oneiric_compiler.diagnostics.render import as_github, as_json, as_sarif, as_text
@@ -111,6 +112,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "a stack order": parse_stack_order,
     "the nearest name": lambda text: did_you_mean(text, [text[1:], f"{text[2:]}x", "b"]),
     "a short form": shortened,
+    "a content type": lambda text: _CONTENT_TYPE.fullmatch(f"a/{text}\n"),
     "YAML": parsed,
 }
 

@@ -33,8 +33,9 @@ from tests.manifests.pinned import (
     wiring,
     write_files,
 )
+from tests.samples import sample
 
-SAMPLE = Path(__file__).parents[2] / ".." / "shared" / "data" / "upstream-sample-manifest.yaml"
+SAMPLE = sample("upstream-sample-manifest.yaml")
 
 
 # What takes part ---------------------------------------------------------------------------------------------

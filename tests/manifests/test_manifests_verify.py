@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,8 +24,9 @@ from tests.manifests.signers import (
     policy,
     signed,
 )
+from tests.samples import sample
 
-SAMPLE = Path(os.environ.get("ONEIRIC_SAMPLES", "../shared/data"), "upstream-sample-manifest.yaml")
+SAMPLE = sample("upstream-sample-manifest.yaml")
 HOUR = timedelta(hours=1)
 
 

@@ -80,10 +80,11 @@ def _declaration(
     names = {each.arg: module.keyword_span(each) for each in call.keywords if each.arg}
     document.spans = {(): (at, at)}
     document.spans |= {(name,): (names.get(name, span), span) for name, (_, span) in arguments.items()}
-    domain = fields.pop("domain", None)
-    if domain not in domains:
-        message = "`domain` is missing" if domain is None else f"`{domain}` is not a domain"
-        help = partial(did_you_mean, str(domain), domains)
+    stated: Value = fields.pop("domain", None)
+    domain = stated if isinstance(stated, str) and stated in domains else None
+    if domain is None:
+        message = "`domain` is missing" if stated is None else f"`{stated}` is not a domain"
+        help = partial(did_you_mean, str(stated), domains)
         diagnostics.add("ONE203", message, document.place("domain"), help=help)
     fields["factory"] = f"{module.name}:{node.name}"
     for option in OPTIONS:
@@ -92,7 +93,7 @@ def _declaration(
     errors = list(validator("domain", "component").iter_errors(fields))
     for error in errors:
         report(error, document, diagnostics)
-    if errors or domain not in domains:
+    if errors or domain is None:
         return None
     place = module.place(node)
     places = {name: Place(place.pointer, document.spans.get((name,), (at, at))[1]) for name in fields}

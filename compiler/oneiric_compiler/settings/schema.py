@@ -15,7 +15,8 @@ from jsonschema.protocols import Validator
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.settings.documents import Document, Path_, Value
-from oneiric_compiler.text.redact import masked
+from oneiric_compiler.text.redact import MASK, masked
+from oneiric_compiler.text.secret_names import secret_name
 
 KINDS = {
     "object": "a mapping",
@@ -106,8 +107,8 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         message = f"`{shortened(error.instance)}` is not a valid name here"
         diagnostics.add("ONE114", message, place, help=_described(schema))
     elif error.validator in ("pattern", "format") and schema["type"] == "string":
-        message = f"{name} cannot be `{shortened(error.instance)}`"
-        near = _reference(str(error.instance)) if ":" in schema.get("pattern", "") else None
+        message = f"{name} cannot be `{_shown(path, error.instance)}`"
+        near = None if _secret(path) else _reference(str(error.instance)) if ":" in schema.get("pattern", "") else None
         help = f"did you mean `{near}`?" if near else _described(schema)
         diagnostics.add("ONE114", message, document.place(*path), help=help)
     elif error.validator in ("minimum", "maximum"):
@@ -118,7 +119,7 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
     elif error.validator == "enum":
         help = did_you_mean(str(error.instance), map(str, rule))
         wrong = error.instance if isinstance(error.instance, str) else json.dumps(error.instance)
-        diagnostics.add("ONE111", f"{name} cannot be `{shortened(wrong)}`", document.place(*path), help=help)
+        diagnostics.add("ONE111", f"{name} cannot be `{_shown(path, wrong)}`", document.place(*path), help=help)
     else:
         diagnostics.add("ONE111", _wrong_shape(error, path), document.place(*path), help=_reshaped(error))
 
@@ -126,7 +127,7 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
 def _as_selection(key: str, error: ValidationError) -> str | None:
     """The selection that `key: provider` at the top of a domain's file was meant as."""
     known, provider = _properties(error), cast("dict[str, Value]", error.instance)[key]
-    if "selections" not in known or not isinstance(provider, str) or nearest(key, known):
+    if "selections" not in known or not isinstance(provider, str) or nearest(key, known) or secret_name(key):
         return None
     return f"did you mean `selections: {{{shortened(key)}: {shortened(provider)}}}`?"
 
@@ -180,7 +181,7 @@ def _reshaped(error: ValidationError) -> str | None:
     if wanted == "boolean" and str(error.instance).lower() in _SWITCHES:
         return f"write `{str(_SWITCHES[str(error.instance).lower()]).lower()}`"
     if "array" in wanted and isinstance(error.instance, str):
-        return f"write a list: `[{shortened(error.instance)}]`"
+        return f"write a list: `[{_shown(tuple(error.absolute_path), error.instance)}]`"
     schema = cast("dict[str, Any]", error.schema)
     if "minimum" in schema:
         kind = "whole number" if wanted == "integer" else "number"
@@ -197,6 +198,16 @@ def _described(schema: dict[str, Any]) -> str | None:
 def shortened(value: object) -> str:
     """A value as a message can name it, masked whole: half of a URL no longer shows that it holds a password."""
     return text if len(text := masked(str(value))) <= 60 else f"{text[:57]}..."
+
+
+def _shown(path: Path_, value: object) -> str:
+    return MASK if _secret(path) else shortened(value)
+
+
+def _secret(path: Path_) -> bool:
+    """Whether what stands there has a name of secrets: then it may be one, wherever it got."""
+    names = [part for part in path if isinstance(part, str)]
+    return bool(names) and secret_name(names[-1])
 
 
 def _kind(value: object) -> str:

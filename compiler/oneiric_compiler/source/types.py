@@ -52,8 +52,8 @@ class Many:
     item: Type
 
     def __str__(self) -> str:
-        inner = {"dict": f"str, {self.item}", "tuple": f"{self.item}, ..."}.get(self.kind, str(self.item))
-        return f"{self.kind}[{inner}]"
+        before, after = {"dict": ("str, ", ""), "tuple": ("", ", ...")}.get(self.kind, ("", ""))
+        return f"{self.kind}[{before}{self.item}{after}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,10 @@ class Shown:
         if index in self._keys:
             return mask(line)
         if self._is_under_secret(index):
+            begin = len(line) - len(line.lstrip(" -"))
             found = _NAMED.search(line)
-            start = found.end() if found else len(line) - len(line.lstrip(" -"))
+            first = found is not None and not line[begin : found.start()].strip(" -?[]{},\"'")
+            start = found.end() if found and first else begin
         else:
             own = _first_secret(line)
             start = len(line) if own is None else own

@@ -84,7 +84,7 @@ def _block(
             repr(sorted((name, each) for name, each in options.items() if each)),
             repr(sorted(block.options.items())),
         ),
-        "secrets": (sorted(binding.get("secrets", ())), sorted(set(_secrets(expressions(binding))))),
+        "secrets": (sorted(binding.get("secrets", ())), sorted(set(_secrets([*expressions(binding).values()])))),
         "arguments": (_plain(_arguments(report, binding)), _plain(block.arguments)),
     }
     for what, (expected, found) in said.items():
@@ -140,6 +140,8 @@ def _secrets(value: Any) -> Iterator[str]:
     for name, each in cast("Mapping[str, Any]", value).items() if isinstance(value, Mapping) else ():
         if name == "secret":
             yield each
+        elif name == "dict":
+            yield from _secrets([*each.values()])
         elif name != "value":
             yield from _secrets(each)
     for item in cast("Iterable[Any]", value) if isinstance(value, list) else ():

@@ -22,6 +22,7 @@ from oneiric.adapters.storage import (
     StorageError,
     StorageUnavailable,
     check_name,
+    check_object,
 )
 from oneiric.adapters.storage.local import LocalStorage
 from oneiric.testing.contracts import StorageContract, started
@@ -104,6 +105,19 @@ def test_objects_outlive_the_component(tmp_path: Path) -> None:
             assert await storage.stat("name") == before
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("text", ["a/b", "text/plain; charset=utf-8", 'a/b;c="d;e"', "a/b ;", "a/b;", "a/b+c/d"])
+def test_what_is_a_content_type(text: str) -> None:
+    check_object(b"", text, {})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "a/", "/b", "a/b c", "a b/c", "a/b\n", "a/é", "a/b;\t", "a;b/c", f"a/{'b' * 254}"]
+)
+def test_what_is_not_a_content_type(text: str) -> None:
+    with pytest.raises(InvalidObject, match="is not a content type"):
+        check_object(b"", text, {})
 
 
 def test_two_components_may_share_a_folder(tmp_path: Path) -> None:

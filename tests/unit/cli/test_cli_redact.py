@@ -42,6 +42,8 @@ def test_names_that_do_not(name: str) -> None:
         (f"tokens:\n- a\n- {SECRET}", 3),
         (f"tokens:\n  first:\n    deeper: {SECRET}", 3),
         (f"redis: {{password:\n   {SECRET}}}", 2),
+        (f"redis: {{password: first\n   {SECRET}, port: 1}}", 2),
+        (f"redis: {{headers: {{Authorization: Bearer\n   {SECRET}}}, 'https://host/x': 1}}", 2),
         (f"url: redis://user:{SECRET}@host/0", 1),
         (f"url: redis://user:a@{SECRET}/b@host/0", 1),
         (f"url: redis://:{SECRET}@host/0", 1),

@@ -147,7 +147,7 @@ class Storage(Protocol):
 
 _PART = re.compile(r"[^/\\\x00-\x1f\x7f-\x9f]+")
 _METADATA_KEY = re.compile(r"[a-z][a-z0-9_]*")
-_CONTENT_TYPE = re.compile(r"[!-~]+/[!-~]+(?: *;[ -~]*)?")
+_CONTENT_TYPE = re.compile(r"[!-.0-:<-~]++/[!-:<-~]++(?: *+;[ -~]*+)?")
 
 
 def check_name(name: str) -> None:

@@ -81,3 +81,13 @@ match KEY:
         @component("adapter", "n", provider="p")
         class N:
             pass
+
+
+@component(("adapter",), "k", provider="p")
+class K:
+    pass
+
+
+@component({"adapter": 1}, "l", provider="p")
+class L:
+    pass

@@ -18,4 +18,5 @@ class P:
         pair: tuple[str, ...], single: tuple[str, ...], unique: set[int], frozen: frozenset[Colour],
         path_by_name: dict[str, Path], levels: list[Literal["low", "high"]], empty: list[int], empty_set: set[int],
         sequence: Sequence[int], mapping: Mapping[str, float], bare: list[Any],
+        secret: dict[str, list[str]], value: dict[str, str],
     ) -> None: ...

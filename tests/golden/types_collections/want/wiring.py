@@ -14,9 +14,10 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from types_collections.parts import P
 
-    @bind("adapter:mail", "a54f42ae",
+    @bind("adapter:mail", "bd037c93",
           provider="p",
-          port="types_collections.parts:P")
+          port="types_collections.parts:P",
+          secrets=("A", "D"))
     def mail(self) -> P:
         """p: the only candidate"""
         from pathlib import Path
@@ -34,9 +35,11 @@ class Adapters(Domain):
             pair=("one", "two"),
             path_by_name={"logs": Path("var/log")},
             paths=[Path("x/y"), self._env_as(Path, "HOME_FOLDER")],
+            secret={"dict": [], "env": [self._env("B", "c")], "secret": [self._secret("A").reveal(), self._env("B")]},
             sequence=[1],
             single=("one",),
             unique=set([1, 2]),
+            value={"secret": self._env("B"), "value": self._secret("D").reveal()},
         )
 
 

@@ -1,0 +1,19 @@
+"""Whatever a compile makes holds: `verify` finds nothing in what any golden case comes to."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from oneiric_compiler.verify import verify
+
+from tests.golden.golden_cases import Case, all_cases, compiled
+
+
+@pytest.mark.parametrize("case", [each for each in all_cases() if each.succeeds], ids=lambda case: case.name)
+def test_what_a_golden_case_comes_to_holds(case: Case) -> None:
+    outputs = compiled(case).outputs
+    assert outputs is not None
+    for _, files in outputs.profiles.values():
+        report = json.loads(files["explain.json"])
+        assert [*verify(report, files["wiring.py"], files.get("tenants.jsonl", b""))] == []
