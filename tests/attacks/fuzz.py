@@ -35,7 +35,7 @@ class Files(Campaign[Damaged]):
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         super().__init__(folder, stack)
-        compiling.remember_builtins(stack)
+        compiling.remember_installed(stack)
 
     def attack(self, case: Damaged) -> str:
         root = self.folder / "project"
