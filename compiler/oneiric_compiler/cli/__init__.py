@@ -28,6 +28,13 @@ def _run() -> None:
 
 def answering(run: Callable[[], object]) -> None:
     """Runs something that exits by itself when it is done; answers what goes wrong as every command does."""
+    try:
+        _answering(run)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _answering(run: Callable[[], object]) -> None:
     from oneiric.report import ReportError
 
     from oneiric_compiler.cli.errors import CommandError
@@ -47,8 +54,6 @@ def answering(run: Callable[[], object]) -> None:
         _fail(CommandError.of_system(error))
     except RecursionError:
         _fail(CommandError("what was read is nested deeper than anything that Oneiric writes"))
-    except KeyboardInterrupt:
-        sys.exit(130)
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise

@@ -284,3 +284,27 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
 def test_completion_is_offered(tmp_path: Path) -> None:
     done = run("--show-completion", "bash", cwd=tmp_path)
     assert (done.returncode, "_ONEIRIC_COMPLETE" in done.stdout) == (0, True)
+
+
+INTERRUPTED = """
+import sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "oneiric_compiler.cli.usage":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+"""
+
+
+def test_an_interrupt_while_the_command_is_loaded_ends_it_without_a_word(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED + MAIN, "list"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
