@@ -74,6 +74,8 @@ class Expressions:
                 return {"tuple": [self.read(each) for each in items]}
             case _:
                 pass
+        if any(isinstance(each, ast.Constant) and isinstance(each.value, bytes) for each in ast.walk(node)):
+            return self._container(node)
         try:
             return {"value": ast.literal_eval(node)}
         except ValueError:
