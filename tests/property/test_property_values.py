@@ -186,7 +186,7 @@ def test_a_duration_is_of_the_grammar_or_refused_in_words(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "-", "s", "1", "1s1h", "1h1h", "1M", "P", "PT", "P1DT", "P1Y", "P1M", "1e3", "٣s", "1 h", "--1s", ".s", "1.s"],
+    ["", "-", "s", "1s1h", "1h1h", "1M", "P", "PT", "P1DT", "P1Y", "P1M", "1e3", "٣s", "1 h", "--1s", ".s", "1.s"],
 )
 def test_what_is_close_to_a_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
