@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Runs the command line and exits: 0 fine, 1 a finding, 2 invalid input or usage."""
-    answering(_run)
+    from oneiric_compiler.cli import bash
+
+    if bash.asked():
+        bash.completing(lambda: answering(_run))
+    else:
+        answering(_run)
 
 
 def _run() -> None:

@@ -44,6 +44,13 @@ def domains(ctx: Any, incomplete: str) -> list[str]:
     return _starting((key.partition(":")[0] for key in _report(ctx).get("bindings", ())), incomplete)
 
 
+def processes(ctx: Any, incomplete: str) -> list[str]:
+    """Those that have a state folder in the project, running or not."""
+    from oneiric.serve.folder import StateFolder
+
+    return _starting((folder.name for folder in StateFolder.all(_root(ctx))), incomplete)
+
+
 def codes(ctx: Any, incomplete: str) -> list[str]:
     from oneiric_compiler.diagnostics.codes import CODES
 
@@ -62,7 +69,8 @@ def _quietly(complete: Callable[[Any, str], list[str]]) -> Callable[[Any, str], 
     return completed
 
 
-KEYS, PROVIDERS, PROFILES, TENANTS, DOMAINS, CODES = map(_quietly, (keys, providers, profiles, tenants, domains, codes))
+KEYS, PROVIDERS, PROFILES, TENANTS = map(_quietly, (keys, providers, profiles, tenants))
+DOMAINS, PROCESSES, CODES = map(_quietly, (domains, processes, codes))
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:

@@ -26,7 +26,13 @@ def list_keys(
         Path | None, typer.Option(metavar="FILE", help="Read this report: no settings, no imports.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What this running process has, not a report.")
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="What this running process has, not a report.",
+            autocompletion=complete.PROCESSES,
+        ),
     ] = None,
     unused: Annotated[
         bool, typer.Option("--unused", help="Components and settings that decide nothing, in any profile or tenant.")

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from oneiric.serve.folder import StateFolder
 
 Name: TypeAlias = Annotated[
-    str | None, typer.Option("--name", metavar="NAME", help="The process (default: the only one that runs).")
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="The process (default: the only one that runs).",
+        autocompletion=complete.PROCESSES,
+    ),
 ]
 State: TypeAlias = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="The process's state folder, as `serve --state`.")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from oneiric.serve.folder import StateFolder
 from oneiric_compiler.text.paint import Line, columns, paint
 
 from tests.unit.cli.running import COMPILER_EXTRA, run, run_on_terminal
@@ -104,6 +105,27 @@ def test_what_a_shell_completes_to(line: str, wanted: list[str], project: Path) 
     done = run(cwd=project, blocked=COMPILER_EXTRA, _ONEIRIC_COMPLETE="complete_bash", **words)
     assert done.stdout.split() == wanted
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["explain", "service", ":", "pay"], ["payments"]),
+        (["explain", "service", ":"], ["payments"]),
+        (["swap", "service", ":", "payments", "ca"], ["card", "cash"]),
+        (["explain", "ca"], ["cache"]),
+        (["status", "--name", ""], ["second", "shop"]),
+    ],
+)
+def test_bash_takes_a_full_key_for_several_words(words: list[str], wanted: list[str], project: Path) -> None:
+    """As its own script hands them on, with COMP_WORDBREAKS as they are; it completes the last word alone."""
+    for name in ("shop", "second"):
+        folder = StateFolder.of(project, name)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.status.touch()
+    asked = {"COMP_WORDS": "\n".join(["oneiric", *words]), "COMP_CWORD": str(len(words))}
+    done = run(cwd=project, blocked=COMPILER_EXTRA, _ONEIRIC_COMPLETE="complete_bash", **asked)
+    assert (done.stdout.split(), done.stderr) == (wanted, "")
 
 
 @example("`` ````漢", 10)
