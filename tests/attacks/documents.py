@@ -22,6 +22,7 @@ from oneiric_compiler.manifests.lock import LockError, parse_lock
 from oneiric_compiler.manifests.verify import verify
 from oneiric_compiler.model import Project
 from oneiric_compiler.pipeline import compile_project
+from oneiric_compiler.stages.sign import Signer
 from oneiric_compiler.stages.write import write
 
 from tests.attacks import texts, trees
@@ -171,7 +172,7 @@ def _signed_project(root: Path) -> None:
     found = Diagnostics()
     outputs = compile_project(Project.at(root, {}), found)
     assert outputs is not None, as_text(found)
-    assert write(outputs, found, SEED), as_text(found)
+    assert write(outputs, found, Signer(SEED)), as_text(found)
 
 
 def _pinned_project(root: Path) -> None:
