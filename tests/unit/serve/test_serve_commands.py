@@ -106,7 +106,12 @@ def test_force_accepts_what_is_not_well(project: Path) -> None:
 def test_health_asks_only_when_told_to(project: Path) -> None:
     with Served(project, "--health-period", "0"):
         (project / "Plain.sick").touch()
-        assert _json(project, "health") == {"ok": True, "state": "running", "components": []}
+        assert _json(project, "health") == {
+            "format": "oneiric.health/1",
+            "ok": True,
+            "state": "running",
+            "components": [],
+        }
         probed = _json(project, "health", "--probe", code=1)
         sick = {each["key"]: each["reason"] for each in probed["components"] if not each["ok"]}
         assert sick["service:greeter"] == "health() answered False"
