@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -190,12 +189,16 @@ def test_a_record_that_cannot_be_written_is_reported_and_undoes_nothing(project:
         async with started(project) as runtime:
             live = runtime.wiring.adapters.a.live
             await live.ping()
-            (project.state / f".current.json.{os.getpid()}").mkdir()
+            record = project.state / "current.json"
+            written = record.read_bytes()
+            record.unlink()
+            record.mkdir()  # no file can take its place
             outcome = await runtime.swap(A, "2")
             assert outcome.accepted
             assert "a restart will not know" in outcome.reports[0]
             assert await live.ping() == "a/2"
-            (project.state / f".current.json.{os.getpid()}").rmdir()
+            record.rmdir()
+            record.write_bytes(written)
         async with started(project) as runtime:
             assert await runtime.wiring.adapters.a.live.ping() == "a/1"
 
