@@ -147,7 +147,7 @@ def written(choose: Random, tree: Any) -> str:
             )
     except (yaml.YAMLError, ValueError):
         pass
-    return json.dumps(tree, indent=choose.choice((None, 2)))
+    return json.dumps(tree, indent=choose.choice((None, 2)), default=str)
 
 
 def _changed(choose: Random, tree: Any, path: Path, others: Sequence[Any], words: Sequence[str]) -> Any:
