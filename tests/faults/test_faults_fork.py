@@ -25,6 +25,11 @@ from oneiric.runtime import host_of
 from oneiric.wiring import Domain, Wiring, bind
 
 
+def say(line):
+    sys.stdout.flush()
+    os.write(1, f"{line}\\n".encode())  # at once: several processes write to one pipe
+
+
 class Pinging(Protocol):
     async def ping(self) -> int: ...
     def now(self) -> int: ...
@@ -38,7 +43,7 @@ class Part:
         return os.getpid()
 
     async def aclose(self) -> None:
-        print("closed", flush=True)
+        say("closed")
 
 
 class Services(Domain):
@@ -72,7 +77,7 @@ async def awaited(answer):
 
 def over(pid):
     _, status = os.waitpid(pid, 0)
-    print("child", os.waitstatus_to_exitcode(status), flush=True)
+    say(f"child {os.waitstatus_to_exitcode(status)}")
 """
 
 
