@@ -32,9 +32,9 @@ def stage(path: Path, data: bytes, *, mode: int | None = None, durable: bool = T
     return part
 
 
-def fill(descriptor: int, data: bytes, *, durable: bool = True) -> None:
-    """Write and close an open file, on disk where `durable`. Raises `OSError`."""
-    with open(descriptor, "wb") as file:
+def fill(place: int | Path, data: bytes, *, durable: bool = True) -> None:
+    """Write and close a file, given by its path or as an open descriptor; on disk where `durable`. Raises `OSError`."""
+    with open(place, "wb") as file:
         file.write(data)
         if durable:
             file.flush()

@@ -20,10 +20,8 @@ _entered: WeakSet[Host] = WeakSet()
 
 
 def _leave_behind() -> None:
-    """In a child process: the loop, the threads, the instances and the lock of each application are its parent's.
-
-    Nothing is closed but the child's own descriptor of the lock: that gives nothing up as long as the parent has its.
-    """
+    """In a child process: the loop, the threads and the instances of each application are its parent's, so nothing is
+    closed. The lock of a state folder leaves by itself."""
     for host in list(_entered):
         host.status = "forked"
         host.lock = allocate_lock()  # another thread may have held it, and is not here to give it back
@@ -32,8 +30,6 @@ def _leave_behind() -> None:
         for held in list(host.active.values()):
             host.empty(held)
         host.loop, host.thread = None, 0
-        if host.changes is not None:
-            host.changes.close()
 
 
 os.register_at_fork(after_in_child=_leave_behind)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from oneiric.documents import Shape, read, write
 from oneiric.errors import LoadError
-from oneiric.files import sweep, sync
+from oneiric.files import fill, sweep, sync
 from oneiric.lines import generation_at, generation_of
 from oneiric.reload.lock import Lock
 from oneiric.reload.outcome import Overrides
@@ -174,7 +174,7 @@ class State:
         part = self.part()
         try:
             for name, data in files.items():
-                _write(part / name, data)
+                fill(part / name, data)
             if not self.has(digest):
                 if admit is None:
                     _copy_bytecode(wiring, part)
@@ -244,13 +244,6 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _copy_bytecode(wiring: Path, part: Path) -> None:
