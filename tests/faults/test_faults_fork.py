@@ -347,8 +347,8 @@ def test_a_child_of_a_served_process_keeps_no_address_taken(tmp_path: Path) -> N
         os.waitpid(leaving, 0)
         pid = os.fork()
         if not pid:
+            say(os.getpid())
             time.sleep(60)
-        print(pid, flush=True)
         time.sleep(60)
     """
     control = str(tmp_path / "c")
