@@ -53,7 +53,7 @@ def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
     files = {"default": (*common, *tenant_files)}
     for name in profiles:
         files[name] = (*common, f"settings/profiles/{name}.yml", *tenant_files)
-    overrides = reader.overrides() if project.overrides else Overrides()
+    overrides = reader.overrides(tenants) if project.overrides else Overrides()
     environment = reader.environment(remote)
     if document.value is None or not {path[0] for path in document.unread} <= _HARMLESS:
         return None
@@ -273,7 +273,8 @@ class _Reader:
         self.diagnostics.add("ONE115", f"settings/{folder}{file.name} is not read", span, help=help)
         return False
 
-    def overrides(self) -> Overrides:
+    def overrides(self, listed: Collection[str]) -> Overrides:
+        """The operator's overrides; those for a tenant without a file are reported."""
         assert self.project.overrides is not None
         document = read_document(self.project.overrides, "overrides", self.diagnostics)
         if document is None:
@@ -287,6 +288,10 @@ class _Reader:
         tenants = {
             tenant: stated(mapping, "tenants", tenant) for tenant, mapping in _mapping(value.get("tenants")).items()
         }
+        for tenant in sorted(tenants.keys() - set(listed)):
+            message, place = f"tenant `{tenant}` has no file", document.place("tenants", tenant, of_key=True)
+            otherwise = "a tenant is there once `settings/tenants/` has its file; it may be empty"
+            self.diagnostics.add("ONE116", message, place, help=partial(did_you_mean, tenant, listed, otherwise))
         return Overrides(stated(_mapping(value.get("overrides")), "overrides"), tenants)
 
 

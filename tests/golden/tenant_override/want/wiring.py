@@ -25,7 +25,7 @@ class Adapters(Domain):
 
 
 class Wiring(BaseWiring, app="tenant_override", profile="default"):
-    __listed__ = "1:e1dd7817"
+    __listed__ = "2:c8c670e8"
     adapters: Adapters
 
 
