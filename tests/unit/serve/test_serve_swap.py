@@ -99,6 +99,17 @@ def test_swaps_that_a_deploy_does_not_take_are_named(project: Path) -> None:
         assert "dropped the swaps of the last run: service:greeter -> loud" in command(project, "history").stdout
 
 
+def test_a_swap_for_a_tenant_that_has_left_is_dropped_by_name(project: Path) -> None:
+    with Served(project):
+        command(project, "swap", "service:greeter", "loud", "--tenant", "acme")
+    (project / "settings/tenants/acme.yml").unlink()
+    command(project, "compile")
+    with Served(project):
+        status = command(project, "status").stdout
+        assert "dropped     service:greeter -> loud for tenant acme" in status
+        assert "tenant `acme` has no file" in status
+
+
 def test_history_says_who_when_why_and_what_and_rollback_goes_to_any_of_it(project: Path) -> None:
     with Served(project) as served:
         first = served.ask("status")["generation"]
