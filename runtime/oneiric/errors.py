@@ -182,3 +182,9 @@ class AdapterError(OneiricError):
         self.provider = provider
         self.setting = setting
         super().__init__(self.what if provider is None else f"{self.domain}:{self.key} ({provider}): {self.what}")
+
+
+def refused(error: OSError) -> str:
+    """What the system answered, and about which file where it says so."""
+    reason = error.strerror or str(error)
+    return reason if error.filename is None else f"{error.filename}: {reason}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -22,19 +24,20 @@ def stage(path: Path, data: bytes, *, mode: int | None = None, durable: bool = T
 
     Its permissions are `mode`, else what the process gives new files.
     """
-    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", dir=path.parent)
-    try:
-        fill(descriptor, data, durable=durable)
-        os.chmod(part, _usual() if mode is None else mode)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    with _about(path):
+        descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", dir=path.parent)
+        try:
+            fill(descriptor, data, durable=durable)
+            os.chmod(part, _usual() if mode is None else mode)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
     return part
 
 
 def fill(place: int | Path, data: bytes, *, durable: bool = True) -> None:
     """Write and close a file, given by its path or as an open descriptor; on disk where `durable`. Raises `OSError`."""
-    with open(place, "wb") as file:
+    with _about(place), open(place, "wb") as file:
         file.write(data)
         if durable:
             file.flush()
@@ -55,6 +58,16 @@ def sweep(folder: Path) -> None:
     for left in folder.glob(".*.json.*.*"):
         if left.suffixes[-2] != f".{os.getpid()}":
             left.unlink(missing_ok=True)
+
+
+@contextmanager
+def _about(place: int | Path) -> Iterator[None]:
+    """What the system refuses, also while it writes, is about this file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(place)
+        raise
 
 
 def _usual() -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from oneiric.errors import refused
+
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import masked, visible
 
@@ -21,8 +23,7 @@ class CommandError(Exception):
     @classmethod
     def of_system(cls, error: OSError) -> CommandError:
         """What the operating system refused."""
-        about = f"{error.filename}: " if error.filename else ""
-        return cls(f"{about}{error.strerror or error}")
+        return cls(refused(error))
 
     def document(self) -> dict[str, object]:
         """Format `oneiric.error/1` (`schemas/error.schema.json`)."""

@@ -74,8 +74,8 @@ CODES: dict[str, Code] = {
     ),
     "ONE116": Code(
         "a profile or tenant that is not there",
-        "A profile listed in app.yml has no file in settings/profiles/, `--profile` names one that is not listed, or an "
-        "override is for a tenant without a file in settings/tenants/.",
+        "A profile listed in app.yml has no file in settings/profiles/, `--profile` names one that is not listed, or "
+        "an override is for a tenant without a file in settings/tenants/.",
     ),
     "ONE117": Code("a profile that is not listed", "The file is not compiled: app.yml does not list it.", "note"),
     "ONE118": Code(

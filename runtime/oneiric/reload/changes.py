@@ -11,7 +11,7 @@ import asyncio
 import os
 from typing import Any
 
-from oneiric.errors import RuntimeClosed, UnknownTenant
+from oneiric.errors import RuntimeClosed, UnknownTenant, refused
 from oneiric.host import Host
 from oneiric.reload.goal import Goal, goal_of
 from oneiric.reload.history import Generation, History
@@ -99,7 +99,7 @@ class Reloads:
             except Nack as error:
                 change = self._reject(error)
             except OSError as error:
-                change = self._reject(Nack("state", f"the state folder refuses: {error.strerror or error}"))
+                change = self._reject(Nack("state", f"the state folder refuses: {refused(error)}"))
             current.set(generation=change.outcome.generation, accepted=change.outcome.accepted)
         return change
 
@@ -161,7 +161,7 @@ class Reloads:
             rejected = None if self.rejected is None else self.rejected.generation
             await asyncio.shield(self._host.spawn(self.history.keep(rejected)))
         except OSError as error:
-            report = f"the state folder refuses, so a restart will not know of this: {error.strerror or error}"
+            report = f"the state folder refuses, so a restart will not know of this: {refused(error)}"
             return change._replace(outcome=change.outcome._replace(reports=(report,)))
         return change
 

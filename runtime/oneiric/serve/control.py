@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from oneiric.documents import Misfit, check, parse
-from oneiric.errors import OneiricError
+from oneiric.errors import OneiricError, refused
 from oneiric.reload.request import ASKING
 from oneiric.serve.gate import error_answer
 from oneiric.serve.logs import log_error
@@ -47,8 +47,8 @@ def application(process: Any, log: Any) -> web.Application:
         except (Misfit, OneiricError) as error:
             return error_answer(400, str(error))
         except OSError as error:
-            log.error("operation failed", operation=name, reason=error.strerror)
-            return error_answer(500, f"{name} failed: {error.strerror}")
+            log.error("operation failed", operation=name, reason=refused(error))
+            return error_answer(500, f"{name} failed: {refused(error)}")
         except Exception as error:
             log_error(log, "operation failed", error)
             return error_answer(500, f"{name} failed: {type(error).__name__}")

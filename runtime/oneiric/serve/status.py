@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oneiric.documents import write
+from oneiric.errors import refused
 from oneiric.host import Host
 from oneiric.lifecycle.activation import needed
 from oneiric.lifecycle.health import Health, ask_all
@@ -119,7 +120,7 @@ class Status:
         try:
             write(self._folder.status, self.document())
         except OSError as error:
-            self._log.error("the lifecycle snapshot cannot be written", reason=error.strerror)
+            self._log.error("the lifecycle snapshot cannot be written", reason=refused(error))
 
     async def keep(self) -> None:
         """Write the snapshot after each change, until cancelled."""

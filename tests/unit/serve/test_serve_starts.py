@@ -3,6 +3,7 @@ the process."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -244,3 +245,19 @@ def test_a_child_that_exits_takes_nothing_along(project: Path) -> None:
 def _runs(pid: int) -> bool:
     """Not as one that has ended, and that its parent has not asked about."""
     return state_of(pid) not in ("", "Z")
+
+
+def test_a_disk_that_has_no_room_for_the_state_is_told_with_the_file(project: Path) -> None:
+    """A file of 100 bytes is all that fits."""
+    small = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); "
+    done = subprocess.run(
+        [sys.executable, "-c", small + "os.execv(sys.executable, [sys.executable, '-m', 'oneiric_compiler', 'serve'])"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert ".oneiric/lab/generations/" in done.stderr.splitlines()[-1]
+    assert done.stderr.endswith(f": {os.strerror(errno.EFBIG)}\n")
