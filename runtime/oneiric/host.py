@@ -126,7 +126,7 @@ class Host:
             return self._snapshot
 
     def become(self, wiring: type[Wiring], generation: str, lines: Lines) -> None:
-        """Be of another wiring; its slots are there already. Called with `lock` held."""
+        """Switch to another wiring, whose slots exist already. Called with `lock` held."""
         self.wiring_class = wiring
         self.lines = lines
         self._generation = generation
@@ -176,7 +176,7 @@ class Host:
         return task
 
     def report(self, error: BaseException) -> None:
-        """Tell the loop's exception handler of an error that nobody waits for."""
+        """Hand an error that nobody waits for to the loop's exception handler."""
         if self.loop is not None and not self.loop.is_closed():
             self.loop.call_exception_handler({"message": str(error), "exception": error})
 
@@ -219,7 +219,7 @@ class Scope:
         return self._by_key
 
     def become(self, slots: dict[str, Slot[Any]]) -> None:
-        """Have these slots from now on."""
+        """Show these slots from now on."""
         self._by_key = slots
 
     def slot(self, key: str) -> Slot[Any]:

@@ -68,7 +68,7 @@ def _answering(run: Callable[[], object]) -> None:
 
 
 def _fail(error: CommandError) -> NoReturn:
-    """Says what a command ends with: as a document where one was asked for."""
+    """Shows the error that ends a command: as a document where one was asked for."""
     from oneiric_compiler.cli.output import log, result_json
 
     if asks_for_json(sys.argv[1:]):

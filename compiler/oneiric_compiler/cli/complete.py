@@ -58,7 +58,7 @@ def codes(ctx: Any, incomplete: str) -> list[str]:
 
 
 def _quietly(complete: Callable[[Any, str], list[str]]) -> Callable[[Any, str], list[str]]:
-    """Nothing, where what it would be read from is not there or not as it should be: a shell shows no error."""
+    """Completes to nothing where there is no usable report: a shell shows no error."""
 
     def completed(ctx: Any, incomplete: str) -> list[str]:
         try:
@@ -82,7 +82,7 @@ def _root(ctx: Any) -> Path:
 
 
 def _report(ctx: Any) -> Mapping[str, Any]:
-    """The committed report as it is: its shape is not looked through, which takes longer than a shell waits."""
+    """The committed report, its shape unchecked: a check takes longer than a shell waits."""
     import json
 
     from oneiric_compiler.cli.reports import committed_folder

@@ -37,7 +37,7 @@ def history(
 
 
 def _left(asked: Asked) -> dict[str, Any]:
-    """That of a process that is gone. Raises CommandError where there is none, or several are."""
+    """The history of a process that has ended. Raises CommandError where there is none, or more than one."""
     try:
         left = {folder.name: found for folder in asked.folders() if (found := recorded(folder.path)) is not None}
     except StateError as error:
@@ -85,7 +85,7 @@ def _what(change: Mapping[str, Any]) -> str:
 
 
 def _why(change: Mapping[str, Any]) -> list[str]:
-    """What was said of it, a line each."""
+    """What was noted about a change, one line each."""
     told = [change["note"]] if "note" in change else []
     if "dropped" in change:
         told.append(f"dropped the swaps of the last run: {Overrides.of(change['dropped']).words()}")

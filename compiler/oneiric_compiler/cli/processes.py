@@ -84,7 +84,7 @@ class Asked:
             raise CommandError(str(error)) from error
 
     def running(self) -> list[StateFolder]:
-        """Those of running processes."""
+        """The state folders of running processes."""
         from oneiric.serve.client import running
 
         try:
@@ -101,7 +101,7 @@ class Asked:
         return up[0] if up else None
 
     def one(self) -> StateFolder:
-        """The same, where it has to run. Raises CommandError."""
+        """The folder of the one running process that is meant. Raises CommandError where there is none."""
         return self.at_most_one() or self._nobody()
 
     def every(self) -> list[StateFolder]:
@@ -134,7 +134,7 @@ class Asked:
 
 
 class Silent(CommandError):
-    """A process that runs does not answer: a finding, no mistake of who asks."""
+    """A running process does not answer: a finding, not the caller's mistake."""
 
     def __init__(self, error: NoAnswer) -> None:
         wait = "wait longer with --timeout SECONDS"

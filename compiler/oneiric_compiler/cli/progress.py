@@ -15,7 +15,7 @@ MOMENT = 0.7
 
 
 def wanted() -> bool:
-    """Whether somebody looks on. NO_COLOR is about colours alone."""
+    """Whether somebody is watching. NO_COLOR is about colours alone."""
     terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     return terminal and not asks_for_json(sys.argv[1:])
 

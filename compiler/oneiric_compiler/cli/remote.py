@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from oneiric_compiler.remote.sync import Result, Synced
 
 FINDINGS = frozenset(("ONE604", "ONE606", "ONE607", "ONE608", "ONE610", "ONE611", "ONE620", "ONE622"))
-"""Codes of what a sync may find; any other error is one of the input."""
+"""Codes of a sync's findings; any other error is invalid input."""
 _ENVIRONMENT = "certificates are files in PEM, a proxy is `http://HOST:PORT`; or unset the variable"
 _STYLES: dict[str, Style] = {"rejected": "red", "unreachable": "red", "kept": "yellow", "never": "yellow"}
 

@@ -145,7 +145,7 @@ def _committed(root: Path, profile: str | None) -> Path:
 
 
 def no_output(root: Path, path: Path, profile: str | None, what: str, *, in_project: bool = True) -> CommandError:
-    """What to say where a report or wiring is not: of a project that there is not, or of a profile, or at a path."""
+    """What to say where there is no report or wiring: no project, no such profile, or nothing at the path."""
     settings = settings_folder(root, os.environ)
     if in_project and not settings.is_dir():
         message, help = no_settings(root, os.environ)

@@ -1,4 +1,4 @@
-"""What a person is answered who writes a command otherwise than it is taken, or as upstream Oneiric takes it."""
+"""Answers to commands that are misspelt, or written as upstream Oneiric takes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMMANDS = {
     "supervisor-info": "`oneiric status` shows the processes that run",
     "workflow": "no command runs workflows: code calls the component, through the wiring",
 }
-"""Upstream's commands that are none here, each with what takes its place."""
+"""Upstream's commands that do not exist here, each with what takes its place."""
 _OPTIONS = {
     "--config": "ONEIRIC_CONFIG names another settings folder, `oneiric --project DIR` another project",
     "--debug": "leave it out: every mistake is shown whole",
@@ -36,7 +36,7 @@ _OPTIONS = {
     "--suppress-events": "leave it out: commands log nothing of themselves",
     "--workflow-checkpoints": "leave it out: no process runs workflows",
 }
-"""The same of its options."""
+"""Upstream's options that do not exist here, each with what takes its place."""
 _OF_PROCESSES = "it is about processes: `oneiric list --domain D` and `oneiric explain KEY --domain D` are about keys"
 _QUOTED = re.compile(r"(?<![\w'])'([^'\n]+)'(?!\w)")
 
@@ -59,7 +59,7 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
 
 
 def answer(error: Any) -> CommandError | None:
-    """What to say of an error in usage, as the parser of the command line raises it; None when that was help."""
+    """The answer to a usage error of the command-line parser; None where it only showed help."""
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return None

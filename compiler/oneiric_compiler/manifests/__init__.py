@@ -1,1 +1,1 @@
-"""Where bytes of strangers become manifests that may be used: parsed, verified, pinned."""
+"""Where untrusted bytes become manifests that may be used: parsed, verified, pinned."""

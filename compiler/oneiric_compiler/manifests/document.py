@@ -1,4 +1,4 @@
-"""Bytes of strangers to plain values, read once and strictly, and the canonical form that signatures are over.
+"""Untrusted bytes to plain values, read once and strictly, and the canonical form that signatures are over.
 
 A manifest is JSON if it parses as JSON, else YAML, and YAML is read as the signers' tool reads it: by the scalar rules
 of YAML 1.1 (`yes` is true, `1e3` is text). One reading, so what is signed is what is used. Where that tool cannot sign

@@ -34,7 +34,7 @@ BREAKER_FAILURES, BREAKER_SECONDS = 5, 60.0
 """After so many failed attempts in a row a host is left alone for so long."""
 
 Progress: TypeAlias = Callable[[str, int, int | None], None]
-"""Told of a name, the bytes that came so far, and how many are announced."""
+"""Called with a name, the bytes received so far, and how many are announced."""
 
 _SECRET = re.compile(r"\$\{(ONEIRIC_SECRET_[A-Za-z0-9_]+)\}")
 _AGAIN = frozenset((408, 425, 429))

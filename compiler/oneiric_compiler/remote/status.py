@@ -39,7 +39,7 @@ _POLL = 0.1
 
 
 class Busy(Exception):
-    """Another sync is at work, for longer than one waits."""
+    """Another sync runs, and did not end in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Remembered:
     steps: dict[str, Failure] = field(default_factory=dict[str, Failure])
 
     def step(self, name: str, reason: str | None) -> None:
-        """That a step failed for a reason, or that it did not."""
+        """Record that a step failed, with its reason, or that it went well."""
         if reason is None:
             self.steps.pop(name, None)
         else:
@@ -107,7 +107,7 @@ class Memory:
 
     @asynccontextmanager
     async def held(self) -> AsyncGenerator[None]:
-        """Keep every other sync of the project out, having waited for it to end. Raises `Busy`, `OSError`."""
+        """Wait for any other sync of the project to end, then keep others out. Raises `Busy`, `OSError`."""
         self._make()
         with _open(self._folder / "sync.lock") as descriptor:
             until = asyncio.get_running_loop().time() + LONGEST_WAIT
@@ -119,7 +119,7 @@ class Memory:
 
     @contextmanager
     def watching(self) -> Generator[None]:
-        """Be the project's one watch. Raises `Busy`, `OSError`."""
+        """Become the project's only watch. Raises `Busy`, `OSError`."""
         self._make()
         with _open(self._watch) as descriptor:
             if not _locked(descriptor):

@@ -124,7 +124,7 @@ async def _all(looks: Iterable[Awaitable[Result]]) -> list[Result]:
 
 
 def tell_disk(error: OSError, shown: str, diagnostics: Diagnostics) -> None:
-    """That a folder refused something."""
+    """Report that a folder cannot be written."""
     help = "let the user who syncs read and write there, and check that there is room"
     message = f"{shown} cannot be written: {error.strerror or error}"
     diagnostics.add("ONE501", message, Span(Source(shown, "")), help=help)

@@ -90,7 +90,7 @@ class SourceWatch:
         self._due = dict.fromkeys(self._due, asyncio.get_running_loop().time() + self._again)
 
     def _lacks_pins(self, settings: Settings) -> bool:
-        """Whether a compile could not do before every source is pinned: then all are looked at together."""
+        """Whether a compile has to wait until every source is pinned: then all are looked at together."""
         try:
             pinned = Pins(self._project.root, settings.app.output).lock().sources
         except (LockError, OSError):

@@ -47,7 +47,7 @@ def signed(outputs: Outputs, signer: Signer | None = None) -> Outputs:
 
 
 def _own(files: Mapping[str, bytes], profile: str, found: Signed | None) -> Signed:
-    """What is to be said of a wiring: what was found, where it holds, else its serial alone."""
+    """What to write beside a wiring: the signatures that were found, where they hold, else its serial alone."""
     app: str = json.loads(files["explain.json"])["app"]
     generation = generation_of(files["wiring.py"], files.get("tenants.jsonl", b""))
     own = Signed(app, profile, generation, found.serial if found else 0, {})

@@ -22,7 +22,7 @@ from oneiric.wiring import Wiring
 
 
 class Engine(Protocol):
-    """What an engine may have of; each method async, or run in a thread."""
+    """What an engine may offer; each method is async, or run in a thread."""
 
     def start(self) -> Awaitable[None] | None: ...
 

@@ -60,7 +60,7 @@ class History:
         self._writing = asyncio.Lock()
 
     def advance(self, new: Generation, deployed: str, facts: Mapping[str, Any]) -> None:
-        """Be of a new generation; the one until now can be returned to. `facts` is what is remembered of the change."""
+        """Move to a new generation; the one before can be returned to. `facts` is what is remembered of the change."""
         before = self.current
         if new.digest != before.digest:
             self.previous = [before, *self.previous][: KEPT if self.state is not None else _KEPT_IN_MEMORY]
@@ -69,7 +69,7 @@ class History:
             self._remember(before, facts)
 
     def go_back(self, to: Generation, facts: Mapping[str, Any]) -> None:
-        """Be of a generation before this; those since can not be returned to."""
+        """Go back to an earlier generation; the later ones cannot be returned to."""
         before = self.current
         self.current, *self.previous = self.previous[self.previous.index(to) :]
         self._remember(before, facts)
@@ -190,8 +190,8 @@ class History:
         return Order(self._project, self._host.wiring_class.__profile__, overrides, baseline, Path(current).parent)
 
     async def open(self) -> None:
-        """Before anything is active: be of the last good generation where it was built from what is deployed now, else
-        of that with the overrides compiled onto it, or dropped with a report.
+        """Before anything is active: take the last good generation where it was built from what is deployed now, else
+        what is deployed, with the overrides compiled onto it or dropped with a report.
 
         Raises `StateError` for a folder that cannot be used, `OSError`.
         """

@@ -74,7 +74,7 @@ async def recompile(order: Order, folder: Path, seconds: float) -> Compiled:
 
 
 async def _said(child: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
-    """What it says until its end. Unlike `communicate` this leaves its input open, which it takes our end from."""
+    """All that it prints. Unlike `communicate` this leaves its input open, whose end tells it of ours."""
     assert child.stdout is not None
     assert child.stderr is not None
     said = await asyncio.gather(child.stdout.read(), child.stderr.read())

@@ -30,7 +30,7 @@ def outside(status: Status) -> web.Application:
 
 
 def inside(status: Status) -> web.Application:
-    """The same for who is on this machine, and `/status`: as `oneiric status`."""
+    """The same for clients on this machine, and `/status`: as `oneiric status`."""
 
     async def whole(_: web.Request) -> web.Response:
         return web.json_response(status.document())

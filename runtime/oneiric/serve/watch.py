@@ -1,4 +1,4 @@
-"""Seeing that a wiring on disk is another one: by its content, whichever way it got there."""
+"""Noticing that the wiring on disk has changed: by its content, whichever way it got there."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def folders(path: Path) -> set[Path]:
 
 
 async def watch(wiring: Path, known: str | None, changed: Callable[[], Awaitable[object]]) -> None:
-    """Call `changed` whenever the wiring's content is another than before, at first than `known`. Runs until
+    """Call `changed` whenever the wiring's content differs from before, at first from `known`. Runs until
     cancelled."""
     stamp = None
     while True:
@@ -76,7 +76,7 @@ async def watch(wiring: Path, known: str | None, changed: Callable[[], Awaitable
 
 
 def _stamp(wiring: Path) -> tuple[object, ...]:
-    """Something that is cheap to get and another one when the files are."""
+    """A value that is cheap to get and changes when the files do."""
     stamp: list[object] = []
     for path in (wiring, wiring.with_name("tenants.jsonl")):
         with suppress(OSError):

@@ -24,7 +24,7 @@ _REFUSALS = (AuthenticationError, AuthorizationError, NoPermissionError)
 
 
 class RedisAddress(NamedTuple):
-    """Where a server is and who asks; `setting` is the one that said so."""
+    """Where a server is, and the user; `setting` is the one that said so."""
 
     setting: str
     host: str = "localhost"

@@ -49,8 +49,8 @@ class RedisCache:
     `port`: the server's port.
     `db`: the number of the database.
     `tls`: encrypt, and check the server's certificate and name.
-    `user`: who asks; a server may want this, the password, both or neither.
-    `password`: the password of who asks.
+    `user`: the user name; a server may want this, the password, both or neither.
+    `password`: the user's password.
     `ca_file`: a file of certificates to trust, instead of those the system trusts.
     `timeout`: seconds to connect, and to wait for a reply or a free connection.
     `healthcheck_timeout`: seconds for all of a health check, and of the first connection.

@@ -79,7 +79,7 @@ class Link(Protocol):
     async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult: ...
 
     async def close(self) -> None:
-        """Take leave of the server, which rolls an open transaction back."""
+        """Close the session; the server rolls an open transaction back."""
         ...
 
     async def abandon(self) -> None:

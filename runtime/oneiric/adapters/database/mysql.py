@@ -82,8 +82,8 @@ class MySQLDatabase(PooledDatabase):
 
     `host`: where the server is; a path is a Unix socket.
     `port`: the server's port.
-    `user`: who asks.
-    `password`: the password of who asks.
+    `user`: the user name.
+    `password`: the user's password.
     `database`: the one that names of tables without a database belong to; there is none by default.
     `tls`: encrypt, and check the server's certificate and name.
     `ca_file`: a file of certificates to trust, instead of those the system trusts.

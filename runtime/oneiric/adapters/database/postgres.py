@@ -38,7 +38,7 @@ _CONFLICTS = ("40001", "40P01", "55P03")  # serialization, deadlock, lock
 
 
 class _Address(NamedTuple):
-    """Where the server is and who asks; `setting` is the one that said so."""
+    """Where the server is, and the user; `setting` is the one that said so."""
 
     setting: str
     host: str
@@ -70,8 +70,8 @@ class PostgresDatabase(PooledDatabase):
     `url`: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; instead of the same in parts.
     `host`: where the server is; a path is the folder of a Unix socket.
     `port`: the server's port.
-    `user`: who asks.
-    `password`: the password of who asks.
+    `user`: the user name.
+    `password`: the user's password.
     `database`: the database of the server.
     `tls`: encrypt, and check the server's certificate and name.
     `ca_file`: a file of certificates to trust, instead of those the system trusts.

@@ -183,7 +183,7 @@ class Connection:
 
 
 class _Client(Client):
-    """The SDK's, that would say in clear who asks, even where TLS is insisted on."""
+    """The SDK's, which would send credentials in the clear, even where TLS is insisted on."""
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         if initial_connection and "tls" in self.options:

@@ -45,7 +45,7 @@ class Consumer:
         await client.subscribe(f"{self._inbox}.*", cb=self._keep)  # pyright: ignore[reportUnknownMemberType]
 
     def let_go(self) -> None:
-        """Look up, whoever waits: the queue has closed."""
+        """Wake all who wait: the queue has closed."""
         self._arrived.set()
 
     async def take(self, wait: float) -> tuple[Msg, float] | None:

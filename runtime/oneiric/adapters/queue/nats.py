@@ -41,9 +41,9 @@ class NATSQueue:
     `nats://localhost:4222` by default.
     `queue`: the name of the stream; made with file storage and one replica when missing, else used as it is. It
     takes the subjects `QUEUE.messages` and `QUEUE.dead`.
-    `user`: who asks, with a `password`.
-    `password`: the password of who asks.
-    `token`: who asks, instead of `user` and `password`.
+    `user`: the user name, with a `password`.
+    `password`: the user's password.
+    `token`: a token, instead of `user` and `password`.
     `tls`: insist on TLS.
     `ca_file`: a file of certificates to trust, instead of those the system trusts.
     `client_name`: shown by the server's monitoring.

@@ -57,8 +57,8 @@ class RedisStreamsQueue:
     What survives a crash of the server is what its persistence keeps (`appendonly yes`).
 
     `url`: `redis://HOST:PORT/DB`, `rediss://…` for TLS, `unix:///PATH`.
-    `user`: who asks; a server may want this, the password, both or neither.
-    `password`: the password of who asks.
+    `user`: the user name; a server may want this, the password, both or neither.
+    `password`: the user's password.
     `ca_file`: a file of certificates to trust, instead of those the system trusts.
     `stream`: the name of the queue; its dead letters are in `STREAM:dead`.
     `group`: the consumer group, made when missing.
