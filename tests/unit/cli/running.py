@@ -10,7 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from functools import cache
 from io import StringIO
@@ -66,28 +66,47 @@ def check_document(arguments: Sequence[str], stdout: str) -> None:
 def run(
     *arguments: str | Path, cwd: Path, blocked: tuple[str, ...] = (), **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """The command with its output piped; `blocked` modules cannot be imported. It never shows a traceback."""
+    """The command with its output piped; `blocked` modules cannot be imported. It never shows a traceback.
+
+    It runs in this process, since starting one takes longer than what most commands do, unless it needs another: to
+    serve, to lack modules, or for variables that Python itself reads.
+    """
+    words = [*map(str, arguments)]
+    apart = blocked or {"serve", "demo"} & {*words} or any(name.startswith("PYTHON") for name in environ)
+    done = (run_apart if apart else run_here)(cwd, words, blocked=blocked, environ=environment(**environ))
+    assert "Traceback" not in done.stderr, done.stderr
+    check_document(words, done.stdout)
+    return done
+
+
+def run_apart(
+    root: Path, arguments: Sequence[str], *, blocked: tuple[str, ...] = (), environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as its users run it."""
     code = f"BLOCKED = {blocked!r}{BLOCKED}{MAIN}" if blocked else MAIN
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=cwd,
-        env=environment(**environ),
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=root,
+        env=environment() if environ is None else environ,
         capture_output=True,
         encoding="utf-8",
         timeout=DEADLINE,
         check=False,
     )
-    assert "Traceback" not in done.stderr, done.stderr
-    check_document([*map(str, arguments)], done.stdout)
-    return done
 
 
-def run_here(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """The command in this process: starting one takes longer than what most commands do."""
-    before = sys.argv
+def run_here(
+    root: Path, arguments: Sequence[str], *, blocked: tuple[str, ...] = (), environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The command in this process."""
+    assert not blocked
+    before, known = sys.argv, dict(os.environ)
     sys.argv = ["oneiric", *arguments]
     code: object = None
     try:
+        if environ is not None:
+            os.environ.clear()
+            os.environ.update(environ)
         with chdir(root), redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
             try:
                 main()
@@ -95,6 +114,8 @@ def run_here(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProces
                 code = end.code
     finally:
         sys.argv = before
+        os.environ.clear()
+        os.environ.update(known)
         gc.enable()  # a compile stops it for the rest of its process
     return subprocess.CompletedProcess(arguments, int(str(code or 0)), out.getvalue(), err.getvalue())
 
