@@ -8,8 +8,7 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +27,7 @@ from oneiric_compiler.remote.sync import Synced, sync
 from oneiric_compiler.stages.read import read
 
 from tests.remote.mirror import Mirror
-from tests.unit.cli.running import check_document
+from tests.unit.cli.running import check_document, run_apart, run_here
 
 MAIN = "from oneiric_compiler.cli import main; main()"
 DEADLINE = 60
@@ -125,18 +124,16 @@ class Site:
         folder = self.root / "generated/manifests"
         return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
-    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """The command, as its users run it. It never shows a traceback."""
-        done = subprocess.run(
-            [sys.executable, "-c", MAIN, *arguments],
-            cwd=self.root,
-            env={**self.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            check=False,
-            **options,
-        )
+    def run(
+        self, *arguments: str, apart: bool = False, before: Callable[[], None] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """The command, as its users run it; in a process of its own where it is to be `apart`, or something is to
+        happen in that `before`. It never shows a traceback."""
+        environ = {**self.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        if apart or before is not None:
+            done = run_apart(self.root, arguments, environ=environ, before=before)
+        else:
+            done = run_here(self.root, arguments, environ=environ)
         assert "Traceback" not in done.stderr, done.stderr
         check_document(arguments, done.stdout)
         return done

@@ -132,7 +132,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(site: Site, room: int) ->
     """`room` bytes fit into a file, as on a disk that has no more."""
     before = site.pinned()
     publish(site, 2)
-    done = site.run("remote-sync", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)))
+    done = site.run("remote-sync", before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)))
     assert done.returncode == 2
     assert "ONE501" in done.stderr
     assert site.pinned() == before

@@ -10,7 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from functools import cache
 from io import StringIO
@@ -80,9 +80,14 @@ def run(
 
 
 def run_apart(
-    root: Path, arguments: Sequence[str], *, blocked: tuple[str, ...] = (), environ: Mapping[str, str] | None = None
+    root: Path,
+    arguments: Sequence[str],
+    *,
+    blocked: tuple[str, ...] = (),
+    environ: Mapping[str, str] | None = None,
+    before: Callable[[], None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, as its users run it."""
+    """The command in a process of its own, which first does what is to be done `before`."""
     code = f"BLOCKED = {blocked!r}{BLOCKED}{MAIN}" if blocked else MAIN
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -91,6 +96,7 @@ def run_apart(
         capture_output=True,
         encoding="utf-8",
         timeout=DEADLINE,
+        preexec_fn=before,
         check=False,
     )
 

@@ -18,7 +18,7 @@ from oneiric.errors import OneiricError
 from oneiric.serve.client import NotRunning, ask
 from oneiric.serve.folder import StateFolder
 
-from tests.unit.cli.running import DEADLINE, MAIN, check_document, environment, run_here
+from tests.unit.cli.running import DEADLINE, MAIN, check_document, environment, run_apart, run_here
 
 T = TypeVar("T")
 
@@ -143,24 +143,12 @@ def compile_project(root: Path) -> None:
 def command(root: Path, *arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     """One run of the command, which ends with `code`, or with 1 or 2 where that is None. In this process, but for
     `serve`, since starting one takes longer than what it does."""
-    run = _in_process if arguments[0] == "serve" else run_here
-    done = run(root, list(arguments))
+    words = list(arguments)
+    done = run_apart(root, words, environ=_environment()) if words[0] == "serve" else run_here(root, words)
     assert "Traceback" not in done.stderr, done.stderr
     check_document(arguments, done.stdout)
     assert done.returncode in ((1, 2) if code is None else (code,)), (arguments, done.stdout, done.stderr)
     return done
-
-
-def _in_process(root: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", MAIN, *arguments],
-        cwd=root,
-        env=_environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=DEADLINE,
-        check=False,
-    )
 
 
 def _environment() -> dict[str, str]:

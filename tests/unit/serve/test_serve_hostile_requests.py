@@ -127,7 +127,7 @@ def _judge(answer: bytes) -> None:
         assert json.loads(body)["error"]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(request=requests | requests | requests | raw)
 @example(request=_request("POST", "health", "application/json", ["Expect: x"], b"{}"))
 @example(request=_request("POST", "health", "application/json", [], DEEP))
