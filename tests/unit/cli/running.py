@@ -17,6 +17,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import typer.main
 from jsonschema import Draft202012Validator
 from oneiric_compiler.cli import asks_for_json, main
 from referencing import Registry, Resource
@@ -35,6 +36,8 @@ sys.meta_path.insert(0, Blocker())
 """
 COMPILER_EXTRA = ("cryptography", "httpx", "jinja2", "jsonschema", "yaml")
 DEADLINE = 60
+typer.main.get_command = cache(typer.main.get_command)
+"""Once for all commands that run in this process: to build it takes longer than what most of them do."""
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.running import MAIN, environment, run
+from tests.unit.serve.serving import until
 
 CANARY = "hunter2canary"
 APP = "name: shop\npackages: [shop]\nprofiles: [busy]\n"
@@ -203,10 +204,7 @@ def test_nothing_that_a_process_says_or_keeps_shows_one(tmp_path: Path) -> None:
     assert run("compile", cwd=root).returncode == 0
     said = ""
     with serving(root):
-        for _ in range(600):
-            done = run("health", cwd=root)
-            if done.returncode == 0:
-                break
+        until(lambda: run("health", cwd=root).returncode == 0)
         for arguments in (
             ("status",),
             ("status", "--json"),
