@@ -14,3 +14,8 @@ class Api:
 @component("service", "orders", provider="orders", needs={'mail': 'adapter:mail'})
 class Orders:
     def __init__(self, *, mail: Smtp) -> None: ...
+
+
+@component("adapter", "mail", provider="null")
+class Nothing:
+    pass
