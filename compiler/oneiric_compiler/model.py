@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -85,7 +85,8 @@ class Declaration:
 
 @dataclass(slots=True)
 class Section:
-    """What one level says of one domain; `options` are those of keys, by option and key."""
+    """What one level says of one domain; `options` are those of keys, by option and key, `gather_order` is of what each
+    pattern gathers."""
 
     selections: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
     requires: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
@@ -94,6 +95,7 @@ class Section:
     provider_settings: dict[str, dict[str, Stated[Value]]] = field(default_factory=dict[str, dict[str, Stated[Value]]])
     setting_places: dict[str, Place] = field(default_factory=dict[str, Place])
     options: dict[str, dict[str, Stated[Any]]] = field(default_factory=dict[str, dict[str, Stated[Any]]])
+    gather_order: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
 
 
 Level: TypeAlias = dict[str, Section]
@@ -215,6 +217,9 @@ class Candidate:
 
     One of a manifest has its `trust`; what was `held` under the source's ceiling, as stated; the `artifact` its factory
     is in (`SHA256 NAME`); what it is `barred` by, with the values compared: it then takes no part anywhere.
+
+    `needs` are its parameters that are handed one key, `gathers` those that are handed several: a list of keys, or a
+    pattern.
     """
 
     key: Key
@@ -229,6 +234,9 @@ class Candidate:
     stack_level: int
     capabilities: tuple[str, ...]
     needs: Mapping[str, Stated[str]]
+    gathers: Mapping[str, Stated[str | tuple[str, ...]]]
+    optional: tuple[str, ...]
+    lazy: tuple[str, ...]
     port: Stated[str] | None
     python_version: str | None
     os_platform: tuple[str, ...]
@@ -237,6 +245,11 @@ class Candidate:
     trust: Evidence | None = None
     held: Mapping[str, int] = field(default_factory=dict[str, int])
     barred: tuple[Filter, tuple[Value, Value]] | None = None
+
+    @property
+    def handed(self) -> Mapping[str, Stated[Any]]:
+        """Its parameters that are handed components, whether one or several."""
+        return {**self.needs, **self.gathers}
 
     @property
     def is_builtin(self) -> bool:
@@ -332,6 +345,17 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Gathering:
+    """Several keys that a parameter is handed, in this order, as a list, a tuple, or a dict by their names; as they are
+    `stated`, and for a pattern in the `order` that the settings state, if they do."""
+
+    stated: str | tuple[str, ...]
+    members: tuple[Key, ...]
+    form: str
+    order: Stated[tuple[str, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Bound:
     """A decision made concrete. `options` are those that the settings state for the key, by name; `standby` what the
     settings state of its other candidates, by order."""
@@ -343,6 +367,7 @@ class Bound:
     options: Mapping[str, Stated[Any]] = field(default_factory=dict[str, Stated[Any]])
     standby: Mapping[int, Mapping[str, Setting]] = field(default_factory=dict[int, Mapping[str, Setting]])
     rebuilt_for: tuple[Key, ...] = ()
+    gathers: Mapping[str, Gathering] = field(default_factory=dict[str, Gathering])
 
     @property
     def activation(self) -> dict[str, Any]:
@@ -358,7 +383,16 @@ class Bound:
     @property
     def edges(self) -> set[Key]:
         """The keys it needs, the secrets component included."""
-        return {*self.needs.values(), *((SECRETS,) if self.secrets else ())}
+        return {*self._handed(()), *((SECRETS,) if self.secrets else ())}
+
+    @property
+    def awaited(self) -> set[Key]:
+        """The keys that are active before it is: what it is handed, but lazily."""
+        return {*self._handed(self.decision.winner.lazy)}
+
+    def _handed(self, but: tuple[str, ...]) -> Iterator[Key]:
+        yield from (key for name, key in self.needs.items() if name not in but)
+        yield from (key for name, each in self.gathers.items() if name not in but for key in each.members)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
     Factory = TypeVar("Factory", bound=Callable[..., object])
@@ -33,7 +33,9 @@ def component(
     priority: int | None = None,
     stack_level: int = 0,
     capabilities: tuple[str, ...] = (),
-    needs: Mapping[str, str] | None = None,
+    needs: Mapping[str, str | Sequence[str]] | None = None,
+    optional: tuple[str, ...] = (),
+    lazy: tuple[str, ...] = (),
     port: str | None = None,
     python_version: str | None = None,
     os_platform: str | tuple[str, ...] | None = None,
@@ -41,8 +43,10 @@ def component(
 ) -> Callable[[Factory], Factory]:
     """Declare the class or factory below as a candidate for `domain:key`. All arguments must be literals.
 
-    `needs` maps parameters to full keys (`{"database": "adapter:database"}`), `port` is `module:Protocol`,
-    `python_version` a PEP 440 specifier, `os_platform` one or several of linux, darwin, windows.
+    `needs` maps parameters to full keys (`{"database": "adapter:database"}`), to lists of them, or to a pattern
+    (`"service:plugin.*"`); `optional` names those that may be lacking, `lazy` those that are activated by their first
+    call. `port` is `module:Protocol`, `python_version` a PEP 440 specifier, `os_platform` one or several of linux,
+    darwin, windows.
     The declarations of a class or function are in its own `__oneiric__`, a tuple of `Declaration`.
     """
     declaration = Declaration(
@@ -54,6 +58,8 @@ def component(
             "stack_level": stack_level,
             "capabilities": capabilities,
             "needs": needs or {},
+            "optional": optional,
+            "lazy": lazy,
             "port": port,
             "python_version": python_version,
             "os_platform": os_platform,

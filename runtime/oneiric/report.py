@@ -96,8 +96,22 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
+class Gathered:
+    """The keys handed to a parameter that takes several: as listed, or what a `pattern` matches, in an order that the
+    settings may state."""
+
+    members: tuple[str, ...]
+    pattern: str | None
+    ordered_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
-    """What serves one key, in the base or for a tenant; `shared` when a tenant uses the base's instance."""
+    """What serves one key, in the base or for a tenant; `shared` when a tenant uses the base's instance.
+
+    `needs` are the keys handed to its parameters, `gathers` those of parameters that take several, `lazy` the
+    parameters whose components are activated by their first call, `optional` those whose components may be lacking.
+    """
 
     provider: str
     factory: str
@@ -109,6 +123,9 @@ class Served:
     settings: Mapping[str, Setting]
     options: Mapping[str, Stated]
     needs: Mapping[str, str]
+    gathers: Mapping[str, Gathered]
+    optional: tuple[str, ...]
+    lazy: tuple[str, ...]
     secrets: tuple[str, ...]
     rebuilt_for: tuple[str, ...]
     shared: bool
@@ -138,10 +155,14 @@ class Report:
         """The keys that `key` needs, each with what for: parameters, and secrets of the secrets component."""
         facts = self._facts(key)
         needed: dict[str, list[str]] = {}
-        if not facts.values.get("needs") and not facts.values.get("secrets"):
+        if not any(facts.values.get(name) for name in ("needs", "gathers", "secrets")):
             return needed
-        for parameter, need in facts.text_map("needs").items():
-            needed.setdefault(need, []).append(parameter)
+        lazy = facts.texts("lazy")
+        handed: dict[str, tuple[str, ...]] = {name: (key,) for name, key in facts.text_map("needs").items()}
+        handed |= {name: each.members for name, each in _gathers(facts).items()}
+        for parameter, keys in handed.items():
+            for need in keys:
+                needed.setdefault(need, []).append(f"{parameter} (lazily)" if parameter in lazy else parameter)
         for secret in facts.texts("secrets"):
             needed.setdefault(SECRETS, []).append(f"the secret {secret}")
         return needed
@@ -292,6 +313,18 @@ class _Facts:
         return {key: inner.of(str, key) for key in inner.values}
 
 
+def _gathers(facts: _Facts) -> dict[str, Gathered]:
+    gathers = facts.facts("gathers", {})
+    return {name: _gathered(gathers.facts(name)) for name in gathers.values}
+
+
+def _gathered(facts: _Facts) -> Gathered:
+    pattern = facts.values.get("from")
+    return Gathered(
+        facts.texts("members"), pattern if isinstance(pattern, str) else None, facts.text_or_none("ordered_by")
+    )
+
+
 def _binding(facts: _Facts, base: Served | None = None) -> Served:
     tenants = facts.facts("tenants", {})
     settings, options = facts.facts("settings", {}), facts.facts("options", {})
@@ -306,6 +339,9 @@ def _binding(facts: _Facts, base: Served | None = None) -> Served:
         settings={name: _setting(settings.facts(name)) for name in settings.values},
         options={name: _stated(options.facts(name)) for name in options.values},
         needs=facts.text_map("needs"),
+        gathers=_gathers(facts),
+        optional=tuple(facts.facts("optional", {}).values),
+        lazy=facts.texts("lazy"),
         secrets=facts.texts("secrets"),
         rebuilt_for=facts.texts("rebuilt_for"),
         shared=facts.of(bool, "shared", False),

@@ -209,6 +209,31 @@ CODES: dict[str, Code] = {
         "note",
         strict=True,
     ),
+    "ONE420": Code(
+        "an optional or lazy need that cannot be one",
+        "`optional` and `lazy` name parameters of `needs`. The parameter of an optional need has a default, for where "
+        "the key is not bound. What the secrets component needs is never lazy: it is there before all else.",
+    ),
+    "ONE421": Code(
+        "a lazy need that is called too early",
+        "A lazy need is activated by its first call, which has to come after its user was made.",
+    ),
+    "ONE422": Code(
+        "a parameter that cannot take several components",
+        "A need of several keys, or of a pattern, is handed over as a list, a tuple of any length, or a mapping by "
+        "name.",
+    ),
+    "ONE423": Code(
+        "an order that names nobody",
+        "`gather_order` is for a pattern that a component needs, and names what it matches, once each; `*` stands for "
+        "all others.",
+    ),
+    "ONE424": Code("a pattern that matches nothing", "The component is handed none, until something matches.", "note"),
+    "ONE425": Code(
+        "an optional need that nothing declares",
+        "The component is made without it: the parameter has its default.",
+        "note",
+    ),
     # 5xx: outputs
     "ONE501": Code("the output cannot be written", "The output folder or a file in it cannot be created or replaced."),
     "ONE502": Code("the outputs are stale", "The settings or sources say otherwise now. Run `oneiric compile`."),

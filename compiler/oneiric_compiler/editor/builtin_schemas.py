@@ -83,7 +83,7 @@ def settings_schema(sources: Sources, candidate: Candidate) -> Schema:
         "properties": {
             name: {"description": told.settings[name], **value_schema(each.type), **defaults.get(name, {})}
             for name, each in parameters.items()
-            if name not in candidate.needs
+            if name not in candidate.handed
         },
         "$defs": {"reference": REFERENCE},
     }

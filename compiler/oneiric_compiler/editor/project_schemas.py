@@ -126,7 +126,14 @@ def _definitions(settings: Settings, found: Catalog) -> Schema:
         ports |= {stated.value for section in level.values() for stated in section.ports.values()}
     port = _generic("domain")["$defs"]["component"]["properties"]["port"]
     needs = _distinct([*map(str, candidates), *(key.name for key in candidates)])
-    return {"reference": REFERENCE, "port": _complete(port, sorted(ports)), "need": _one_of(needs)}
+    return {"reference": REFERENCE, "port": _complete(port, sorted(ports)), "need": _needed(_one_of(needs))}
+
+
+def _needed(key: Schema) -> Schema:
+    """One key, several in a list, or a pattern."""
+    stated = _generic("domain")["$defs"]["component"]["properties"]["needs"]["additionalProperties"]
+    several = {"type": "array", "items": key, **{name: stated[name] for name in ("minItems", "uniqueItems")}}
+    return {"anyOf": [key, several, {"type": "string", "pattern": r"\*$"}], "description": stated["description"]}
 
 
 def _mapping(properties: Schema) -> Schema:
@@ -163,7 +170,7 @@ def _entries(served: Offered) -> dict[str, list[Candidate]]:
 def _fields(sources: Sources, served: list[Candidate]) -> Schema:
     """The settings that every factory served takes, each of a value that fits all of them."""
     parameters = [each.signature.parameters or {} for each in served]
-    needed = {name for each in served for name in each.needs}
+    needed = {name for each in served for name in each.handed}
     factories = _distinct(each.factory for each in served)
     told = [docstring(sources, found).settings for each in factories if (found := sources.find(each))]
     others = f" and {len(factories) - 3} more" if len(factories) > 3 else ""

@@ -96,6 +96,12 @@ class Scope:
                     found[name] = stated[key.name]
         return found
 
+    def gather_order(self, pattern: str) -> Stated[tuple[str, ...]] | None:
+        """The order of what a pattern gathers that the most specific level states."""
+        domain, _, names = pattern.partition(":")
+        stated = [level.get(domain, NOTHING).gather_order.get(names) for level in self.levels.values()]
+        return next((each for each in reversed(stated) if each), None)
+
     def explicit(self, key: Key) -> tuple[Explicit, ...]:
         """Every explicit choice for the key, strongest first."""
         found: list[Explicit] = []

@@ -201,7 +201,7 @@ class ProviderSettings:
         related = [("its factory", candidate.signature.place)]
         help = _in_seconds(name, unfit, stated.value, type) or unfit.help or f"the parameter is annotated as {type}"
         if unfit.instance and unfit.path:
-            help = f"a need is one component: take a parameter of type {unfit.instance.rpartition(':')[2]} for each"
+            help = "components are needs, not settings: let `needs` list their keys for the parameter"
         elif unfit.instance:
             help = need_help(self.scope, candidate, name, unfit.instance)
         place = stated.within(*unfit.path) if stated.within else stated.place
@@ -223,7 +223,7 @@ _SECRET_PARAMETER = "annotate the parameter as `oneiric.Secret` and write ${ONEI
 
 def _other_parameter(lacks: Candidate, parameter: str) -> str:
     taken = {name for name, each in (lacks.signature.parameters or {}).items() if each.by_name}
-    known = taken - lacks.needs.keys()
+    known = taken - lacks.handed.keys()
     return answer(lacks, parameter, known) or did_you_mean(parameter, known) or "remove it, or add the parameter"
 
 

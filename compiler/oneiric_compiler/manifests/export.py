@@ -51,8 +51,8 @@ def _entry(candidate: Candidate) -> dict[str, Any]:
         del options["priority"]
     if candidate.port:
         options["port"] = candidate.port.value
-    if candidate.needs:
-        options["needs"] = {name: need.value for name, need in candidate.needs.items()}
+    if candidate.handed:
+        options["needs"] = {name: need.value for name, need in candidate.handed.items()}
     return {
         "domain": candidate.key.domain,
         "key": candidate.key.name,

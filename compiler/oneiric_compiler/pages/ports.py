@@ -78,6 +78,8 @@ def _kind(schema: Schema) -> str:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if "$ref" in schema:
         return "secret"  # a reference, where nothing else is taken
+    if isinstance(schema["type"], list):
+        return " or ".join(_kind({**schema, "type": each}) for each in schema["type"])
     if schema["type"] == "array":
         return f"list of {type_of(schema['items'])}"
     if schema["type"] == "object":

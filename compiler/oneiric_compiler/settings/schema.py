@@ -106,7 +106,7 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         place = document.place(*path, str(error.instance), of_key=True)
         message = f"`{shortened(error.instance)}` is not a valid name here"
         diagnostics.add("ONE114", message, place, help=_described(schema))
-    elif error.validator in ("pattern", "format") and schema["type"] == "string":
+    elif error.validator in ("pattern", "format") and "string" in schema["type"]:
         message = f"{name} cannot be `{_shown(path, error.instance)}`"
         near = None if _secret(path) else _reference(str(error.instance)) if ":" in schema.get("pattern", "") else None
         help = f"did you mean `{near}`?" if near else _described(schema)

@@ -211,7 +211,7 @@ class _Builder:
         from_stack = inferred_from == "stack-order" and stacked is not None
         options: dict[str, Any] = {option.name: option.read(fields) for option in OPTIONS}
         options["priority"] = fields.get("priority", inferred)
-        options["port"], options["needs"] = (None, {}) if barred else _links(declared, options)
+        options |= _links(declared, {**options, "port": None, "needs": {}} if barred else options)
         candidate = Candidate(
             key=declared.key,
             provider=declared.provider,
@@ -268,11 +268,17 @@ class _Builder:
         return True
 
 
-def _links(declared: Declaration, options: Mapping[str, Any]) -> tuple[Stated[str] | None, dict[str, Stated[str]]]:
-    """The port and the needs, each with the place that states it."""
-    port, needs = options["port"], options["needs"]
-    stated = Stated(port, declared.places["port"]) if port else None
-    return stated, {name: Stated(need, _of(declared, "needs")) for name, need in sorted(needs.items())}
+def _links(declared: Declaration, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The port, and what it needs of one key and of several, each with the place that states it."""
+    port = options["port"]
+    needs: dict[str, Stated[str]] = {}
+    gathers: dict[str, Stated[str | tuple[str, ...]]] = {}
+    for name, need in sorted(options["needs"].items()):
+        if isinstance(need, str) and not need.endswith("*"):
+            needs[name] = Stated(need, _of(declared, "needs"))
+        else:
+            gathers[name] = Stated(need if isinstance(need, str) else tuple(need), _of(declared, "needs"))
+    return {"port": Stated(port, declared.places["port"]) if port else None, "needs": needs, "gathers": gathers}
 
 
 def _held(candidate: Candidate, offer: Offer, stated: Mapping[str, Any]) -> Candidate:

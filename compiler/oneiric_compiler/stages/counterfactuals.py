@@ -145,7 +145,7 @@ class _Asked:
     def missing(self, candidate: Candidate, levels: Sequence[LevelName]) -> list[str]:
         """The parameters without a default that the levels do not set for the candidate."""
         parameters = (candidate.signature.parameters or {}).values()
-        required = [each.name for each in parameters if each.required and each.name not in candidate.needs]
+        required = [each.name for each in parameters if each.required and each.name not in candidate.handed]
         sections = [self.scope.levels[level].get(self.key.domain, NOTHING) for level in levels if required]
         entries = candidate.provider, self._entry(candidate)
         given = {name for each in sections for entry in entries for name in each.provider_settings.get(entry, ())}

@@ -139,7 +139,9 @@ def _block(
 
 def _call(head: str, arguments: list[str]) -> Iterator[str]:
     yield from (
-        (f"    {head}(", *(f"        {each}" for each in arguments), "    )") if arguments else (f"    {head}()",)
+        (f"    {head}(", *(f"        {line}" for each in arguments for line in each.split("\n")), "    )")
+        if arguments
+        else (f"    {head}()",)
     )
 
 
@@ -158,8 +160,8 @@ def _bind(key: str, binding: Report, tenants: str | None) -> Iterator[str]:
 
 
 def _options(binding: Report) -> Iterator[tuple[str, str]]:
-    if binding["needs"]:
-        yield "needs", _tuple(sorted(set(binding["needs"].values())))
+    if needs := _awaited(binding):
+        yield "needs", _tuple(needs)
     if binding.get("secrets"):
         yield "secrets", _tuple(binding["secrets"])
     if binding.get("artifact"):
@@ -168,6 +170,13 @@ def _options(binding: Report) -> Iterator[tuple[str, str]]:
         if name in binding:
             stated = binding[name]
             yield name, _tuple(cast("list[str]", stated)) if isinstance(stated, list) else _literal(stated)
+
+
+def _awaited(binding: Report) -> list[str]:
+    """The keys that are active before it is: what it is handed, but lazily."""
+    handed = {name: [key] for name, key in binding["needs"].items()}
+    handed |= {name: each["members"] for name, each in binding.get("gathers", {}).items()}
+    return sorted({key for name, keys in handed.items() if name not in binding.get("lazy", ()) for key in keys})
 
 
 def _tuple(items: list[str]) -> str:
@@ -188,7 +197,15 @@ def _arguments(binding: Report) -> dict[str, dict[str, Any]]:
     settings = {
         name: setting.get("expr") or {"value": setting["value"]} for name, setting in binding["settings"].items()
     }
-    return {**settings, **{name: {"need": key} for name, key in binding["needs"].items()}}
+    needs = {name: {"need": key} for name, key in binding["needs"].items()}
+    return {**settings, **needs, **{name: _several(each) for name, each in binding.get("gathers", {}).items()}}
+
+
+def _several(gathered: Mapping[str, Any]) -> dict[str, Any]:
+    needs = [{"need": key} for key in gathered["members"]]
+    if gathered.get("as") == "dict":
+        return {"dict": {each["need"].partition(":")[2]: each for each in needs}}
+    return {gathered.get("as", "list"): needs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +244,7 @@ def _tenant_lines(report: Report) -> Iterator[tuple[str, str]]:
                 if promised := _promised(binding):
                     line["port"] = promised
                 line["arguments"] = _arguments(own)
-                line["needs"] = sorted(set(own["needs"].values()))
+                line["needs"] = _awaited(own)
                 optional = ("async", "secrets", "artifact", *BOUND)
                 yield key, json.dumps({**line, **{name: own[name] for name in optional if name in own}})
 
@@ -294,12 +311,22 @@ class _Body:
 
     def _container(self, expr: Mapping[str, Any]) -> str:
         kind, items = next(iter(expr.items()))
+        if _is_of_needs(items):
+            return self._on_lines(kind, items)
         if kind == "dict":
             return "{" + ", ".join(f"{quoted(k)}: {self.expression(v)}" for k, v in items.items()) + "}"
         inner = ", ".join(self.expression(item) for item in items)
         if kind == "tuple":
             return f"({inner}{',' if len(items) == 1 else ''})"
         return f"[{inner}]" if kind == "list" else f"{kind}([{inner}])"
+
+    def _on_lines(self, kind: str, items: Any) -> str:
+        """Components, one a line, so that those that come and go are lines of a diff."""
+        if kind == "dict":
+            lines = [f"    {quoted(name)}: {self.expression(each)},\n" for name, each in items.items()]
+            return f"{{\n{''.join(lines)}}}"
+        inner = "".join(f"    {self.expression(each)},\n" for each in items)
+        return f"(\n{inner})" if kind == "tuple" else f"[\n{inner}]"
 
     def _variable(self, expr: Mapping[str, Any]) -> str:
         named = ", ".join(quoted(expr[name]) for name in ("env", "default") if name in expr)
@@ -330,6 +357,11 @@ class _Body:
 
     def _revealed(self, part: Mapping[str, Any]) -> str:
         return self.expression({**part, "reveal": True} if "secret" in part else part)
+
+
+def _is_of_needs(items: Any) -> bool:
+    each = next(iter(items.values() if isinstance(items, dict) else items), None)
+    return isinstance(each, dict) and "need" in each
 
 
 def _literal(value: Value) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
-from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean, nearest
+from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean, nearest
+from oneiric_compiler.linking.gathering import check_handed, check_order, container, matched, ordered
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.lacking import missing_help
 from oneiric_compiler.linking.ports import find_port, misfits
@@ -21,6 +22,7 @@ from oneiric_compiler.model import (
     Candidate,
     Decision,
     Gathered,
+    Gathering,
     Key,
     Level,
     Linked,
@@ -49,6 +51,7 @@ def link(resolution: Resolution, inputs: Gathered, diagnostics: Diagnostics) -> 
     *above, level = scope.levels.values()
     linker.check_options(above, linker.decisions)
     linker.check_options((level,), linker.bindings)
+    linker.check_orders(scope.levels.values())
     _check_attributes(linker.bindings, diagnostics)
     users = reversed_edges({key: binding.edges for key, binding in linker.bindings.items()})
     tenants: dict[str, dict[Key, Bound]] = {}
@@ -73,6 +76,8 @@ def differs(one: Bound, other: Bound) -> bool:
         or {name: setting.expr for name, setting in one.settings.items()}
         != {name: setting.expr for name, setting in other.settings.items()}
         or one.needs != other.needs
+        or {name: each.members for name, each in one.gathers.items()}
+        != {name: each.members for name, each in other.gathers.items()}
         or one.activation != other.activation
     )
 
@@ -171,14 +176,26 @@ class _Linker:
                 self.bindings[key] = self.binding(decision)
                 pending.extend(sorted(self.bindings[key].edges))
         self.bindings = dict(sorted(self.bindings.items()))
+        self.bindings = {key: self.completed(binding, self.bindings) for key, binding in self.bindings.items()}
         self.tell_unserved(self.bindings)
 
     def binding(self, decision: Decision) -> Bound:
+        """The decision bound, without what it is handed only where it is bound: see `completed`."""
         winner = decision.winner
         settings = self.settings.of(winner)
         port = self.ports.of(self.scope, decision.key)
-        needs = {name: key for name, stated in winner.needs.items() if (key := self._needed(decision, stated))}
+        needs = {
+            name: key
+            for name, stated in winner.needs.items()
+            if name not in winner.optional and (key := self._needed(decision, stated))
+        }
+        gathers = {
+            name: Gathering(stated.value, self._listed(decision, stated), container(winner, name) or "list")
+            for name, stated in winner.gathers.items()
+            if name not in winner.optional and not isinstance(stated.value, str)
+        }
         self._check_needs(winner, settings)
+        check_handed(winner, self.ports.sources, self.diagnostics)
         self._check_complete(decision, settings)
         standby = {
             each.order: found
@@ -186,7 +203,49 @@ class _Linker:
             if not (each.won or each.candidate.barred) and (found := self.settings.of(each.candidate))
         }
         options = self.scope.options(decision.key)
-        return Bound(decision, port.value if port else None, settings, needs, options, standby)
+        return Bound(decision, port.value if port else None, settings, needs, options, standby, gathers=gathers)
+
+    def completed(self, binding: Bound, bound: Collection[Key]) -> Bound:
+        """With what it is handed only where something else has that bound: optional needs, and what patterns match."""
+        decision, winner = binding.decision, binding.decision.winner
+        needs, gathers = dict(binding.needs), dict(binding.gathers)
+        for name, stated in winner.needs.items():
+            key = self._needed(decision, stated, optional=True) if name in winner.optional else None
+            if key is not None and key in bound:
+                needs[name] = key
+        for name, several in winner.gathers.items():
+            if isinstance(several.value, str):
+                gathers[name] = self._matched(binding, name, several.value, several.place, bound)
+            elif name in winner.optional:
+                members = tuple(key for key in self._listed(decision, several, optional=True) if key in bound)
+                gathers[name] = Gathering(several.value, members, container(winner, name) or "list")
+        return replace(binding, needs=dict(sorted(needs.items())), gathers=dict(sorted(gathers.items())))
+
+    def _matched(self, binding: Bound, name: str, pattern: str, place: Place, bound: Collection[Key]) -> Gathering:
+        key, winner = binding.decision.key, binding.decision.winner
+        members = matched(pattern, (each for each in bound if each != key))
+        if not members and not self.incomplete:
+            message = f"{key} ({winner.provider}) gathers {pattern}, and nothing that is bound matches"
+            help = "what matches joins once it is bound: declare one, or select a built-in of such a name"
+            self.diagnostics.add("ONE424", message, place, help=help)
+        order = self.scope.gather_order(pattern)
+        found = ordered(members, order.value if order else ())
+        return Gathering(pattern, found, container(winner, name) or "list", order)
+
+    def _listed(
+        self, decision: Decision, several: Stated[str | tuple[str, ...]], *, optional: bool = False
+    ) -> tuple[Key, ...]:
+        stated = (Stated(need, several.place) for need in several.value)
+        found = (self._needed(decision, each, optional=optional) for each in stated)
+        return tuple(key for key in found if key)
+
+    def check_orders(self, levels: Iterable[Level]) -> None:
+        """Reports orders of what nothing gathers so, and names in them that nothing has which is gathered."""
+        several = [each for binding in self.bindings.values() for each in binding.gathers.values()]
+        gathered = {each.stated: each.members for each in several if isinstance(each.stated, str)}
+        for domain, section in (each for level in levels for each in level.items()):
+            for names, order in section.gather_order.items() if not self.incomplete else ():
+                check_order(f"{domain}:{names}", order, gathered, self.diagnostics)
 
     def check_options(self, levels: Iterable[Level], known: Collection[Key]) -> None:
         """Reports what the levels state of how keys are activated that are not known."""
@@ -210,16 +269,16 @@ class _Linker:
 
     def check_needs_graph(self, starts: Iterable[Key], bindings: Mapping[Key, Bound]) -> None:
         """Reports each cycle of needs that `starts` lead to, and secrets that need secrets."""
-        edges = {key: binding.edges for key, binding in bindings.items()}
-        for cycle in cycles(starts, {key: set(binding.needs.values()) for key, binding in bindings.items()}):
+        awaited = {key: binding.awaited for key, binding in bindings.items()}
+        for cycle in cycles(starts, awaited):
             self._tell_cycle(cycle, bindings)
-        for key in sorted(closure(SECRETS, edges)):
+        for key in sorted(closure(SECRETS, awaited)):
             if secrets := bindings[key].secrets:
                 message = f"{key} asks for the secret `{secrets[0]}`, and {SECRETS} depends on it"
                 place = next(each.stated.place for each in bindings[key].settings.values() if each.secrets)
                 self.diagnostics.add("ONE412", message, place, help="name an environment variable there: ${NAME}")
 
-    def _needed(self, decision: Decision, stated: Stated[str]) -> Key | None:
+    def _needed(self, decision: Decision, stated: Stated[str], *, optional: bool = False) -> Key | None:
         need, known = stated.value, self.decisions
         if ":" in need:
             domain, _, name = need.partition(":")
@@ -232,8 +291,13 @@ class _Linker:
             message = f"{decision.key} ({decision.winner.provider}) needs {need}, which several domains have"
             help = "write " + " or ".join(f"`{key}`" for key in keys)
             self.diagnostics.add("ONE403", message, stated.place, help=help)
-        else:
+        elif not optional:
             self.unserved.append((decision, stated))
+        elif not self.incomplete:
+            message = f"{decision.key} ({decision.winner.provider}) is not handed {need}, which nothing declares"
+            others = [str(key) for key in known if key != decision.key]
+            near = partial(did_you_mean, need, others, "declare a component for it to have it handed over")
+            self.diagnostics.add("ONE425", message, stated.place, help=near)
         return None
 
     def tell_unserved(self, bindings: Mapping[Key, Bound]) -> None:
@@ -246,14 +310,14 @@ class _Linker:
         self.unserved.clear()
 
     def _served_by_another(self, key: Key, need: str, edges: Mapping[Key, set[Key]]) -> str:
-        near = nearest(need, map(str, self.decisions))
+        near = nearest(need, (str(each) for each in self.decisions if each != key))
         help = f"did you mean `{near}`?" if near else f"declare a component for {need}"
         above = path_to(key, edges)
         return help if len(above) < 2 else f"{help} (needed by way of {' -> '.join(map(str, above))})"
 
     def _check_needs(self, winner: Candidate, settings: Mapping[str, Setting]) -> None:
         signature = winner.signature
-        for name, stated in winner.needs.items():
+        for name, stated in winner.handed.items():
             if signature.parameters is not None and name not in signature.parameters and not signature.open:
                 message = f"`{winner.provider}` needs `{name}`, which is not a parameter of {winner.factory}"
                 add = "a need is `parameter: key`: add the parameter"
@@ -270,7 +334,7 @@ class _Linker:
             return
         winner, broken = decision.winner, self.settings.broken
         parameters = winner.signature.parameters or {}
-        given = {*settings, *winner.needs, *broken.get((winner.key, winner.provider), ())}
+        given = {*settings, *winner.handed, *broken.get((winner.key, winner.provider), ())}
         for parameter in parameters.values():
             if not parameter.by_name:
                 message = f"{decision.key} is served by `{winner.provider}`, which takes `{parameter.name}` by position"
@@ -286,10 +350,12 @@ class _Linker:
     def _tell_cycle(self, cycle: tuple[Key, ...], bindings: Mapping[Key, Bound]) -> None:
         chain = " -> ".join(str(key) for key in (*cycle, cycle[0]))
         winner, following = bindings[cycle[0]].decision.winner, cycle[1 % len(cycle)]
-        stated = [winner.needs[name] for name, key in bindings[cycle[0]].needs.items() if key == following]
+        first = bindings[cycle[0]]
+        names = [name for name, key in first.needs.items() if key == following]
+        names += [name for name, each in first.gathers.items() if following in each.members]
         related = [(f"{key} is declared here", bindings[key].decision.winner.place) for key in cycle[1:]]
-        help = "let one of them look the other up when it is called, or split what both need into a third"
-        place = stated[0].place if stated else winner.place
+        help = "let one of them be handed the other lazily (`lazy`), or split what both need into a third"
+        place = winner.handed[names[0]].place if names else winner.place
         self.diagnostics.add("ONE402", f"a cycle of needs: {chain}", place, help=help, related=related)
 
 
@@ -313,15 +379,16 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
     linker = replace(base, scope=scope, settings=settings, decisions=ChainMap(decided, base.decisions))
     own: dict[Key, Bound] = {}
     linker.check_options((level,), base.bindings)
-    optioned = {key for key in base.bindings if _states_option(level, key)}
-    for key in sorted(decided.keys() | settings.touched(level) | optioned):
+    stating = {key for key, binding in base.bindings.items() if _states_option(level, key) or _orders(level, binding)}
+    linker.check_orders((level,))
+    for key in sorted(decided.keys() | settings.touched(level) | stating):
         if key not in base.bindings:
             _tell_unbound(linker, key, base.decisions)
             continue
         decision = linker.decisions[key]
         tell(decision, scope.question(key), base.diagnostics, settled=base.settled)
         if isinstance(decision, Decision):
-            own[key] = linker.binding(decision)
+            own[key] = linker.completed(linker.binding(decision), base.bindings)
             for port in (base.ports.of(base.scope, key), base.ports.of(scope, key)):
                 if port:
                     base.ports.fit(decision.winner, port)
@@ -333,6 +400,12 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
 
 def _states_option(level: Level, key: Key) -> bool:
     return any(key.name in keys for keys in level.get(key.domain, NOTHING).options.values())
+
+
+def _orders(level: Level, binding: Bound) -> bool:
+    """Whether the level states an order of what the component gathers."""
+    patterns = (each.stated.split(":") for each in binding.gathers.values() if isinstance(each.stated, str))
+    return any(names in level.get(domain, NOTHING).gather_order for domain, names in patterns)
 
 
 def _tell_unbound(tenant: _Linker, key: Key, known: Mapping[Key, Decision | Filtered]) -> None:

@@ -21,7 +21,7 @@ RECORDED = ("ONEIRIC_STACK_ORDER", "ONEIRIC_TRUSTED_PUBLIC_KEYS")
 """The variables whose values a report records, for `--check` to use."""
 _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
 _NO_CANDIDATES = frozenset(
-    ("selections", "requires", "ports", "provider_settings", *(option.name for option in KEY_OPTIONS))
+    ("selections", "requires", "ports", "provider_settings", "gather_order", *(option.name for option in KEY_OPTIONS))
 )
 _SECTION_KEYS = _NO_CANDIDATES | {"components"}
 _HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output"))
@@ -184,6 +184,8 @@ class _Reader:
             section.requires[name] = _named(document, wanted, *path, "requires", name)
         for name, port in _mapping(value.get("ports")).items():
             section.ports[name] = _named(document, port, *path, "ports", name)
+        for pattern, names in _mapping(value.get("gather_order")).items():
+            section.gather_order[pattern] = _named(document, tuple(_list(names)), *path, "gather_order", pattern)
         for option in KEY_OPTIONS:
             if keys := _mapping(value.get(option.name)):
                 section.options[option.name] = {

@@ -19,6 +19,7 @@ from oneiric_compiler.model import (
     Decision,
     Evidence,
     Gathered,
+    Gathering,
     Judgement,
     Linked,
     Setting,
@@ -106,7 +107,24 @@ def _lines(value: Value, depth: int) -> Iterator[str]:
 
 
 def _binding(binding: Bound, settings: Settings, candidates: list[Report]) -> Report:
-    decision, winner = binding.decision, binding.decision.winner
+    facts = _made_by(binding, settings)
+    facts["fingerprint"] = _fingerprint(facts, binding)
+    facts.update(_decided(binding.decision))
+    if candidates:
+        facts["candidates"] = candidates
+    facts["settings"] = {name: _setting(setting) for name, setting in binding.settings.items()}
+    facts.update(_handed(binding))
+    if binding.options:
+        stated = sorted(binding.options.items())
+        facts["options"] = {name: {"value": each.value, "from": str(each.place)} for name, each in stated}
+    if binding.secrets:
+        facts["secrets"] = list(binding.secrets)
+    return facts
+
+
+def _made_by(binding: Bound, settings: Settings) -> Report:
+    """What makes the instance, and how it is activated."""
+    winner = binding.decision.winner
     made = winner.signature
     facts: Report = {"provider": winner.provider, "factory": winner.factory}
     if made.is_async:
@@ -126,21 +144,40 @@ def _binding(binding: Bound, settings: Settings, candidates: list[Report]) -> Re
         facts.pop(name, None)
         if name in activation:
             facts[name] = activation[name]
-    given = {name: _setting(setting) for name, setting in binding.settings.items()}
-    needs = {name: str(key) for name, key in sorted(binding.needs.items())}
+    if lazy := [name for name in winner.lazy if name in (*binding.needs, *binding.gathers)]:
+        facts["lazy"] = lazy
+    return facts
+
+
+def _fingerprint(facts: Report, binding: Bound) -> str:
     expressions = {name: setting.expr for name, setting in binding.settings.items()}
-    parts = {**facts, "settings": expressions, "needs": needs}
-    facts["fingerprint"] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
-    facts.update(_decided(decision))
-    if candidates:
-        facts["candidates"] = candidates
-    facts["settings"] = given
-    facts["needs"] = needs
-    if binding.options:
-        stated = sorted(binding.options.items())
-        facts["options"] = {name: {"value": each.value, "from": str(each.place)} for name, each in stated}
-    if binding.secrets:
-        facts["secrets"] = list(binding.secrets)
+    parts = {**facts, "settings": expressions, "needs": _needs(binding)}
+    if binding.gathers:
+        parts["gathers"] = {name: [each.form, *map(str, each.members)] for name, each in binding.gathers.items()}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _needs(binding: Bound) -> dict[str, str]:
+    return {name: str(key) for name, key in sorted(binding.needs.items())}
+
+
+def _handed(binding: Bound) -> Report:
+    """The components that it is handed, and those that it may lack."""
+    winner = binding.decision.winner
+    facts: Report = {"needs": _needs(binding)}
+    if binding.gathers:
+        facts["gathers"] = {name: _gathering(each) for name, each in binding.gathers.items()}
+    if optional := {name: stated.value for name, stated in winner.handed.items() if name in winner.optional}:
+        facts["optional"] = optional
+    return facts
+
+
+def _gathering(gathering: Gathering) -> Report:
+    facts: Report = {"from": gathering.stated, "members": [str(key) for key in gathering.members]}
+    if gathering.form != "list":
+        facts["as"] = gathering.form
+    if gathering.order:
+        facts["ordered_by"] = str(gathering.order.place)
     return facts
 
 

@@ -60,6 +60,8 @@ def _rank(rank: Rank) -> Option:
 
 _PLATFORMS = ("linux", "darwin", "windows")
 _TEXT: Schema = {"type": "string", "minLength": 1}
+_KEY = "([a-z_][a-z0-9_]*:)?[A-Za-z0-9][A-Za-z0-9._-]*"
+_NAMES: Schema = {"type": "array", "items": _TEXT, "uniqueItems": True}
 
 OPTIONS = (
     *map(_rank, RANKS),
@@ -89,7 +91,7 @@ OPTIONS = (
     Option(
         name="needs",
         schema={
-            "description": "Parameter -> key of the component handed to it.",
+            "description": "Parameter -> key of the component handed to it, keys in a list, or a pattern.",
             "type": "object",
             "propertyNames": {
                 "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
@@ -98,13 +100,26 @@ OPTIONS = (
                 "format": "python-name",
             },
             "additionalProperties": {
-                "type": "string",
-                "pattern": "^([a-z_][a-z0-9_]*:)?[A-Za-z0-9][A-Za-z0-9._-]*$",
+                "type": ["string", "array"],
+                "pattern": f"^({_KEY}|[a-z_][a-z0-9_]*:([A-Za-z0-9][A-Za-z0-9._-]*)?\\*)$",
                 "maxLength": 255,
-                "description": "A key, such as `adapter:cache` or `cache`.",
+                "items": {"type": "string", "pattern": f"^{_KEY}$", "maxLength": 255, "description": "A key."},
+                "minItems": 1,
+                "uniqueItems": True,
+                "description": "A key, such as `adapter:cache`, a list of keys, or a pattern: `service:plugin.*`.",
             },
         },
         default={},
+    ),
+    Option(
+        name="optional",
+        schema={"description": "Parameters whose needs may be lacking.", **_NAMES},
+        default=[],
+    ),
+    Option(
+        name="lazy",
+        schema={"description": "Parameters whose needs are activated by their first call, not before.", **_NAMES},
+        default=[],
     ),
     Option(
         name="port",

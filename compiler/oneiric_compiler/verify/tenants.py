@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 from oneiric_compiler.verify.decisions import Facts
-from oneiric_compiler.verify.wiring import OPTIONS, expressions, fingerprint
+from oneiric_compiler.verify.wiring import OPTIONS, awaited, expressions, fingerprint, handed, several
 
 _SECRETS = "adapter:secrets"
 
@@ -40,7 +40,7 @@ def _winners(binding: Facts, base: Facts) -> list[tuple[str, str]]:
 
 
 def _needs(binding: Facts) -> list[str]:
-    return sorted({*binding["needs"].values(), *([_SECRETS] if binding.get("secrets") else [])})
+    return sorted({*handed(binding), *([_SECRETS] if binding.get("secrets") else [])})
 
 
 def _tenants_with_their_own(binding: Facts) -> set[str]:
@@ -87,6 +87,7 @@ def _own_instances(report: Facts) -> Iterator[Facts]:
                 continue
             promised = binding.get("port") or binding.get("result")
             needs = {name: {"need": need} for name, need in own["needs"].items()}
+            gathers = {name: several(each) for name, each in own.get("gathers", {}).items()}
             yield {
                 "tenant": tenant,
                 "key": key,
@@ -94,7 +95,7 @@ def _own_instances(report: Facts) -> Iterator[Facts]:
                 "fingerprint": fingerprint(own),
                 "factory": own["factory"],
                 **({"port": promised} if promised else {}),
-                "arguments": {**expressions(own), **needs},
-                "needs": sorted(set(own["needs"].values())),
+                "arguments": {**expressions(own), **needs, **gathers},
+                "needs": awaited(own),
                 **{name: own[name] for name in ("async", *OPTIONS) if name in own},
             }

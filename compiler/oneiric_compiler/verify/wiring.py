@@ -13,7 +13,7 @@ from oneiric_compiler.verify.expressions import Expression
 from oneiric_compiler.verify.source import TAKEN, Block, WiringSource, read_source
 
 _STATED = ("artifact", "eager", "python", "os", "restart")
-_FINGERPRINTED = ("provider", "factory", "async", "result", "port", *_STATED)
+_FINGERPRINTED = ("provider", "factory", "async", "result", "port", "lazy", *_STATED)
 """The facts a fingerprint is made of, besides the settings' expressions and the needs."""
 OPTIONS = ("secrets", *_STATED)
 
@@ -64,7 +64,7 @@ def _block(
     report: Facts, source: WiringSource, block: Block, binding: Facts, tenants: Mapping[str, str]
 ) -> Iterator[str]:
     promised = binding.get("port") or binding.get("result")
-    needs = tuple(sorted(set(binding["needs"].values())))
+    needs = tuple(awaited(binding))
     options = {"provider": binding["provider"], "port": promised, "needs": needs}
     options.update((name, _in_source(binding[name])) for name in OPTIONS if name in binding)
     options["tenants"] = tenants.get(block.key)
@@ -90,9 +90,53 @@ def _block(
     for what, (expected, found) in said.items():
         if expected != found:
             yield f"has another {what}: {found}, and the report's facts say {expected}"
-    for need in needs:
+    for need in handed(binding):
         if need not in report["bindings"]:
             yield f"needs {need}, which is not bound"
+    for name, each in binding.get("gathers", {}).items():
+        if not _is_gathered(report, block.key, each, optional=name in binding.get("optional", ())):
+            handed_over = ", ".join(each["members"]) or "nothing"
+            yield f"is handed {handed_over} for {name}, and {each['from']} is something else"
+        if each.get("as") == "dict" and [*block.arguments.get(name, {}).get("dict", ())] != _names(each["members"]):
+            yield f"is handed what {name} gathers in another order"
+
+
+def _is_gathered(report: Facts, key: str, gathered: Facts, *, optional: bool) -> bool:
+    """Whether a parameter's components are those that its pattern matches, or those that are listed, in their order."""
+    stated, members = gathered["from"], gathered["members"]
+    if isinstance(stated, str):
+        return sorted(members) == sorted(k for k in report["bindings"] if k.startswith(stated[:-1]) and k != key)
+    asked = iter(cast("list[str]", stated))
+    listed = all(any(member == need or member.endswith(f":{need}") for need in asked) for member in members)
+    return listed and (optional or len(members) == len(cast("list[str]", stated)))
+
+
+def _names(keys: list[str]) -> list[str]:
+    return [key.partition(":")[2] for key in keys]
+
+
+def handed(binding: Facts) -> list[str]:
+    """The keys of the components that it is handed."""
+    return sorted({key for keys in _by_parameter(binding).values() for key in keys})
+
+
+def awaited(binding: Facts) -> list[str]:
+    """Those that are active before it is."""
+    lazy = binding.get("lazy", ())
+    return sorted({key for name, keys in _by_parameter(binding).items() if name not in lazy for key in keys})
+
+
+def several(gathered: Facts) -> Expression:
+    """What a parameter is handed that takes several."""
+    needs = [{"need": key} for key in gathered["members"]]
+    if gathered.get("as") == "dict":
+        return {"dict": {each["need"].partition(":")[2]: each for each in needs}}
+    return {gathered.get("as", "list"): needs}
+
+
+def _by_parameter(binding: Facts) -> dict[str, list[str]]:
+    single = {name: [key] for name, key in binding["needs"].items()}
+    return {**single, **{name: each["members"] for name, each in binding.get("gathers", {}).items()}}
 
 
 def _in_source(option: Any) -> Any:
@@ -113,6 +157,8 @@ def _top(reference: str) -> str:
 def fingerprint(binding: Facts) -> str:
     facts = {name: binding[name] for name in _FINGERPRINTED if name in binding}
     parts = {**facts, "settings": expressions(binding), "needs": binding["needs"]}
+    if "gathers" in binding:
+        parts["gathers"] = {n: [each.get("as", "list"), *each["members"]] for n, each in binding["gathers"].items()}
     return hashlib.sha256(_plain(parts).encode()).hexdigest()[:8]
 
 
@@ -122,11 +168,23 @@ def expressions(binding: Facts) -> dict[str, Expression]:
 
 def _arguments(report: Facts, binding: Facts) -> dict[str, Any]:
     """The arguments as they read in a source, whose needs are attributes."""
-    needs: dict[str, Expression] = {}
+    given = expressions(binding)
     for name, key in binding["needs"].items():
-        domain, _, need = key.partition(":")
-        needs[name] = {"need": [report["domains"][domain], _attribute(need)]}
-    return {**expressions(binding), **needs}
+        given[name] = _attribute_of(report, key)
+    for name, each in binding.get("gathers", {}).items():
+        items = {key.partition(":")[2]: _attribute_of(report, key) for key in each["members"]}
+        kind = each.get("as", "list")
+        if kind == "dict":
+            given[name] = {"dict": items} if items else {"value": {}}
+        else:
+            members = [_attribute_of(report, key) for key in each["members"]]
+            given[name] = {kind: members} if members or kind == "tuple" else {"value": []}
+    return given
+
+
+def _attribute_of(report: Facts, key: str) -> Expression:
+    domain, _, name = key.partition(":")
+    return {"need": [report["domains"][domain], _attribute(name)]}
 
 
 def _attribute(name: str) -> str:

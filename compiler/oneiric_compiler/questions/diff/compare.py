@@ -124,10 +124,16 @@ def _made(
     """What the component is, promises and is made with, whether or not it is the one that served the key before."""
     yield from _facts("trust", key, tenant, *(_trust(each) for each in (old, new)))
     yield from _facts("port", key, tenant, *(_promised(each, served) for each in (old, new)))
-    yield from _facts("need", key, tenant, *(each.needs if each else dict[str, Json]() for each in (old, new)))
+    yield from _facts("need", key, tenant, *(_needed(each) if each else dict[str, Json]() for each in (old, new)))
     options = [_stated(each, **{name: name for name in _OPTIONS}) for each in (old, new)]
     settings = [{**_settings(each), **own} for each, own in zip((old, new), options, strict=True)]
     yield from _facts("setting", key, tenant, *settings)
+
+
+def _needed(binding: Served) -> dict[str, Json]:
+    several: dict[str, Json] = {name: list(each.members) for name, each in binding.gathers.items()}
+    found: dict[str, Json] = {**binding.needs, **several}
+    return {**found, **{f"{name} is lazy": True for name in binding.lazy}}
 
 
 def _decided(key: str, tenant: str | None, old: Served, new: Served, *, moved: bool) -> Iterator[Difference]:

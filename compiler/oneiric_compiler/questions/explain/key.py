@@ -45,6 +45,7 @@ def tell(
     stated = [(name, _text(each.value), locate(each.stated_at)) for name, each in binding.options.items()]
     lines += section("stated for the key", stated)
     lines += _tree_section("needs", key, report.needs, report)
+    lines += section("gathers", _gathers(binding, locate))
     users = report.users()
     lines += _tree_section("needed by", key, lambda each: users.get(each, {}), report)
     differing = [(name, *difference(binding, each, locate)) for name, each in binding.tenants.items()]
@@ -54,6 +55,17 @@ def tell(
         (name, *(difference(binding, each, locate) if each else ("not bound", ""))) for name, each in others.items()
     ]
     return lines + section("profiles that differ", [row for row in served if row[1]])
+
+
+def _gathers(binding: Served, locate: Locate) -> list[tuple[str, str, str]]:
+    """What patterns match, and what is lacking."""
+    found: list[tuple[str, str, str]] = []
+    for name, each in binding.gathers.items():
+        if each.pattern:
+            members = ", ".join(key.partition(":")[2] for key in each.members) or "nothing"
+            found.append((name, f"{each.pattern}: {members}", locate(each.ordered_at) if each.ordered_at else ""))
+    lacking = [name for name in binding.optional if name not in (*binding.needs, *binding.gathers)]
+    return found + [(name, "its default: what it needs is not bound", "") for name in lacking]
 
 
 def why_not(report: Report, key: str, provider: str, locate: Locate) -> list[Line]:
@@ -197,6 +209,9 @@ def difference(base: Served, own: Served, locate: Locate) -> tuple[str, str]:
     if changed:
         places = {locate(place): None for place in changed.values()}
         return f"{own.provider}, with its own {', '.join(changed)}", ", ".join(places)
+    ordered = [each.ordered_at for name, each in own.gathers.items() if each != base.gathers.get(name)]
+    if any(ordered) and not own.rebuilt_for:
+        return f"{own.provider}, in an order of its own", ", ".join({locate(place): None for place in ordered if place})
     if own.rebuilt_for:
         return f"{own.provider}, its own instance since it needs {', '.join(own.rebuilt_for)}", ""
     return "", ""
