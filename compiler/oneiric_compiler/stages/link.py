@@ -32,6 +32,8 @@ from oneiric_compiler.model import (
 from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.stages.resolve import Filtered, Resolution, tell
 from oneiric_compiler.tables.builtins import DEFAULT_LEVEL
+from oneiric_compiler.text.redact import MASK
+from oneiric_compiler.text.secret_names import secret_name
 
 WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))
 
@@ -156,7 +158,7 @@ class _Linker:
     incomplete: bool
     diagnostics: Diagnostics
     bindings: dict[Key, Bound] = field(default_factory=dict[Key, Bound])
-    unserved: list[tuple[Decision, Stated[str]]] = field(default_factory=list[tuple[Decision, Stated[str]]])
+    unserved: list[tuple[Decision, str, Stated[str]]] = field(default_factory=list[tuple[Decision, str, Stated[str]]])
 
     @property
     def settled(self) -> bool:
@@ -187,10 +189,10 @@ class _Linker:
         needs = {
             name: key
             for name, stated in winner.needs.items()
-            if name not in winner.optional and (key := self._needed(decision, stated))
+            if name not in winner.optional and (key := self._needed(decision, name, stated))
         }
         gathers = {
-            name: Gathering(stated.value, self._listed(decision, stated), container(winner, name) or "list")
+            name: Gathering(stated.value, self._listed(decision, name, stated), container(winner, name) or "list")
             for name, stated in winner.gathers.items()
             if name not in winner.optional and not isinstance(stated.value, str)
         }
@@ -210,14 +212,14 @@ class _Linker:
         decision, winner = binding.decision, binding.decision.winner
         needs, gathers = dict(binding.needs), dict(binding.gathers)
         for name, stated in winner.needs.items():
-            key = self._needed(decision, stated, optional=True) if name in winner.optional else None
+            key = self._needed(decision, name, stated, optional=True) if name in winner.optional else None
             if key is not None and key in bound:
                 needs[name] = key
         for name, several in winner.gathers.items():
             if isinstance(several.value, str):
                 gathers[name] = self._matched(binding, name, several.value, several.place, bound)
             elif name in winner.optional:
-                members = tuple(key for key in self._listed(decision, several, optional=True) if key in bound)
+                members = tuple(key for key in self._listed(decision, name, several, optional=True) if key in bound)
                 gathers[name] = Gathering(several.value, members, container(winner, name) or "list")
         return replace(binding, needs=dict(sorted(needs.items())), gathers=dict(sorted(gathers.items())))
 
@@ -233,10 +235,10 @@ class _Linker:
         return Gathering(pattern, found, container(winner, name) or "list", order)
 
     def _listed(
-        self, decision: Decision, several: Stated[str | tuple[str, ...]], *, optional: bool = False
+        self, decision: Decision, name: str, several: Stated[str | tuple[str, ...]], *, optional: bool = False
     ) -> tuple[Key, ...]:
         stated = (Stated(need, several.place) for need in several.value)
-        found = (self._needed(decision, each, optional=optional) for each in stated)
+        found = (self._needed(decision, name, each, optional=optional) for each in stated)
         return tuple(key for key in found if key)
 
     def check_orders(self, levels: Iterable[Level]) -> None:
@@ -278,11 +280,11 @@ class _Linker:
                 place = next(each.stated.place for each in bindings[key].settings.values() if each.secrets)
                 self.diagnostics.add("ONE412", message, place, help="name an environment variable there: ${NAME}")
 
-    def _needed(self, decision: Decision, stated: Stated[str], *, optional: bool = False) -> Key | None:
+    def _needed(self, decision: Decision, name: str, stated: Stated[str], *, optional: bool = False) -> Key | None:
         need, known = stated.value, self.decisions
         if ":" in need:
-            domain, _, name = need.partition(":")
-            keys = [Key(domain, name)] if Key(domain, name) in known else []
+            key = Key(*need.split(":", 1))
+            keys = [key] if key in known else []
         else:
             keys = [key for key in sorted(known) if key.name == need]
         if len(keys) == 1:
@@ -292,20 +294,22 @@ class _Linker:
             help = "write " + " or ".join(f"`{key}`" for key in keys)
             self.diagnostics.add("ONE403", message, stated.place, help=help)
         elif not optional:
-            self.unserved.append((decision, stated))
+            self.unserved.append((decision, name, stated))
         elif not self.incomplete:
-            message = f"{decision.key} ({decision.winner.provider}) is not handed {need}, which nothing declares"
+            named = _named(name, need)
+            message = f"{decision.key} ({decision.winner.provider}) is not handed {named}, which nothing declares"
             others = [str(key) for key in known if key != decision.key]
-            near = partial(did_you_mean, need, others, "declare a component for it to have it handed over")
+            near = partial(did_you_mean, named, others, "declare a component for it to have it handed over")
             self.diagnostics.add("ONE425", message, stated.place, help=near)
         return None
 
     def tell_unserved(self, bindings: Mapping[Key, Bound]) -> None:
         """Reports the needs that nothing serves, and by way of which keys they are needed."""
         edges = {key: binding.edges for key, binding in bindings.items()} if self.unserved else {}
-        for decision, stated in self.unserved if not self.incomplete else ():
-            help = partial(self._served_by_another, decision.key, stated.value, edges)
-            message = f"{decision.key} ({decision.winner.provider}) needs {stated.value}, which nothing serves"
+        for decision, name, stated in self.unserved if not self.incomplete else ():
+            need = _named(name, stated.value)
+            help = partial(self._served_by_another, decision.key, need, edges)
+            message = f"{decision.key} ({decision.winner.provider}) needs {need}, which nothing serves"
             self.diagnostics.add("ONE401", message, stated.place, help=help)
         self.unserved.clear()
 
@@ -357,6 +361,11 @@ class _Linker:
         help = "let one of them be handed the other lazily (`lazy`), or split what both need into a third"
         place = winner.handed[names[0]].place if names else winner.place
         self.diagnostics.add("ONE402", f"a cycle of needs: {chain}", place, help=help, related=related)
+
+
+def _named(parameter: str, need: str) -> str:
+    """A need as messages name it: under a secret's name it may be one."""
+    return MASK if secret_name(parameter) else need
 
 
 def _check_attributes(bindings: Mapping[Key, Bound], diagnostics: Diagnostics) -> None:

@@ -22,6 +22,7 @@ _USER = re.compile(r"[^:/@]*+:")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*+\}")
 _PARTS = re.compile(rf"({_REFERENCE.pattern})")
 _SECRET_DEFAULT = re.compile(r"\$\{(?=\w*?SECRET)\w++:-(?P<default>[^}]*+)")
+_PLAIN_ENDS = ",]}"
 _EDGE = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]*?PRIVATE KEY")
 _PYTHON_STRING = re.compile(r""""(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?""")
 
@@ -58,7 +59,7 @@ class Shown:
     def __init__(self, text: str) -> None:
         self._lines = [line.rstrip("\r") for line in text.split("\n")]
         self._parents = _parents(self._lines)
-        self._keys = _key_lines(self._lines)
+        self._whole = _key_lines(self._lines) | _continued(self._lines)
         self._under: dict[int, bool] = {}
         self._settings: dict[int, str] = {}
         self._python: dict[int, str] = {}
@@ -80,7 +81,7 @@ class Shown:
 
     def _settings_line(self, index: int) -> str:
         line = self._lines[index]
-        if index in self._keys:
+        if index in self._whole:
             return mask(line)
         if self._is_under_secret(index):
             begin = len(line) - len(line.lstrip(" -"))
@@ -172,6 +173,34 @@ def _hidden(text: str) -> str:
 def _first_secret(line: str) -> int | None:
     """Where the value of the first secret-looking name of a line starts."""
     return next((found.end() for found in _NAMED.finditer(line) if _hides(found["name"])), None)
+
+
+def _continued(lines: list[str]) -> frozenset[int]:
+    """The lines, by index, that go on with what a line before them began under a secret-looking name: in quotes, or in
+    brackets, where no indentation tells."""
+    found: list[int] = []
+    ends = ""
+    for index, line in enumerate(lines):
+        begun = ends and not (ends == _PLAIN_ENDS and _begins_anew(line))
+        if begun:
+            found.append(index)
+        if not begun or any(end in line for end in ends):
+            ends = _ends_of_open(line)
+    return frozenset(found)
+
+
+def _begins_anew(line: str) -> bool:
+    body = line.lstrip(" -?[]{},\"'")
+    return line.lstrip().startswith(("- ", "#")) or _NAMED.match(body) is not None
+
+
+def _ends_of_open(line: str) -> str:
+    """What ends the value of the last secret-looking name of a line, where it goes on after that; empty elsewhere."""
+    names = [found for found in _NAMED.finditer(line) if _hides(found["name"])]
+    value = line[names[-1].end() :] if names else ""
+    if value[:1] in ('"', "'"):
+        return "" if value.find(value[0], 1) > 0 else value[:1]
+    return _PLAIN_ENDS if value and not any(end in value for end in _PLAIN_ENDS) else ""
 
 
 def _key_lines(lines: list[str]) -> frozenset[int]:

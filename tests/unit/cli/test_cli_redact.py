@@ -37,6 +37,11 @@ def test_names_that_do_not(name: str) -> None:
         (f"redis: {{port: 1, password: {SECRET}, host: h}}", 1),
         (f"password:\n  {SECRET}", 2),
         (f"password: |\n  first\n  # {SECRET}", 3),
+        (f"a: {{b: 1,\n    Authorization: Bearer\n    {SECRET}}}", 3),
+        (f"a: {{b: 1, passwort: a\n {SECRET} b}}, c: 1}}", 2),
+        (f"a: {{token: 'a, b\n c, {SECRET}', d: 1}}", 2),
+        (f'a: [{{token: "a\n b: c\n\n {SECRET}"}}]', 4),
+        (f"a: {{token: [a, b], secret: c\n d, password: e\n {SECRET}}}", 3),
         (f"password:\n\n  # comment\n  {SECRET}", 4),
         (f"tokens:\n  - a\n  - {SECRET}", 3),
         (f"tokens:\n- a\n- {SECRET}", 3),
@@ -61,6 +66,10 @@ def test_a_settings_line_shows_no_secret_and_keeps_its_length(text: str, number:
 @pytest.mark.parametrize(
     ("text", "number"),
     [
+        ("password: abc\ntimeout: 3", 2),
+        ("- token: abc\n- timeout", 2),
+        ("a: {password: abc}\nb", 2),
+        ("token: 'abc'\ntimeout", 2),
         ("cache: redis", 1),
         ("secrets: env", 1),
         ("selections:\n  secrets: env\n  cache: redis", 3),
