@@ -13,6 +13,7 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
 from oneiric_compiler.manifests.keys import BadKey, read_public_key, show_key
 from oneiric_compiler.model import Remote, RemoteSource
 from oneiric_compiler.settings.documents import Document, Value, read_text
+from oneiric_compiler.settings.folder import within
 
 KEYS_VARIABLE = "ONEIRIC_TRUSTED_PUBLIC_KEYS"
 _FLATTENED = {
@@ -99,9 +100,8 @@ class _Reader:
         return fault is None
 
     def _lies_in(self, address: str, root: str) -> bool:
-        path, folder = (self.root / address).resolve(), (self.root / root).resolve()
-        inside = not Path(address).is_absolute() and folder.is_relative_to(self.root)
-        return inside and path != folder and path.is_relative_to(folder)
+        path, folder = within(self.root, address), within(self.root, root)
+        return path is not None and folder is not None and path != folder and path.is_relative_to(folder)
 
     def holds_no_secret(self, auth: Value, place: Place) -> bool:
         value = _mapping(auth).get("value")
@@ -150,8 +150,8 @@ class _Reader:
         return self.environment_keys or None
 
     def _of_file(self, name: str, place: Place) -> tuple[str, ...] | None:
-        path = (self.root / name).resolve()
-        if Path(name).is_absolute() or not path.is_relative_to(self.root):
+        path = within(self.root, name)
+        if path is None:
             self.diagnostics.add("ONE602", f"`{name}` is outside the project", place, help="name a file in the project")
             return None
         if not path.exists():

@@ -161,8 +161,8 @@ def read_file(root: Path, roots: Iterable[str], address: str, max_bytes: int) ->
     Raises `Refused` for one outside or too large, `Unreachable` for one that cannot be read.
     """
     base = root.resolve()
-    inside = [folder for each in roots if (folder := (base / each).resolve()).is_relative_to(base)]
     try:
+        inside = [folder for each in roots if (folder := (base / each).resolve()).is_relative_to(base)]
         path = (base / address).resolve()
         if not any(path.is_relative_to(folder) for folder in inside):
             help = "put it into one of the `roots` of settings/remote.yml"

@@ -49,3 +49,12 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def within(root: Path, name: str) -> Path | None:
+    """Where a relative path leads, symbolic links followed; None where that is outside of the folder, or nowhere."""
+    try:
+        path = (root / name).resolve()
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    return path if path.is_relative_to(root) and not Path(name).is_absolute() else None

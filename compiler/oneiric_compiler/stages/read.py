@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, Source, Span, did_you_mean, nearest
 from oneiric_compiler.model import App, Declaration, Key, Level, Overrides, Project, Remote, Section, Settings, Stated
 from oneiric_compiler.settings.documents import Document, Value, read_document
-from oneiric_compiler.settings.folder import no_settings
+from oneiric_compiler.settings.folder import no_settings, within
 from oneiric_compiler.settings.schema import conform, shortened
 from oneiric_compiler.tables.options import KEY_OPTIONS
 
@@ -133,7 +133,7 @@ class _Reader:
         names = enumerate(App().source_roots) if stated is None else _items(stated)
         found = {name: document.place("source_roots", index) for index, name in names}
         for name, place in found.items():
-            if not _is_inside(root, name):
+            if within(root, name) is None or ".." in Path(name).parts:
                 message = f"the source root `{shortened(name)}` lies outside of the project"
                 help = "name a folder in the project, such as `src`; what lies elsewhere is installed, as a plugin is"
                 self.diagnostics.add("ONE111", message, place, help=help)
@@ -309,15 +309,6 @@ def tenant_fault(name: str) -> str | None:
     if not unicodedata.is_normalized("NFC", name):
         return "it is not in Unicode's normal form NFC"
     return None
-
-
-def _is_inside(root: Path, name: str) -> bool:
-    """Whether a relative path leads nowhere outside of the folder, symbolic links followed."""
-    try:
-        inside = (root / name).resolve().is_relative_to(root)
-    except (OSError, ValueError):  # names that no file can have
-        return False
-    return inside and not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def _declaration(document: Document, domain: str, fields: dict[str, Any], *path: str | int) -> Declaration:
