@@ -123,6 +123,7 @@ class App:
     python: str | None = None
     os: str | None = None
     output: str = "generated"
+    roles: Mapping[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
 
     @property
     def sections(self) -> dict[str, str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         StateError,
         TenantsError,
         UnknownKey,
+        UnknownRole,
         UnknownTenant,
         VariableError,
     )
@@ -107,6 +108,7 @@ __all__ = [
     "Trust",
     "TrustError",
     "UnknownKey",
+    "UnknownRole",
     "UnknownTenant",
     "VariableError",
     "Wiring",

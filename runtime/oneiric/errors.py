@@ -107,6 +107,16 @@ class UnknownTenant(OneiricError, LookupError):
         super().__init__(f"there is no tenant {tenant!r}: it has no file in settings/tenants")
 
 
+class UnknownRole(OneiricError, LookupError):
+    """A role that the wiring does not have; `roles` are those it has."""
+
+    def __init__(self, role: str, roles: tuple[str, ...]) -> None:
+        self.role = role
+        self.roles = roles
+        known = f"it has {', '.join(roles)}" if roles else "it has none: settings/app.yml states `roles`"
+        super().__init__(f"the wiring has no role {role!r}; {known}")
+
+
 class TenantsError(OneiricError):
     """`tenants.jsonl` is not what the compiler writes."""
 

@@ -55,12 +55,18 @@ class Host:
         environ: Mapping[str, str] | None,
         tenant_idle: float,
         unknown_tenant: Literal["error", "base"],
+        role: str | None,
     ) -> None:
+        if role is not None and role not in wiring.__roles__:
+            from oneiric.errors import UnknownRole
+
+            raise UnknownRole(role, tuple(wiring.__roles__))
         self.wiring_class = wiring
         self.deadlines = deadlines
         self.environ = environ
         self.tenant_idle = tenant_idle
         self.unknown_tenant = unknown_tenant
+        self.role = role
         self.status = "new"
         self.loop: asyncio.AbstractEventLoop | None = None
         self.thread = 0

@@ -151,6 +151,12 @@ class Report:
     raw: Mapping[str, Json] = field(repr=False)
     tenant: str | None = None
 
+    @property
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """The keys and patterns that each role names."""
+        roles = _Facts(self.raw, "the report").facts("roles", {})
+        return {name: roles.texts(name) for name in roles.values}
+
     def needs(self, key: str) -> dict[str, list[str]]:
         """The keys that `key` needs, each with what for: parameters, and secrets of the secrets component."""
         facts = self._facts(key)

@@ -44,8 +44,10 @@ class Runtime(_Base[W]):
     instances are closed. `state` is the folder of this process, which swaps need: entering takes the last good
     generation from there, and raises `StateError` where another process has it. `project` is the folder that swaps
     compile. For `provisional` seconds after a change a component that turns unhealthy brings the previous generation
-    back; 0 for never. `unknown_tenant="base"` serves tenants that are not listed as the base. Raises `UnknownKey` for a
-    key in `replace` that the wiring does not have, `LoadError` for an artifact that is not what was pinned.
+    back; 0 for never. `unknown_tenant="base"` serves tenants that are not listed as the base. With a `role` of the
+    wiring only what is eager in it starts, and what is in no role; all else is there on demand. Raises `UnknownKey` for
+    a key in `replace` that the wiring does not have, `UnknownRole`, `LoadError` for an artifact that is not what was
+    pinned.
     """
 
     def __init__(
@@ -60,8 +62,9 @@ class Runtime(_Base[W]):
         project: str | PathLike[str] = ".",
         provisional: float = 0.0,
         unknown_tenant: Literal["error", "base"] = "error",
+        role: str | None = None,
     ) -> None:
-        self._host = Host(wiring, replace or {}, deadlines or Deadlines(), environ, tenant_idle, unknown_tenant)
+        self._host = Host(wiring, replace or {}, deadlines or Deadlines(), environ, tenant_idle, unknown_tenant, role)
         self._state = state
         self._project = project
         self._provisional = provisional

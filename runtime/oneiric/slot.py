@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         making: set[asyncio.Future[Any]]
         hurry: asyncio.Future[None]
         looks: AnyLooks | None
+        role: str | None
 
         def refusal(self) -> Exception | None: ...
         def fill(self, held: Held) -> None: ...

@@ -154,7 +154,7 @@ class Wiring:
 
     `__source_roots__` are the folders of the project that its components are imported from; `__listed__` is
     `NUMBER:DIGEST` of the lines that list the tenants, None where there are none; `__serial__` is what its signers
-    numbered it, where it was loaded with trust.
+    numbered it, where it was loaded with trust; `__roles__` are the keys and patterns that each role names.
     """
 
     __app__: ClassVar[str]
@@ -162,6 +162,7 @@ class Wiring:
     __domains__: ClassVar[Mapping[str, type[Domain]]] = {}
     __source_roots__: ClassVar[tuple[str, ...]] = (".", "src")
     __listed__: ClassVar[str | None] = None
+    __roles__: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     __file__: ClassVar[str | None] = None
     __generation__: ClassVar[str | None] = None
     __tenants__: ClassVar[Lines | None] = None

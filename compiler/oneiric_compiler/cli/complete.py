@@ -51,6 +51,10 @@ def processes(ctx: Any, incomplete: str) -> list[str]:
     return _starting((folder.name for folder in StateFolder.all(_root(ctx))), incomplete)
 
 
+def roles(ctx: Any, incomplete: str) -> list[str]:
+    return _starting(_report(ctx).get("roles", {}), incomplete)
+
+
 def codes(ctx: Any, incomplete: str) -> list[str]:
     from oneiric_compiler.diagnostics.codes import CODES
 
@@ -70,7 +74,7 @@ def _quietly(complete: Callable[[Any, str], list[str]]) -> Callable[[Any, str], 
 
 
 KEYS, PROVIDERS, PROFILES, TENANTS = map(_quietly, (keys, providers, profiles, tenants))
-DOMAINS, PROCESSES, CODES = map(_quietly, (domains, processes, codes))
+DOMAINS, PROCESSES, CODES, ROLES = map(_quietly, (domains, processes, codes, roles))
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:

@@ -51,6 +51,10 @@ def serve(
         Path | None, typer.Option(metavar="FILE", help="Public keys, one a line: refuse wirings they did not sign.")
     ] = None,
     threshold: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the keys; with --trust.")] = 1,
+    role: Annotated[
+        str | None,
+        typer.Option(metavar="ROLE", help="Start what is of this role alone.", autocompletion=complete.ROLES),
+    ] = None,
 ) -> None:
     """Run a wiring until SIGTERM: SIGHUP reloads, the other commands operate it. Logs go to stderr."""
     from oneiric.errors import OneiricError
@@ -84,6 +88,7 @@ def serve(
         provisional=provisional,
         health_period=health_period,
         trust=trusted,
+        role=role,
         asked=None if wiring is not None else (stated_name(root), profile or "default"),
     )
     os.chdir(root)  # relative paths in settings are the project's

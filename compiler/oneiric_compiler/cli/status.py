@@ -82,6 +82,8 @@ def _told(document: Mapping[str, Any]) -> list[Line]:
         ("wiring", f"{document['wiring']} (app {document['app']}, profile {document['profile']})"),
         ("since", document["started_at"]),
     ]
+    if document.get("role") is not None:
+        facts.insert(2, ("role", document["role"]))
     if document.get("serial") is not None:
         facts.insert(1, ("serial", document["serial"]))
     baseline: Mapping[str, Any] = document.get("baseline") or {}

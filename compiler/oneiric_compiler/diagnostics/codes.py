@@ -83,6 +83,10 @@ CODES: dict[str, Code] = {
         "ONEIRIC_STACK_ORDER is `name:priority` pairs separated by commas, such as `shop:50,vendor:20`; "
         "ONEIRIC_TRUSTED_PUBLIC_KEYS is public keys separated by commas, each the base64 of 32 bytes.",
     ),
+    "ONE123": Code(
+        "a role that selects nothing",
+        "A role names keys, or patterns of keys with one `*` at the end. What matches nothing starts nothing.",
+    ),
     # 2xx: candidates
     "ONE201": Code(
         "a package that is not found",

@@ -62,6 +62,7 @@ def emit(report: Report) -> dict[str, str]:
         domains=domains,
         source_roots=(roots := report["inputs"].get("source_roots")) and _tuple(roots),
         listed=lines.listed and quoted(lines.listed),
+        roles=[(quoted(name), _tuple(keys)) for name, keys in report.get("roles", {}).items()],
     )
     return {"wiring.py": text, **({"tenants.jsonl": lines.text} if lines.listed else {})}
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
+from oneiric.roles import named_by
+
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean, nearest
 from oneiric_compiler.linking.gathering import check_handed, check_order, container, matched, ordered
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
@@ -55,6 +57,8 @@ def link(resolution: Resolution, inputs: Gathered, diagnostics: Diagnostics) -> 
     linker.check_options((level,), linker.bindings)
     linker.check_orders(scope.levels.values())
     _check_attributes(linker.bindings, diagnostics)
+    if scope.profile is None and not incomplete:
+        _check_roles(inputs, diagnostics)
     users = reversed_edges({key: binding.edges for key, binding in linker.bindings.items()})
     tenants: dict[str, dict[Key, Bound]] = {}
     for name, (inner, decided) in resolution.tenants.items():
@@ -378,6 +382,20 @@ def _check_attributes(bindings: Mapping[Key, Bound], diagnostics: Diagnostics) -
             message = f"{first} and {key} would both be the attribute `{name}`"
             help, related = "rename one of the keys", [(f"{first} is declared here", places[1])]
             diagnostics.add("ONE413", message, places[0], help=help, related=related)
+
+
+def _check_roles(inputs: Gathered, diagnostics: Diagnostics) -> None:
+    """Reports what a role names that no key is called, in any profile."""
+    catalog = inputs.catalog
+    known = {str(key) for found in (catalog.base, *catalog.profiles.values()) for key in found}
+    for role, stated in inputs.settings.app.roles.items():
+        for index, pattern in enumerate(stated.value):
+            if not any(named_by((pattern,), key) for key in known):
+                place = stated.within(index) if stated.within else stated.place
+                near = partial(
+                    did_you_mean, pattern, known, "name a key, such as `task:mail`, or a pattern, such as `task:*`"
+                )
+                diagnostics.add("ONE123", f"role `{role}` names `{pattern}`, which matches no key", place, help=near)
 
 
 def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Key, Bound]:

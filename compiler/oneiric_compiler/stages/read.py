@@ -24,7 +24,7 @@ _NO_CANDIDATES = frozenset(
     ("selections", "requires", "ports", "provider_settings", "gather_order", *(option.name for option in KEY_OPTIONS))
 )
 _SECTION_KEYS = _NO_CANDIDATES | {"components"}
-_HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output"))
+_HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output", "roles"))
 
 
 def read(project: Project, diagnostics: Diagnostics) -> Settings | None:
@@ -125,6 +125,10 @@ class _Reader:
             python=target.get("python"),
             os=target.get("os"),
             output=value.get("output", "generated"),
+            roles={
+                name: _named(document, tuple(_list(keys)), "roles", name)
+                for name, keys in _mapping(value.get("roles")).items()
+            },
         )
 
     def source_roots(self, document: Document, stated: Value) -> tuple[str, ...]:

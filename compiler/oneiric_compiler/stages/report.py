@@ -80,6 +80,8 @@ def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
     bound = {key.domain for key in linked.bindings}
     if engines := {domain: ENGINES[domain] for domain in sorted(bound & ENGINES.keys())}:
         facts["engines"] = engines
+    if settings.app.roles:
+        facts["roles"] = {name: list(stated.value) for name, stated in sorted(settings.app.roles.items())}
     return {**facts, "bindings": bindings}
 
 

@@ -50,6 +50,7 @@ class WiringSource:
     profile: str
     source_roots: tuple[str, ...]
     listed: str | None
+    roles: Mapping[str, tuple[str, ...]]
     domains: Mapping[str, str]
     engines: Mapping[str, str]
     blocks: tuple[Block, ...]
@@ -82,6 +83,7 @@ def read_source(data: bytes) -> WiringSource:
         profile=profile,
         source_roots=roots,
         listed=listed,
+        roles=stated.get("__roles__", {}),
         domains=attributes,
         engines={name: engine for name, engine, _ in classes if engine is not None},
         blocks=tuple(block for _, _, blocks in classes for block in blocks),
@@ -138,14 +140,22 @@ def _wiring(node: ast.stmt) -> tuple[tuple[str, str], dict[str, Any], dict[str, 
 
 
 def _stated(node: ast.stmt) -> tuple[str, Any]:
-    """What the wiring says of itself: a text or a tuple of texts under one of the names for that."""
+    """What the wiring says of itself: a text, a tuple of texts or a mapping to such under one of the names for that."""
     match node:
         case ast.Assign(targets=[ast.Name(id="__listed__")], value=ast.Constant(value=str(text))):
             return "__listed__", text
         case ast.Assign(targets=[ast.Name(id="__source_roots__")], value=ast.Tuple(elts=items)):
             return "__source_roots__", tuple(constant(item) for item in items)
+        case ast.Assign(targets=[ast.Name(id="__roles__")], value=ast.Dict(keys=names, values=values)):
+            return "__roles__", {constant(name): _texts(each) for name, each in zip(names, values, strict=True) if name}
         case _:
             raise Strange(node)
+
+
+def _texts(node: ast.expr) -> tuple[str, ...]:
+    if not isinstance(node, ast.Tuple):
+        raise Strange(node)
+    return tuple(constant(item) for item in node.elts)
 
 
 def _declaration(node: ast.stmt) -> tuple[str, str]:

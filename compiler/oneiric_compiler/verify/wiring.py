@@ -35,6 +35,9 @@ def wiring(report: Facts, data: bytes, tenants: Mapping[str, str]) -> Iterator[s
         yield f"wiring.py has the source roots {source.source_roots}, and the report says {roots}"
     if source.listed != tenants.get(""):
         yield f"wiring.py lists the tenants as {source.listed}, and the report's come to {tenants.get('')}"
+    stated = {name: tuple(keys) for name, keys in report.get("roles", {}).items()}
+    if source.roles != stated or [*source.roles] != [*stated]:
+        yield f"wiring.py has the roles {source.roles}, and the report says {stated}"
     yield from _engines(report, source)
     blocks = {block.key: block for block in source.blocks}
     if [block.key for block in source.blocks] != sorted(report["bindings"]):

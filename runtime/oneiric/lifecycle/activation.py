@@ -109,7 +109,16 @@ async def activate_all(slots: Iterable[Slot[Any]]) -> None:
 def eager(slots: Iterable[Slot[Any]]) -> list[Slot[Any]]:
     """Those to activate without being asked: eager, not active yet, and not waiting for an operator to resume a
     key that they are or need."""
-    return [slot for slot in slots if slot.binding.eager and slot.held is None and not waits(slot)]
+    return [slot for slot in slots if slot.held is None and starts(slot) and not waits(slot)]
+
+
+def starts(slot: Slot[Any]) -> bool:
+    """Whether the slot is eager, in the role of this process where that has one."""
+    if not slot.binding.eager or slot.scope.host.role is None:
+        return slot.binding.eager
+    from oneiric import roles
+
+    return roles.starts(slot.scope.wiring_class, slot.scope.host.role, (slot.key,))
 
 
 def waits(slot: Slot[Any], seen: tuple[Slot[Any], ...] = ()) -> bool:

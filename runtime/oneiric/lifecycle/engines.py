@@ -18,7 +18,8 @@ from oneiric.host import Host
 from oneiric.lifecycle.activation import cancel
 from oneiric.lifecycle.steps import Failed, bounded, call, contained, in_thread, lifecycle
 from oneiric.references import load
-from oneiric.wiring import Wiring
+from oneiric.roles import starts
+from oneiric.wiring import domains_of
 
 
 class Engine(Protocol):
@@ -40,14 +41,19 @@ class _Running(NamedTuple):
     engine: Engine
 
 
-def engines_named(wiring: type[Wiring]) -> dict[str, str]:
-    """The engines of a wiring by the attribute of their domain."""
-    return {attribute: each.__engine__ for attribute, each in wiring.__domains__.items() if each.__engine__ is not None}
+def engines_named(host: Host) -> dict[str, str]:
+    """The engines of the current wiring by the attribute of their domain: in a process of a role, those of its keys."""
+    return {
+        attribute: domain.__engine__
+        for attribute, domain, bindings in domains_of(host.wiring_class)
+        if domain.__engine__ is not None
+        and (host.role is None or starts(host.wiring_class, host.role, [each.key for each in bindings.values()]))
+    }
 
 
 def engines_of(host: Host) -> Engines | None:
     """Those of an application; None as long as no domain had one."""
-    if host.engines is None and engines_named(host.wiring_class):
+    if host.engines is None and engines_named(host):
         host.engines = Engines(host)
     engines = host.engines
     assert engines is None or isinstance(engines, Engines)
@@ -67,7 +73,7 @@ class Engines:
     async def start(self) -> None:
         """Start those that the wiring names, one after the other. Raises `EngineError`."""
         async with self._turn:
-            for attribute, named in engines_named(self._host.wiring_class).items():
+            for attribute, named in engines_named(self._host).items():
                 await self._start(attribute, named)
 
     async def follow(self, plan: Any) -> list[Exception]:
@@ -84,7 +90,7 @@ class Engines:
         async with self._turn:
             if self._over:
                 return errors
-            named = engines_named(self._host.wiring_class)
+            named = engines_named(self._host)
             for attribute, running in list(self._running.items()):
                 if named.get(attribute) == running.named:
                     errors += await self._settle(attribute, plan)

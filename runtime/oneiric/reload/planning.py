@@ -66,6 +66,8 @@ class Prepared:
                 f"the wiring is of {app}, profile {self.wiring.__profile__}; "
                 f"this runtime is of {running}, profile {host.wiring_class.__profile__}",
             )
+        if host.role is not None and host.role not in self.wiring.__roles__:
+            raise LoadError("app", f"the wiring has no role {host.role}, which this runtime is of")
         for binding in self.bindings.values():
             for need in (*binding.needs, SECRETS) if binding.secrets else binding.needs:
                 if need not in self.bindings:

@@ -24,6 +24,7 @@ _STATUS: Shape = {
     "name": str,
     "app": str,
     "profile": str,
+    "role?": (str, None),
     "pid": int,
     "state": str,
     "started_at": str,

@@ -47,7 +47,7 @@ class Serving:
     host and port of probes from outside (None: none), `watch` whether a change of the wiring's files is a reload,
     `provisional` the seconds after which a change is kept, `health_period` those after which components are looked at
     again (0: never), `trust` who has to have signed the wiring (None: nobody), `asked` the app (None: any) and the
-    profile that a signed wiring has to be of.
+    profile that a signed wiring has to be of, `role` what starts (None: all that is eager).
     """
 
     root: Path
@@ -61,6 +61,7 @@ class Serving:
     health_period: float
     trust: Trust | None = None
     asked: tuple[str | None, str] | None = None
+    role: str | None = None
 
 
 class NameTaken(StateError):
@@ -81,7 +82,9 @@ def serve(serving: Serving) -> int:
     folder = StateFolder.of(serving.root, name) if serving.state is None else StateFolder(serving.state)
     socket_path = folder.socket
     folder.make()
-    runtime = Runtime(wiring, state=folder.path, project=serving.root, provisional=serving.provisional)
+    runtime = Runtime(
+        wiring, state=folder.path, project=serving.root, provisional=serving.provisional, role=serving.role
+    )
     with _having(folder, changes_of(runtime).history.state, name):
         log = configure().bind(process=name)
         process = Process(serving, runtime, folder, name, log)

@@ -11,7 +11,7 @@ from typing import Any
 from oneiric.documents import write
 from oneiric.errors import refused
 from oneiric.host import Host
-from oneiric.lifecycle.activation import needed
+from oneiric.lifecycle.activation import needed, starts
 from oneiric.lifecycle.health import Health, ask_all
 from oneiric.runtime import Runtime, changes_of, host_of
 from oneiric.serve.folder import STATUS_FORMAT, StateFolder
@@ -66,6 +66,7 @@ class Status:
             "name": self._name,
             "app": host.wiring_class.__app__,
             "profile": host.wiring_class.__profile__,
+            "role": host.role,
             "pid": self._pid,
             "state": self.state,
             "started_at": self._since,
@@ -133,7 +134,7 @@ class Status:
 def _essential(host: Host) -> set[str]:
     """The keys without which the application does not do what it is for: eager ones, and what they need."""
     found: set[str] = set()
-    left = [slot for slot in host.base.slots().values() if slot.binding.eager]
+    left = [slot for slot in host.base.slots().values() if starts(slot)]
     while left:
         slot = left.pop()
         if slot.key not in found:

@@ -334,6 +334,8 @@ def _inputs(old: Report, new: Report) -> Iterator[Difference]:
         for side in (old, new)
     )
     yield from _facts("setting", "", None, *engines)
+    roles = ({f"role {name}": each for name, each in _mapping(side.raw.get("roles")).items()} for side in (old, new))
+    yield from _facts("setting", "", None, *roles)
 
 
 def _mapping(value: Json) -> Mapping[str, Json]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from oneiric.report import Candidate, Edit, Json, Report, Served, Setting
+from oneiric.roles import named_by
 
 from oneiric_compiler.questions.explain.rows import rows, section
 from oneiric_compiler.tables.tiers import FILTERS, RANKS, TIERS, WHY, Rank
@@ -43,7 +44,7 @@ def tell(
     lines += section("filtered out", filtered)
     lines += section("settings", _settings(binding.settings, locate))
     stated = [(name, _text(each.value), locate(each.stated_at)) for name, each in binding.options.items()]
-    lines += section("stated for the key", stated)
+    lines += section("stated for the key", stated + _roles(report, key, binding))
     lines += _tree_section("needs", key, report.needs, report)
     lines += section("gathers", _gathers(binding, locate))
     users = report.users()
@@ -55,6 +56,14 @@ def tell(
         (name, *(difference(binding, each, locate) if each else ("not bound", ""))) for name, each in others.items()
     ]
     return lines + section("profiles that differ", [row for row in served if row[1]])
+
+
+def _roles(report: Report, key: str, binding: Served) -> list[tuple[str, str, str]]:
+    """Where an eager key starts."""
+    found = [name for name, patterns in report.roles.items() if named_by(patterns, key)]
+    if not report.roles or not binding.raw.get("eager"):
+        return []
+    return [("roles", ", ".join(found) or "every one: none names it", "")]
 
 
 def _gathers(binding: Served, locate: Locate) -> list[tuple[str, str, str]]:

@@ -1,0 +1,5 @@
+from oneiric import component
+
+
+@component("task", "mail", provider="std")
+class Mail: ...
