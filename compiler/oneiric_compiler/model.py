@@ -63,12 +63,20 @@ class Key(NamedTuple):
 
 
 class Stated(NamedTuple, Generic[T]):
-    """A value and the place that states it; where it has a name, the place of that; the places of what is in it."""
+    """A value and the place that states it; where it has a name, the place of that; the places of what is in it.
+
+    `kept` are the paths in it to what a level below states, where the value is merged field by field.
+    """
 
     value: T
     place: Place
     name_place: Place | None = None
     within: Callable[..., Place] | None = None
+    kept: tuple[tuple[str | int, ...], ...] = ()
+
+    def at(self, *path: str | int) -> Place:
+        """The place of what is at a path in the value."""
+        return self.within(*path) if self.within else self.place
 
 
 @dataclass(frozen=True, slots=True)

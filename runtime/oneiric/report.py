@@ -48,7 +48,8 @@ class Evidence:
 class Setting:
     """One argument of a factory: a literal `value`, else the `reference` it is read from, else `masked`.
 
-    `unchecked` where no type was read for it, or for what is in it at `unchecked_at`, as JSON pointers.
+    `unchecked` where no type was read for it, or for what is in it at `unchecked_at`, as JSON pointers. `from_at` is,
+    by JSON pointer, where parts of the value are stated that `stated_at` does not state.
     """
 
     value: Json
@@ -57,6 +58,7 @@ class Setting:
     stated_at: str
     unchecked: bool
     unchecked_at: tuple[str, ...]
+    from_at: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,4 +430,5 @@ def _setting(facts: _Facts) -> Setting:
         stated_at=facts.of(str, "from"),
         unchecked=facts.of(bool, "unchecked", False),
         unchecked_at=facts.texts("unchecked_at"),
+        from_at=facts.text_map("from_at"),
     )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.model import App, Candidate, Overrides, Project, Settings
-from oneiric_compiler.source.docstrings import docstring
+from oneiric_compiler.source.docstrings import Docstring, docstring
 from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.source.types import (
     AnyOf,
@@ -27,6 +27,8 @@ from oneiric_compiler.source.types import (
     Record,
     Scalar,
     Type,
+    all_in,
+    parts,
 )
 from oneiric_compiler.stages.catalog import catalog
 from oneiric_compiler.tables.forms import FORMS
@@ -45,6 +47,8 @@ _SCALARS: Mapping[str, Schema] = {
     "Any": {},
     **{name: {"type": ["string", "number"] if form.numbers else "string"} for name, form in FORMS.items()},
 }
+_COMPARED = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_BOUNDS = {**_COMPARED, "min_length": "minItems", "max_length": "maxItems"}
 
 
 def settings_schemas() -> dict[str, str]:
@@ -85,7 +89,10 @@ def settings_schema(sources: Sources, candidate: Candidate) -> Schema:
             for name, each in parameters.items()
             if name not in candidate.handed
         },
-        "$defs": {"reference": REFERENCE},
+        "$defs": {
+            "reference": REFERENCE,
+            **record_schemas(sources, (each.type for each in parameters.values())),
+        },
     }
 
 
@@ -111,14 +118,16 @@ def value_schema(type: Type) -> Schema:
         return {"anyOf": [{"enum": list(type.values)}, {"$ref": "#/$defs/reference"}]}
     if isinstance(type, Enumeration):
         return _enumeration(type)
-    if isinstance(type, (Bounded, Named)):
+    if isinstance(type, Bounded):
+        return {**value_schema(type.inner), **_bounds(type)}
+    if isinstance(type, Named):
         return value_schema(type.inner)
     if isinstance(type, Fixed):
         count = len(type.items)
         items = {"prefixItems": list(map(value_schema, type.items))} if count else {}
         return {"type": "array", **items, "minItems": count, "maxItems": count}
     if isinstance(type, Record):
-        return _record(type)
+        return {"$ref": f"#/$defs/{type.reference}"}
     if isinstance(type, AnyOf):
         return {"anyOf": list(_alternatives(type))}
     if isinstance(type, Many):
@@ -139,13 +148,34 @@ def _enumeration(type: Enumeration) -> Schema:
     return {"anyOf": [one, *several, {"$ref": "#/$defs/reference"}]}
 
 
-def _record(type: Record) -> Schema:
+def _bounds(type: Bounded) -> Schema:
+    """The bounds of numbers and of how many there are; those of texts are not for references, which stand for them."""
+    listed = any(isinstance(each, (Many, Fixed)) for each in (type.inner, *parts(type.inner)))
+    known = {name: bound for name, bound in type.bounds if isinstance(bound, (int, float))}
+    return {_BOUNDS[name]: bound for name, bound in known.items() if name in _COMPARED or (listed and name in _BOUNDS)}
+
+
+def record_schemas(sources: Sources, types: Iterable[Type]) -> Schema:
+    """The classes with fields in the types, by `module:Name`; no field is required, as another level may state it."""
+    records = {each.reference: each for type in types for each in all_in(type) if isinstance(each, Record)}
+    return {name: _record(sources, each) for name, each in sorted(records.items())}
+
+
+def _record(sources: Sources, record: Record) -> Schema:
+    found = sources.find(record.reference)
+    told = docstring(sources, found) if found else Docstring("", "", {})
     return {
+        **_described(told.about),
         "type": "object",
         "additionalProperties": False,
-        "properties": {each.name: value_schema(each.type) for each in type.fields},
-        "required": [each.name for each in type.fields if each.required],
+        "properties": {
+            each.name: {**_described(told.settings.get(each.name)), **value_schema(each.type)} for each in record.fields
+        },
     }
+
+
+def _described(text: str | None) -> Schema:
+    return {"description": text} if text else {}
 
 
 def _alternatives(type: AnyOf) -> Iterator[Schema]:

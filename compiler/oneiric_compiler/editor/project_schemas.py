@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from oneiric.files import put
 
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.editor.builtin_schemas import REFERENCE, Schema, value_schema
+from oneiric_compiler.editor.builtin_schemas import REFERENCE, Schema, record_schemas, value_schema
 from oneiric_compiler.linking.settings import takes
 from oneiric_compiler.model import Candidate, Candidates, Catalog, Key, Project, Settings
 from oneiric_compiler.pipeline import gather
@@ -92,9 +92,7 @@ class _File:
             "selections": {key: _one_of(_distinct(each.provider for each in found)) for key, found in served.items()},
             "requires": {key: _list_of(_capabilities(found)) for key, found in served.items()},
             "ports": {key: {"$ref": "#/$defs/port"} for key in served},
-            "provider_settings": {
-                name: self.defined(_fields(self.sources, found)) for name, found in _entries(served).items()
-            },
+            "provider_settings": {name: self.defined(self.fields(found)) for name, found in _entries(served).items()},
         }
         narrowed |= {option.name: dict.fromkeys(served, option.schema) for option in KEY_OPTIONS}
         for name, known in narrowed.items():
@@ -111,6 +109,12 @@ class _File:
         properties["capabilities"]["items"] = _complete(properties["capabilities"]["items"], offered)
         properties["needs"]["additionalProperties"] = {"$ref": "#/$defs/need"}
         return component
+
+    def fields(self, served: list[Candidate]) -> Schema:
+        """The settings that every factory served takes; the classes of objects in them are defined beside."""
+        parameters = (each for candidate in served for each in (candidate.signature.parameters or {}).values())
+        self.definitions |= record_schemas(self.sources, (each.type for each in parameters))
+        return _fields(self.sources, served)
 
     def defined(self, schema: Schema) -> Schema:
         name = hashlib.sha256(json.dumps(schema).encode()).hexdigest()[:12]

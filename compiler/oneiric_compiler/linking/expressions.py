@@ -71,6 +71,7 @@ class Converted:
 
     `served` are the ports and classes, as `module:Name`, of which components are instances. `written` gives the text
     of a number by its path and value. `unchecked` are the paths in the value to what stands where the type is not read.
+    While `partial`, fields may be missing: another level may state them.
     """
 
     expr: Expr
@@ -80,6 +81,7 @@ class Converted:
     reads: bool = False
     unchecked: set[Path_] = field(default_factory=set[Path_])
     path: Path_ = ()
+    partial: bool = False
 
 
 def convert(
@@ -87,13 +89,15 @@ def convert(
     type: Type,
     served: Container[str] = frozenset(),
     written: Written = lambda path, value: repr(value),
+    *,
+    partial: bool = False,
 ) -> Converted:
     """The expression of a setting; raises `Unfit` when the value does not fit the type.
 
     `served` are the ports and classes, as `module:Name`, of which components are instances: no value is one. `written`
-    gives the text of a number by its path and value.
+    gives the text of a number by its path and value. A `partial` value may lack fields, which another level states.
     """
-    converted = Converted({}, served, written)
+    converted = Converted({}, served, written, partial=partial)
     converted.expr = _convert(value, type, converted)
     return converted
 
@@ -148,7 +152,8 @@ def _any_of(value: Value, type: AnyOf, into: Converted) -> Expr:
 
 
 def _check_no_instance(type: Type, into: Converted) -> None:
-    if isinstance(type, Unchecked) and (type.is_protocol or type.reference in into.served):
+    if (isinstance(type, Unchecked) and type.is_protocol) or getattr(type, "reference", None) in into.served:
+        assert isinstance(type, (Unchecked, Record))
         raise Unfit("ONE408", f"a setting cannot be an instance of {type}", instance=type.reference)
 
 
@@ -270,7 +275,7 @@ def _fixed(value: Value, type: Fixed, into: Converted) -> Expr:
     if not isinstance(value, list) or len(value) != len(type.items):
         shown = f"a list of {len(value)}" if isinstance(value, list) else _shown(value)
         raise Unfit("ONE408", f"{shown} is not {type}", f"write a list of {len(type.items)}")
-    return {"tuple": _each(zip(range(len(value)), value, type.items, strict=True), into)}
+    return {"tuple": _items(zip(range(len(value)), value, type.items, strict=True), into)}
 
 
 def _record(value: Value, type: Record, into: Converted) -> Expr:
@@ -280,7 +285,8 @@ def _record(value: Value, type: Record, into: Converted) -> Expr:
         raise Unfit("ONE408", f"{_shown(value)} is not {type}", f"write a mapping of its fields: {names}")
     known = {each.name: each.type for each in type.fields}
     wrong = [_unknown(name, type) for name in value if name not in known]
-    wrong += [_missing(each.name, type) for each in type.fields if each.required and each.name not in value]
+    lacking = () if into.partial else type.fields
+    wrong += [_missing(each.name, type) for each in lacking if each.required and each.name not in value]
     given = [(name, value[name], kind) for name, kind in known.items() if name in value]
     expressions: list[Expr] = []
     try:
@@ -311,11 +317,11 @@ def _many(value: Value, type: Many, into: Converted) -> Expr:
     if type.kind == "dict":
         if not isinstance(value, dict):
             raise Unfit("ONE408", f"{_shown(value)} is not {type}")
-        entries = _each(((name, each, type.item) for name, each in value.items()), into)
+        entries = _items(((name, each, type.item) for name, each in value.items()), into)
         return _mapping(dict(zip(value, entries, strict=True)))
     if not isinstance(value, list):
         raise Unfit("ONE408", f"{_shown(value)} is not {type}")
-    items = _each(((index, each, type.item) for index, each in enumerate(value)), into)
+    items = _items(((index, each, type.item) for index, each in enumerate(value)), into)
     if type.kind == "list" and all("value" in each for each in items):
         return {"value": [each["value"] for each in items]}
     return {type.kind: items}
@@ -324,6 +330,15 @@ def _many(value: Value, type: Many, into: Converted) -> Expr:
 def _mapping(entries: dict[str, Expr]) -> Expr:
     plain = all("value" in each for each in entries.values())
     return {"value": {name: each["value"] for name, each in entries.items()}} if plain else {"dict": entries}
+
+
+def _items(items: Iterable[tuple[str | int, Value, Type]], into: Converted) -> list[Expr]:
+    """The expressions of items, none of which another level states a part of."""
+    lacks, into.partial = into.partial, False
+    try:
+        return _each(items, into)
+    finally:
+        into.partial = lacks
 
 
 def _each(items: Iterable[tuple[str | int, Value, Type]], into: Converted) -> list[Expr]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.model import Candidate, Key
-from oneiric_compiler.source.types import AnyOf, Choice, Enumeration, Parameter, Scalar, Type, Unchecked, parts
+from oneiric_compiler.source.types import AnyOf, Choice, Enumeration, Parameter, Record, Scalar, Type, Unchecked, all_in
 
 
 def served_types(scope: Scope) -> frozenset[str]:
@@ -48,9 +49,9 @@ def _types(scope: Scope, key: Key) -> Iterator[str]:
 
 def _instances(type: Type, served: frozenset[str]) -> Iterator[str]:
     """The ports and component classes in a type."""
-    if isinstance(type, Unchecked) and (type.is_protocol or type.reference in served):
-        yield type.reference
-    yield from (each for part in parts(type) for each in _instances(part, served))
+    for each in all_in(type):
+        if (isinstance(each, Unchecked) and each.is_protocol) or getattr(each, "reference", None) in served:
+            yield cast("Unchecked | Record", each).reference
 
 
 def _entry(scope: Scope, candidate: Candidate, parameter: str) -> str:

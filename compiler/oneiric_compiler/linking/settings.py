@@ -14,12 +14,13 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean
 from oneiric_compiler.linking.doubts import doubts
 from oneiric_compiler.linking.expressions import Converted, Unfit, convert
 from oneiric_compiler.linking.lacking import need_help, served_types
+from oneiric_compiler.linking.merging import merged
 from oneiric_compiler.linking.plain_secrets import plain_secrets
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.vocabulary import answer
 from oneiric_compiler.model import Candidate, Key, Level, Section, Setting, Stated
 from oneiric_compiler.settings.documents import Path_, Value, json_pointer
-from oneiric_compiler.source.types import Scalar, Type, Unchecked, inside, parts, unread
+from oneiric_compiler.source.types import Scalar, Type, Unchecked, all_in, inside, parts, record_in, unread
 from oneiric_compiler.text.secret_names import secret_name
 
 
@@ -38,7 +39,12 @@ class ProviderSettings:
     _by_provider: MutableMapping[tuple[str, str], list[Candidate]] = field(
         default_factory=dict[tuple[str, str], list[Candidate]]
     )
-    _converted: dict[tuple[int, int], Converted | None] = field(default_factory=dict[tuple[int, int], Converted | None])
+    _merged_levels: dict[tuple[int, int, int], Stated[Value]] = field(
+        default_factory=dict[tuple[int, int, int], Stated[Value]]
+    )
+    _converted: dict[tuple[int, int, bool], Converted | None] = field(
+        default_factory=dict[tuple[int, int, bool], Converted | None]
+    )
 
     def of(self, candidate: Candidate) -> dict[str, Setting]:
         """The candidate's settings by parameter, sorted; what does not fit is reported and left out."""
@@ -46,12 +52,24 @@ class ProviderSettings:
         for name in (candidate.provider, f"{candidate.key.name}/{candidate.provider}"):
             for level in self.scope.levels.values():
                 section = level.get(candidate.key.domain, NOTHING)
-                stated.update(section.provider_settings.get(name, {}))
+                for parameter, each in section.provider_settings.get(name, {}).items():
+                    stated[parameter] = self._merged(candidate, parameter, stated.get(parameter), each)
         found: dict[str, Setting] = {}
         for name, each in sorted(stated.items()):
             if setting := self._setting(candidate, name, each):
                 found[name] = setting
         return found
+
+    def _merged(
+        self, candidate: Candidate, name: str, lower: Stated[Value] | None, upper: Stated[Value]
+    ) -> Stated[Value]:
+        if lower is None or not isinstance(lower.value, dict) or not isinstance(upper.value, dict):
+            return upper
+        type = _type_of(candidate, name)
+        levels = (id(lower), id(upper), id(type))
+        if levels not in self._merged_levels:
+            self._merged_levels[levels] = merged(lower, upper, type)
+        return self._merged_levels[levels]
 
     def check(self, levels: Iterable[Level], incomplete: bool) -> None:
         """Reports what the levels set that no candidate takes, losers included."""
@@ -100,7 +118,7 @@ class ProviderSettings:
         lacking = [each for each in served if not takes(each, parameter)]
         if not lacking:
             for candidate in served:
-                self._setting(candidate, parameter, stated)
+                self._setting(candidate, parameter, stated, lacks=True)
             return
         lacks, has = lacking[0], [each for each in served if takes(each, parameter)]
         help: Help
@@ -126,11 +144,13 @@ class ProviderSettings:
             known = {f"{c.key.name}/{c.provider}" for p in known for c in self._by_provider[domain, p]}
         return did_you_mean(name, known, "declare it, or remove its settings")
 
-    def _setting(self, candidate: Candidate, name: str, stated: Stated[Value]) -> Setting | None:
+    def _setting(
+        self, candidate: Candidate, name: str, stated: Stated[Value], *, lacks: bool = False
+    ) -> Setting | None:
         if not takes(candidate, name):
             return None
         type = _type_of(candidate, name)
-        converted = self._convert(candidate, name, stated, type)
+        converted = self._convert(candidate, name, stated, type, lacks)
         if converted is None:
             self.broken.setdefault((candidate.key, candidate.provider), set()).add(name)
             return None
@@ -138,13 +158,16 @@ class ProviderSettings:
         unchecked = tuple(sorted(converted.unchecked, key=lambda path: json_pointer(*path)))
         return Setting(stated, converted.expr, frozenset(converted.secrets), converted.reads, unchecked)
 
-    def _convert(self, candidate: Candidate, name: str, stated: Stated[Value], type: Type) -> Converted | None:
-        cached = (id(stated), id(type))
+    def _convert(
+        self, candidate: Candidate, name: str, stated: Stated[Value], type: Type, lacks: bool
+    ) -> Converted | None:
+        lacks = (lacks or self.scope.settings.unsettled) and record_in(type) is not None
+        cached = (id(stated), id(type), lacks)
         if cached not in self._converted:
             refused = self._tell_plain_secrets(candidate, name, stated, type)
             self._converted[cached] = None
             try:
-                converted = convert(stated.value, type, self._instances(), partial(_written, stated))
+                converted = convert(stated.value, type, self._instances(), partial(_written, stated), partial=lacks)
                 self._tell_doubts(candidate, name, stated, type)
                 self._converted[cached] = None if refused else converted
             except Unfit as error:
@@ -159,7 +182,7 @@ class ProviderSettings:
         """Reports secrets that a setting writes out; where in it they are refused."""
         refused: set[tuple[str | int, ...]] = set()
         for path, reason in plain_secrets(name, stated.value, named=_takes_text(type)):
-            place = stated.within(*path) if stated.within else stated.place
+            place = stated.at(*path)
             shown = ".".join(map(str, (name, *path)))
             if reason is not None:
                 refused.add(path)
@@ -190,7 +213,7 @@ class ProviderSettings:
         for each in doubts(name, stated.value, connects=candidate.is_builtin):
             if each.code == "ONE408" or _takes_text(type):
                 message = f"`{name}` of `{candidate.provider}`: {each.reason}"
-                place = stated.within(*each.path) if stated.within else stated.place
+                place = stated.at(*each.path)
                 self.diagnostics.add(each.code, message, place, help=each.help)
 
     def _tell_unfit(self, unfit: Unfit, candidate: Candidate, name: str, stated: Stated[Value], type: Type) -> None:
@@ -204,7 +227,7 @@ class ProviderSettings:
             help = "components are needs, not settings: let `needs` list their keys for the parameter"
         elif unfit.instance:
             help = need_help(self.scope, candidate, name, unfit.instance)
-        place = stated.within(*unfit.path) if stated.within else stated.place
+        place = stated.at(*unfit.path)
         self.diagnostics.add(unfit.code, message, place, help=help, related=related)
 
 
@@ -229,7 +252,7 @@ def _other_parameter(lacks: Candidate, parameter: str) -> str:
 
 def _written(stated: Stated[Value], path: Path_, value: float) -> str:
     """A number as its file writes it."""
-    span = (stated.within(*path) if stated.within else stated.place).span
+    span = stated.at(*path).span
     if span is None or span.line != span.end_line:
         return repr(value)
     text = span.source.line(span.line)[span.column - 1 : span.end_column - 1]
@@ -256,7 +279,7 @@ def _in_seconds(name: str, unfit: Unfit, value: Value, type: Type) -> str | None
 
 def _takes_text(type: Type) -> bool:
     """Whether any text may stand there, or in it."""
-    return isinstance(type, Unchecked) or type in (Scalar("str"), _ANYTHING) or any(map(_takes_text, parts(type)))
+    return any(isinstance(each, Unchecked) or each in (Scalar("str"), _ANYTHING) for each in all_in(type))
 
 
 def _type_of(candidate: Candidate, name: str) -> Type:

@@ -12,7 +12,9 @@ from decimal import Decimal
 
 from oneiric.texts import decimal
 
-from oneiric_compiler.source.modules import Module, Sources, Symbol, dotted_name, statements
+from oneiric_compiler.source.modules import Module, Sources, Symbol, dotted_name
+from oneiric_compiler.source.nodes import fields, literal, named, unquoted
+from oneiric_compiler.source.objects import Field, object_fields
 from oneiric_compiler.source.types import (
     AnyOf,
     Bounded,
@@ -69,7 +71,7 @@ _BOUNDS = {
     "annotated_types.MaxLen": "max_length",
 }
 _SEVERAL_BOUNDS = frozenset(
-    ("annotated_types.Interval", "annotated_types.Len", "pydantic.Field", "pydantic.fields.Field")
+    ("annotated_types.Interval", "annotated_types.Len", "pydantic.Field", "pydantic.fields.Field", "msgspec.Meta")
 )
 BOUND_NAMES = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 
@@ -109,11 +111,11 @@ def read_type(
 
 
 def _defined(sources: Sources, symbol: Symbol, seen: frozenset[str]) -> Type | None:
-    """The type that a definition in sight makes: an alias, a NewType, an Enum, a TypedDict, a NamedTuple."""
+    """The type that a definition in sight makes: an alias, a NewType, an Enum, a class with fields."""
     node, reference = symbol.node, f"{symbol.module.name}:{symbol.name}"
     if isinstance(node, (ast.Subscript, ast.BinOp)):
         return read_type(sources, symbol.module, node, seen)
-    if isinstance(node, ast.Call) and _called(sources, symbol.module, node) in _NEW_TYPES and len(node.args) == 2:
+    if isinstance(node, ast.Call) and named(sources, symbol.module, node) in _NEW_TYPES and len(node.args) == 2:
         return Named(reference, read_type(sources, symbol.module, node.args[1], seen))
     if not isinstance(node, ast.ClassDef):
         return None
@@ -125,7 +127,27 @@ def _defined(sources: Sources, symbol: Symbol, seen: frozenset[str]) -> Type | N
         return Record(reference, tuple(_typed_dict(sources, symbol, seen).values()), made=False)
     if any(base in _NAMED_TUPLES for base in sources.bases(symbol) if isinstance(base, str)):
         return Record(reference, tuple(_named_tuple(sources, symbol, seen)), made=True)
-    return None
+    return _object(sources, symbol)
+
+
+def _object(sources: Sources, cls: Symbol) -> Record | None:
+    """A class with fields, read once: it may lead back to itself."""
+    if cls.qualified not in sources.objects:
+        stated = object_fields(sources, cls)
+        record = None if stated is None else Record(f"{cls.module.name}:{cls.name}", (), made=True)
+        sources.objects[cls.qualified] = record
+        if record is not None and stated is not None:
+            record.fields = tuple(_field(sources, each) for each in stated.values())
+    return sources.objects[cls.qualified]
+
+
+def _field(sources: Sources, field: Field) -> Parameter:
+    kind = read_type(sources, field.module, field.annotation)
+    if field.converted:
+        kind = Unchecked(f"{kind}, of a converter")
+    elif isinstance(field.statement.value, ast.Call):
+        kind = _within(kind, tuple(read_bounds(sources, field.module, field.statement.value)))
+    return Parameter(field.name, kind, field.required, place=field.module.annotated(field.statement, field.name))
 
 
 def _all_bases(sources: Sources, cls: Symbol, seen: frozenset[str]) -> Iterator[str]:
@@ -161,14 +183,6 @@ def _named_tuple(sources: Sources, cls: Symbol, seen: frozenset[str]) -> Iterato
         yield Parameter(name, kind, statement.value is None, place=cls.module.annotated(statement, name))
 
 
-def fields(cls: Symbol) -> Iterator[tuple[str, ast.AnnAssign]]:
-    """The statements of a class's own body that annotate a name, each with the name."""
-    assert isinstance(cls.node, ast.ClassDef)
-    for statement in statements(cls.node.body):
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            yield statement.target.id, statement
-
-
 def _generic(sources: Sources, module: Module, node: ast.Subscript, seen: frozenset[str]) -> Type:
     name = dotted_name(node.value)
     found = sources.resolve_in(module, name) if name else None
@@ -180,9 +194,7 @@ def _generic(sources: Sources, module: Module, node: ast.Subscript, seen: frozen
     if found in _ANNOTATED:
         inner = read_type(sources, module, arguments[0], seen)
         bounds = tuple(bound for each in arguments[1:] for bound in read_bounds(sources, module, each))
-        if inner == Scalar("timedelta") and any(name in ("ge", "gt") and _below_zero(bound) for name, bound in bounds):
-            inner = Scalar("signed timedelta")
-        return Bounded(inner, bounds) if bounds else inner
+        return _within(inner, bounds)
     variadic = len(arguments) == 2 and isinstance(last := arguments[-1], ast.Constant) and last.value is ...
     types = [read_type(sources, module, each, seen) for each in (arguments[:1] if variadic else arguments)]
     if found == "typing.Optional":
@@ -206,7 +218,7 @@ def read_bounds(sources: Sources, module: Module, node: ast.expr) -> Iterator[tu
     """The bounds that a call of annotated-types or pydantic states by literals, or constants of the module."""
     if not isinstance(node, ast.Call):
         return
-    called = _called(sources, module, node)
+    called = named(sources, module, node)
     stated: list[tuple[str | None, ast.expr]] = [(each.arg, each.value) for each in node.keywords]
     if called in _BOUNDS:
         stated = [(_BOUNDS[called], value) for value in (*node.args, *(value for _, value in stated))]
@@ -218,6 +230,12 @@ def read_bounds(sources: Sources, module: Module, node: ast.expr) -> Iterator[tu
         bound = _constant(sources, module, value)
         if name in BOUND_NAMES and isinstance(bound, (int, float, str, Decimal)):
             yield name, bound
+
+
+def _within(inner: Type, bounds: tuple[tuple[str, object], ...]) -> Type:
+    if inner == Scalar("timedelta") and any(name in ("ge", "gt") and _below_zero(bound) for name, bound in bounds):
+        inner = Scalar("signed timedelta")
+    return Bounded(inner, bounds) if bounds else inner
 
 
 def _below_zero(bound: object) -> bool:
@@ -237,31 +255,16 @@ def _constant(sources: Sources, module: Module, node: ast.expr) -> object:
 
 
 def _called_constant(sources: Sources, module: Module, node: ast.Call) -> object:
-    called = _called(sources, module, node)
-    named = {each.arg: literal(each.value) for each in node.keywords}
-    if called == "datetime.timedelta" and not node.args and all(isinstance(v, (int, float)) for v in named.values()):
-        return timedelta(**named).total_seconds()  # type: ignore[arg-type]
+    called = named(sources, module, node)
+    given = {each.arg: literal(each.value) for each in node.keywords}
+    if called == "datetime.timedelta" and not node.args and all(isinstance(v, (int, float)) for v in given.values()):
+        return timedelta(**given).total_seconds()  # type: ignore[arg-type]
     if called != "decimal.Decimal" or len(node.args) != 1:
         return None
     try:
         return decimal(str(literal(node.args[0])))
     except ValueError:
         return None
-
-
-def _called(sources: Sources, module: Module, node: ast.Call) -> str:
-    name = dotted_name(node.func)
-    found = sources.resolve_in(module, name) if name else ""
-    return found.qualified if isinstance(found, Symbol) else found
-
-
-def literal(node: ast.expr) -> object:
-    """The value of a constant, signed numbers included; the node itself of all else."""
-    try:
-        value: object = ast.literal_eval(node)
-    except ValueError:
-        return node
-    return value
 
 
 def _union(types: Iterable[Type]) -> Type:
@@ -283,12 +286,3 @@ def _members(symbol: Symbol, bases: frozenset[str]) -> list[tuple[str, str | int
                 known = target.id.lower() if lowered else value
                 found.append((target.id, known if isinstance(known, (str, int, float)) else None))
     return found
-
-
-def unquoted(node: ast.expr | None) -> ast.expr | None:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        try:
-            return ast.parse(node.value, mode="eval").body
-        except SyntaxError:
-            return node
-    return node

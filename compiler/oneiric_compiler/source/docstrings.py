@@ -4,6 +4,8 @@ A paragraph that begins with `Needs` says what has to be there. A setting has a 
 
     `timeout`: seconds for one statement; this goes on
     until the next such line, or an empty one.
+
+A field of a class may have a docstring of its own below it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from oneiric_compiler.source.modules import Sources, Symbol
@@ -39,7 +42,7 @@ def _read(factory: Symbol) -> Docstring:
     node = factory.node
     text = ast.get_docstring(node) if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) else None
     about = needs = ""
-    settings: dict[str, str] = {}
+    settings = _of_fields(node) if isinstance(node, ast.ClassDef) else {}
     for part in _BREAKS.split(text or ""):
         line = " ".join(part.split())
         if found := _SETTING.match(line):
@@ -49,6 +52,19 @@ def _read(factory: Symbol) -> Docstring:
         else:
             about = about or line
     return Docstring(about, needs, settings)
+
+
+def _of_fields(cls: ast.ClassDef) -> dict[str, str]:
+    """The texts that stand right below the fields they are of."""
+    return {
+        field.target.id: " ".join(below.value.value.split())
+        for field, below in pairwise(cls.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
 
 
 def _bases(sources: Sources, factory: Symbol) -> Iterator[Symbol]:

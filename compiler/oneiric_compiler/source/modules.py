@@ -13,12 +13,13 @@ from typing import NamedTuple, TypeAlias
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
 from oneiric_compiler.settings.documents import Folder, read_text
 from oneiric_compiler.settings.mistakes import tell_conflicts
+from oneiric_compiler.source.types import Record
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 Definition: TypeAlias = "ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr"
 
 MAX_NAME = 240
-_HARMLESS_BASES = frozenset(
+HARMLESS_BASES = frozenset(
     f"{module}.{name}"
     for module in ("typing", "typing_extensions", "abc", "builtins")
     for name in ("Protocol", "Generic", "ABC", "object")
@@ -108,12 +109,13 @@ class Members:
 
 
 class Sources:
-    """The modules under the roots, each read and parsed once."""
+    """The modules under the roots, each read and parsed once; `objects` are the classes read as settings objects."""
 
     def __init__(self, roots: tuple[Root, ...], diagnostics: Diagnostics) -> None:
         self.roots = roots
         self.broken = False
         self._diagnostics = diagnostics
+        self.objects: dict[str, Record | None] = {}
         self._modules: dict[str, Module | None] = {}
         self._members: dict[str, Members] = {}
 
@@ -122,6 +124,7 @@ class Sources:
         if root not in self.roots:
             self.roots = (*self.roots, root)
             self._modules = {name: module for name, module in self._modules.items() if module is not None}
+            self.objects = {}
 
     def exists(self, name: str) -> bool:
         return any(True for _ in self._locate(name))
@@ -230,7 +233,7 @@ class Sources:
                 inherited = self.members(base, seen | {symbol.qualified})
                 found = {**inherited.by_name, **found}
                 complete = complete and inherited.complete
-            elif base not in _HARMLESS_BASES:
+            elif base not in HARMLESS_BASES:
                 complete = False
         self._members[symbol.qualified] = Members(found, complete)
         return self._members[symbol.qualified]

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from oneiric_compiler.diagnostics.found import Place
-from oneiric_compiler.source.annotations import read_type, unquoted
+from oneiric_compiler.source.annotations import read_type
 from oneiric_compiler.source.modules import Function, Module, Sources, Symbol, dotted_name, is_generator, statements
+from oneiric_compiler.source.nodes import unquoted
 from oneiric_compiler.source.types import Parameter
 
 GENERIC = frozenset(f"{module}.Generic" for module in ("typing", "typing_extensions"))

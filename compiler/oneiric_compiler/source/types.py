@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from oneiric_compiler.diagnostics.found import Place
@@ -96,12 +96,15 @@ class Named:
         return self.reference.rpartition(":")[2]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Record:
-    """A class whose values are written as mappings, field by field; one `made` by a call, or a dict as it stands."""
+    """A class whose values are written as mappings, field by field; one `made` by a call, or a dict as it stands.
+
+    Its fields may lead back to it: it is compared by its name.
+    """
 
     reference: str
-    fields: tuple[Parameter, ...]
+    fields: tuple[Parameter, ...] = field(compare=False, repr=False)
     made: bool
 
     def __str__(self) -> str:
@@ -164,8 +167,30 @@ def inside(type: Type, path: tuple[str | int, ...]) -> Iterator[Type]:
         yield type
 
 
+def all_in(type: Type) -> Iterator[Type]:
+    """A type and the types that it is made of, at any depth; each class with fields once."""
+    seen: set[str] = set()
+    pending = [type]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Record):
+            if each.reference in seen:
+                continue
+            seen.add(each.reference)
+        yield each
+        pending.extend(reversed(parts(each)))
+
+
 def unread(type: Type) -> Iterator[str]:
     """The types in a type that are not read, as the source writes them."""
-    if isinstance(type, Unchecked):
-        yield type.text
-    yield from (each for part in parts(type) for each in unread(part))
+    return (each.text for each in all_in(type) if isinstance(each, Unchecked))
+
+
+def record_in(type: Type) -> Record | None:
+    """The one class with fields that a value of the type may be of; None where there is none, or several."""
+    if isinstance(type, (Bounded, Named)):
+        return record_in(type.inner)
+    if isinstance(type, AnyOf):
+        found = [record for each in type.members if (record := record_in(each))]
+        return found[0] if len(found) == 1 else None
+    return type if isinstance(type, Record) else None

@@ -264,6 +264,8 @@ def _setting(setting: Setting) -> Report:
         facts["unchecked"] = True
     if any(setting.unchecked):
         facts["unchecked_at"] = [json_pointer(*path) for path in setting.unchecked]
+    if stated.kept:
+        facts["from_at"] = {json_pointer(*path): str(stated.at(*path)) for path in stated.kept}
     return facts
 
 

@@ -233,7 +233,13 @@ def _alike(old: Served, new: Served) -> list[str]:
 
 def _places(binding: Served, old: Served, new: Served) -> dict[str, Json]:
     """Where the settings that both have, with one value, are stated."""
-    return {f"{name} stated at": binding.settings[name].stated_at for name in _alike(old, new)}
+    return dict(each for name in _alike(old, new) for each in _stated_at(name, binding.settings[name]))
+
+
+def _stated_at(name: str, setting: Setting) -> Iterator[tuple[str, Json]]:
+    """Where a setting is stated, and each part of it that another level states."""
+    yield f"{name} stated at", setting.stated_at
+    yield from ((f"{name}{path} stated at", place) for path, place in setting.from_at.items())
 
 
 def _options_at(binding: Served, old: Served, new: Served) -> dict[str, Json]:
@@ -261,7 +267,7 @@ def _standby(key: str, tenant: str | None, old: Served | None, new: Served | Non
                 yield Difference(
                     "standby", key, tenant, f"{name} {each}", values[0][each], values[1][each], "converted otherwise"
                 )
-            places = [{f"{name} {each} stated at": side[each].stated_at} for side in (was, now)]
+            places = [dict(_stated_at(f"{name} {each}", side[each])) for side in (was, now)]
             yield from _facts("provenance", key, tenant, *places)
 
 

@@ -172,7 +172,11 @@ def _text(value: Json) -> str:
 
 
 def _settings(settings: Mapping[str, Setting], locate: Locate) -> list[tuple[str, str, str]]:
-    return [(name, _value(name, each), locate(each.stated_at)) for name, each in settings.items()]
+    rows: list[tuple[str, str, str]] = []
+    for name, each in settings.items():
+        rows.append((name, _value(name, each), locate(each.stated_at)))
+        rows += [(f"  {visible(path)}", "", locate(place)) for path, place in each.from_at.items()]
+    return rows
 
 
 def _value(name: str, setting: Setting) -> str:
