@@ -51,6 +51,7 @@ def drained() -> OneiricError:
 
 CONSTRUCTED: dict[type[Any], Callable[[], OneiricError]] = {
     errors.Paused: lambda: errors.Paused("adapter:cache", "maintenance"),
+    errors.UnknownRole: lambda: errors.UnknownRole("wroker", ("web", "worker")),
     errors.UnknownKey: lambda: errors.UnknownKey("adapter:cach", ["adapter:cache", "adapter:queue"]),
     errors.ShutdownError: lambda: errors.ShutdownError("in part", [drained(), ValueError("x"), missing_extra()]),
     errors.EngineError: lambda: errors.EngineError("tasks", "stop", "stop raised OSError"),
