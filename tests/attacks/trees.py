@@ -96,6 +96,9 @@ SECRETS: tuple[tuple[str, Any], ...] = (
 BY_SHAPE = 6
 """Settings that write out a secret: so many known by the shape of the text, the others by the name."""
 
+DEEPEST = 100
+"""Places that are changed lie at most so deep."""
+
 Path = tuple[Any, ...]
 
 
@@ -110,8 +113,11 @@ def altered(choose: Random, tree: Any, others: Sequence[Any], words: Sequence[st
 
 
 def walk(tree: Any, path: Path = ()) -> Iterator[Path]:
+    """Every place in it, but those that a change before put too deep to be changed again."""
     if path:
         yield path
+    if len(path) == DEEPEST:
+        return
     for name, inner in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
         yield from walk(inner, (*path, name))
 
