@@ -9,6 +9,7 @@ from random import SystemRandom
 from oneiric import component
 from oneiric.adapters.cache import Cache
 from oneiric.adapters.database import Database
+from oneiric.adapters.monitoring import Monitoring
 
 from shop.ports import Notifier, Payments, Pricing, Receipts, Shipping, Tax, Warehouse
 
@@ -23,6 +24,7 @@ NUMBERS = 2**53
     needs={
         "cache": "adapter:cache",
         "database": "adapter:database",
+        "monitoring": "adapter:monitoring",
         "notifier": "service:notifier",
         "payments": "service:payments",
         "pricing": "service:pricing",
@@ -31,6 +33,7 @@ NUMBERS = 2**53
         "tax": "service:tax",
         "warehouse": "service:warehouse",
     },
+    optional=("monitoring",),
     port="shop.ports:Orders",
     eager=True,
 )
@@ -47,11 +50,12 @@ class ShopOrders:
         shipping: Shipping,
         tax: Tax,
         warehouse: Warehouse,
+        monitoring: Monitoring | None = None,
         currency: str = "EUR",
     ) -> None:
         self._cache, self._database, self._notifier, self._payments = cache, database, notifier, payments
         self._pricing, self._receipts, self._shipping, self._tax = pricing, receipts, shipping, tax
-        self._warehouse, self._currency = warehouse, currency
+        self._warehouse, self._monitoring, self._currency = warehouse, monitoring, currency
 
     async def start(self) -> None:
         await self._database.execute(Path(__file__).with_name("schema.sql").read_text("utf-8"))
@@ -72,6 +76,8 @@ class ShopOrders:
         text = f"order {order}: {self._money(total)}, tax included {self._money(tax)}, payment {payment}"
         receipt = await self._receipts.write(order, text)
         await self._notifier.notify(customer, f"{text}; your receipt is {receipt}")
+        if self._monitoring is not None:
+            self._monitoring.metric("shop.cents", total)
         return order
 
     async def paid(self, order: int) -> str | None:

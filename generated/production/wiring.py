@@ -264,6 +264,10 @@ class Tasks(Domain):
 
 class Wiring(BaseWiring, app="shop", profile="production"):
     __listed__ = "2:85e063da"
+    __roles__ = {
+        "web": ("service:*",),
+        "worker": ("task:*",),
+    }
     adapters: Adapters
     services: Services
     tasks: Tasks

@@ -197,7 +197,7 @@ def test_questions_and_reviews_know_them(project: Path) -> None:
         "service:plugin.b (std) for all, listed",
         "service:audit (std) for audit (lazily)",
         "service:plugin.*: plugin.a, plugin.b",
-        "its default: what it needs is not bound",
+        "tracer  what it needs is not bound: it has its default",
         "in an order of its own",
     ):
         assert line in told

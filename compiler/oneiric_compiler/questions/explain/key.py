@@ -47,6 +47,8 @@ def tell(
     lines += section("stated for the key", stated + _roles(report, key, binding))
     lines += _tree_section("needs", key, report.needs, report)
     lines += section("gathers", _gathers(binding, locate))
+    lacking = [name for name in binding.optional if name not in (*binding.needs, *binding.gathers)]
+    lines += section("lacks", [(name, "what it needs is not bound: it has its default", "") for name in lacking])
     users = report.users()
     lines += _tree_section("needed by", key, lambda each: users.get(each, {}), report)
     differing = [(name, *difference(binding, each, locate)) for name, each in binding.tenants.items()]
@@ -67,14 +69,13 @@ def _roles(report: Report, key: str, binding: Served) -> list[tuple[str, str, st
 
 
 def _gathers(binding: Served, locate: Locate) -> list[tuple[str, str, str]]:
-    """What patterns match, and what is lacking."""
+    """What patterns match, and what orders it."""
     found: list[tuple[str, str, str]] = []
     for name, each in binding.gathers.items():
         if each.pattern:
             members = ", ".join(key.partition(":")[2] for key in each.members) or "nothing"
             found.append((name, f"{each.pattern}: {members}", locate(each.ordered_at) if each.ordered_at else ""))
-    lacking = [name for name in binding.optional if name not in (*binding.needs, *binding.gathers)]
-    return found + [(name, "its default: what it needs is not bound", "") for name in lacking]
+    return found
 
 
 def why_not(report: Report, key: str, provider: str, locate: Locate) -> list[Line]:
