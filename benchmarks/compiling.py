@@ -38,6 +38,7 @@ def tables(short: bool) -> Iterator[Table]:
         if len(taken) > 1:
             rows.append(_growth(*(_wall(whole) for _, whole in taken.values())))
         yield Table("`oneiric compile` in a fresh process", "a process that parses the same files", rows)
+        yield Table("Settings objects", "the same project without them", [_objects(Path(name, "objects"), short)])
         small = Path(name, "small")
         write_project(small, 30)
         compile_project(small)
@@ -56,6 +57,16 @@ def _compiles(folder: Path, components: int, short: bool) -> tuple[list[Finished
     rounds = 2 if short else 7 if components == 1_000 else 5
     floor, whole = by_turns(rounds, _child(folder, READ), lambda: compile_project(folder))
     return floor, whole
+
+
+def _objects(folder: Path, short: bool) -> Row:
+    """A settings object, two deep, for a third of the components."""
+    for objects in (False, True):
+        write_project(folder / str(objects), 1_000, objects=objects)
+    plain, nested = by_turns(
+        3 if short else 7, lambda: compile_project(folder / "False"), lambda: compile_project(folder / "True")
+    )
+    return Row("1,000 components", "s", _wall(nested), _wall(plain), "ratio")
 
 
 def _child(folder: Path, code: str) -> Callable[[], Finished]:

@@ -35,7 +35,7 @@ class {cls}{i}:
         timeout: float = 5.0,
         mode: Literal["fast", "safe"] = "safe",
         token: Secret | None = None,
-    ) -> None:
+{pool}    ) -> None:
         self.url, self.timeout, self.mode, self.token = url, timeout, mode, token
 
     async def get(self, key: str) -> bytes | None:
@@ -46,6 +46,40 @@ class {cls}{i}:
 
 
 '''
+_POOLS = """\
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from annotated_types import Ge
+from oneiric import Secret
+
+
+@dataclass
+class Host:
+    name: str
+    port: Annotated[int, Ge(1)] = 5432
+
+
+@dataclass
+class Login:
+    user: str = "shop"
+    password: Secret | None = None
+
+
+@dataclass
+class Pool:
+    size: int = 4
+    hosts: list[Host] = field(default_factory=list)
+    login: Login = field(default_factory=Login)
+"""
+_POOL_SETTINGS = """\
+    pool:
+      size: ${{POOL_SIZE:-10}}
+      hosts: [{{name: a{i}}}, {{name: b{i}, port: 5433}}]
+      login: {{user: area{i}, password: "${{ONEIRIC_SECRET_POOL_{i}}}"}}
+"""
 _SERVICE = '''\
 @component("service", "desk-{i}", provider="{provider}{i}", stack_level={level}, needs={{"store": "adapter:store-{i}"}})
 class {cls}{i}:
@@ -71,20 +105,23 @@ from oneiric import {names}
 '''
 
 
-def write_project(folder: Path, components: int, *, tenants: int = 0) -> int:
+def write_project(folder: Path, components: int, *, tenants: int = 0, objects: bool = False) -> int:
     """Write a project of about that many components into `folder`; the number of its keys.
 
     Six components serve four keys: two stores and two services, one of each with an alternative that a selection
-    or a stack level leaves out; each service needs its store. Each tenant overrides five services.
+    or a stack level leaves out; each service needs its store. Each tenant overrides five services. With `objects` every
+    store takes a settings object, two deep, and a third of all components have one.
     """
     areas = round(components / 6) * 2
     _write(folder / "shop/__init__.py", "")
     for first in range(0, areas, PER_MODULE):
         numbers = range(first, min(first + PER_MODULE, areas))
-        _write(folder / f"shop/stores{first // PER_MODULE}.py", _stores(numbers))
+        _write(folder / f"shop/stores{first // PER_MODULE}.py", _stores(numbers, objects))
         _write(folder / f"shop/desks{first // PER_MODULE}.py", _desks(numbers))
     _write(folder / "settings/app.yml", "name: shop\npackages: [shop]\n")
-    _write(folder / "settings/adapters.yml", "".join(_adapter_settings(areas)))
+    if objects:
+        _write(folder / "shop/pools.py", _POOLS)
+    _write(folder / "settings/adapters.yml", "".join(_adapter_settings(areas, objects)))
     _write(folder / "settings/services.yml", "".join(_service_settings(areas)))
     for tenant in range(tenants):
         _write(folder / f"settings/tenants/t{tenant:05}.yml", "".join(_tenant_settings(tenant, areas)))
@@ -113,15 +150,16 @@ def wiring_of(folder: Path) -> type[Wiring]:
     return wiring
 
 
-def _stores(numbers: range) -> str:
-    imports = "from typing import Literal, Protocol\n"
+def _stores(numbers: range, objects: bool) -> str:
+    imports = "from typing import Literal, Protocol\n" + ("\nfrom shop.pools import Pool\n" if objects else "")
+    pool = "        pool: Pool | None = None,\n" if objects else ""
     text = [_HEAD.format(first=numbers[0], last=numbers[-1], imports=imports, names="Secret, component")]
     for i in numbers:
         port = f', port="shop.stores{i // PER_MODULE}:Store{i}"'
         text.append(_STORE_PORT.format(i=i))
-        text.append(_STORE.format(i=i, provider="table", cls="Table", level=2, port=port))
+        text.append(_STORE.format(i=i, provider="table", cls="Table", level=2, port=port, pool=pool))
         if i % 2 == 0:
-            text.append(_STORE.format(i=i, provider="tree", cls="Tree", level=3, port=""))
+            text.append(_STORE.format(i=i, provider="tree", cls="Tree", level=3, port="", pool=pool))
     return "".join(text).rstrip("\n") + "\n"
 
 
@@ -136,13 +174,15 @@ def _desks(numbers: range) -> str:
     return "".join(text).rstrip("\n") + "\n"
 
 
-def _adapter_settings(areas: int) -> Iterator[str]:
+def _adapter_settings(areas: int, objects: bool) -> Iterator[str]:
     yield "selections:\n"
     yield from (f"  store-{i}: table{i}\n" for i in range(0, areas, 2))
     yield "provider_settings:\n"
     for i in range(0, areas, 2):
         yield f"  table{i}:\n    url: store://${{STORE_HOST:-localhost}}/{i}\n    timeout: 2.5\n"
         yield f"    token: ${{ONEIRIC_SECRET_TOKEN_{i}}}\n" if i % 8 == 6 else ""
+        yield _POOL_SETTINGS.format(i=i) if objects else ""
+    yield from (f"  table{i}:\n{_POOL_SETTINGS.format(i=i)}" for i in range(1, areas if objects else 0, 2))
 
 
 def _service_settings(areas: int) -> Iterator[str]:

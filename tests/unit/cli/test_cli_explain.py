@@ -55,6 +55,15 @@ def test_what_no_type_was_read_for_is_marked() -> None:
     assert "${X} (unchecked)" in lines
 
 
+def test_what_another_level_states_of_a_setting_is_told() -> None:
+    setting = {"value": {"size": 1, "hosts": ["a"]}, "from": "settings/profiles/p.yml#/services/x/pool"}
+    setting["from_at"] = {"/hosts": "settings/services.yml#/provider_settings/x/pool/hosts"}
+    text = report(service__a={**binding("x"), "settings": {"pool": setting}})
+    lines = paint(tell(parse_report(json.dumps(text).encode()), "service:a", str), styled=False)
+    told = next(line for line in lines.splitlines() if "/hosts" in line and "profiles" not in line)
+    assert told.endswith("settings/services.yml#/provider_settings/x/pool/hosts")
+
+
 def test_a_circle_in_a_report_ends() -> None:
     circle = report(
         service__a=binding("x", needs={"b": "service:b"}), service__b=binding("y", needs={"a": "service:a"})

@@ -274,3 +274,58 @@ def test_a_place_that_cannot_be_written_is_told(made: Path, tmp_path: Path) -> N
     done = run("schema", "--out", tmp_path / "taken", cwd=made)
     assert (done.returncode, done.stdout) == (2, "")
     assert [path.name for path in (tmp_path / "taken").iterdir()] == ["app.schema.json"], "nothing half written is left"
+
+
+OBJECTS = """
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from annotated_types import Ge, Len
+from oneiric import Secret, component
+
+
+@dataclass
+class Host:
+    '''One of the servers.'''
+
+    name: str
+    port: Annotated[int, Ge(1)] = 5432
+    '''Where it
+    listens.'''
+    others: list[Host] = field(default_factory=list)
+
+
+@dataclass
+class Pool:
+    '''`size`: connections to one host.'''
+
+    size: int
+    hosts: Annotated[list[Host], Len(1, 2)] = field(default_factory=list)
+    password: Secret | None = None
+
+
+@component("service", "store", provider="p")
+class Store:
+    def __init__(self, *, pool: Pool | None = None) -> None: ...
+"""
+
+
+def test_fields_of_settings_objects_are_offered_at_any_depth(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/__init__.py").touch()
+    (tmp_path / "shop/parts.py").write_text(OBJECTS)
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings/app.yml").write_text("name: shop\npackages: [shop]\n")
+    assert run("schema", cwd=tmp_path).returncode == 0
+    defined = schema(tmp_path, "services")["$defs"]
+    assert defined["shop.parts:Host"]["description"] == "One of the servers."
+    assert defined["shop.parts:Host"]["properties"]["port"]["description"] == "Where it listens."
+    assert defined["shop.parts:Pool"]["properties"]["size"]["description"] == "connections to one host."
+    text = "provider_settings: {{p: {{pool: {pool}}}}}"
+    below = "$.provider_settings.p.pool"
+    for pool in ("null", "{hosts: [{name: a, port: 1, others: [{name: b}]}]}", "{password: '${ONEIRIC_SECRET_A}'}"):
+        assert marked(tmp_path, "services", text.format(pool=pool)) == []
+    for pool in ("{sise: 1}", "{hosts: [{port: 0}]}", "{hosts: []}", "{hosts: [{others: [{nam: a}]}]}", "1"):
+        assert marked(tmp_path, "services", text.format(pool=pool)) == [below], pool
