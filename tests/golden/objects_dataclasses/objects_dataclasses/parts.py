@@ -3,20 +3,19 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from annotated_types import Ge
 from oneiric import Secret, component
 
 
-@dataclass(frozen=True)
+@dataclass
 class Named:
     name: str = "pool"
 
 
 @dataclass
 class Host(Named):
-    port: Annotated[int, Ge(1)] = 5432
+    port: int = 5432
     seen: int = field(default=0, init=False)
 
 

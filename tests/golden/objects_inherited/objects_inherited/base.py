@@ -8,7 +8,7 @@ class Mixin(Generic[T]):
     note: str = "not a field"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Base(Mixin[int]):
     name: str
     size: int = 1

@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Base(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
     version: ClassVar[int] = 1
 
 
 class Limits(Base):
-    rate: int = Field(10, ge=1, le=100)
+    rate: int = Field(default=10, ge=1, le=100)
     burst: Annotated[int, Field(gt=0)]
     price: Decimal = Field(default=Decimal("1.5"), max_digits=4)
     _seen: int = 0
