@@ -87,6 +87,14 @@ class PortError(OneiricError):
     """`live` cannot be offered: there is no port, it cannot be loaded, or it has members `live` refuses."""
 
 
+class ReplacementError(OneiricError):
+    """Instances in `replace` do not fit the ports of their keys; `mistakes` says how, one text for each."""
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
 class PortalError(OneiricError):
     """A portal was used from the thread of its own loop, or outside its `with` block."""
 

@@ -87,10 +87,17 @@ class Host:
         self._generation: str | None = wiring.__generation__
         self._stamp: Stamp = None
         self.base = Scope(self, wiring)
-        for key, instance in replace.items():
-            self.fill(Held(self.base.slot(key), instance, owned=False))
+        if replace:
+            self._replace({self.base.slot(key): instance for key, instance in replace.items()})
         self._open_lines()
         self._open_artifacts()
+
+    def _replace(self, instances: dict[Slot[Any], object]) -> None:
+        from oneiric.fitting import check_replacements
+
+        check_replacements((slot.key, slot.binding.port, instance) for slot, instance in instances.items())
+        for slot, instance in instances.items():
+            self.fill(Held(slot, instance, owned=False))
 
     def _open_lines(self) -> None:
         if self.wiring_class.__tenants__ is None:

@@ -16,13 +16,14 @@ from oneiric.errors import PortError
 
 class Method(NamedTuple):
     """One method of a port. `result`: over (of an awaited call, where its annotation can be believed), unknown,
-    iterable, or, made when first used, iterate or enter."""
+    iterable, or, made when first used, iterate or enter. `is_plain` is it unless a decorator made it."""
 
     name: str
     function: Callable[..., Any]
     signature: inspect.Signature
     is_async: bool
     result: str
+    is_plain: bool
 
 
 _ITERATED = (abc.AsyncIterator, abc.AsyncIterable, abc.AsyncGenerator)
@@ -117,7 +118,7 @@ def _method(port: type, owner: type, name: str, member: Any) -> Method:
         raise PortError(f"{port.__qualname__}.{name} has no self")
     if first.kind is first.VAR_POSITIONAL:
         signature = inspect.signature(_any_arguments)
-    return Method(name, member, signature, *_duration(owner, member))
+    return Method(name, member, signature, *_duration(owner, member), not _is_decorated(member))
 
 
 def _is_decorated(member: Any) -> bool:
@@ -139,7 +140,15 @@ def _overloaded(port: type, owner: type, name: str, overloads: abc.Sequence[Call
     if durations and result in ("iterate", "enter"):
         raise PortError(f"{port.__qualname__}.{name} has overloads that give different things")
     signature = inspect.signature(_any_arguments)
-    return Method(name, overloads[0], signature, is_async, "unknown" if durations else result)
+    return Method(name, overloads[0], signature, is_async, "unknown" if durations else result, is_plain=True)
+
+
+def awaited(member: Any) -> bool | None:
+    """Whether calls of what an instance offers are awaited; None where only a call would tell."""
+    function = getattr(member, "__func__", member)
+    if _is_decorated(function):
+        return inspect.iscoroutinefunction(member) or None
+    return _duration(type(getattr(member, "__self__", None)), function)[0]
 
 
 def _decorated_duration(member: Any) -> tuple[bool, str]:

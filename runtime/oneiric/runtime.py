@@ -46,8 +46,8 @@ class Runtime(_Base[W]):
     compile. For `provisional` seconds after a change a component that turns unhealthy brings the previous generation
     back; 0 for never. `unknown_tenant="base"` serves tenants that are not listed as the base. With a `role` of the
     wiring only what is eager in it starts, and what is in no role; all else is there on demand. Raises `UnknownKey` for
-    a key in `replace` that the wiring does not have, `UnknownRole`, `LoadError` for an artifact that is not what was
-    pinned.
+    a key in `replace` that the wiring does not have, `ReplacementError` for instances that do not fit their ports,
+    `UnknownRole`, `LoadError` for an artifact that is not what was pinned.
     """
 
     def __init__(

@@ -94,9 +94,16 @@ def test_use_of_an_unknown_key_names_the_nearest() -> None:
 
 
 def test_replacements_are_active_from_construction_everywhere_and_left_alone() -> None:
-    made: list[Part] = []
-    fake: Any = Part(made)
-    runtime: Any = Runtime(Wiring, replace={"adapter:secrets": fake, "adapter:cache": fake})
+    class Fake(Part):
+        async def get(self, key: str) -> Any: ...
+        async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None: ...
+
+    class Secrets:
+        async def get(self, name: str) -> Secret:
+            return Secret(name)
+
+    fake: Any = Fake([])
+    runtime: Any = Runtime(Wiring, replace={"adapter:secrets": Secrets(), "adapter:cache": fake})
     assert runtime.wiring.adapters.cache.current is fake
     assert runtime.tenant("acme").adapters.cache.current is fake
 

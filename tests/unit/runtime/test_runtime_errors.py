@@ -54,6 +54,7 @@ CONSTRUCTED: dict[type[Any], Callable[[], OneiricError]] = {
     errors.UnknownRole: lambda: errors.UnknownRole("wroker", ("web", "worker")),
     errors.UnknownKey: lambda: errors.UnknownKey("adapter:cach", ["adapter:cache", "adapter:queue"]),
     errors.ShutdownError: lambda: errors.ShutdownError("in part", [drained(), ValueError("x"), missing_extra()]),
+    errors.ReplacementError: lambda: errors.ReplacementError(["adapter:cache: Fake has no method get"]),
     errors.EngineError: lambda: errors.EngineError("tasks", "stop", "stop raised OSError"),
     errors.MissingExtra: missing_extra,
     errors.DrainExpired: drained,

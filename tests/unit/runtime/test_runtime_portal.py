@@ -106,6 +106,8 @@ def test_the_fixture_runs_a_wiring_for_one_test(wired: Any) -> None:
         async def get(self, key: str) -> bytes:
             return b"four"
 
+        async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None: ...
+
     portal = wired(Wiring, replace={"adapter:cache": Cache()})
     assert portal.call(portal.runtime.wiring.services.check_out.live.total, "basket") == 4
 
