@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def sweep(folder: Path) -> None:
 
 
 @contextmanager
-def _about(place: int | Path) -> Iterator[None]:
+def _about(place: int | Path) -> Generator[None]:
     """What the system refuses, also while it writes, is about this file."""
     try:
         yield

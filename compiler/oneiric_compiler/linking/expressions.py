@@ -152,8 +152,9 @@ def _any_of(value: Value, type: AnyOf, into: Converted) -> Expr:
 
 
 def _check_no_instance(type: Type, into: Converted) -> None:
-    if (isinstance(type, Unchecked) and type.is_protocol) or getattr(type, "reference", None) in into.served:
-        assert isinstance(type, (Unchecked, Record))
+    if not isinstance(type, (Unchecked, Record)):
+        return
+    if (isinstance(type, Unchecked) and type.is_protocol) or type.reference in into.served:
         raise Unfit("ONE408", f"a setting cannot be an instance of {type}", instance=type.reference)
 
 

@@ -361,8 +361,8 @@ class _Body:
 
 
 def _is_of_needs(items: Any) -> bool:
-    each = next(iter(items.values() if isinstance(items, dict) else items), None)
-    return isinstance(each, dict) and "need" in each
+    found: list[Any] = [*cast("dict[str, Any]", items).values()] if isinstance(items, dict) else items
+    return bool(found) and "need" in found[0]
 
 
 def _literal(value: Value) -> str:
