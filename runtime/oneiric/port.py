@@ -148,7 +148,8 @@ def awaited(member: Any) -> bool | None:
     function = getattr(member, "__func__", member)
     if _is_decorated(function):
         return inspect.iscoroutinefunction(member) or None
-    return _duration(type(getattr(member, "__self__", None)), function)[0]
+    owner: Any = getattr(member, "__self__", None)
+    return _duration(owner.__class__, function)[0]
 
 
 def _decorated_duration(member: Any) -> tuple[bool, str]:

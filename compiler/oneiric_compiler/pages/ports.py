@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from oneiric_compiler.editor.builtin_schemas import Schema
 from oneiric_compiler.pages.marked import table
@@ -79,7 +79,7 @@ def _kind(schema: Schema) -> str:
     if "$ref" in schema:
         return "secret"  # a reference, where nothing else is taken
     if isinstance(schema["type"], list):
-        return " or ".join(_kind({**schema, "type": each}) for each in schema["type"])
+        return " or ".join(_kind({**schema, "type": each}) for each in cast("list[str]", schema["type"]))
     if schema["type"] == "array":
         return f"list of {type_of(schema['items'])}"
     if schema["type"] == "object":
