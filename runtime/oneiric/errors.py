@@ -202,6 +202,22 @@ class AdapterError(OneiricError):
         super().__init__(self.what if provider is None else f"{self.domain}:{self.key} ({provider}): {self.what}")
 
 
+class Closed(OneiricError):
+    """The component was closed, or not started yet: the base of `CacheClosed` and its like, whatever the port."""
+
+
+class Unavailable(OneiricError):
+    """What is behind the component does not answer, or not in time; trying again later may help."""
+
+
+class Refused(OneiricError):
+    """What is behind the component turns it away; trying again does not help."""
+
+
+class Misconfigured(OneiricError):
+    """The component's settings are malformed or contradict each other."""
+
+
 def refused(error: OSError) -> str:
     """What the system answered, and about which file where it says so."""
     reason = error.strerror or str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from oneiric import errors
 from oneiric_compiler.editor.builtin_schemas import settings_schemas, value_schema
 from oneiric_compiler.linking.vocabulary import ANSWERS, WORDS
 from oneiric_compiler.source.types import Scalar
@@ -20,6 +22,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 CHECKOUT = Path(__file__).resolve().parents[2]
 ADAPTERS = CHECKOUT / "runtime/oneiric/adapters"
 ELSEWHERE = {other for word in WORDS for other in word.elsewhere.split()}
+BASES = {"Closed", "Unavailable", "Refused", "Misconfigured"}
 KEPT = {("monitoring/sentry", "dsn")}  # what Sentry calls the address and key of a project, in its pages and its SDKs
 
 
@@ -60,6 +63,17 @@ def test_an_adapter_lies_in_the_folder_of_its_key_in_a_module_of_its_name(name: 
     assert f'"{key}",\n    provider="{provider}"' in source
     (port,) = re.findall(rf'port="oneiric\.adapters\.{key}:(\w+)"', source)
     assert f"class {port}(Protocol):" in (ADAPTERS / key / "__init__.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize("key", sorted({name.split("/")[0] for name in SETTINGS if name.count("/") == 1}))
+def test_the_errors_of_a_port_join_the_bases(key: str) -> None:
+    port = importlib.import_module(f"oneiric.adapters.{key}")
+    kinds = [kind for kind in vars(port).values() if isinstance(kind, type) and issubclass(kind, errors.OneiricError)]
+    own = [kind for kind in kinds if kind.__module__ == port.__name__]
+    joined = {(kind.__name__, base) for kind in own for base in BASES if issubclass(kind, getattr(errors, base))}
+    named = {(kind.__name__, base) for kind in own for base in BASES if kind.__name__ == f"{key.capitalize()}{base}"}
+    assert joined == named
+    assert {base for _, base in named} >= ({"Closed", "Unavailable"} if key == "secrets" else BASES)
 
 
 def test_an_action_lies_in_the_module_of_its_group_with_its_port() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Protocol
 
-from oneiric.errors import AdapterError
+from oneiric.errors import AdapterError, Closed, Misconfigured, Refused, Unavailable
 
 MAX_KEY = 512
 """Bytes of a key in UTF-8, at most."""
@@ -23,22 +23,22 @@ class CacheError(AdapterError):
     key = "cache"
 
 
-class CacheClosed(CacheError):
+class CacheClosed(CacheError, Closed):
     """The cache was closed, or not started yet."""
 
 
-class CacheUnavailable(CacheError):
+class CacheUnavailable(CacheError, Unavailable):
     """The store behind the cache does not answer, or not in time; trying again later may help.
 
     A change that was under way may have happened or not.
     """
 
 
-class CacheRefused(CacheError):
+class CacheRefused(CacheError, Refused):
     """The store turns this component away: its credentials, its certificate or what it may do."""
 
 
-class CacheMisconfigured(CacheError, ValueError):
+class CacheMisconfigured(CacheError, Misconfigured, ValueError):
     """Settings that are malformed or contradict each other; `setting` is one of them."""
 
 

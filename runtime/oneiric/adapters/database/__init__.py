@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
-from oneiric.errors import AdapterError
+from oneiric.errors import AdapterError, Closed, Misconfigured, Refused, Unavailable
 
 Value: TypeAlias = bool | int | float | str | bytes | None
 """A parameter. Integers are signed 64-bit, floats not NaN, texts encodable in UTF-8."""
@@ -22,22 +22,22 @@ class DatabaseError(AdapterError):
     key = "database"
 
 
-class DatabaseClosed(DatabaseError):
+class DatabaseClosed(DatabaseError, Closed):
     """The database was closed, or not started yet."""
 
 
-class DatabaseUnavailable(DatabaseError):
+class DatabaseUnavailable(DatabaseError, Unavailable):
     """The database cannot be opened or reached, not in time, is locked by somebody else or out of room.
 
     A statement that was under way may have taken effect or not, never in part; trying again later may help.
     """
 
 
-class DatabaseRefused(DatabaseError):
+class DatabaseRefused(DatabaseError, Refused):
     """The server turns this component away: its credentials, its certificate or what it may do."""
 
 
-class DatabaseMisconfigured(DatabaseError, ValueError):
+class DatabaseMisconfigured(DatabaseError, Misconfigured, ValueError):
     """Settings that are malformed or contradict each other; `setting` is one of them."""
 
 

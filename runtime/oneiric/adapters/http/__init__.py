@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from oneiric.errors import AdapterError
+from oneiric.errors import AdapterError, Closed, Misconfigured, Refused, Unavailable
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of a body that `request` reads, at most, after decompression. `stream` has no limit."""
@@ -30,22 +30,22 @@ class HttpError(AdapterError):
     key = "http"
 
 
-class HttpClosed(HttpError):
+class HttpClosed(HttpError, Closed):
     """The client was closed, or not started yet."""
 
 
-class HttpUnavailable(HttpError):
+class HttpUnavailable(HttpError, Unavailable):
     """The server does not answer, not in time, not with HTTP or not to the end, or failed too often just now.
 
     What was asked of it may have happened or not; trying again later may help.
     """
 
 
-class HttpRefused(HttpError):
+class HttpRefused(HttpError, Refused):
     """The server's certificate is not trusted, or its health check turns the component's credentials away."""
 
 
-class HttpMisconfigured(HttpError, ValueError):
+class HttpMisconfigured(HttpError, Misconfigured, ValueError):
     """Settings that are malformed or contradict each other; `setting` is one of them."""
 
 

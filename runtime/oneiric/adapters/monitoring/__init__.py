@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from traceback import format_exception
 from typing import Literal, Protocol, TypeAlias
 
-from oneiric.errors import AdapterError
+from oneiric.errors import AdapterError, Closed, Misconfigured, Refused, Unavailable
 from oneiric.secret import Secret
 
 MAX_NAME = 255
@@ -37,19 +37,19 @@ class MonitoringError(AdapterError):
     key = "monitoring"
 
 
-class MonitoringClosed(MonitoringError):
+class MonitoringClosed(MonitoringError, Closed):
     """The component was closed, or not started yet."""
 
 
-class MonitoringUnavailable(MonitoringError):
+class MonitoringUnavailable(MonitoringError, Unavailable):
     """The receiver did not answer, or not in time, when the component was started."""
 
 
-class MonitoringRefused(MonitoringError):
+class MonitoringRefused(MonitoringError, Refused):
     """The receiver turns this component away: its credentials, its certificate or what it may do."""
 
 
-class MonitoringMisconfigured(MonitoringError, ValueError):
+class MonitoringMisconfigured(MonitoringError, Misconfigured, ValueError):
     """Settings that are malformed or contradict each other; `setting` is one of them."""
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from oneiric.errors import AdapterError
+from oneiric.errors import AdapterError, Closed, Misconfigured, Refused, Unavailable
 
 MAX_BODY = 512 * 1024
 """Bytes of a message's body, at most."""
@@ -26,22 +26,22 @@ class QueueError(AdapterError):
     key = "queue"
 
 
-class QueueClosed(QueueError):
+class QueueClosed(QueueError, Closed):
     """The queue was closed, or not started yet."""
 
 
-class QueueUnavailable(QueueError):
+class QueueUnavailable(QueueError, Unavailable):
     """The server behind the queue does not answer, or not in time; trying again later may help.
 
     A message whose `publish` raised this may be in the queue or not; one whose acknowledgement did comes again.
     """
 
 
-class QueueRefused(QueueError):
+class QueueRefused(QueueError, Refused):
     """The server turns this component away: its credentials, its certificate or what it may do."""
 
 
-class QueueMisconfigured(QueueError, ValueError):
+class QueueMisconfigured(QueueError, Misconfigured, ValueError):
     """Settings that are malformed or contradict each other; `setting` is one of them."""
 
 

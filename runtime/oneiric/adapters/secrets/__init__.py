@@ -6,6 +6,7 @@ import re
 from typing import Protocol
 
 from oneiric import OneiricError, Secret
+from oneiric.errors import Closed, Unavailable
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
@@ -14,11 +15,11 @@ class SecretsError(OneiricError):
     """Anything a secrets adapter raises. It shows no value and keeps none in its cause or context."""
 
 
-class SecretsClosed(SecretsError):
+class SecretsClosed(SecretsError, Closed):
     """The adapter was closed, or not started yet."""
 
 
-class SecretsUnavailable(SecretsError):
+class SecretsUnavailable(SecretsError, Unavailable):
     """The place the secrets are kept cannot be read."""
 
 

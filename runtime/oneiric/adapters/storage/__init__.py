@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from oneiric.errors import AdapterError
+from oneiric.errors import AdapterError, Closed, Misconfigured, Refused, Unavailable
 
 MAX_NAME = 1024
 """Bytes of a name in UTF-8, at most."""
@@ -25,22 +25,22 @@ class StorageError(AdapterError):
     key = "storage"
 
 
-class StorageClosed(StorageError):
+class StorageClosed(StorageError, Closed):
     """The storage was closed, or not started yet."""
 
 
-class StorageUnavailable(StorageError):
+class StorageUnavailable(StorageError, Unavailable):
     """The place the objects are kept does not answer, or not in time, cannot be read or written, or is full.
 
     A change that was under way may have happened or not.
     """
 
 
-class StorageRefused(StorageError):
+class StorageRefused(StorageError, Refused):
     """The server turns this component away: its credentials, its certificate or what it may do."""
 
 
-class StorageMisconfigured(StorageError, ValueError):
+class StorageMisconfigured(StorageError, Misconfigured, ValueError):
     """Settings that are malformed or contradict each other; `setting` is one of them."""
 
 

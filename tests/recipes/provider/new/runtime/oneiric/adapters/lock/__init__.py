@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from oneiric.errors import AdapterError
+from oneiric.errors import AdapterError, Closed, Misconfigured, Refused, Unavailable
 
 MAX_TTL = 24 * 3600.0
 """Seconds a lock is held, at most."""
@@ -16,19 +16,19 @@ class LockError(AdapterError):
     key = "lock"
 
 
-class LockClosed(LockError):
+class LockClosed(LockError, Closed):
     """It was closed, or not started yet."""
 
 
-class LockUnavailable(LockError):
+class LockUnavailable(LockError, Unavailable):
     """The server does not answer, or not in time. What was under way may have happened or not."""
 
 
-class LockRefused(LockError):
+class LockRefused(LockError, Refused):
     """The server turns this component away: its credentials, its certificate or what it may do."""
 
 
-class LockMisconfigured(LockError, ValueError):
+class LockMisconfigured(LockError, Misconfigured, ValueError):
     """Settings that are malformed or contradict each other; `setting` is one of them."""
 
 
