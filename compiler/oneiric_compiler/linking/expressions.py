@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from oneiric_compiler.diagnostics.found import Help, did_you_mean
 from oneiric_compiler.linking.bounds import broken
@@ -30,13 +30,14 @@ from oneiric_compiler.source.types import (
     Unchecked,
 )
 from oneiric_compiler.tables.forms import FORMS, Form, make
+from oneiric_compiler.text.references import closings
 from oneiric_compiler.text.secret_shapes import UNKNOWN
 
 Expr: TypeAlias = dict[str, Any]
 Written: TypeAlias = Callable[[Path_, "int | float"], str]
 
 SECRET_PREFIX = "ONEIRIC_SECRET_"
-_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)")
+_REFERENCE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<ends>:-|\}))?")
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _WORDS = {
     **dict.fromkeys(("true", "yes", "on", "y"), "true"),
@@ -49,6 +50,13 @@ _READ: dict[str, Callable[[str], object]] = {
     **{name: form.read for name, form in FORMS.items()},
 }
 _CONVERTERS = {"int": "int", "float": "float", "bool": "bool", "Path": "path"}
+
+
+class Reference(NamedTuple):
+    """`${name}`, or `${name:-default}`."""
+
+    name: str
+    default: str | None
 
 
 class Unfit(Exception):
@@ -108,9 +116,9 @@ def literal_text(text: str) -> tuple[str, list[str]]:
     These are the defaults of its references, or the text itself where it has none. Raises `Unfit` for a malformed one.
     """
     parts = _parse(text)
-    references = [part for part in parts if isinstance(part, re.Match)]
-    literal = "".join(part if isinstance(part, str) else part["default"] or UNKNOWN for part in parts)
-    return literal, [part["default"] or "" for part in references] if references else [literal]
+    references = [part for part in parts if isinstance(part, Reference)]
+    literal = "".join(part if isinstance(part, str) else part.default or UNKNOWN for part in parts)
+    return literal, [part.default or "" for part in references] if references else [literal]
 
 
 def _convert(value: Value, type: Type, into: Converted) -> Expr:
@@ -124,7 +132,7 @@ def _convert(value: Value, type: Type, into: Converted) -> Expr:
         return {"make": type.reference, "args": [_convert(value, type.inner, into)]}
     if isinstance(value, str):
         parts = _parse(value)
-        if any(isinstance(part, re.Match) for part in parts):
+        if any(isinstance(part, Reference) for part in parts):
             into.reads = True
             return _reference(value, parts, type, into)
         value = "".join(cast("list[str]", parts))
@@ -230,8 +238,8 @@ def _held(value: Value, type: Type, into: Converted) -> object:
     """What is held against bounds: the value, or what its text or that of a default stands for; None if unknown."""
     if isinstance(value, str):
         parts = _parse(value)
-        if any(isinstance(part, re.Match) for part in parts):
-            default = parts[0]["default"] if len(parts) == 1 and isinstance(parts[0], re.Match) else None
+        if any(isinstance(part, Reference) for part in parts):
+            default = parts[0].default if len(parts) == 1 and isinstance(parts[0], Reference) else None
             return None if default is None else _meant(default, type)
         value = "".join(cast("list[str]", parts))
     if isinstance(value, float):
@@ -379,7 +387,7 @@ _LITERALS: dict[type[Any], Callable[[Value, Any, Converted], Expr]] = {
 }
 
 
-def _reference(text: str, parts: list[str | re.Match[str]], type: Type, into: Converted) -> Expr:
+def _reference(text: str, parts: list[str | Reference], type: Type, into: Converted) -> Expr:
     target = _target(type)
     if isinstance(target, (Bounded, Named)):
         return _convert(text, target, into)
@@ -389,10 +397,10 @@ def _reference(text: str, parts: list[str | re.Match[str]], type: Type, into: Co
         target = Scalar("Any")
     whole = len(parts) == 1
     if whole:
-        return _read(cast("re.Match[str]", parts[0]), target, into)
+        return _read(cast("Reference", parts[0]), target, into)
     if not isinstance(target, Scalar) or target.name not in ("str", "Path", "Secret", "Any"):
         raise Unfit("ONE411", f"a reference inside text cannot become {type}", "let the reference be the whole value")
-    if target == Scalar("Secret") and any(isinstance(part, re.Match) and part["default"] for part in parts):
+    if target == Scalar("Secret") and any(isinstance(part, Reference) and part.default for part in parts):
         raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
     text_type = Scalar("str")
     pieces = [part if isinstance(part, str) else _read(part, text_type, into) for part in parts]
@@ -412,8 +420,8 @@ def _target(type: Type) -> Type:
     return next((m for m in type.members if m != Scalar("None") and not isinstance(m, deep)), type.members[0])
 
 
-def _read(match: re.Match[str], target: Type, into: Converted) -> Expr:
-    name, default = match["name"], match["default"]
+def _read(reference: Reference, target: Type, into: Converted) -> Expr:
+    name, default = reference.name, reference.default
     is_secret = isinstance(target, Scalar) and target.name == "Secret"
     if name.startswith(SECRET_PREFIX) and name != SECRET_PREFIX:
         return _read_secret(name.removeprefix(SECRET_PREFIX), default, target, into)
@@ -469,26 +477,40 @@ def _boolean(text: str) -> bool:
     return True
 
 
-def _parse(text: str) -> list[str | re.Match[str]]:
+def _parse(text: str) -> list[str | Reference]:
     """Literal stretches and references, in order; adjacent literals are joined."""
-    parts: list[str | re.Match[str]] = []
+    parts: list[str | Reference] = []
+    closed = closings(text) if "${" in text else {}
     literal, position = "", 0
-    for match in _REFERENCE.finditer(text):
+    while match := _REFERENCE.search(text, position):
         literal += text[position : match.start()]
         position = match.end()
-        if match["bad"]:
+        if match[0] == "$${":
+            literal += "${"
+            continue
+        if match["name"] is None:
             raise Unfit(
                 "ONE411", "`${` does not begin a reference", "write ${NAME} or ${NAME:-default}; `$${` is a plain `${`"
             )
-        if match["name"] is None:
-            literal += "${"
-            continue
-        if "${" in (match["default"] or ""):
-            raise Unfit("ONE411", "a default holds a reference", "a default is plain text, without `${`")
-        parts.extend([literal, match] if literal else [match])
+        default = None
+        if match["ends"] == ":-":
+            end = closed.get(match.start() + 1)
+            if end is None:
+                help = "close it with `}`: the braces within a default balance"
+                raise Unfit("ONE411", f"the default of `{match['name']}` is not closed", help)
+            default, position = _default(text[position:end]), end + 1
+        reference = Reference(match["name"], default)
+        parts.extend([literal, reference] if literal else [reference])
         literal = ""
     literal += text[position:]
     return [*parts, literal] if literal or not parts else parts
+
+
+def _default(text: str) -> str:
+    plain = text.split("$${")
+    if any("${" in each for each in plain):
+        raise Unfit("ONE411", "a default holds a reference", "a default is plain text, without `${`")
+    return "${".join(plain)
 
 
 def _shown(value: Value) -> str:

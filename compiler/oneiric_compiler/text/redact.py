@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from oneiric.report import Json
 
+from oneiric_compiler.text.references import closings
 from oneiric_compiler.text.secret_names import authorization_name, secret_name
 from oneiric_compiler.text.secret_shapes import secrets_in
 
@@ -21,7 +22,7 @@ _RUN = re.compile(r"""[^\s"']++""")
 _USER = re.compile(r"[^:/@]*+:")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*+\}")
 _PARTS = re.compile(rf"({_REFERENCE.pattern})")
-_SECRET_DEFAULT = re.compile(r"\$\{(?=\w*?SECRET)\w++:-(?P<default>[^}]*+)")
+_SECRET_DEFAULT = re.compile(r"\$\{(?=\w*?SECRET)\w++:-")
 _PLAIN_ENDS = ",]}"
 _EDGE = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]*?PRIVATE KEY")
 _PYTHON_STRING = re.compile(r""""(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?""")
@@ -144,7 +145,9 @@ def _with_masks(text: str, hide: Callable[[str], str]) -> str:
     shown: list[str] = []
     position = 0
     spans = [each[:2] for each in secrets_in(text)]
-    spans += [each.span("default") for each in _SECRET_DEFAULT.finditer(text)]
+    defaults = [each.span() for each in _SECRET_DEFAULT.finditer(text)]
+    closed = closings(text) if defaults else {}
+    spans += [(end, closed.get(start + 1, len(text))) for start, end in defaults]
     for start, end in sorted([*spans, *_url_passwords(text)]):
         start = max(start, position)
         if start < end:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oneiric_compiler.text.redact import mask, masked, python_line, settings_line, visible
+from oneiric_compiler.text.references import closings
 from oneiric_compiler.text.secret_names import secret_name
 
 SECRET = "hunter2"
@@ -104,3 +107,37 @@ def test_what_is_visible_is_printable(text: str) -> None:
 def test_any_outline_is_read(lines: list[str]) -> None:
     text = "\n".join(lines)
     assert [len(settings_line(text, number + 1)) for number in range(len(lines))] == list(map(len, lines))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"${{MY_SECRET:-{{a}}{SECRET}}} b", "${MY_SECRET:-**********} b"),
+        (f"${{A:-${{MY_SECRET:-{{{SECRET}}}}}}} b", "${A:-${MY_SECRET:-*********}} b"),
+        (f"${{MY_SECRET:-{{{SECRET}}}", "${MY_SECRET:-*********"),
+        (f"}} {{ ${{MY_SECRET:-{SECRET}}} b", "} { ${MY_SECRET:-*******} b"),
+    ],
+)
+def test_defaults_of_secrets_are_hidden_to_the_brace_that_closes_them(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def closing(text: str, start: int) -> int | None:
+    depth, at = 0, start
+    while at < len(text):
+        if text.startswith("$${", at):
+            at += 3
+            continue
+        depth += {"{": 1, "}": -1}.get(text[at], 0)
+        if not depth:
+            return at
+        at += 1
+    return None
+
+
+@given(st.lists(st.sampled_from(["{", "}", "$", "a", "$${"])).map("".join))
+def test_braces_close_as_counting_says(text: str) -> None:
+    closed = closings(text)
+    escaped = {each.end() - 1 for each in re.finditer(r"\$\$\{", text)}
+    opens = [at for at, char in enumerate(text) if char == "{" and at not in escaped]
+    assert closed == {at: end for at in opens if (end := closing(text, at)) is not None}
