@@ -45,7 +45,8 @@ class Runtime(_Base[W]):
     generation from there, and raises `StateError` where another process has it. `project` is the folder that swaps
     compile. For `provisional` seconds after a change a component that turns unhealthy brings the previous generation
     back; 0 for never. `unknown_tenant="base"` serves tenants that are not listed as the base. With a `role` of the
-    wiring only what is eager in it starts, and what is in no role; all else is there on demand. Raises `UnknownKey` for
+    wiring only what is eager in it starts, and what is in no role; all else is there on demand. `follow` is the state
+    folder of another process of the application: what that makes current this one takes over. Raises `UnknownKey` for
     a key in `replace` that the wiring does not have, `ReplacementError` for instances that do not fit their ports,
     `UnknownRole`, `LoadError` for an artifact that is not what was pinned.
     """
@@ -63,11 +64,13 @@ class Runtime(_Base[W]):
         provisional: float = 0.0,
         unknown_tenant: Literal["error", "base"] = "error",
         role: str | None = None,
+        follow: str | PathLike[str] | None = None,
     ) -> None:
         self._host = Host(wiring, replace or {}, deadlines or Deadlines(), environ, tenant_idle, unknown_tenant, role)
         self._state = state
         self._project = project
         self._provisional = provisional
+        self._follow = follow
         self._reloads: Reloads | None = None
         self.wiring: W = self._host.base.wiring  # type: ignore[assignment]
 
@@ -75,7 +78,7 @@ class Runtime(_Base[W]):
         """Start everything that is eager, or nothing: `ActivationError` closes what was started."""
         from oneiric.session import enter
 
-        if self._state is not None:
+        if self._state is not None or self._follow is not None:
             self._changes()
         await enter(self._host)
         return self
@@ -214,7 +217,11 @@ class Runtime(_Base[W]):
             from oneiric.reload.changes import Reloads
 
             self._reloads = self._host.changes = Reloads(
-                self._host, state=self._state, project=self._project, provisional=self._provisional
+                self._host,
+                state=self._state,
+                project=self._project,
+                provisional=self._provisional,
+                follow=self._follow,
             )
         return self._reloads
 

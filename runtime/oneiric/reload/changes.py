@@ -11,8 +11,9 @@ import asyncio
 import os
 from typing import Any
 
-from oneiric.errors import RuntimeClosed, UnknownTenant, refused
+from oneiric.errors import RuntimeClosed, StateError, UnknownTenant, refused
 from oneiric.host import Host
+from oneiric.reload.follow import Follower
 from oneiric.reload.goal import Goal, goal_of
 from oneiric.reload.history import Generation, History
 from oneiric.reload.hooks import Hooks
@@ -41,6 +42,7 @@ class Reloads:
         state: str | os.PathLike[str] | None,
         project: str | os.PathLike[str],
         provisional: float,
+        follow: str | os.PathLike[str] | None,
     ) -> None:
         self.hooks = Hooks()
         self.history = History(host, state, project)
@@ -50,6 +52,12 @@ class Reloads:
         self._provisional = provisional
         self._probation: Probation | None = None
         self._settling: set[asyncio.Task[Any]] = set()
+        self._follower: Follower | None = None
+        if follow is not None:
+            if state is not None:
+                raise StateError("a runtime owns a state folder or follows one: give `state` or `follow`, not both")
+            self._follower = Follower(host, follow, self.history, self._requests)
+            self.history.followed = self._follower.folder
 
     @property
     def overrides(self) -> Overrides:
@@ -115,7 +123,7 @@ class Reloads:
         previous, digest = host.generation, new.digest
         probation = Probation(host, self._provisional) if self._provisional and request.on_probation else None
         try:
-            prepared = await self.history.prepared(new.source)
+            prepared = await self.history.prepared(new.source, new.digest)
             digest = prepared.digest
             if request.plan_only:
                 planned = Outcome(True, previous, "planned", plan=plan(host, prepared), previous=previous, diff=diff)
@@ -181,14 +189,20 @@ class Reloads:
     async def open(self) -> None:
         """Before anything is active: switch to the last good generation; see `History.open`."""
         await self.history.open()
+        if self._follower is not None:
+            await self._follower.open()
 
     async def started(self) -> None:
         """After everything eager has started; see `History.started`."""
         await self.history.started()
+        if self._follower is not None:
+            await self._follower.started()
 
     async def stop(self, until: float) -> None:
         """End what is under way: give up what is not committed, and wait for leases until `until`, or in a hurry."""
         self._end_probation()
+        if self._follower is not None:
+            await self._follower.stop()
         for task in (waiting := self._requests.uncommitted()):
             task.cancel()
         if not (tasks := {*waiting, *self._settling}):
@@ -203,3 +217,5 @@ class Reloads:
     def close(self) -> None:
         """After everything is closed: let the state folder go."""
         self.history.close()
+        if self._follower is not None:
+            self._follower.close()

@@ -10,7 +10,7 @@ from oneiric.host import Host
 from oneiric.lifecycle.steps import in_thread
 from oneiric.reload.history import Generation, History
 from oneiric.reload.outcome import Nack, Overrides
-from oneiric.reload.request import Reload, Request, Rollback, Swap
+from oneiric.reload.request import Follow, Reload, Request, Rollback, Swap
 from oneiric.reload.state import Origin
 from oneiric.report import Report, ReportError, read_report
 from oneiric.wiring import Wiring, file_of
@@ -27,7 +27,12 @@ class Goal(NamedTuple):
 
 async def goal_of(request: Request, host: Host, history: History) -> Goal:
     """Raises `Nack`; `OSError` of the state folder."""
+    if history.followed is not None and not isinstance(request, Follow):
+        raise Nack("no-state", f"this process follows {history.followed}: ask the process that owns it")
     match request:
+        case Follow():
+            origin = Origin(*request.built_from)
+            return Goal(Generation(request.digest, request.wiring, request.overrides, origin), history.deployed)
         case Reload():
             return await _reloaded(request, history)
         case Swap():

@@ -42,7 +42,8 @@ class Generation(NamedTuple):
 class History:
     """Of one runtime. `deployed` is the digest of the wiring that was read from its files last, `source` where a reload
     finds these, `artifacts` where its artifacts are pinned; `dropped` are the swaps that this process did not take over
-    from the one before, `why` not. Without a state folder nothing outlives the process."""
+    from the one before, `why` not. `followed` is the
+    state folder of another process that decides. Without one of its own nothing outlives the process."""
 
     def __init__(self, host: Host, state: str | os.PathLike[str] | None, project: str | os.PathLike[str]) -> None:
         self.source: Any = file_of(host.wiring_class)
@@ -58,6 +59,7 @@ class History:
         self.floor: Floor | None = None
         self._host = host
         self._writing = asyncio.Lock()
+        self.followed: Path | None = None
 
     def advance(self, new: Generation, deployed: str, facts: Mapping[str, Any]) -> None:
         """Move to a new generation; the one before can be returned to. `facts` is what is remembered of the change."""
@@ -142,9 +144,14 @@ class History:
         async with self._writing:
             (await in_thread(self.state.write, self.record(), rejected)).get()
 
-    async def prepared(self, source: Any) -> Prepared:
-        """A wiring loaded and compared. Raises `Nack`."""
-        return await prepared_from(self._host, source, self.artifacts)
+    async def prepared(self, source: Any, digest: str) -> Prepared:
+        """A wiring loaded and compared; it has this digest, where that is known (not ""). Raises `Nack`."""
+        prepared = await prepared_from(self._host, source, self.artifacts)
+        if digest and prepared.digest != digest:
+            raise Nack(
+                "load", f"{source} is not what became current: its digest is {prepared.digest[:12]}, not {digest[:12]}"
+            )
+        return prepared
 
     async def adopt(self, state: State, wiring: Path, *, deployed: bool = False) -> str:
         """Take a wiring into the state folder; its digest. Raises `Nack`, `OSError`."""
@@ -205,7 +212,7 @@ class History:
         # The baseline comes first: should the last generation be unusable, the application is of what was deployed.
         try:
             self.deployed = await self.adopt(state, Path(self.source), deployed=True)
-            await self._be(Generation(self.deployed, state.path(self.deployed), Overrides(), Origin(self.deployed)))
+            await self.be(Generation(self.deployed, state.path(self.deployed), Overrides(), Origin(self.deployed)))
             if last is not None:
                 self.changes = list(last.changes)
                 await self._resume(state, last)
@@ -235,20 +242,21 @@ class History:
         overrides, origin = last.overrides.get(last.generation, Overrides()), last.origin(last.generation)
         try:
             if last.deployed == self.deployed and state.has(last.generation) and state.has(origin.baseline):
-                await self._be(Generation(last.generation, state.path(last.generation), overrides, origin))
+                await self.be(Generation(last.generation, state.path(last.generation), overrides, origin))
                 self.previous = [
                     Generation(digest, state.path(digest), last.overrides.get(digest, Overrides()), last.origin(digest))
                     for digest in last.previous
                     if state.has(digest)
                 ]
             elif overrides.active:
-                await self._be((await self.built(state, Origin(self.deployed), overrides))[0])
+                await self.be((await self.built(state, Origin(self.deployed), overrides))[0])
         except (Nack, OSError) as error:
             self.dropped, self.why = overrides, str(error)
             self._host.report(OneiricError(f"swaps of the last run are dropped ({overrides.words()}): {error}"))
 
-    async def _be(self, generation: Generation) -> None:
-        prepared = await self.prepared(generation.source)
+    async def be(self, generation: Generation) -> None:
+        """Switch to a generation before anything is active. Raises `Nack`."""
+        prepared = await self.prepared(generation.source, generation.digest)
         prepared.enter()
         Switch(self._host, Staging(self._host, prepared, force=False)).run()
         self.current = generation

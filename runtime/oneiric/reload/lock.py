@@ -14,10 +14,10 @@ _ALL: WeakSet[Lock] = WeakSet()
 
 
 class Lock:
-    """Of one folder. The process has it until everyone in it who took it has let it go."""
+    """Of one file. The process has it until everyone in it who took it has let it go."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._takers = 0
         self._descriptor = -1
         _ALL.add(self)
@@ -25,15 +25,20 @@ class Lock:
     def take(self) -> None:
         """Raises `StateError` where another process has it, `OSError`."""
         if not self._takers:
-            self._descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 self.leave()
                 if error.errno not in (errno.EAGAIN, errno.EACCES):
                     raise
-                raise StateError(f"another process has the state folder {self._folder}") from None
+                raise StateError(f"another process has the state folder {self._path.parent}") from None
         self._takers += 1
+
+    @property
+    def taken(self) -> bool:
+        """Whether this process has it."""
+        return self._takers > 0
 
     def let_go(self) -> None:
         """Once for each time that it was taken; in a forked child there is nothing to let go."""

@@ -72,6 +72,11 @@ class Requests:
             self._all = {each for each in self._all if not each.task.done()} | {last}
         return await last.outcome()
 
+    async def commit(self, request: Request) -> Outcome:
+        """The same in its turn, without waiting until what it replaces is closed. Cancelling it gives it up."""
+        async with self.turn:
+            return (await self.do(request)).outcome
+
     def uncommitted(self) -> list[asyncio.Task[Outcome]]:
         """Those that wait, or have not come to their commit."""
         return [each.task for each in self._all if not each.committed and not each.task.done()]

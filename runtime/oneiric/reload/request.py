@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-from oneiric.reload.outcome import Rejected
+from oneiric.reload.outcome import Overrides, Rejected
 from oneiric.wiring import Wiring
 
 ASKING: ContextVar[str] = ContextVar("asking", default="the application")
@@ -57,7 +58,21 @@ class Rollback:
     on_probation: ClassVar[bool] = False
 
 
-Request: TypeAlias = Reload | Swap | Rollback
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """What the owner of a followed state folder committed: its digest, where it lies, and of what it was made."""
+
+    digest: str
+    wiring: Path
+    overrides: Overrides
+    built_from: tuple[str, bool]
+    by: ClassVar[str] = "the owner"
+    force: ClassVar[bool] = False
+    plan_only: ClassVar[bool] = False
+    on_probation: ClassVar[bool] = False
+
+
+Request: TypeAlias = Reload | Swap | Rollback | Follow
 
 
 def words_of(request: Request) -> tuple[str, dict[str, Any]]:
@@ -79,5 +94,7 @@ def facts_of(request: Request) -> dict[str, Any]:
             facts |= {name: True for name in ("all_tenants", "with_settings") if getattr(request, name)}
         case Rollback():
             facts["reason"] = None if request.rejecting is None else request.rejecting.reason
+        case Follow():
+            facts["generation"] = request.digest
     stated = {name: fact for name, fact in facts.items() if fact is not None}
     return {**stated, "provider": request.provider} if isinstance(request, Swap) else stated

@@ -120,7 +120,7 @@ class State:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder).absolute()
         self.generations = self.folder / "generations"
-        self.lock = Lock(self.folder)
+        self.lock = Lock(self.folder / "lock")
         self._open = False
 
     def open(self) -> Record | None:
@@ -149,7 +149,7 @@ class State:
 
     def path(self, digest: str) -> Path:
         """The `wiring.py` of a generation."""
-        return self.generations / digest / "wiring.py"
+        return path_of(self.folder, digest)
 
     def has(self, digest: str) -> bool:
         """Whether a generation is there, whole and as it was."""
@@ -214,6 +214,20 @@ class State:
         for folder in self.generations.iterdir():
             if folder.name not in keep and not folder.name.startswith(_PART):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def path_of(folder: Path, digest: str) -> Path:
+    """The `wiring.py` of a generation in a state folder."""
+    return folder / "generations" / digest / "wiring.py"
+
+
+def stamp_of(folder: Path) -> tuple[int, int, int] | None:
+    """A value that is cheap to get, and changes with what `recorded` says; None where there is nothing."""
+    try:
+        found = (folder / _CURRENT).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def recorded(folder: Path) -> Record | None:
