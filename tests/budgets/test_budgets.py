@@ -38,6 +38,9 @@ class Store:
     async def get(self, key):
         return None
 
+    async def put(self, key, value, *, ttl=None):
+        return None
+
 store = Store()
 class Object: pass
 app = Object(); app.wiring = Object(); app.wiring.adapters = Object(); app.wiring.adapters.store_7 = Object()

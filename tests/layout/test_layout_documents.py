@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-KEPT = {"lock", "notes", "remote", "signature", "state"}
+KEPT = {"follower", "lock", "notes", "remote", "signature", "state"}
 """Formats of files, which no command writes to its output."""
 
 

@@ -42,8 +42,8 @@ class Generation(NamedTuple):
 class History:
     """Of one runtime. `deployed` is the digest of the wiring that was read from its files last, `source` where a reload
     finds these, `artifacts` where its artifacts are pinned; `dropped` are the swaps that this process did not take over
-    from the one before, `why` not. `followed` is the
-    state folder of another process that decides. Without one of its own nothing outlives the process."""
+    from the one before, `why` not. `followed` is the state folder of another process that decides. Without one of
+    its own nothing outlives the process."""
 
     def __init__(self, host: Host, state: str | os.PathLike[str] | None, project: str | os.PathLike[str]) -> None:
         self.source: Any = file_of(host.wiring_class)
@@ -145,9 +145,9 @@ class History:
             (await in_thread(self.state.write, self.record(), rejected)).get()
 
     async def prepared(self, source: Any, digest: str) -> Prepared:
-        """A wiring loaded and compared; it has this digest, where that is known (not ""). Raises `Nack`."""
+        """A wiring loaded and compared; a file must have the digest, where that is known (not ""). Raises `Nack`."""
         prepared = await prepared_from(self._host, source, self.artifacts)
-        if digest and prepared.digest != digest:
+        if digest and isinstance(source, Path) and prepared.digest != digest:
             raise Nack(
                 "load", f"{source} is not what became current: its digest is {prepared.digest[:12]}, not {digest[:12]}"
             )
