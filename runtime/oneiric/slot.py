@@ -94,6 +94,12 @@ if TYPE_CHECKING:
             """A handle was made of one of the slots."""
             ...
 
+    class AnyStay(Protocol):
+        """The stay in what a factory gave to be entered: `lifecycle.entered`."""
+
+        def leave(self) -> Any: ...
+        def ended(self) -> str | None: ...
+
     class AnyAttempt(Protocol):
         """One activation under way: `lifecycle.activation.Attempt`."""
 
@@ -143,15 +149,25 @@ class Held:
 
     While it is `watched`, the end of a lease is told to whoever watches: one who drains it (`settled` is what he waits
     for), or one who looks for idle instances and finds it no longer watched when it was used. `expired` is how many
-    leases were held when it was closed all the same, `asked` the question under way how it is, if there is one.
+    leases were held when it was closed all the same, `asked` the question under way how it is, if there is one. Where
+    its factory was entered, its `stay` there is left in the place of a close.
     """
 
-    __slots__ = ("asked", "binding", "expired", "instance", "leases", "owned", "settled", "slot", "watched")
+    __slots__ = ("asked", "binding", "expired", "instance", "leases", "owned", "settled", "slot", "stay", "watched")
 
-    def __init__(self, slot: Slot[Any], instance: Any, *, owned: bool = True, binding: Binding | None = None) -> None:
+    def __init__(
+        self,
+        slot: Slot[Any],
+        instance: Any,
+        *,
+        owned: bool = True,
+        binding: Binding | None = None,
+        stay: AnyStay | None = None,
+    ) -> None:
         self.slot = slot
         self.binding = binding or slot.binding
         self.instance = instance
+        self.stay = stay
         self.owned = owned
         self.leases = 0
         self.expired = 0

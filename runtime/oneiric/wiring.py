@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
     from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, overload
 
     from oneiric.lines import Lines
@@ -31,6 +31,18 @@ if TYPE_CHECKING:
         def env(self, name: str, default: str | None, /) -> str: ...
         def env_as(self, converter: Callable[[str], T], name: str, default: str | None, /) -> T: ...
         def secret(self, name: str, /) -> Secret: ...
+        def enter(self, made: Any, /) -> Any: ...
+        async def enter_async(self, made: Any, /) -> Any: ...
+
+    class _Entered(Protocol[T_co]):
+        """A context manager, as far as it is entered."""
+
+        def __enter__(self) -> T_co: ...
+
+    class _EnteredAsync(Protocol[T_co]):
+        """An asynchronous one."""
+
+        async def __aenter__(self) -> T_co: ...
 
 
 class Binding:
@@ -147,6 +159,16 @@ class Domain(metaclass=_DomainType):
     def _secret(self, name: str) -> Secret:
         """A secret that was fetched for this activation."""
         return self._inputs.secret(name)
+
+    def _enter(self, made: _Entered[T] | Iterator[T]) -> T:
+        """What a context manager gives, or a generator yields. It is left when that is closed."""
+        entered: T = self._inputs.enter(made)
+        return entered
+
+    async def _enter_async(self, made: _EnteredAsync[T] | AsyncIterator[T]) -> T:
+        """The same of an asynchronous one, in a task of its own."""
+        entered: T = await self._inputs.enter_async(made)
+        return entered
 
 
 class Wiring:

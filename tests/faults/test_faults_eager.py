@@ -19,6 +19,7 @@ SUITE = (
     "tests/faults/test_faults_shutdown.py",
     "tests/faults/test_faults_reload.py",
     "tests/faults/test_faults_cancel.py",
+    "tests/faults/test_faults_entered.py",
     "tests/faults/test_faults_drained.py",
 )
 CHOSEN = "not test_faults_cancel or entering or leaving"

@@ -132,6 +132,17 @@ CODES: dict[str, Code] = {
         "Here the compiler reads declarations from source and runs nothing, so these calls declare nothing: write "
         "`@component(…)` above the class or function, or an entry under `components` in settings.",
     ),
+    "ONE210": Code(
+        "a factory that cannot be entered",
+        "What a generator or a function under `@contextmanager` gives is entered for the instance, in a thread; what "
+        "an async generator or a function under `@asynccontextmanager` gives, in a task. The decorator is that of the "
+        "kind of generator below it, and the call itself gives what is entered: it is not awaited first.",
+    ),
+    "ONE211": Code(
+        "a factory that does not yield once",
+        "A generator factory yields the instance; what comes after the `yield` closes it. One that never yields, or "
+        "twice on every way through it, is an error; what only running it shows fails its activation or its close.",
+    ),
     # 3xx: decisions
     "ONE301": Code(
         "a selection or setting that names no candidate",

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from oneiric_compiler.diagnostics.found import Place
+from oneiric_compiler.source import entering
 from oneiric_compiler.source.annotations import read_type
-from oneiric_compiler.source.modules import Function, Module, Sources, Symbol, dotted_name, is_generator, statements
+from oneiric_compiler.source.modules import Function, Module, Sources, Symbol, dotted_name, statements
 from oneiric_compiler.source.nodes import unquoted
 from oneiric_compiler.source.types import Parameter
 
@@ -18,12 +19,9 @@ TYPE_VARIABLES = frozenset(
     for module in ("typing", "typing_extensions")
     for name in ("TypeVar", "ParamSpec", "TypeVarTuple")
 )
-CONTEXT_MANAGERS = frozenset(("contextlib.contextmanager", "contextlib.asynccontextmanager"))
-_ENTERED = frozenset(
-    f"{module}.{prefix}{name}"
-    for module in ("typing", "contextlib", "collections.abc", "typing_extensions")
-    for prefix in ("", "Async", "Abstract", "AbstractAsync")
-    for name in ("ContextManager", "Generator", "Iterator")
+
+_KNOWN = frozenset(
+    ("oneiric.component", "oneiric.declaration.component", "dataclasses.dataclass", *entering.MANAGERS),
 )
 
 
@@ -32,15 +30,18 @@ class Signature:
     """A factory: what it takes and what it makes.
 
     `parameters` is None when they cannot be read; `open` when further keywords are taken; `made` is the class an
-    instance has, when in sight, and `result` its `module:Class`.
+    instance has, when in sight, and `result` its `module:Class`. What it gives is `entered` for the instance, which
+    `is_async` or not, as the call of one that gives the instance itself; `mistake` is why it cannot be.
     """
 
     place: Place
     parameters: Mapping[str, Parameter] | None
     open: bool = False
     is_async: bool = False
+    entered: bool = False
     made: Symbol | None = None
     result: str | None = None
+    mistake: entering.Mistake | None = None
 
 
 def signature(sources: Sources, factory: Symbol) -> Signature:
@@ -50,25 +51,13 @@ def signature(sources: Sources, factory: Symbol) -> Signature:
         parameters, takes_more = _class_parameters(sources, factory)
         return Signature(factory.place, parameters, takes_more, made=factory, result=_named(sources, factory))
     assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    made, result = _made(sources, factory.module, node.returns)
-    if _foreign_decorators(sources, factory.module, node.decorator_list):
-        return Signature(factory.place, None, True, made=made, result=result)
-    parameters, takes_more = _parameters(sources, factory.module, node)
-    return Signature(factory.place, parameters, takes_more, isinstance(node, ast.AsyncFunctionDef), made, result)
-
-
-def is_entered(sources: Sources, factory: Symbol) -> bool:
-    """Whether a function gives no instance, but a generator or context manager that has to be entered first."""
-    node = factory.node
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return False
-    if any(_decorator(sources, factory.module, each) in CONTEXT_MANAGERS for each in node.decorator_list):
-        return True
-    if _foreign_decorators(sources, factory.module, node.decorator_list):
-        return False
-    returns = unquoted(node.returns)
-    name = dotted_name(returns.value if isinstance(returns, ast.Subscript) else returns) if returns else None
-    return is_generator(node) or (name is not None and sources.resolve_in(factory.module, name) in _ENTERED)
+    module, foreign = factory.module, _foreign_decorators(sources, factory.module, node.decorator_list)
+    way = entering.way(sources, module, node, foreign=foreign)
+    made, result = _made(sources, module, entering.yielded(sources, module, node) if way else node.returns)
+    is_async = way == "async" if way or foreign else isinstance(node, ast.AsyncFunctionDef)
+    parameters, takes_more = (None, True) if foreign else _parameters(sources, module, node)
+    mistake = entering.mistake(sources, factory) if way and not foreign else None
+    return Signature(factory.place, parameters, takes_more, is_async, way is not None, made, result, mistake)
 
 
 def _class_parameters(sources: Sources, cls: Symbol) -> tuple[dict[str, Parameter] | None, bool]:
@@ -143,8 +132,7 @@ def _dataclass_fields(sources: Sources, cls: Symbol, *, own: bool = True) -> dic
 
 
 def _foreign_decorators(sources: Sources, module: Module, decorators: list[ast.expr]) -> bool:
-    known = {"oneiric.component", "oneiric.declaration.component", "dataclasses.dataclass"}
-    return any(_decorator(sources, module, each) not in known for each in decorators)
+    return any(_decorator(sources, module, each) not in _KNOWN for each in decorators)
 
 
 def _decorator(sources: Sources, module: Module, node: ast.expr) -> str:

@@ -32,7 +32,7 @@ from oneiric_compiler.model import (
     Stated,
 )
 from oneiric_compiler.source.modules import Module, Root, Sources, Symbol
-from oneiric_compiler.source.signatures import Signature, is_entered, signature
+from oneiric_compiler.source.signatures import Signature, signature
 from oneiric_compiler.tables import builtins
 from oneiric_compiler.tables.options import OPTIONS
 from oneiric_compiler.tables.tiers import RANKS
@@ -234,10 +234,9 @@ class _Builder:
                 self._no_factory(declared)
                 return None
             found = signature(self.sources, symbol)
-            if is_entered(self.sources, symbol):
-                message = f"`{declared.factory}` returns a generator or context manager, which nothing would enter"
-                help = "return the instance itself; what comes after the `yield` goes into its `close` or `aclose`"
-                self.diagnostics.add("ONE206", message, _of(declared, "factory"), help=help)
+            if wrong := found.mistake:
+                place = symbol.module.span(wrong.node) if wrong.node else symbol.place
+                self.diagnostics.add(wrong.code, f"`{declared.factory}` {wrong.what}", place, help=wrong.help)
                 return None
             self._signatures[declared.factory] = found
         return self._signatures[declared.factory]

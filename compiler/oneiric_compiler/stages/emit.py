@@ -129,20 +129,26 @@ def _block(
     yield f"{awaited}def {attribute_name(key.partition(':')[2])}(self) -> {local}:"
     yield f'    """{_docstring(binding)}"""'
     body = _Body(sections, binding)
-    made = f"{'await ' if awaited else ''}{body.imported(binding['factory'])}"
+    entered = f"self._enter{'_async' if awaited else ''}(" if binding.get("entered") else ""
+    made = f"{'await ' if awaited else ''}{entered}{body.imported(binding['factory'])}"
+    end = "))" if entered else ")"
     arguments = [f"{name}={body.expression(expr)}," for name, expr in _arguments(binding).items()]
     yield from (f"    from {module} import {names}" for module, names in body.imports())
     if "artifact" in binding and promised:
-        yield from (*(f"    {line}" for line in typed), *_call(f"made: {local} = {made}", arguments), "    return made")
+        yield from (
+            *(f"    {line}" for line in typed),
+            *_call(f"made: {local} = {made}", arguments, end),
+            "    return made",
+        )
     else:
-        yield from _call(f"return {made}", arguments)
+        yield from _call(f"return {made}", arguments, end)
 
 
-def _call(head: str, arguments: list[str]) -> Iterator[str]:
+def _call(head: str, arguments: list[str], end: str) -> Iterator[str]:
     yield from (
-        (f"    {head}(", *(f"        {line}" for each in arguments for line in each.split("\n")), "    )")
+        (f"    {head}(", *(f"        {line}" for each in arguments for line in each.split("\n")), f"    {end}")
         if arguments
-        else (f"    {head}()",)
+        else (f"    {head}({end}",)
     )
 
 
@@ -246,7 +252,7 @@ def _tenant_lines(report: Report) -> Iterator[tuple[str, str]]:
                     line["port"] = promised
                 line["arguments"] = _arguments(own)
                 line["needs"] = _awaited(own)
-                optional = ("async", "secrets", "artifact", *BOUND)
+                optional = ("async", "entered", "secrets", "artifact", *BOUND)
                 yield key, json.dumps({**line, **{name: own[name] for name in optional if name in own}})
 
 

@@ -131,6 +131,8 @@ def _made_by(binding: Bound, settings: Settings) -> Report:
     facts: Report = {"provider": winner.provider, "factory": winner.factory}
     if made.is_async:
         facts["async"] = True
+    if made.entered:
+        facts["entered"] = True
     if made.result:
         facts["result"] = made.result
     if binding.port:

@@ -27,7 +27,7 @@ _OWN = ("self", "int", "float", "set", "frozenset", "TYPE_CHECKING")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One key's block: the domain's class and attribute name, `bind`'s arguments, and the call that it returns."""
+    """One key's block: the domain's class and attribute name, `bind`'s arguments, and the call it returns or enters."""
 
     domain: str
     attribute: str
@@ -37,6 +37,7 @@ class Block:
     returns: str
     told: str
     awaited: bool
+    entered: bool
     factory: str
     arguments: Mapping[str, Expression]
 
@@ -261,6 +262,8 @@ def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: 
     reader = Expressions(_imports(imports))
     awaited = isinstance(made, ast.Await)
     call = made.value if isinstance(made, ast.Await) else made
+    entered = _entered(call, awaited)
+    call = entered or call
     if not isinstance(call, ast.Call) or call.args or awaited != isinstance(node, ast.AsyncFunctionDef):
         raise Strange(last)
     factory = reader.imported(call.func)
@@ -277,9 +280,19 @@ def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: 
         returns=promised.get(returns, returns).removeprefix("builtins:"),
         told=constant(told),
         awaited=awaited,
+        entered=entered is not None,
         factory=factory,
         arguments=arguments,
     )
+
+
+def _entered(node: ast.expr, awaited: bool) -> ast.Call | None:
+    """The call of a factory whose instance is entered for, which is async where that is awaited."""
+    match node:
+        case ast.Call(func=ast.Attribute(ast.Name("self"), attr=attr), args=[ast.Call() as call], keywords=[]):
+            return call if attr == ("_enter_async" if awaited else "_enter") else None
+        case _:
+            return None
 
 
 def _takes_self(arguments: ast.arguments) -> bool:

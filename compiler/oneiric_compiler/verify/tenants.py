@@ -97,5 +97,5 @@ def _own_instances(report: Facts) -> Iterator[Facts]:
                 **({"port": promised} if promised else {}),
                 "arguments": {**expressions(own), **needs, **gathers},
                 "needs": awaited(own),
-                **{name: own[name] for name in ("async", *OPTIONS) if name in own},
+                **{name: own[name] for name in ("async", "entered", *OPTIONS) if name in own},
             }

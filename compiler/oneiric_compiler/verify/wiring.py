@@ -13,7 +13,7 @@ from oneiric_compiler.verify.expressions import Expression
 from oneiric_compiler.verify.source import TAKEN, Block, WiringSource, read_source
 
 _STATED = ("artifact", "eager", "python", "os", "restart")
-_FINGERPRINTED = ("provider", "factory", "async", "result", "port", "lazy", *_STATED)
+_FINGERPRINTED = ("provider", "factory", "async", "entered", "result", "port", "lazy", *_STATED)
 """The facts a fingerprint is made of, besides the settings' expressions and the needs."""
 OPTIONS = ("secrets", *_STATED)
 
@@ -80,6 +80,7 @@ def _block(
         "factory": (binding["factory"], block.factory),
         "promise": (_annotated(binding, promised), block.returns),
         "async": (binding.get("async", False), block.awaited),
+        "entered": (binding.get("entered", False), block.entered),
         "fingerprint": (printed, block.fingerprint),
         "fingerprint of the report": (printed, binding["fingerprint"]),
         "words": (f"{binding['provider']}: {because}".encode("ascii", "backslashreplace").decode(), block.told),

@@ -219,7 +219,7 @@ async def _made(slot: Slot[Any]) -> Held:
     environ = os.environ if environ is None else environ
     make_in(environ)
     inputs = Inputs(binding, environ, secrets)
-    held = Held(slot, await _build(slot, inputs), binding=binding)
+    held = Held(slot, await _build(slot, inputs), binding=binding, stay=inputs.stay)
     try:
         await _start(held)
     except BaseException:
@@ -300,10 +300,10 @@ async def _build(slot: Slot[Any], inputs: Inputs) -> Any:
     if inspect.iscoroutinefunction(block):
         future = slot.scope.host.spawn(contained(block(domain)))
     else:
-        future = in_thread(block, domain, unclaimed=close_unclaimed)
+        future = in_thread(block, domain, unclaimed=lambda instance: close_unclaimed(instance, inputs.stay))
 
     def late(instance: Any) -> None:
-        close_late(Held(slot, instance))
+        close_late(Held(slot, instance, stay=inputs.stay))
 
     try:
         return await _step(slot, "factory", future, slot.scope.host.deadlines.factory, late)
@@ -314,7 +314,7 @@ async def _build(slot: Slot[Any], inputs: Inputs) -> Any:
 
 async def _start(held: Held) -> None:
     deadlines = held.slot.scope.host.deadlines
-    start = lifecycle(held.instance, "start")
+    start = None if held.stay else lifecycle(held.instance, "start")
     if start is not None:
         await _step(held.slot, "start", asyncio.ensure_future(call(start)), deadlines.start)
     health = lifecycle(held.instance, "health")

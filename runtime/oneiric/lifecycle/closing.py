@@ -14,7 +14,7 @@ from oneiric.slot import Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from oneiric.slot import AnyHost
+    from oneiric.slot import AnyHost, AnyStay
 
 
 def _closer(instance: Any) -> Callable[[], Any] | None:
@@ -26,7 +26,7 @@ async def close(held: Held) -> CloseError | None:
     """Close the instance; the error it came to, if any."""
     if held.asked is not None:
         held.asked.cancel()
-    method = _closer(held.instance)
+    method = held.stay.leave if held.stay else _closer(held.instance)
     if method is None:
         return None
     seconds = held.slot.scope.host.deadlines.close
@@ -72,9 +72,9 @@ async def discard(held: Held) -> None:
     await asyncio.shield(held.slot.scope.host.spawn(_close_and_report(held)))
 
 
-def close_unclaimed(instance: Any) -> None:
+def close_unclaimed(instance: Any, stay: AnyStay | None) -> None:
     """Close, in its factory's thread, an instance whose loop has ended meanwhile."""
-    method = _closer(instance)
+    method = stay.leave if stay else _closer(instance)
     if method is None:
         return
     result = method()

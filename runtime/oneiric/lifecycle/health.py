@@ -56,6 +56,8 @@ async def ask(held: Held, seconds: float | None = None) -> Health:
 
 async def _reason(held: Held, seconds: float | None) -> str | None:
     """Why the component is not well; None if it is."""
+    if held.stay is not None and (why := held.stay.ended()) is not None:
+        return why
     health = lifecycle(held.instance, "health")
     if health is None:
         return ended(held.instance)

@@ -8,24 +8,26 @@ from oneiric.wiring import Domain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from oneiric.secret import Secret
-    from oneiric.slot import AnyScope
+    from oneiric.slot import AnyScope, AnyStay
     from oneiric.wiring import Binding
 
     T = TypeVar("T")
 
 
 class Inputs:
-    """The environment and the secrets of one activation of one binding."""
+    """The environment and the secrets of one activation of one binding. `stay` is that in what its factory gave to be
+    entered, if it did."""
 
-    __slots__ = ("_binding", "_environ", "_secrets")
+    __slots__ = ("_binding", "_environ", "_secrets", "stay")
 
     def __init__(self, binding: Binding, environ: Mapping[str, str], secrets: Mapping[str, Secret]) -> None:
         self._binding = binding
         self._environ = environ
         self._secrets = secrets
+        self.stay: AnyStay | None = None
 
     def env(self, name: str, default: str | None = None) -> str:
         """The variable; `default` where it is unset or empty. Raises `VariableError` without either."""
@@ -50,6 +52,20 @@ class Inputs:
     def secret(self, name: str) -> Secret:
         """A secret the binding names. Raises `LookupError` for any other."""
         return self._secrets[name]
+
+    def enter(self, made: Any) -> Any:
+        """The instance that a generator or context manager gives, in this thread. Raises what the entering does."""
+        from oneiric.lifecycle.entered import ThreadStay
+
+        self.stay = stay = ThreadStay(made)
+        return stay.enter()
+
+    async def enter_async(self, made: Any) -> Any:
+        """The same of an asynchronous one, in a task of its own."""
+        from oneiric.lifecycle.entered import TaskStay
+
+        self.stay = stay = TaskStay(made)
+        return await stay.enter()
 
     def _whose(self) -> str:
         return f"{self._binding.key} ({self._binding.provider})"

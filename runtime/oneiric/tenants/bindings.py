@@ -73,8 +73,9 @@ _SEQUENCES: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "se
 def block_of(entry: dict[str, Any]) -> Callable[[Any], Any]:
     """A function of an activation's domain that builds what the line says; `async def` where it says so."""
     factory, arguments, artifact = entry["factory"], entry["arguments"], entry.get("artifact")
+    entered = entry.get("entered", False)
 
-    def build(domain: Any) -> Any:
+    def call(domain: Any) -> Any:
         if artifact is not None:
             from oneiric.artifacts.path import require
 
@@ -82,8 +83,12 @@ def block_of(entry: dict[str, Any]) -> Callable[[Any], Any]:
         make = load(factory)
         return make(**{name: evaluate(value, domain) for name, value in arguments.items()})
 
+    def build(domain: Any) -> Any:
+        return domain._enter(call(domain)) if entered else call(domain)
+
     async def build_async(domain: Any) -> Any:
-        return await build(domain)
+        made = call(domain)
+        return await (domain._enter_async(made) if entered else made)
 
     return build_async if entry.get("async") else build
 

@@ -23,7 +23,7 @@ Class: TypeAlias = Literal[
 CLASSES: tuple[Class, ...] = get_args(Class)
 How: TypeAlias = Literal["added", "removed", "changed"]
 
-_OPTIONS = ("async", *BOUND)
+_OPTIONS = ("async", "entered", *BOUND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def _winner(binding: Served, locate: Locate) -> list[tuple[str, str, str]]:
         ("because", binding.because, ""),
         ("rule", f"{binding.decided_by}: {rule}" if rule else binding.decided_by, ""),
         ("decided at", locate(binding.decided_at), ""),
-        ("factory", binding.factory, ""),
+        ("factory", binding.factory, "entered, and left in place of a close" if binding.raw.get("entered") else ""),
     ]
     facts += [("port", binding.port, "")] if binding.port else []
     facts += [("declared", _origin(each, locate), "") for each in binding.candidates if each.won]

@@ -3,37 +3,59 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 
 from oneiric import component
 
-from shop.marks import entered
+
+class Pool:
+    def rows(self, query: str) -> list[str]:
+        return [query]
 
 
-@component("adapter", "a", provider="p")
-@asynccontextmanager
-async def pool() -> AsyncIterator[str]:
-    yield "pool"
-
-
-@component("adapter", "b", provider="p")
+@component("adapter", "async-under-sync", provider="p")
 @contextmanager
-def lock() -> Iterator[str]:
-    yield "lock"
+async def async_under_sync() -> AsyncIterator[Pool]:
+    yield Pool()
 
 
-@component("adapter", "c", provider="p")
-def rows():
-    yield 1
+@component("adapter", "sync-under-async", provider="p")
+@asynccontextmanager
+def sync_under_async() -> Iterator[Pool]:
+    yield Pool()
 
 
-@component("adapter", "d", provider="p")
-async def stream():
-    yield 1
+@component("adapter", "coroutine", provider="p")
+@asynccontextmanager
+async def coroutine() -> AsyncIterator[Pool]:
+    return Pool()
 
 
-@component("adapter", "e", provider="p")
-def opened() -> "AbstractAsyncContextManager[str]":
-    return pool()
+@component("adapter", "awaited", provider="p")
+async def awaited() -> AbstractAsyncContextManager[Pool]:
+    return sync_under_async()
 
 
-@component("adapter", "f", provider="p")
-@entered
-def unknown() -> Iterator[str]:
-    yield "what a decorator makes of it is not known"
+@component("adapter", "never", provider="p")
+@contextmanager
+def never() -> Iterator[Pool]:
+    print("set up")
+
+
+@component("adapter", "twice", provider="p")
+def twice(*, first: bool = True) -> Iterator[Pool]:
+    if first:
+        yield Pool()
+    else:
+        yield Pool()
+    with open("x"):
+        yield Pool()
+
+
+@component("adapter", "one-way", provider="p")
+async def one_way(*, first: bool = True) -> AsyncIterator[Pool]:
+    if first:
+        yield Pool()
+        return
+    yield Pool()
+
+
+@component("adapter", "misfit", provider="p", port="shop.ports:Rows")
+def misfit() -> Iterator[Pool]:
+    yield Pool()

@@ -1,2 +1,0 @@
-def entered(function):
-    return lambda: next(function())
