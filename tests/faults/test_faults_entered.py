@@ -179,17 +179,17 @@ async def failing(wiring: type[Any]) -> ActivationError:
 
 async def raise_before() -> AsyncIterator[object]:
     raise OSError("pw=hunter2")
-    yield
+    yield object()
 
 
 def raise_before_in_thread() -> Iterator[object]:
     raise OSError("pw=hunter2")
-    yield
+    yield object()
 
 
 async def never() -> AsyncIterator[object]:
     for _ in ():
-        yield
+        yield object()
 
 
 def never_in_thread() -> Iterator[object]:
@@ -198,12 +198,12 @@ def never_in_thread() -> Iterator[object]:
 
 async def cancel_itself() -> AsyncIterator[object]:
     raise asyncio.CancelledError
-    yield
+    yield object()
 
 
 def leave_the_process() -> Iterator[object]:
     raise SystemExit(3)
-    yield
+    yield object()
 
 
 @pytest.mark.parametrize(

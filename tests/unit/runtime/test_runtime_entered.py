@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import oneiric
 import pytest
@@ -68,7 +69,8 @@ def test_the_base_and_a_tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     async def story() -> list[str]:
         import entered_parts  # type: ignore[import-not-found]
 
-        async with Runtime(oneiric.load("generated/wiring.py")) as runtime:
+        wiring: type[Any] = oneiric.load("generated/wiring.py")
+        async with Runtime(wiring) as runtime:
             assert await runtime.wiring.adapters.high.live.name() == "base and more"
             tenant = runtime.tenant("acme")
             assert await tenant.adapters.high.live.name() == "acme and more"
