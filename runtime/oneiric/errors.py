@@ -17,7 +17,9 @@ class OneiricError(Exception):
 
 
 def _again(kind: type[OneiricError], *args: object) -> OneiricError:
-    return kind.__new__(kind, *args)
+    error = kind.__new__(kind, *args)
+    error.args = args  # which OSError leaves to its `__init__`
+    return error
 
 
 class NotActive(OneiricError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import ref
 
 from oneiric.errors import PortError
 from oneiric.port import Method, methods_of
@@ -17,7 +18,7 @@ from oneiric.port import Method, methods_of
 def forwarding_class(
     port: type, prefix: str, base: type, write: Callable[[Method], str], names: Mapping[str, object]
 ) -> type:
-    """A subclass of `base`, named by the port with a prefix, that has the port's methods.
+    """A subclass of `base`, named by the port with a prefix, that has the port's methods, and the port as `__port__`.
 
     `write` gives each as the source of a `def`, with these in braces: its `name`; `parameters`, those of the
     signature, of which `self` is the first; `arguments`, what passes the others on; and `p`, to stand before every name
@@ -25,7 +26,7 @@ def forwarding_class(
     that has more than methods; of a class that is its own port, reading such a member does.
     """
     methods, refused = methods_of(port)
-    members: dict[str, Any] = {"__slots__": (), "__doc__": port.__doc__}
+    members: dict[str, Any] = {"__slots__": (), "__doc__": port.__doc__, "__port__": _weakly(port)}
     for name, why in refused.items():
         members[name] = property(_refuse(f"{port.__qualname__}.{name} is {why}: only methods are forwarded"))
     for method in methods:
@@ -34,6 +35,12 @@ def forwarding_class(
         function.__qualname__ = f"{prefix}{port.__name__}.{method.name}"
         function.__doc__ = method.function.__doc__
     return type(f"{prefix}{port.__name__}", (base,), members)
+
+
+def _weakly(port: type) -> property:
+    """A port for a class that is kept for as long as the port is."""
+    known = ref(port)
+    return property(lambda _: known())
 
 
 def _refuse(message: str) -> Callable[[Any], object]:

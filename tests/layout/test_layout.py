@@ -53,7 +53,8 @@ ENTRIES = {
     "oneiric.testing.contracts",
     "oneiric.testing.fixture",
 }
-"""What is imported or run from outside: the packages, the command, `python -m` tools, the pytest plugin, contracts."""
+"""What is imported or run from outside: the packages, the command, `python -m` tools, the pytest plugin, contracts; and
+the layers, which settings name."""
 
 MACHINE = re.compile(
     rb"/(home|Users|root|work|opt)/[A-Za-z0-9_.-]+|/tmp/pytest-of-|[A-Za-z]:\\\\Users"
@@ -108,7 +109,8 @@ def test_top_level_folders_and_files_are_those_of_the_design() -> None:
 
 def test_every_module_is_reached() -> None:
     known = modules()
-    pending = list(ENTRIES | built_ins(known))
+    layers = {name for name in known if re.fullmatch(r"oneiric\.layers\.[a-z]\w*", name)}
+    pending = list(ENTRIES | built_ins(known) | layers)
     reached: set[str] = set()
     while pending:
         name = pending.pop()

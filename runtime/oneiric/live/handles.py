@@ -68,6 +68,11 @@ class _Handle:
     def __init__(self, slot: Slot[Any]) -> None:
         self._slot = slot
 
+    @property
+    def __key__(self) -> str:
+        """The full key that this stands for; with `__port__` what layers go by."""
+        return self._slot.key
+
     def __repr__(self) -> str:
         return f"<live {self._slot.key}>"
 
