@@ -34,3 +34,23 @@ class TimedOut(LayerError, Unavailable, TimeoutError):
         self.method = method
         self.timeout = timeout
         super().__init__(f"{key}: {method} was not done within {timeout:g} s")
+
+
+class BreakerOpen(LayerError, Unavailable):
+    """The layer `breaker` lets no call of `key` in. `retry_after` is how many seconds it stays so; 0 while a call that
+    tries it is under way."""
+
+    def __init__(self, key: str, retry_after: float) -> None:
+        self.key = key
+        self.retry_after = retry_after
+        when = f"in {retry_after:.3g} s" if retry_after else "once that is known to work which is under way"
+        super().__init__(f"{key} failed too often just now; calls are let in again {when}")
+
+
+class LimitReached(LayerError, Unavailable):
+    """A call of `key` waited `wait` seconds at the layer `limit`, and it was not its turn."""
+
+    def __init__(self, key: str, wait: float) -> None:
+        self.key = key
+        self.wait = wait
+        super().__init__(f"{key} is used as much as it may be, and a call waited {wait:g} s for its turn")

@@ -224,7 +224,9 @@ class Pieces:
 
 
 @pytest.mark.parametrize(
-    ("argument", "attempts"), [(iter("ab"), 1), (pieces(), 1), ("ab", 2), (["a"], 2), (Pieces(), 2)], ids=repr
+    ("argument", "attempts"),
+    [(iter("ab"), 1), (pieces(), 1), ("ab", 2), (["a"], 2), (Pieces(), 2)],
+    ids=["iterator", "async iterator", "text", "list", "async iterable"],
 )
 def test_a_call_that_was_handed_an_iterator_is_made_once(argument: object, attempts: int) -> None:
     async def made_once(call: Any, script: Scripted) -> None:

@@ -34,7 +34,18 @@ def made(kind: type[Any]) -> Callable[[], OneiricError]:
         return lambda: kind("shape", "has no bindings")
     if issubclass(kind, errors.AdapterError) and "__init__" not in vars(kind):
         return lambda: kind("does not answer", provider="redis", setting="url")
+    if kind.__module__ == "oneiric.layers":
+        return lambda: kind(*LAYERED[kind.__name__])
     return lambda: kind("what went wrong")
+
+
+LAYERED: dict[str, tuple[Any, ...]] = {
+    "LayerError": ("what went wrong",),
+    "LayerMisconfigured": ("retry", "delay", "is below zero"),
+    "TimedOut": ("adapter:cache", "get", 2.5),
+    "BreakerOpen": ("adapter:cache", 2.5),
+    "LimitReached": ("adapter:cache", 2.5),
+}
 
 
 def missing_extra() -> OneiricError:
