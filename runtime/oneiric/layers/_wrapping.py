@@ -21,7 +21,7 @@ Call: TypeAlias = "Callable[[Callable[..., Any]], Any]"
 Step: TypeAlias = "Callable[[Any], Awaitable[Any]]"
 """Takes one step of the iterator that it is given."""
 
-PASSED_ON = """\
+_PASSED_ON = """\
 def {name}({parameters}):
     return {self}._inner.{name}({arguments})
 """
@@ -103,24 +103,22 @@ class Entered(AbstractAsyncContextManager[Any]):
 class Wrapping:
     """How a layer wraps the methods of any port.
 
-    `call` is the source of an awaited method, as `forwarding_class` takes it; `iterate` and `enter` are the classes of
-    the async iterators and context managers that methods give; `other` is the source of all other methods. `names` are
-    for these sources.
+    `call` is, or gives, the source of an awaited method, as `forwarding_class` takes it, and `names` are what it uses;
+    `iterate` and `enter` are the classes of the async iterators and context managers that methods give. All other
+    methods are passed on.
     """
 
     def __init__(
         self,
         prefix: str,
         *,
-        call: str,
+        call: str | Callable[[Method], str],
         iterate: type[Steps] = Steps,
         enter: type[Entered] = Entered,
-        other: str = PASSED_ON,
         names: Mapping[str, object] | None = None,
     ) -> None:
         self._prefix = prefix
         self._call = call
-        self._other = other
         self._names = {"iterate": iterate, "enter": enter, **(names or {})}
         self._classes: WeakKeyDictionary[type, type] = WeakKeyDictionary()
 
@@ -136,7 +134,9 @@ class Wrapping:
     def _write(self, method: Method) -> str:
         if method.result in ("iterate", "enter"):
             return _LATER.replace("KIND", method.result)
-        return self._call if method.is_async else self._other
+        if not method.is_async:
+            return _PASSED_ON
+        return self._call if isinstance(self._call, str) else self._call(method)
 
 
 def port_of(inner: Any) -> type:
