@@ -23,6 +23,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("diff",): ("diff", "generated", "generated/other"),
     ("list",): ("list",),
     ("matrix",): ("matrix",),
+    ("env",): ("env",),
     ("verify",): ("verify",),
     ("explain-code",): ("codes",),
     ("status",): ("status",),
