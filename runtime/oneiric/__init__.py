@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Paused,
         PortalError,
         PortError,
+        PreflightError,
         RemovedKey,
         ReplacementError,
         RuntimeClosed,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from oneiric.lifecycle.health import Health
     from oneiric.loading import load
     from oneiric.portal import Portal
+    from oneiric.preflight.check import Preflight
+    from oneiric.preflight.missing import Missing, Want
     from oneiric.reload.outcome import Event, Outcome, Plan
     from oneiric.runtime import Runtime
     from oneiric.secret import Secret
@@ -51,15 +54,18 @@ _MODULES = {
     "Domain": "wiring",
     "Event": "reload.outcome",
     "Health": "lifecycle.health",
+    "Missing": "preflight.missing",
     "Outcome": "reload.outcome",
     "Plan": "reload.outcome",
     "Portal": "portal",
+    "Preflight": "preflight.check",
     "Runtime": "runtime",
     "Secret": "secret",
     "Slot": "slot",
     "Snapshot": "snapshot",
     "Trust": "trust.signature",
     "TrustError": "trust.signature",
+    "Want": "preflight.missing",
     "Wiring": "wiring",
     "component": "declaration",
     "load": "loading",
@@ -86,6 +92,7 @@ __all__ = [
     "Event",
     "Health",
     "LoadError",
+    "Missing",
     "MissingExtra",
     "NotActive",
     "OneiricError",
@@ -95,6 +102,8 @@ __all__ = [
     "PortError",
     "Portal",
     "PortalError",
+    "Preflight",
+    "PreflightError",
     "RemovedKey",
     "ReplacementError",
     "Runtime",
@@ -113,6 +122,7 @@ __all__ = [
     "UnknownRole",
     "UnknownTenant",
     "VariableError",
+    "Want",
     "Wiring",
     "component",
     "load",

@@ -97,6 +97,14 @@ class ReplacementError(OneiricError):
         super().__init__("\n".join(self.mistakes))
 
 
+class PreflightError(OneiricError):
+    """The environment lacks what the application starts with; `missing` says what, one text for each."""
+
+    def __init__(self, missing: Iterable[str]) -> None:
+        self.missing = tuple(missing)
+        super().__init__("\n".join(self.missing))
+
+
 class PortalError(OneiricError):
     """A portal was used from the thread of its own loop, or outside its `with` block."""
 

@@ -42,7 +42,8 @@ class Host:
     """One application. `active` are its instances by slot, `tenants` the scopes of the tenants that were asked for,
     `lines` those of the tenants that differ; `paused` says of a full key why an operator lets nothing new of it be
     activated; `making` are threads that make what nobody waits for, and the closes of that; `leaving` is done
-    when everything is closed, `hurry`, there from entering on, when nobody waits for leases any longer."""
+    when everything is closed, `hurry`, there from entering on, when nobody waits for leases any longer; `preflight` is
+    called when it is known which wiring it is, and before anything of it starts."""
 
     if TYPE_CHECKING:
         hurry: asyncio.Future[None]
@@ -65,7 +66,7 @@ class Host:
         self.deadlines = deadlines
         self.environ = environ
         self.tenant_idle = tenant_idle
-        self.unknown_tenant = unknown_tenant
+        self.unknown_tenant: Literal["error", "base"] = unknown_tenant
         self.role = role
         self.status = "new"
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -80,6 +81,7 @@ class Host:
         self.changes: AnyChanges | None = None
         self.looks: AnyLooks | None = None
         self.engines: AnyEngines | None = None
+        self.preflight: Callable[[Host], Awaitable[None]] | None = None
         self.tenants: dict[str, AnyScope] = {}
         self.lines: Lines | None = None
         self.lock = allocate_lock()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from oneiric.lifecycle.health import Health
     from oneiric.portal import Portal
+    from oneiric.preflight.check import Preflight
     from oneiric.reload.changes import Reloads
     from oneiric.reload.outcome import Event, Outcome, Overrides, Rejected
     from oneiric.slot import AnyScope
@@ -100,6 +101,27 @@ class Runtime(_Base[W]):
         live = slot.live
         await activate(slot)
         return live
+
+    async def preflight(self) -> Preflight:
+        """See whether the environment has what the application starts with: variables, secrets, extras, modules and
+        files, tried all at once. What other keys and tenants would lack is in the answer.
+
+        Best before entering: then it is about the wiring that the runtime was made with, and only `adapter:secrets` is
+        started, and closed again. Raises `PreflightError`, `RuntimeClosed`.
+        """
+        from oneiric.preflight.check import preflight
+        from oneiric.session import beside
+
+        host = self._host
+        if host.status == "new":
+            async with beside(host) as host:
+                found = await preflight(host)
+        elif (refusal := host.refusal()) is not None:
+            raise refusal
+        else:
+            found = await preflight(host)
+        found.check()
+        return found
 
     async def health(self) -> tuple[Health, ...]:
         """Ask every active component how it is; one answer each, sorted by tenant and key. Raises `RuntimeForked`."""

@@ -6,6 +6,8 @@ import asyncio
 import os
 import threading
 from _thread import allocate_lock
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from weakref import WeakSet
 
 from oneiric.errors import RuntimeClosed, RuntimeNotRunning, ShutdownError
@@ -41,14 +43,12 @@ async def enter(host: Host) -> None:
     if host.status != "new":
         error = RuntimeNotRunning if host.status == "running" else RuntimeClosed
         raise error("a runtime can be entered once")
-    host.loop = asyncio.get_running_loop()
-    host.hurry = host.loop.create_future()
-    host.thread = threading.get_ident()
-    host.status = "running"
-    _entered.add(host)
+    _begin(host)
     try:
         if host.changes is not None:
             await host.changes.open()
+        if host.preflight is not None:
+            await host.preflight(host)
         await activate_all(eager(host.base.slots().values()))
         if any(domain.__engine__ for domain in host.wiring_class.__domains__.values()):
             from oneiric.lifecycle.engines import engines_of
@@ -64,6 +64,33 @@ async def enter(host: Host) -> None:
         from oneiric.tenants.idle import look_for_idle
 
         look_for_idle(host)
+
+
+def _begin(host: Host) -> None:
+    """Let this loop be the application's."""
+    host.loop = asyncio.get_running_loop()
+    host.hurry = host.loop.create_future()
+    host.thread = threading.get_ident()
+    host.status = "running"
+    _entered.add(host)
+
+
+@asynccontextmanager
+async def beside(host: Host) -> AsyncGenerator[Host]:
+    """An application like one that was not entered yet, with its replacements, in which nothing starts by itself."""
+    replace = {slot.key: held.instance for slot, held in host.active.items()}
+    environ, tenants = host.environ, host.unknown_tenant
+    other = Host(host.wiring_class, replace, host.deadlines, environ, host.tenant_idle, tenants, host.role)
+    _begin(other)
+    try:
+        yield other
+    except BaseException as error:
+        await leave(other, error)
+        raise
+    try:
+        await leave(other, None)
+    except ShutdownError as error:
+        other.report(error)
 
 
 async def leave(host: Host, error: BaseException | None) -> None:

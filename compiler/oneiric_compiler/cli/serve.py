@@ -62,6 +62,9 @@ def serve(
     from oneiric.serve.process import serve as run
     from oneiric.trust.signature import Trust, TrustError
 
+    from oneiric_compiler.questions.places import Locator
+    from oneiric_compiler.settings.folder import settings_folder
+
     root: Path = context.obj
     if wiring is not None and (profile is not None or recompile):
         raise CommandError("--wiring names the file itself: leave out --profile and --recompile")
@@ -89,6 +92,7 @@ def serve(
         health_period=health_period,
         trust=trusted,
         role=role,
+        locate=Locator(root.resolve(), settings_folder(root, os.environ).absolute()),
         asked=None if wiring is not None else (stated_name(root), profile or "default"),
     )
     os.chdir(root)  # relative paths in settings are the project's

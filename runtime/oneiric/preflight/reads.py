@@ -98,12 +98,14 @@ def settings_of(facts: Facts) -> Iterator[tuple[str, Facts]]:
             yield parameter, setting
 
 
-def nodes(expression: object, type: str = "", instead: bool = False) -> Iterator[tuple[Facts, str, bool]]:
+def nodes(
+    expression: object, type: str = "", instead: bool = False, environ: Mapping[str, str] | None = None
+) -> Iterator[tuple[Facts, str, bool]]:
     """What an expression reads: each part of it that names a variable or a secret, what that becomes, and whether it is
-    read only `instead` of another variable that is not set."""
+    read only `instead` of another variable that is not set. In an `environ` what is not read there is left out."""
     if isinstance(expression, list):
         for each in cast("list[object]", expression):
-            yield from nodes(each, instead=instead)
+            yield from nodes(each, instead=instead, environ=environ)
         return
     if not isinstance(expression, dict):
         return
@@ -112,14 +114,15 @@ def nodes(expression: object, type: str = "", instead: bool = False) -> Iterator
         yield node, type or "Secret", instead
     elif "env" in node:
         yield node, type or _type(node.get("as")), instead
-        yield from nodes(node.get("default"), instead=True)
+        if environ is None or not environ.get(node["env"]):
+            yield from nodes(node.get("default"), instead=True, environ=environ)
     elif "text" in node:
         for part in cast("list[object]", node["text"]):
-            yield from nodes(part, _within(node), instead)
+            yield from nodes(part, _within(node), instead, environ)
     else:
         named = (*mapping(node.get("named")).values(), *mapping(node.get("dict")).values())
         for each in (*node.get("args", ()), *named, *(item for kind in _SEVERAL for item in node.get(kind, ()))):
-            yield from nodes(each, instead=instead)
+            yield from nodes(each, instead=instead, environ=environ)
 
 
 def _within(text: Facts) -> str:

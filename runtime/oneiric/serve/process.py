@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,12 +14,13 @@ from typing import Any
 
 from aiohttp import web
 
-from oneiric.errors import LoadError, OneiricError, StateError
+from oneiric.errors import LoadError, OneiricError, PreflightError, StateError
 from oneiric.host import Host
 from oneiric.lifecycle.activation import renew
 from oneiric.lifecycle.health import Health
 from oneiric.lifecycle.looks import Looks
 from oneiric.loading import load
+from oneiric.preflight.check import preflight
 from oneiric.reload.outcome import RolledBack
 from oneiric.reload.request import ASKING
 from oneiric.reload.state import State
@@ -47,7 +48,8 @@ class Serving:
     host and port of probes from outside (None: none), `watch` whether a change of the wiring's files is a reload,
     `provisional` the seconds after which a change is kept, `health_period` those after which components are looked at
     again (0: never), `trust` who has to have signed the wiring (None: nobody), `asked` the app (None: any) and the
-    profile that a signed wiring has to be of, `role` what starts (None: all that is eager).
+    profile that a signed wiring has to be of, `role` what starts (None: all that is eager), `locate` what shows a place
+    of the settings as it is today.
     """
 
     root: Path
@@ -62,6 +64,7 @@ class Serving:
     trust: Trust | None = None
     asked: tuple[str | None, str] | None = None
     role: str | None = None
+    locate: Callable[[str], str] = str
 
 
 class NameTaken(StateError):
@@ -136,6 +139,7 @@ class Process:
         wiring = str(serving.wiring.absolute())
         self.status = Status(folder, runtime, self.notes, log, name=name, wiring=wiring)
         self.changes = Changes(runtime, self.status, log)
+        host_of(runtime).preflight = self._preflight
         self._looks = self._look_at(host_of(runtime)) if serving.health_period else None
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -155,6 +159,23 @@ class Process:
         else:
             self._log.warning("unwell", reason=answer.reason, **facts)
         self.status.change()
+
+    async def _preflight(self, host: Host) -> None:
+        """Tell everything that is missing, and start nothing where that is what starts. Raises `PreflightError`."""
+        found = await preflight(host)
+        for each in found.missing:
+            self._log.error("missing", kind=each.kind, name=each.name, reason=each.told(self._serving.locate))
+        if found.later or found.unasked:
+            wants = [want for each in found.later for want in each.wanted]
+            self._log.warning(
+                "missing later",
+                count=len(found.later),
+                keys=len({want.key for want in wants if want.tenant is None}),
+                tenants=len({want.tenant for want in wants} - {None}),
+                unasked=found.unasked,
+                help="`oneiric env --check` names them",
+            )
+        found.check()
 
     async def main(self, socket_path: str) -> int:
         """From the first answer to the last close; the exit code."""
@@ -202,6 +223,10 @@ class Process:
             except (StateError, OSError):
                 self.status.enter("failed")
                 raise
+            except PreflightError as error:
+                self._log.error("nothing was started", missing=len(error.missing))
+                self.status.enter("failed")
+                return 1
             except (OneiricError, ExceptionGroup) as error:
                 log_error(self._log, "error", error)
                 self.status.enter("failed")

@@ -66,6 +66,7 @@ CONSTRUCTED: dict[type[Any], Callable[[], OneiricError]] = {
     errors.UnknownKey: lambda: errors.UnknownKey("adapter:cach", ["adapter:cache", "adapter:queue"]),
     errors.ShutdownError: lambda: errors.ShutdownError("in part", [drained(), ValueError("x"), missing_extra()]),
     errors.ReplacementError: lambda: errors.ReplacementError(["adapter:cache: Fake has no method get"]),
+    errors.PreflightError: lambda: errors.PreflightError(["the environment variable X is not set", "the file y"]),
     errors.EngineError: lambda: errors.EngineError("tasks", "stop", "stop raised OSError"),
     errors.MissingExtra: missing_extra,
     errors.DrainExpired: drained,
