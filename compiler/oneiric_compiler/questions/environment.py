@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from oneiric.preflight.reads import Read, bindings_of, mapping, reads
 from oneiric.report import Json, Report
@@ -17,6 +17,10 @@ from oneiric_compiler.text.redact import redacted, visible
 from oneiric_compiler.text.secret_names import secret_name
 
 Locate: TypeAlias = Callable[[str], str]
+
+if TYPE_CHECKING:
+    from oneiric.preflight.check import Preflight
+    from oneiric.preflight.missing import Want
 
 _NAMED = 3
 """Tenants that are named; more are counted."""
@@ -36,11 +40,14 @@ def tell(report: Report, locate: Locate) -> list[Line]:
     for each in found:
         title = f"{each.key} of {_tenants(each.tenants)}" if each.tenants else each.key
         sections.setdefault(title, []).append((_called(each), _told(each), locate(each.place)))
-    lines = [line for title, rows in sections.items() for line in section(title, rows)]
+    lines: list[Line] = []
+    for title, rows in sections.items():
+        lines += section(title, rows)
     if not lines:
         return [[("no key reads a variable or a secret", "green")]]
     if any(each.kind == "secret" for each in found):
-        lines += [[], [(f"  Secrets are asked of {SECRETS}{_provider(report)}.", "dim")]]
+        lines.append([])
+        lines.append([(f"  Secrets are asked of {SECRETS}{_provider(report)}.", "dim")])
     return lines[1:]
 
 
@@ -74,6 +81,27 @@ def dotenv(report: Report, locate: Locate) -> str:
         else:
             lines.append(_assignment(variable, found))
     return "\n".join(lines) + "\n"
+
+
+def tell_missing(found: Preflight, locate: Locate) -> list[Line]:
+    """A line for each thing that is missing."""
+    if not found.missing:
+        return [[("everything that the wiring needs is here", "green")]]
+    return [[("missing", "red"), (f": {visible(each.told(locate))}", "plain")] for each in found.missing]
+
+
+def missing_document(found: Preflight, locate: Locate) -> dict[str, Json]:
+    """What `document` has more where the environment was tried."""
+    missing: list[Json] = [
+        {"kind": each.kind, "name": each.name, "reason": each.reason, "wanted": [_want(w, locate) for w in each.wanted]}
+        for each in found.missing
+    ]
+    return {"missing": missing, "unasked": found.unasked}
+
+
+def _want(want: Want, locate: Locate) -> dict[str, Json]:
+    at = None if want.place is None else locate(want.place)
+    return {"key": want.key, "tenant": want.tenant, "parameter": want.parameter, "at": at}
 
 
 def _facts(read: Read, locate: Locate) -> dict[str, Json]:
