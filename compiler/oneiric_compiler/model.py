@@ -94,7 +94,7 @@ class Declaration:
 @dataclass(slots=True)
 class Section:
     """What one level says of one domain; `options` are those of keys, by option and key, `gather_order` is of what each
-    pattern gathers."""
+    pattern gathers, `layers` are `NAME` or `NAME:LABEL` by key."""
 
     selections: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
     requires: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
@@ -104,6 +104,7 @@ class Section:
     setting_places: dict[str, Place] = field(default_factory=dict[str, Place])
     options: dict[str, dict[str, Stated[Any]]] = field(default_factory=dict[str, dict[str, Stated[Any]]])
     gather_order: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
+    layers: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
 
 
 Level: TypeAlias = dict[str, Section]
@@ -246,6 +247,7 @@ class Candidate:
     gathers: Mapping[str, Stated[str | tuple[str, ...]]]
     optional: tuple[str, ...]
     lazy: tuple[str, ...]
+    layer: bool
     port: Stated[str] | None
     python_version: str | None
     os_platform: tuple[str, ...]
@@ -275,11 +277,14 @@ Candidates: TypeAlias = Mapping[Key, tuple[Candidate, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Every candidate in registration order, by scope: of all, then what profiles and tenants add."""
+    """Every candidate in registration order, by scope: of all, then what profiles and tenants add. Of the layers those
+    that are declared for a key, and the `common` ones by name, which fit every key."""
 
     base: Candidates
     profiles: Mapping[str, Candidates]
     tenants: Mapping[str, Candidates]
+    layers: Candidates
+    common: Mapping[str, Candidate]
     plugins: Mapping[str, str]
     manifests: tuple[Evidence, ...] = ()
     incomplete: bool = False
@@ -367,7 +372,8 @@ class Gathering:
 @dataclass(frozen=True, slots=True)
 class Bound:
     """A decision made concrete. `options` are those that the settings state for the key, by name; `standby` what the
-    settings state of its other candidates, by order."""
+    settings state of its other candidates, by order; `layers` what wraps it, outermost first, as
+    stated at `layers_at`."""
 
     decision: Decision
     port: str | None
@@ -377,6 +383,8 @@ class Bound:
     standby: Mapping[int, Mapping[str, Setting]] = field(default_factory=dict[int, Mapping[str, Setting]])
     rebuilt_for: tuple[Key, ...] = ()
     gathers: Mapping[str, Gathering] = field(default_factory=dict[str, Gathering])
+    layers: tuple[Layer, ...] = ()
+    layers_at: Place | None = None
 
     @property
     def activation(self) -> dict[str, Any]:
@@ -391,17 +399,31 @@ class Bound:
 
     @property
     def edges(self) -> set[Key]:
-        """The keys it needs, the secrets component included."""
-        return {*self._handed(()), *((SECRETS,) if self.secrets else ())}
+        """The keys that it and its layers need, the secrets component included."""
+        own = {*self._handed(()), *((SECRETS,) if self.secrets else ())}
+        return own.union(*(layer.bound.edges for layer in self.layers))
 
     @property
     def awaited(self) -> set[Key]:
-        """The keys that are active before it is: what it is handed, but lazily."""
-        return {*self._handed(self.decision.winner.lazy)}
+        """The keys that are active before it and its layers are: what they are handed, but lazily."""
+        own = {*self._handed(self.decision.winner.lazy)}
+        return own.union(*(layer.bound.awaited for layer in self.layers))
 
     def _handed(self, but: tuple[str, ...]) -> Iterator[Key]:
         yield from (key for name, key in self.needs.items() if name not in but)
         yield from (key for name, each in self.gathers.items() if name not in but for key in each.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer around what serves a key, where the settings place it; the key of its own is `key/NAME[:LABEL]`."""
+
+    placed: Place
+    bound: Bound
+
+    @property
+    def key(self) -> Key:
+        return self.bound.decision.key
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         UnknownTenant,
         VariableError,
     )
+    from oneiric.fitting import Bare
     from oneiric.lifecycle.health import Health
     from oneiric.loading import load
     from oneiric.portal import Portal
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "ArtifactError": "artifacts.contents",
+    "Bare": "fitting",
     "Deadlines": "slot",
     "Domain": "wiring",
     "Event": "reload.outcome",
@@ -84,6 +86,7 @@ if not TYPE_CHECKING:
 __all__ = [
     "ActivationError",
     "ArtifactError",
+    "Bare",
     "CloseError",
     "Deadlines",
     "Domain",

@@ -16,6 +16,15 @@ from oneiric.port import Method, awaited, methods_of
 from oneiric.references import load
 
 
+class Bare:
+    """An instance that takes the place of a key and of its layers: `replace={"adapter:http": Bare(fake)}`."""
+
+    __slots__ = ("instance",)
+
+    def __init__(self, instance: object) -> None:
+        self.instance = instance
+
+
 def check_replacements(replacements: Iterable[tuple[str, str | None, object]]) -> None:
     """Hold each instance, given as key, port and instance, against the key's port.
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import gc
 from _thread import allocate_lock
 
-from oneiric.slot import Deadlines, Held, InactiveSlot, empty, fill
-from oneiric.wiring import artifacts_beside, domains_of, file_of, lines_of, may_bind_artifacts, stamp_of
+from oneiric.slot import Deadlines, Held, bound, empty, fill
+from oneiric.wiring import artifacts_beside, domains_of, file_of, lines_of, may_bind_artifacts, stamp_of, without_layers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 class Host:
     """One application. `active` are its instances by slot, `tenants` the scopes of the tenants that were asked for,
-    `lines` those of the tenants that differ; `paused` says of a full key why an operator lets nothing new of it be
+    `lines` those of the tenants that differ; `replaced` are the keys whose instances the application gave, `bare` those
+    where it took the layers away as well; `paused` says of a full key why an operator lets nothing new of it be
     activated; `making` are threads that make what nobody waits for, and the closes of that; `leaving` is done
     when everything is closed, `hurry`, there from entering on, when nobody waits for leases any longer; `preflight` is
     called when it is known which wiring it is, and before anything of it starts."""
@@ -77,6 +78,7 @@ class Host:
         self.idle: asyncio.Task[None] | None = None
         self.active: dict[Slot[Any], Held] = {}
         self.replaced = frozenset(replace)
+        self.bare: frozenset[str] = frozenset()
         self.paused: dict[str, str] = {}
         self.changes: AnyChanges | None = None
         self.looks: AnyLooks | None = None
@@ -90,15 +92,20 @@ class Host:
         self._stamp: Stamp = None
         self.base = Scope(self, wiring)
         if replace:
-            self._replace({self.base.slot(key): instance for key, instance in replace.items()})
+            self._replace(replace)
         self._open_lines()
         self._open_artifacts()
 
-    def _replace(self, instances: dict[Slot[Any], object]) -> None:
-        from oneiric.fitting import check_replacements
+    def _replace(self, replace: Mapping[str, object]) -> None:
+        from oneiric.fitting import Bare, check_replacements
 
+        slots = {self.base.slot(key): each for key, each in replace.items()}
+        instances = {slot: each.instance if isinstance(each, Bare) else each for slot, each in slots.items()}
         check_replacements((slot.key, slot.binding.port, instance) for slot, instance in instances.items())
+        self.bare = frozenset(slot.key for slot, each in slots.items() if isinstance(each, Bare))
         for slot, instance in instances.items():
+            if slot.key in self.bare:
+                slot.binding = without_layers(slot.binding)
             self.fill(Held(slot, instance, owned=False))
 
     def _open_lines(self) -> None:
@@ -221,7 +228,7 @@ class Scope:
             domain = domain_class()
             setattr(self.wiring, attribute, domain)
             for name, binding in bindings.items():
-                setattr(domain, name, InactiveSlot(binding, self))
+                setattr(domain, name, bound(binding, self))
 
     def slots(self) -> dict[str, Slot[Any]]:
         """Every slot of the base by full key."""
@@ -243,9 +250,18 @@ class Scope:
         try:
             return slots[key]
         except KeyError:
-            from oneiric.errors import RemovedKey, UnknownKey
+            return self._missing(key)
 
-            raise RemovedKey(key) if key in self.removed else UnknownKey(key, slots) from None
+    def _missing(self, key: str) -> Slot[Any]:
+        """What stands in for a key that is not there: for a layer that a reload removed, what it wrapped."""
+        from oneiric.errors import RemovedKey, UnknownKey
+
+        removed = self.removed.get(key)
+        if removed is None:
+            raise UnknownKey(key, self.slots())
+        if removed.binding.inner is None:
+            raise RemovedKey(key)
+        return self.slot(removed.binding.inner)
 
     place = slot
     shared = slot

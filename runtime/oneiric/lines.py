@@ -102,7 +102,8 @@ def order_of(line: bytes) -> bytes:
 
 
 def _counted(lines: Lines) -> dict[str, str]:
-    """`NUMBER:DIGEST` of the lines of each key; by "" of those that list the tenants. Raises `LoadError`."""
+    """`NUMBER:DIGEST` of the lines of each key, its layers' among them; by "" of those that list the tenants. Raises
+    `LoadError`."""
     import re
     from hashlib import sha256
 
@@ -115,7 +116,7 @@ def _counted(lines: Lines) -> dict[str, str]:
         if match is None or order_of(line) <= before:
             raise LoadError("shape", f"line {number} of {_NAME} is damaged or not in its place")
         before = order_of(line)
-        key = match[1] or b""
+        key = (match[1] or b"").partition(b"/")[0]
         if key not in digests:
             digests[key] = sha256()
             counts[key] = 0

@@ -108,11 +108,31 @@ class Gathered:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """What wraps the instance of a key, where the settings place it."""
+
+    provider: str
+    factory: str
+    placed_at: str
+    source: str
+    declared_at: str
+    settings: Mapping[str, Setting]
+    needs: Mapping[str, str]
+    gathers: Mapping[str, Gathered]
+    lazy: tuple[str, ...]
+    secrets: tuple[str, ...]
+    trust: Evidence | None
+    raw: Mapping[str, Json] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """What serves one key, in the base or for a tenant; `shared` when a tenant uses the base's instance.
 
     `needs` are the keys handed to its parameters, `gathers` those of parameters that take several, `lazy` the
     parameters whose components are activated by their first call, `optional` those whose components may be lacking.
+    `layers` wrap the instance, outermost first, by their keys (`domain:key/layer`); `layers_at` states them, or that
+    there are none.
     """
 
     provider: str
@@ -129,10 +149,18 @@ class Served:
     optional: tuple[str, ...]
     lazy: tuple[str, ...]
     secrets: tuple[str, ...]
+    layers: Mapping[str, Layer]
+    layers_at: str | None
     rebuilt_for: tuple[str, ...]
     shared: bool
     tenants: Mapping[str, Served]
     raw: Mapping[str, Json] = field(repr=False)
+
+    @property
+    def wants(self) -> list[object]:
+        """All that it and its layers need."""
+        parts: list[Served | Layer] = [self, *self.layers.values()]
+        return [(each.needs, each.gathers, each.secrets) for each in parts]
 
     def judged(self) -> tuple[list[Candidate], list[Candidate]]:
         """The candidates that lost, and those that were filtered out."""
@@ -163,16 +191,12 @@ class Report:
         """The keys that `key` needs, each with what for: parameters, and secrets of the secrets component."""
         facts = self._facts(key)
         needed: dict[str, list[str]] = {}
-        if not any(facts.values.get(name) for name in ("needs", "gathers", "secrets")):
-            return needed
-        lazy = facts.texts("lazy")
-        handed: dict[str, tuple[str, ...]] = {name: (key,) for name, key in facts.text_map("needs").items()}
-        handed |= {name: each.members for name, each in _gathers(facts).items()}
-        for parameter, keys in handed.items():
-            for need in keys:
-                needed.setdefault(need, []).append(f"{parameter} (lazily)" if parameter in lazy else parameter)
-        for secret in facts.texts("secrets"):
-            needed.setdefault(SECRETS, []).append(f"the secret {secret}")
+        for need, told in _needed(facts):
+            needed.setdefault(need, []).append(told)
+        layers = facts.facts("layers", {})
+        for name in layers.values:
+            for need, told in _needed(layers.facts(name)):
+                needed.setdefault(need, []).append(f"{told} of the layer {name.partition('/')[2]}")
         return needed
 
     def users(self) -> dict[str, dict[str, list[str]]]:
@@ -321,6 +345,38 @@ class _Facts:
         return {key: inner.of(str, key) for key in inner.values}
 
 
+def _needed(facts: _Facts) -> Iterator[tuple[str, str]]:
+    """The keys that a component, or a layer, needs, each with what for."""
+    if not any(facts.values.get(name) for name in ("needs", "gathers", "secrets")):
+        return
+    lazy = facts.texts("lazy")
+    handed: dict[str, tuple[str, ...]] = {name: (key,) for name, key in facts.text_map("needs").items()}
+    handed |= {name: each.members for name, each in _gathers(facts).items()}
+    for parameter, keys in handed.items():
+        for need in keys:
+            yield need, f"{parameter} (lazily)" if parameter in lazy else parameter
+    for secret in facts.texts("secrets"):
+        yield SECRETS, f"the secret {secret}"
+
+
+def _layer(facts: _Facts) -> Layer:
+    settings = facts.facts("settings", {})
+    return Layer(
+        provider=facts.of(str, "provider"),
+        factory=facts.of(str, "factory"),
+        placed_at=facts.of(str, "placed_at"),
+        source=facts.of(str, "source"),
+        declared_at=facts.of(str, "declared_at"),
+        settings={name: _setting(settings.facts(name)) for name in settings.values},
+        needs=facts.text_map("needs"),
+        gathers=_gathers(facts),
+        lazy=facts.texts("lazy"),
+        secrets=facts.texts("secrets"),
+        trust=_trust(facts.facts("trust")) if "trust" in facts.values else None,
+        raw=facts.values,
+    )
+
+
 def _gathers(facts: _Facts) -> dict[str, Gathered]:
     gathers = facts.facts("gathers", {})
     return {name: _gathered(gathers.facts(name)) for name in gathers.values}
@@ -336,6 +392,7 @@ def _gathered(facts: _Facts) -> Gathered:
 def _binding(facts: _Facts, base: Served | None = None) -> Served:
     tenants = facts.facts("tenants", {})
     settings, options = facts.facts("settings", {}), facts.facts("options", {})
+    layers = facts.facts("layers", {})
     binding = Served(
         provider=facts.of(str, "provider"),
         factory=facts.of(str, "factory", base.factory if base else _MISSING),
@@ -351,6 +408,8 @@ def _binding(facts: _Facts, base: Served | None = None) -> Served:
         optional=tuple(facts.facts("optional", {}).values),
         lazy=facts.texts("lazy"),
         secrets=facts.texts("secrets"),
+        layers={name: _layer(layers.facts(name)) for name in layers.values},
+        layers_at=facts.text_or_none("layers_from"),
         rebuilt_for=facts.texts("rebuilt_for"),
         shared=facts.of(bool, "shared", False),
         tenants={},

@@ -99,7 +99,7 @@ class Runtime(_Base[W]):
 
         slot = self._scope(tenant).place(f"{domain}:{key}")
         live = slot.live
-        await activate(slot)
+        await activate(slot.home)
         return live
 
     async def preflight(self) -> Preflight:

@@ -150,10 +150,13 @@ class Held:
     While it is `watched`, the end of a lease is told to whoever watches: one who drains it (`settled` is what he waits
     for), or one who looks for idle instances and finds it no longer watched when it was used. `expired` is how many
     leases were held when it was closed all the same, `asked` the question under way how it is, if there is one. Where
-    its factory was entered, its `stay` there is left in the place of a close.
+    its factory was entered, its `stay` there is left in the place of a close. `inner` is the handle that an instance of
+    a layer was given.
     """
 
-    __slots__ = ("asked", "binding", "expired", "instance", "leases", "owned", "settled", "slot", "stay", "watched")
+    __slots__ = (
+        "asked", "binding", "expired", "inner", "instance", "leases", "owned", "settled", "slot", "stay", "watched",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -171,6 +174,7 @@ class Held:
         self.owned = owned
         self.leases = 0
         self.expired = 0
+        self.inner: Any = None
         self.watched = False
         self.asked: asyncio.Future[Any] | None = None
         self.settled: asyncio.Future[None] | None = None
@@ -237,7 +241,7 @@ class Slot(_Base[T]):
 
     @property
     def home(self) -> Slot[T]:
-        """The slot that holds the instance: this one, but for what a tenant shares with the base."""
+        """The slot whose instance is used: this one, but for what has layers, or what a tenant shares with the base."""
         return self
 
     @property
@@ -278,6 +282,27 @@ class InactiveSlot(Slot[T]):
             raise inactive(self)
 
 
+class LayeredSlot(Slot[T]):
+    """The slot of a key with layers. It holds what they wrap; what is used is the outermost of them."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        @property
+        def home(self):
+            return self.scope.slot(self.binding.layers[0])
+
+        @property
+        def current(self):
+            return self.home.current
+
+        @property
+        def state(self):
+            state = super().state
+            return self.home.state if state == "active" else state
+
+
 class SharedSlot(Slot[T]):
     """A tenant's place for a key it shares with the base. When a reload gives the tenant an instance of its own,
     this becomes its slot, by `__class__`, and so for whoever kept it; and the other way round."""
@@ -292,11 +317,11 @@ class SharedSlot(Slot[T]):
 
         @property
         def home(self):
-            return self.scope.shared(self.key)
+            return self.scope.shared(self.key).home
 
         @property
         def binding(self):
-            return self.home.binding
+            return self.scope.shared(self.key).binding
 
         @property
         def held(self):
@@ -350,14 +375,29 @@ def fill(slot: Slot[Any], held: Held) -> None:
     """Put an instance into the slot."""
     _set_current(slot, held.instance)
     slot.held = held
-    slot.__class__ = Slot
+    slot.__class__ = LayeredSlot if slot.binding.layers else Slot
 
 
 def empty(slot: Slot[Any]) -> None:
     """Take the instance out of the slot."""
-    slot.__class__ = InactiveSlot
+    slot.__class__ = LayeredSlot if slot.binding.layers else InactiveSlot
     slot.held = None
     _set_current(slot, None)
+
+
+def bound(binding: Binding, scope: AnyScope) -> Slot[Any]:
+    """An empty slot for a binding."""
+    return (LayeredSlot if binding.layers else InactiveSlot)(binding, scope)
+
+
+def rebind(slot: Slot[Any]) -> None:
+    """Let a slot show its layers, or itself, as its binding has it by now."""
+    slot.__class__ = LayeredSlot if slot.binding.layers else InactiveSlot if slot.held is None else Slot
+
+
+def stack_of(key: str) -> str:
+    """The key whose stack a key is of: a layer's is `domain:key/layer`."""
+    return key.partition("/")[0]
 
 
 def shared_slot(key: str, scope: AnyScope, *, unchecked: bool = False) -> Slot[Any]:
@@ -392,6 +432,7 @@ def own(slot: Slot[Any], binding: Binding) -> None:
     """Let a tenant's place that followed the base's be a slot of its own."""
     slot.__class__ = InactiveSlot
     slot.binding = binding
+    rebind(slot)
 
 
 def inactive(slot: Slot[Any]) -> Exception:

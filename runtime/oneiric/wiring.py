@@ -49,8 +49,8 @@ class Binding:
     """One key's binding: what the compiler decided, and the block that builds the instance. `bind` makes them."""
 
     __slots__ = (
-        "artifact", "block", "eager", "fingerprint", "key", "needs", "os", "port", "provider", "python", "restart",
-        "secrets", "tenants",
+        "artifact", "block", "eager", "fingerprint", "inner", "key", "layers", "needs", "os", "port", "provider",
+        "python", "restart", "secrets", "tenants",
     )  # fmt: skip
 
     key: str
@@ -65,6 +65,8 @@ class Binding:
     os: tuple[str, ...]
     artifact: str | None
     tenants: str | None
+    layers: tuple[str, ...]
+    inner: str | None
     block: Callable[[Domain], object]
 
     if TYPE_CHECKING:
@@ -101,13 +103,16 @@ def bind(
     os: tuple[str, ...] = (),
     artifact: str | None = None,
     tenants: str | None = None,
+    layers: tuple[str, ...] = (),
+    inner: str | None = None,
 ) -> Binding:
     """Make the block below the `Binding` of `key` (`domain:key`), so that its domain has a `Slot` there.
 
     `restart` is `on-failure` where an instance that turns unhealthy is replaced by another. `artifact` is what the
     factory is imported from: `SHA256 NAME` of a pinned one. `tenants` is `NUMBER:DIGEST` of the key's lines in
-    `tenants.jsonl`, the digest the first 8 hex digits of their SHA-256. A function sets the fields, since a class would
-    take its keywords in half as much time again, at each of ten thousand keys.
+    `tenants.jsonl`, the digest the first 8 hex digits of their SHA-256. `layers` are the keys of the layers around it,
+    outermost first; of a layer, `inner` is the key of what it wraps: another layer, or the key itself. A function sets
+    the fields, since a class would take its keywords in half as much time again, at each of ten thousand keys.
     """
     binding = _new(Binding)
     binding.key = key
@@ -122,7 +127,17 @@ def bind(
     binding.os = os
     binding.artifact = artifact
     binding.tenants = tenants
+    binding.layers = layers
+    binding.inner = inner
     return binding
+
+
+def without_layers(binding: Binding) -> Binding:
+    """The same binding of a key, of which nothing is wrapped."""
+    bare = _new(Binding)
+    for name in Binding.__slots__:
+        setattr(bare, name, () if name == "layers" else getattr(binding, name))
+    return bare
 
 
 class _DomainType(type):
@@ -147,6 +162,8 @@ class Domain(metaclass=_DomainType):
 
     __engine__: ClassVar[str | None] = None
     _inputs: _Inputs
+    _inner: Any
+    """What a layer wraps, as an object that is safe to keep; None elsewhere."""
 
     def _env(self, name: str, default: str | None = None) -> str:
         """The environment variable; `default` where it is unset or empty. `VariableError` without either."""

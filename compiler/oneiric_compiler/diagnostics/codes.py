@@ -249,6 +249,20 @@ CODES: dict[str, Code] = {
         "The component is made without it: the parameter has its default.",
         "note",
     ),
+    "ONE440": Code(
+        "a layer that is not there",
+        "`layers` names layers: those declared for the key with `layer=True`, and the common ones, which wrap every "
+        "key: breaker, cached, fallback, limit, retry, timeout, traced.",
+    ),
+    "ONE441": Code(
+        "one name for a layer and a provider",
+        "A layer of a key and a provider of it have different names, so that settings and selections say which they "
+        "mean.",
+    ),
+    "ONE442": Code(
+        "a layer that does not fit what it wraps",
+        "A layer takes what it wraps as `inner`, and offers the same: the port of its key.",
+    ),
     # 5xx: outputs
     "ONE501": Code("the output cannot be written", "The output folder or a file in it cannot be created or replaced."),
     "ONE502": Code("the outputs are stale", "The settings or sources say otherwise now. Run `oneiric compile`."),

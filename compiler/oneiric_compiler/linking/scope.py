@@ -48,6 +48,7 @@ class Scope:
     levels: dict[LevelName, Level]
     added: Mapping[LevelName, Candidates]
     swaps: Mapping[LevelName, Mapping[Key, Stated[str]]]
+    catalog: Catalog
     outer: Scope | None = None
 
     @classmethod
@@ -59,7 +60,7 @@ class Scope:
         if profile is not None:
             levels["profile"] = settings.profiles[profile]
             added["profile"] = catalog.profiles.get(profile, {})
-        return cls(settings, profile, None, levels, added, {"base": settings.overrides.base})
+        return cls(settings, profile, None, levels, added, {"base": settings.overrides.base}, catalog)
 
     def of_tenant(self, tenant: str, catalog: Catalog) -> Scope:
         """The scope of a tenant in this one."""
@@ -101,6 +102,18 @@ class Scope:
         domain, _, names = pattern.partition(":")
         stated = [level.get(domain, NOTHING).gather_order.get(names) for level in self.levels.values()]
         return next((each for each in reversed(stated) if each), None)
+
+    def layers(self, key: Key) -> Stated[tuple[str, ...]] | None:
+        """The layers of a key that the most specific level states."""
+        stated = [level.get(key.domain, NOTHING).layers.get(key.name) for level in self.levels.values()]
+        return next((each for each in reversed(stated) if each), None)
+
+    def layer(self, key: Key, name: str) -> Candidate | None:
+        """The layer of that name which fits the key: one that is declared for it, or a common one."""
+        declared = next((each for each in self.catalog.layers.get(key, ()) if each.provider == name), None)
+        if declared is not None or name not in self.catalog.common:
+            return declared
+        return replace(self.catalog.common[name], key=key)
 
     def explicit(self, key: Key) -> tuple[Explicit, ...]:
         """Every explicit choice for the key, strongest first."""

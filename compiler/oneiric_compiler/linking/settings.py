@@ -21,6 +21,7 @@ from oneiric_compiler.linking.vocabulary import answer
 from oneiric_compiler.model import Candidate, Key, Level, Section, Setting, Stated
 from oneiric_compiler.settings.documents import Path_, Value, json_pointer
 from oneiric_compiler.source.types import Scalar, Type, Unchecked, all_in, inside, parts, record_in, unread
+from oneiric_compiler.tables.layers import INNER
 from oneiric_compiler.text.secret_names import secret_name
 
 
@@ -46,10 +47,13 @@ class ProviderSettings:
         default_factory=dict[tuple[int, int, bool], Converted | None]
     )
 
-    def of(self, candidate: Candidate) -> dict[str, Setting]:
-        """The candidate's settings by parameter, sorted; what does not fit is reported and left out."""
+    def of(self, candidate: Candidate, layer: str = "") -> dict[str, Setting]:
+        """The candidate's settings by parameter, sorted; what does not fit is reported and left out. One that is placed
+        as a `layer`, `NAME:LABEL`, may have some under its label."""
         stated: dict[str, Stated[Value]] = {}
-        for name in (candidate.provider, f"{candidate.key.name}/{candidate.provider}"):
+        key = candidate.key.name
+        names = (candidate.provider, f"{key}/{candidate.provider}", *((f"{key}/{layer}",) if ":" in layer else ()))
+        for name in names:
             for level in self.scope.levels.values():
                 section = level.get(candidate.key.domain, NOTHING)
                 for parameter, each in section.provider_settings.get(name, {}).items():
@@ -96,6 +100,9 @@ class ProviderSettings:
         if self._by_provider:
             return
         added = self.scope.added.get("tenant", {})
+        if self.below is None:
+            for text, layer in self._placed_layers():
+                self._by_provider.setdefault((layer.key.domain, text), []).append(layer)
         if self.below is not None:
             self.below._index()
             self._by_provider = ChainMap({}, self.below._by_provider) if added else self.below._by_provider
@@ -107,11 +114,24 @@ class ProviderSettings:
                 else:
                     self._by_provider.setdefault(name, []).append(candidate)
 
+    def _placed_layers(self) -> Iterator[tuple[str, Candidate]]:
+        """The layers of every key, declared for it or placed anywhere, by what settings call them: name or label."""
+        settings, catalog = self.scope.settings, self.scope.catalog
+        names = {(key, each.provider) for key, layers in catalog.layers.items() for each in layers}
+        for level in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
+            for domain, section in level.items():
+                for name, stated in section.layers.items():
+                    for text in stated.value:
+                        names |= {(Key(domain, name), text), (Key(domain, name), text.partition(":")[0])}
+        for key, text in sorted(names):
+            if (layer := self.scope.layer(key, text.partition(":")[0])) is not None:
+                yield text, layer
+
     def _served(self, domain: str, name: str) -> Iterator[Candidate]:
         """The candidates that a `provider` or `key/provider` entry is for."""
         key, _, provider = name.rpartition("/")
         for candidate in self._by_provider.get((domain, provider), ()):
-            if not key or candidate.key.name == key:
+            if (not key and ":" not in provider) or candidate.key.name == key:
                 yield candidate
 
     def _check_field(self, served: list[Candidate], name: str, parameter: str, stated: Stated[Value]) -> None:
@@ -136,6 +156,8 @@ class ProviderSettings:
         help = partial(self._other_provider, domain, name)
         of = f"of {domain}:{key}" if key else f"of domain `{domain}`"
         message = f"nothing declares a provider `{provider}` {of}"
+        if ":" in provider:
+            message = f"nothing places a layer `{provider}` around {domain}:{key}"
         self.diagnostics.add("ONE301", message, section.setting_places[name], help=help)
 
     def _other_provider(self, domain: str, name: str) -> str | None:
@@ -245,6 +267,8 @@ _SECRET_PARAMETER = "annotate the parameter as `oneiric.Secret` and write ${ONEI
 
 
 def _other_parameter(lacks: Candidate, parameter: str) -> str:
+    if lacks.layer and parameter == INNER:
+        return f"remove it: `{INNER}` is what the layer wraps"
     taken = {name for name, each in (lacks.signature.parameters or {}).items() if each.by_name}
     known = taken - lacks.handed.keys()
     return answer(lacks, parameter, known) or did_you_mean(parameter, known) or "remove it, or add the parameter"
@@ -291,6 +315,8 @@ def _type_of(candidate: Candidate, name: str) -> Type:
 
 def takes(candidate: Candidate, name: str) -> bool:
     parameters = candidate.signature.parameters
+    if candidate.layer and name == INNER:
+        return False
     if parameters is not None and name in parameters:
         return parameters[name].by_name
     return parameters is None or candidate.signature.open

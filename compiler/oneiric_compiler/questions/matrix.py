@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from oneiric.report import Json, Report
+from oneiric.report import Json, Report, Served
 
 from oneiric_compiler.text.paint import Line, columns, padded
 from oneiric_compiler.text.redact import visible
@@ -16,7 +16,8 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What serves a key in each profile, and where it is another for tenants; None where it is not bound."""
+    """What serves a key in each profile, with its layers (`redis in timeout, retry`), and where it is another for
+    tenants; None where it is not bound."""
 
     key: str
     profiles: Mapping[str, str | None]
@@ -24,7 +25,7 @@ class Row:
 
 
 def matrix(reports: Mapping[str, Report]) -> list[Row]:
-    """The keys whose winner is not the same everywhere, sorted."""
+    """The keys that are not served alike everywhere, sorted."""
     rows = (_row(reports, key) for key in sorted({key for report in reports.values() for key in report.bindings}))
     return [row for row in rows if row.tenants or len(set(row.profiles.values())) > 1]
 
@@ -58,14 +59,23 @@ def document(reports: Mapping[str, Report], rows: list[Row]) -> dict[str, Json]:
 
 def _row(reports: Mapping[str, Report], key: str) -> Row:
     bindings = {profile: report.bindings.get(key) for profile, report in reports.items()}
-    profiles = {profile: each.provider if each else None for profile, each in bindings.items()}
+    profiles = {profile: _cell(each) for profile, each in bindings.items()}
     names = sorted({tenant for each in bindings.values() if each for tenant in each.tenants})
     tenants: dict[str, Mapping[str, str | None]] = {}
     for tenant in names:
-        own = {profile: each.tenants.get(tenant, each).provider if each else None for profile, each in bindings.items()}
+        own = {profile: _cell(each and each.tenants.get(tenant, each)) for profile, each in bindings.items()}
         if own != profiles:
             tenants[tenant] = own
     return Row(key, profiles, tenants)
+
+
+def _cell(binding: Served | None) -> str | None:
+    """What serves, with what is around it."""
+    if binding is None:
+        return None
+    if not binding.layers:
+        return binding.provider
+    return f"{binding.provider} in {', '.join(key.partition('/')[2] for key in binding.layers)}"
 
 
 def _names(tenants: list[str]) -> str:

@@ -65,7 +65,7 @@ def _needing_otherwise(report: Report) -> set[str]:
         tenant
         for binding in report.bindings.values()
         for tenant, own in binding.tenants.items()
-        if (own.needs, own.gathers, own.secrets) != (binding.needs, binding.gathers, binding.secrets)
+        if own.wants != binding.wants
     }
 
 

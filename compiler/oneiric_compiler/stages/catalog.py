@@ -33,7 +33,8 @@ from oneiric_compiler.model import (
 )
 from oneiric_compiler.source.modules import Module, Root, Sources, Symbol
 from oneiric_compiler.source.signatures import Signature, signature
-from oneiric_compiler.tables import builtins
+from oneiric_compiler.source.types import Scalar
+from oneiric_compiler.tables import builtins, layers
 from oneiric_compiler.tables.options import OPTIONS
 from oneiric_compiler.tables.tiers import RANKS
 
@@ -68,7 +69,8 @@ def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> t
     manifests = builder.add_manifests(project, versions) if settings.remote.sources else ()
     incomplete = builder.incomplete or sources.broken or len(plugins) < len(settings.app.plugins)
     base = {key: tuple(found.values()) for key, found in builder.base.items()}
-    return Catalog(base, profiles, tenants, versions, manifests, incomplete), sources
+    layered = {key: tuple(found.values()) for key, found in builder.layers.items()}
+    return Catalog(base, profiles, tenants, layered, builder.common(), versions, manifests, incomplete), sources
 
 
 def infer_priority(
@@ -103,6 +105,7 @@ class _Builder:
     allowed: frozenset[str] = frozenset()
     incomplete: bool = False
     base: _Found = field(default_factory=dict[Key, "dict[tuple[str, str], Candidate]"])
+    layers: _Found = field(default_factory=dict[Key, "dict[tuple[str, str], Candidate]"])
     _signatures: dict[str, Signature] = field(default_factory=dict[str, Signature])
 
     def read_modules(self, package: str, source: str) -> None:
@@ -137,7 +140,7 @@ class _Builder:
     def level(self, level: Level, below: _Found) -> dict[Key, tuple[Candidate, ...]]:
         """What an overlay's components add, by key, with the candidates they come on top of."""
         components = [each for _, section in sorted(level.items()) for each in section.components]
-        added = {each.key: dict(below.get(each.key, {})) for each in components}
+        added = {each.key: dict(below.get(each.key, {})) for each in components if not each.fields.get("layer")}
         self.add_settings(components, added)
         return {key: tuple(found.values())[len(below.get(key, ())) :] for key, found in added.items()}
 
@@ -187,6 +190,7 @@ class _Builder:
         return False
 
     def _add(self, declared: Declaration, source: str, into: _Found, offer: Offer | None = None) -> None:
+        into = self.layers if declared.fields.get("layer") else into
         first = into.get(declared.key, {}).get((source, declared.provider))
         if first is not None:
             message = f"provider `{declared.provider}` is declared twice for {declared.key}"
@@ -226,6 +230,39 @@ class _Builder:
             **options,
         )
         return _held(candidate, offer, fields) if offer else candidate
+
+    def common(self) -> dict[str, Candidate]:
+        """The built-in layers by name, as far as the settings place one."""
+        settings = self.settings
+        levels = (settings.base, *settings.profiles.values(), *settings.tenants.values())
+        sections = [section for level in levels for section in level.values()]
+        placed = {each for section in sections for stated in section.layers.values() for each in stated.value}
+        return {
+            name: layer
+            for name in sorted({text.partition(":")[0] for text in placed}.intersection(layers.NAMES))
+            if (layer := self._common(name))
+        }
+
+    def _common(self, name: str) -> Candidate | None:
+        symbol = self.sources.find(layers.factory(name))
+        if symbol is None:
+            return None
+        found = signature(self.sources, symbol)
+        known = {**(found.parameters or {})}
+        known |= {key: replace(known[key], type=Scalar("str")) for key in layers.KEYS.get(name, ())}
+        options: dict[str, Any] = {option.name: option.read({"layer": True}) for option in OPTIONS}
+        declared = Declaration(Key("", name), name, layers.factory(name), symbol.place, {}, {})
+        return Candidate(
+            key=declared.key,
+            provider=name,
+            factory=declared.factory,
+            source=builtins.SOURCE,
+            place=declared.place,
+            signature=replace(found, parameters=known, result=None, made=None),
+            priority_from="default",
+            priority_place=declared.place,
+            **{**options, "priority": 0, **_links(declared, options)},
+        )
 
     def _signature(self, declared: Declaration) -> Signature | None:
         if declared.factory not in self._signatures:

@@ -94,7 +94,25 @@ def _body(sections: Mapping[str, str], class_name: str, bindings: Mapping[str, R
         local = alias if short in taken or names[short] > 1 else short
         bind = _bind(key, binding, lines.by_key.get(key))
         blocks.append("\n".join(_block(sections, key, binding, bind, promised.get(key), local)))
+        for name, layer in layers_of(key, binding).items():
+            bind = _bind(name, layer, None)
+            blocks.append("\n".join(_block(sections, name, layer, bind, promised.get(key), local)))
     return "\n\n".join(blocks)
+
+
+def layers_of(key: str, binding: Report) -> dict[str, Report]:
+    """The layers of a key as bindings of their own, each with the key of what it wraps, its `inner`."""
+    layers: dict[str, Report] = binding.get("layers", {})
+    wrapped = [*layers, key][1:]
+    promised = {"port": found} if (found := _promised(binding)) else {}
+    return {
+        name: {**layer, **promised, "inner": inner, "because": _placed(key, layer)}
+        for (name, layer), inner in zip(layers.items(), wrapped, strict=True)
+    }
+
+
+def _placed(key: str, layer: Report) -> str:
+    return f"{layer['placed_at'].partition('#')[0]} puts it around {key}"
 
 
 def _promised(binding: Report) -> str | None:
@@ -134,12 +152,12 @@ def _block(
     end = "))" if entered else ")"
     arguments = [f"{name}={body.expression(expr)}," for name, expr in _arguments(binding).items()]
     yield from (f"    from {module} import {names}" for module, names in body.imports())
+    if promised and ("artifact" in binding or "inner" in binding):
+        yield from (f"    {line}" for line in typed)
+    if "inner" in binding:
+        yield f"    inner: {local} = self._inner"
     if "artifact" in binding and promised:
-        yield from (
-            *(f"    {line}" for line in typed),
-            *_call(f"made: {local} = {made}", arguments, end),
-            "    return made",
-        )
+        yield from (*_call(f"made: {local} = {made}", arguments, end), "    return made")
     else:
         yield from _call(f"return {made}", arguments, end)
 
@@ -157,6 +175,10 @@ def _bind(key: str, binding: Report, tenants: str | None) -> Iterator[str]:
     if promised := _promised(binding):
         options.append(f"port={quoted(promised)}")
     options.extend(f"{name}={value}" for name, value in _options(binding))
+    if layers := binding.get("layers"):
+        options.append(f"layers={_tuple([*layers])}")
+    if "inner" in binding:
+        options.append(f"inner={quoted(binding['inner'])}")
     if tenants:
         options.append(f"tenants={quoted(tenants)}")
     head = f"@bind({quoted(key)}, {quoted(binding['fingerprint'])},"
@@ -204,7 +226,9 @@ def _arguments(binding: Report) -> dict[str, dict[str, Any]]:
     settings = {
         name: setting.get("expr") or {"value": setting["value"]} for name, setting in binding["settings"].items()
     }
-    needs = {name: {"need": key} for name, key in binding["needs"].items()}
+    needs: dict[str, dict[str, Any]] = {name: {"need": key} for name, key in binding["needs"].items()}
+    if "inner" in binding:
+        needs["inner"] = {"inner": binding["inner"]}
     return {**settings, **needs, **{name: _several(each) for name, each in binding.get("gathers", {}).items()}}
 
 
@@ -244,16 +268,25 @@ def _counted(lines: list[str]) -> str:
 def _tenant_lines(report: Report) -> Iterator[tuple[str, str]]:
     """Each key with a line of its own for a tenant."""
     for key, binding in report["bindings"].items():
+        promised = {"port": found} if (found := _promised(binding)) else {}
         for tenant, own in binding["tenants"].items():
             if not own.get("shared"):
-                line = {"tenant": tenant, "key": key, "provider": own["provider"], "fingerprint": own["fingerprint"]}
-                line["factory"] = own["factory"]
-                if promised := _promised(binding):
-                    line["port"] = promised
-                line["arguments"] = _arguments(own)
-                line["needs"] = _awaited(own)
-                optional = ("async", "entered", "secrets", "artifact", *BOUND)
-                yield key, json.dumps({**line, **{name: own[name] for name in optional if name in own}})
+                yield key, _tenant_line(tenant, key, {**own, **promised})
+                for name, layer in layers_of(key, {**own, **promised}).items():
+                    yield key, _tenant_line(tenant, name, layer)
+
+
+def _tenant_line(tenant: str, key: str, own: Report) -> str:
+    line = {"tenant": tenant, "key": key, "provider": own["provider"], "fingerprint": own["fingerprint"]}
+    line["factory"] = own["factory"]
+    if port := own.get("port"):
+        line["port"] = port
+    line["arguments"] = _arguments(own)
+    line["needs"] = _awaited(own)
+    if layers := own.get("layers"):
+        line["layers"] = [*layers]
+    optional = ("async", "entered", "secrets", "artifact", *BOUND, "inner")
+    return json.dumps({**line, **{name: own[name] for name in optional if name in own}})
 
 
 @dataclass(slots=True)
@@ -304,6 +337,8 @@ class _Body:
             return " | ".join(f"{flags}.{name}" for name in expr["names"])
         if "bytes" in expr:
             return repr(base64.b64decode(expr["bytes"]))
+        if "inner" in expr:
+            return "inner"
         if "need" in expr:
             domain, _, name = expr["need"].partition(":")
             return f"self._wiring.{self.sections[domain]}.{attribute_name(name)}.live"

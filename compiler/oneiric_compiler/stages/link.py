@@ -15,6 +15,7 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you
 from oneiric_compiler.linking.gathering import check_handed, check_order, container, matched, ordered
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.lacking import missing_help
+from oneiric_compiler.linking.layers import check_inner, placed, without_keys
 from oneiric_compiler.linking.ports import find_port, misfits
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.settings import ProviderSettings
@@ -25,7 +26,9 @@ from oneiric_compiler.model import (
     Decision,
     Gathered,
     Gathering,
+    Judgement,
     Key,
+    Layer,
     Level,
     Linked,
     Setting,
@@ -34,6 +37,8 @@ from oneiric_compiler.model import (
 from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.stages.resolve import Filtered, Resolution, tell
 from oneiric_compiler.tables.builtins import DEFAULT_LEVEL
+from oneiric_compiler.tables.layers import INNER
+from oneiric_compiler.tables.tiers import ALONE
 from oneiric_compiler.text.redact import MASK
 from oneiric_compiler.text.secret_names import secret_name
 
@@ -69,7 +74,9 @@ def link(resolution: Resolution, inputs: Gathered, diagnostics: Diagnostics) -> 
 
 
 def attribute_name(key: str) -> str:
-    """The attribute of a key in the wiring."""
+    """The attribute of a key in the wiring; a layer's is none for applications."""
+    if "/" in key:
+        return f"_layer_{attribute_name(key.replace('/', '_'))}"
     name = "".join(char if char.isalnum() or char == "_" else "_" for char in key)
     name = f"_{name}" if name[0].isdigit() else name
     return f"{name}_" if keyword.iskeyword(name) or name in WIRING_NAMES else name
@@ -78,14 +85,21 @@ def attribute_name(key: str) -> str:
 def differs(one: Bound, other: Bound) -> bool:
     """Whether two bindings of a key would make different instances."""
     return (
-        one.decision.winner is not other.decision.winner
+        _identity(one.decision.winner) != _identity(other.decision.winner)
         or {name: setting.expr for name, setting in one.settings.items()}
         != {name: setting.expr for name, setting in other.settings.items()}
         or one.needs != other.needs
         or {name: each.members for name, each in one.gathers.items()}
         != {name: each.members for name, each in other.gathers.items()}
         or one.activation != other.activation
+        or [layer.key for layer in one.layers] != [layer.key for layer in other.layers]
+        or any(differs(mine.bound, theirs.bound) for mine, theirs in zip(one.layers, other.layers, strict=True))
     )
+
+
+def _identity(candidate: Candidate) -> object:
+    """What tells a candidate from others; a common layer is made one for each key anew."""
+    return (candidate.provider, candidate.factory) if candidate.layer else id(candidate)
 
 
 def _roots(resolution: Resolution) -> Iterator[Key]:
@@ -137,6 +151,10 @@ class _Ports:
                 return stated
         return next((each.port for each in scope.candidates(key) if each.port), None)
 
+    def promise(self, port: str) -> Symbol | None:
+        """What a port, or the class that a key has in its place, promises."""
+        return self._found.get(port) or self.sources.find(port)
+
     def fit(self, candidate: Candidate, port: Stated[str]) -> None:
         """Reports what keeps a candidate from serving the port."""
         if port.value not in self._found:
@@ -187,9 +205,45 @@ class _Linker:
 
     def binding(self, decision: Decision) -> Bound:
         """The decision bound, without what it is handed only where it is bound: see `completed`."""
-        winner = decision.winner
-        settings = self.settings.of(winner)
+        settings = self.settings.of(decision.winner)
         port = self.ports.of(self.scope, decision.key)
+        standby = {
+            each.order: found
+            for each in decision.judgements
+            if not (each.won or each.candidate.barred) and (found := self.settings.of(each.candidate))
+        }
+        bound = self._made(decision, settings, port.value if port else None)
+        options = self.scope.options(decision.key)
+        stated = self.scope.layers(decision.key)
+        return replace(
+            bound,
+            options=options,
+            standby=standby,
+            layers=tuple(self._layers(decision, port)),
+            layers_at=stated.place if stated else None,
+        )
+
+    def _layers(self, decision: Decision, port: Stated[str] | None) -> Iterator[Layer]:
+        """What the settings place around the key, made concrete."""
+        key, result = decision.key, decision.winner.signature.result
+        promised = port.value if port else result
+        for text, place, candidate in placed(self.scope, key, self.diagnostics):
+            if promised is None:
+                message = f"{key} has layers, and nothing says which port they have to offer"
+                help = f"state it: `ports: {{{key.name}: module:Protocol}}`"
+                self.diagnostics.add("ONE442", message, place, help=help)
+                return
+            if port:
+                self.ports.fit(candidate, port)
+            check_inner(candidate, self.ports.promise(promised), self.ports.sources, self.diagnostics)
+            settings = self.settings.of(candidate, text)
+            layer, settings = without_keys(candidate, settings)
+            judgement = Judgement(layer, 0, won=True)
+            wrapping = Decision(Key(key.domain, f"{key.name}/{text}"), (judgement,), ALONE, place, "")
+            yield Layer(place, self._made(wrapping, settings, promised))
+
+    def _made(self, decision: Decision, settings: Mapping[str, Setting], port: str | None) -> Bound:
+        winner = decision.winner
         needs = {
             name: key
             for name, stated in winner.needs.items()
@@ -203,13 +257,7 @@ class _Linker:
         self._check_needs(winner, settings)
         check_handed(winner, self.ports.sources, self.diagnostics)
         self._check_complete(decision, settings)
-        standby = {
-            each.order: found
-            for each in decision.judgements
-            if not (each.won or each.candidate.barred) and (found := self.settings.of(each.candidate))
-        }
-        options = self.scope.options(decision.key)
-        return Bound(decision, port.value if port else None, settings, needs, options, standby, gathers=gathers)
+        return Bound(decision, port, settings, needs, gathers=gathers)
 
     def completed(self, binding: Bound, bound: Collection[Key]) -> Bound:
         """With what it is handed only where something else has that bound: optional needs, and what patterns match."""
@@ -225,11 +273,14 @@ class _Linker:
             elif name in winner.optional:
                 members = tuple(key for key in self._listed(decision, name, several, optional=True) if key in bound)
                 gathers[name] = Gathering(several.value, members, container(winner, name) or "list")
-        return replace(binding, needs=dict(sorted(needs.items())), gathers=dict(sorted(gathers.items())))
+        layers = tuple(replace(layer, bound=self.completed(layer.bound, bound)) for layer in binding.layers)
+        needs, gathers = dict(sorted(needs.items())), dict(sorted(gathers.items()))
+        return replace(binding, needs=needs, gathers=gathers, layers=layers)
 
     def _matched(self, binding: Bound, name: str, pattern: str, place: Place, bound: Collection[Key]) -> Gathering:
         key, winner = binding.decision.key, binding.decision.winner
-        members = matched(pattern, (each for each in bound if each != key))
+        own = Key(key.domain, key.name.partition("/")[0])
+        members = matched(pattern, (each for each in bound if each != own))
         if not members and not self.incomplete:
             message = f"{key} ({winner.provider}) gathers {pattern}, and nothing that is bound matches"
             help = "what matches joins once it is bound: declare one, or select a built-in of such a name"
@@ -254,9 +305,10 @@ class _Linker:
                 check_order(f"{domain}:{names}", order, gathered, self.diagnostics)
 
     def check_options(self, levels: Iterable[Level], known: Collection[Key]) -> None:
-        """Reports what the levels state of how keys are activated that are not known."""
+        """Reports what the levels state of keys, how they are activated or wrapped, that are not known."""
         for domain, section in (each for level in levels for each in level.items()):
-            for option, keys in section.options.items():
+            stated_by_name: dict[str, Mapping[str, Stated[Any]]] = {**section.options, "layers": section.layers}
+            for option, keys in stated_by_name.items():
                 for name, stated in keys.items():
                     key = Key(domain, name)
                     if key not in known and not self.incomplete:
@@ -343,13 +395,15 @@ class _Linker:
         winner, broken = decision.winner, self.settings.broken
         parameters = winner.signature.parameters or {}
         given = {*settings, *winner.handed, *broken.get((winner.key, winner.provider), ())}
+        given |= {INNER} if winner.layer else set()
+        served = f"{decision.key} is" if winner.layer else f"{decision.key} is served by"
         for parameter in parameters.values():
             if not parameter.by_name:
-                message = f"{decision.key} is served by `{winner.provider}`, which takes `{parameter.name}` by position"
+                message = f"{served} `{winner.provider}`, which takes `{parameter.name}` by position"
                 help = "a wiring passes arguments by name: remove the `/` after the parameter"
                 self.diagnostics.add("ONE409", message, winner.signature.place, help=help)
             elif parameter.required and parameter.name not in given:
-                message = f"{decision.key} is served by `{winner.provider}`, which requires `{parameter.name}`"
+                message = f"{served} `{winner.provider}`, which requires `{parameter.name}`"
                 help = missing_help(self.scope, winner, parameter)
                 place, factory = decision.decided_at, winner.signature.place
                 related = [("the factory", factory)] if factory.span != place.span else []
@@ -374,6 +428,8 @@ def _named(parameter: str, need: str) -> str:
 
 def _check_attributes(bindings: Mapping[Key, Bound], diagnostics: Diagnostics) -> None:
     taken: dict[tuple[str, str], Key] = {}
+    layers = {layer.key: layer.bound for binding in bindings.values() for layer in binding.layers}
+    bindings = {**bindings, **layers}
     for key in bindings:
         name = attribute_name(key.name)
         first = taken.setdefault((key.domain, name), key)
@@ -406,7 +462,11 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
     linker = replace(base, scope=scope, settings=settings, decisions=ChainMap(decided, base.decisions))
     own: dict[Key, Bound] = {}
     linker.check_options((level,), base.bindings)
-    stating = {key for key, binding in base.bindings.items() if _states_option(level, key) or _orders(level, binding)}
+    stating = {
+        key
+        for key, binding in base.bindings.items()
+        if _states_option(level, key) or _orders(level, binding) or key.name in level.get(key.domain, NOTHING).layers
+    }
     linker.check_orders((level,))
     for key in sorted(decided.keys() | settings.touched(level) | stating):
         if key not in base.bindings:

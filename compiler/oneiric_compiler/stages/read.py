@@ -20,9 +20,10 @@ T = TypeVar("T")
 RECORDED = ("ONEIRIC_STACK_ORDER", "ONEIRIC_TRUSTED_PUBLIC_KEYS")
 """The variables whose values a report records, for `--check` to use."""
 _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
-_NO_CANDIDATES = frozenset(
-    ("selections", "requires", "ports", "provider_settings", "gather_order", *(option.name for option in KEY_OPTIONS))
-)
+_NO_CANDIDATES = frozenset({
+    "selections", "requires", "ports", "provider_settings", "gather_order", "layers",
+    *(option.name for option in KEY_OPTIONS),
+})  # fmt: skip
 _SECTION_KEYS = _NO_CANDIDATES | {"components"}
 _HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output", "roles"))
 
@@ -190,6 +191,8 @@ class _Reader:
             section.ports[name] = _named(document, port, *path, "ports", name)
         for pattern, names in _mapping(value.get("gather_order")).items():
             section.gather_order[pattern] = _named(document, tuple(_list(names)), *path, "gather_order", pattern)
+        for name, layers in _mapping(value.get("layers")).items():
+            section.layers[name] = _named(document, tuple(_list(layers)), *path, "layers", name)
         for option in KEY_OPTIONS:
             if keys := _mapping(value.get(option.name)):
                 section.options[option.name] = {

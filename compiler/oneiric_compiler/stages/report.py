@@ -21,6 +21,7 @@ from oneiric_compiler.model import (
     Gathered,
     Gathering,
     Judgement,
+    Layer,
     Linked,
     Setting,
     Settings,
@@ -116,12 +117,30 @@ def _binding(binding: Bound, settings: Settings, candidates: list[Report]) -> Re
         facts["candidates"] = candidates
     facts["settings"] = {name: _setting(setting) for name, setting in binding.settings.items()}
     facts.update(_handed(binding))
+    if binding.layers_at:
+        facts["layers_from"] = str(binding.layers_at)
+    if binding.layers:
+        facts["layers"] = {str(layer.key): _layer(layer, settings) for layer in binding.layers}
     if binding.options:
         stated = sorted(binding.options.items())
         facts["options"] = {name: {"value": each.value, "from": str(each.place)} for name, each in stated}
     if binding.secrets:
         facts["secrets"] = list(binding.secrets)
     return facts
+
+
+def _layer(layer: Layer, settings: Settings) -> Report:
+    """One layer around the instance; where it stands among others is no part of its fingerprint."""
+    binding, winner = layer.bound, layer.bound.decision.winner
+    facts = _made_by(binding, settings)
+    facts.pop("port", None)
+    facts["fingerprint"] = _fingerprint(facts, binding)
+    facts |= {"placed_at": str(layer.placed), "source": winner.source, "declared_at": str(winner.place)}
+    facts["settings"] = {name: _setting(setting) for name, setting in binding.settings.items()}
+    facts.update(_handed(binding))
+    if binding.secrets:
+        facts["secrets"] = list(binding.secrets)
+    return facts | ({"trust": _trust(winner.trust)} if winner.trust else {})
 
 
 def _made_by(binding: Bound, settings: Settings) -> Report:

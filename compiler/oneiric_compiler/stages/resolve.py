@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from packaging.specifiers import SpecifierSet
 
-from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean
 from oneiric_compiler.linking.scope import Question, Scope
 from oneiric_compiler.model import (
     Candidate,
@@ -150,7 +150,9 @@ def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
         if not providers:
             _unknown_key(key, choice, scope, diagnostics)
         elif choice.value not in providers:
-            help = partial(did_you_mean, choice.value, providers)
+            help: Help = partial(did_you_mean, choice.value, providers)
+            if scope.layer(key, choice.value):
+                help = f"it is a layer, which wraps what serves a key: `layers: {{{key.name}: [{choice.value}]}}`"
             diagnostics.add("ONE301", f"{key} has no candidate `{choice.value}`", choice.place, help=help)
     for domain, section in sections:
         named: tuple[Mapping[str, Stated[Any]], ...] = section.requires, section.ports

@@ -122,6 +122,14 @@ OPTIONS = (
         default=[],
     ),
     Option(
+        name="layer",
+        schema={
+            "description": "Whether it wraps what serves the key, which it takes as `inner`: a layer is no candidate.",
+            "type": "boolean",
+        },
+        default=False,
+    ),
+    Option(
         name="port",
         schema={
             "description": "`module:Protocol` that the key promises to its users.",

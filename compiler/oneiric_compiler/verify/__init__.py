@@ -1,8 +1,8 @@
 """A second opinion on compiled outputs, which shares no code with the compiler's stages: a mistake there is seen here.
 
-Every winner is worked out again from the candidates' facts in the report (`decisions`), how a key is activated from
-what states it (`options`), what is a tenant's own from what differs (`tenants`), and what the wiring's own source says
-(`source`, `expressions`) is held against the report (`wiring`). Needs nothing but the files.
+Every winner is worked out again from the candidates' facts in the report (`decisions`), how a key is activated and
+wrapped from what states it (`options`, `layers`), what is a tenant's own from what differs (`tenants`), and what the
+wiring's own source says (`source`, `expressions`) is held against the report (`wiring`). Needs nothing but the files.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from oneiric_compiler.verify import tenants as of_tenants
 from oneiric_compiler.verify.decisions import decisions
+from oneiric_compiler.verify.layers import layers
 from oneiric_compiler.verify.options import options
 from oneiric_compiler.verify.wiring import wiring
 
@@ -25,6 +26,7 @@ def verify(report: Mapping[str, Any], source: bytes, tenants: bytes) -> Iterator
     """
     yield from decisions(report)
     yield from options(report)
+    yield from layers(report)
     yield from wiring(report, source, of_tenants.counts(report))
     yield from of_tenants.sharing(report)
     yield from of_tenants.lines(report, tenants)

@@ -23,6 +23,8 @@ TAKEN = ("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING")
 
 _OWN = ("self", "int", "float", "set", "frozenset", "TYPE_CHECKING")
 """What a block means by these names, it does not import."""
+INNER: Expression = {"inner": True}
+"""What a layer wraps, as an argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +255,14 @@ def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: 
             raise Strange(node)
     if not _is_plain(node) or not _takes_self(node.args):
         raise Strange(node)
+    imports, annotated = _annotated(imports)
+    wraps = "inner" in annotated
+    if wraps and ast.unparse(annotated.pop("inner")) != "self._inner":
+        raise Strange(last)
     made = last.value if isinstance(last, ast.Return) else None
-    if isinstance(made, ast.Name) and len(imports) > 1:
-        *imports, typed, assigned = imports
-        made = _typed(typed, assigned, made.id)
-    if made is None:
+    if isinstance(made, ast.Name):
+        made = annotated.pop(made.id, None)
+    if made is None or annotated:
         raise Strange(last)
     reader = Expressions(_imports(imports))
     awaited = isinstance(made, ast.Await)
@@ -267,7 +272,12 @@ def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: 
     if not isinstance(call, ast.Call) or call.args or awaited != isinstance(node, ast.AsyncFunctionDef):
         raise Strange(last)
     factory = reader.imported(call.func)
-    arguments = {name: reader.read(each) for name, each in _keywords(call.keywords, last).items()}
+    given = _keywords(call.keywords, last)
+    arguments = {name: reader.read(each) for name, each in given.items() if not wraps or name != "inner"}
+    if wraps:
+        if "inner" not in given or ast.unparse(given["inner"]) != "inner":
+            raise Strange(last)
+        arguments["inner"] = INNER
     if reader.used != set(reader.imports):
         raise Strange(imports[0])
     returns = node.returns.id if isinstance(node.returns, ast.Name) else ""
@@ -316,11 +326,17 @@ def _literal(node: ast.expr) -> Any:
     return node.value if isinstance(node, ast.Constant) else ast.literal_eval(node)
 
 
-def _typed(imported: ast.stmt, assigned: ast.stmt, name: str) -> ast.expr | None:
-    """The value of `name: Type = value`, after an import of the type for type checkers alone."""
-    match imported, assigned:
-        case ast.If(), ast.AnnAssign(target=ast.Name(id=target)) if target == name:
-            _promised([imported])
-            return assigned.value
-        case _:
-            raise Strange(assigned)
+def _annotated(nodes: Sequence[ast.stmt]) -> tuple[list[ast.stmt], dict[str, ast.expr]]:
+    """The imports of a block, and the values of `name: Type = value` after them, of a type that is imported for type
+    checkers alone."""
+    imports, found = [*nodes], dict[str, ast.expr]()
+    while imports and isinstance(imports[-1], ast.AnnAssign):
+        node = imports.pop()
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if name not in found:
+                found[name] = value
+            case _:
+                raise Strange(node)
+    if found and imports and isinstance(imports[-1], ast.If):
+        _promised([imports.pop()])
+    return imports, found

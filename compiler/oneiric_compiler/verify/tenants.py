@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 
 from oneiric_compiler.verify.decisions import Facts
+from oneiric_compiler.verify.layers import promised, stack
 from oneiric_compiler.verify.wiring import OPTIONS, awaited, expressions, fingerprint, handed, several
 
 _SECRETS = "adapter:secrets"
@@ -26,12 +27,20 @@ def _shared(binding: Facts, tenant: str, own: dict[str, set[str]]) -> Iterator[s
     printed = fingerprint(theirs)
     if printed != theirs["fingerprint"]:
         yield f"has another fingerprint: {theirs['fingerprint']}, and its facts say {printed}"
-    differs = printed != fingerprint(binding) or _winners(theirs, binding) != _winners(binding, binding)
+    differs = (
+        printed != fingerprint(binding)
+        or _winners(theirs, binding) != _winners(binding, binding)
+        or _layers(theirs) != _layers(binding)
+    )
     rebuilt_for = [] if differs else [need for need in _needs(theirs) if tenant in own.get(need, ())]
     if theirs.get("shared") and (differs or rebuilt_for):
         yield f"is said to share the base's instance, and {'differs' if differs else f'needs its own {rebuilt_for[0]}'}"
     elif theirs.get("rebuilt_for", []) != rebuilt_for:
         yield f"has an instance rebuilt for {', '.join(rebuilt_for) or 'no need'}, and the report says otherwise"
+
+
+def _layers(binding: Facts) -> list[tuple[str, str]]:
+    return [(name, fingerprint(layer)) for name, layer in binding.get("layers", {}).items()]
 
 
 def _winners(binding: Facts, base: Facts) -> list[tuple[str, str]]:
@@ -40,7 +49,8 @@ def _winners(binding: Facts, base: Facts) -> list[tuple[str, str]]:
 
 
 def _needs(binding: Facts) -> list[str]:
-    return sorted({*handed(binding), *([_SECRETS] if binding.get("secrets") else [])})
+    parts = [binding, *binding.get("layers", {}).values()]
+    return sorted({need for each in parts for need in (*handed(each), *([_SECRETS] if each.get("secrets") else ()))})
 
 
 def _tenants_with_their_own(binding: Facts) -> set[str]:
@@ -69,7 +79,7 @@ def counts(report: Facts) -> dict[str, str]:
     """What the wiring has to say of the lines: their number and digest by key, and by "" of those that list tenants."""
     found: dict[str, list[str]] = {}
     for line in _expected(report):
-        found.setdefault(json.loads(line).get("key", ""), []).append(f"{line}\n")
+        found.setdefault(json.loads(line).get("key", "").partition("/")[0], []).append(f"{line}\n")
     return {key: f"{len(each)}:{hashlib.sha256(''.join(each).encode()).hexdigest()[:8]}" for key, each in found.items()}
 
 
@@ -83,19 +93,25 @@ def _expected(report: Facts) -> list[str]:
 def _own_instances(report: Facts) -> Iterator[Facts]:
     for key, binding in report["bindings"].items():
         for tenant, own in binding["tenants"].items():
-            if own.get("shared"):
-                continue
-            promised = binding.get("port") or binding.get("result")
-            needs = {name: {"need": need} for name, need in own["needs"].items()}
-            gathers = {name: several(each) for name, each in own.get("gathers", {}).items()}
-            yield {
-                "tenant": tenant,
-                "key": key,
-                "provider": own["provider"],
-                "fingerprint": fingerprint(own),
-                "factory": own["factory"],
-                **({"port": promised} if promised else {}),
-                "arguments": {**expressions(own), **needs, **gathers},
-                "needs": awaited(own),
-                **{name: own[name] for name in ("async", "entered", *OPTIONS) if name in own},
-            }
+            if not own.get("shared"):
+                for name, each in stack(key, {**own, "promised": promised(binding)}).items():
+                    yield _line(tenant, name, each)
+
+
+def _line(tenant: str, key: str, own: Facts) -> Facts:
+    port, layers = promised(own), [*own.get("layers", ())]
+    needs = {name: {"need": need} for name, need in own["needs"].items()}
+    gathers = {name: several(each) for name, each in own.get("gathers", {}).items()}
+    wrapped = {"inner": {"inner": own["inner"]}} if "inner" in own else {}
+    return {
+        "tenant": tenant,
+        "key": key,
+        "provider": own["provider"],
+        "fingerprint": fingerprint(own),
+        "factory": own["factory"],
+        **({"port": port} if port else {}),
+        "arguments": {**expressions(own), **needs, **wrapped, **gathers},
+        "needs": awaited(own),
+        **({"layers": layers} if layers else {}),
+        **{name: own[name] for name in ("async", "entered", *OPTIONS, "inner") if name in own},
+    }

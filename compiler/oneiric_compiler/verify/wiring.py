@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from oneiric_compiler.verify.decisions import Facts
 from oneiric_compiler.verify.expressions import Expression
-from oneiric_compiler.verify.source import TAKEN, Block, WiringSource, read_source
+from oneiric_compiler.verify.layers import promised, stack
+from oneiric_compiler.verify.source import INNER, TAKEN, Block, WiringSource, read_source
 
 _STATED = ("artifact", "eager", "python", "os", "restart")
 _FINGERPRINTED = ("provider", "factory", "async", "entered", "result", "port", "lazy", *_STATED)
@@ -40,11 +41,14 @@ def wiring(report: Facts, data: bytes, tenants: Mapping[str, str]) -> Iterator[s
         yield f"wiring.py has the roles {source.roles}, and the report says {stated}"
     yield from _engines(report, source)
     blocks = {block.key: block for block in source.blocks}
-    if [block.key for block in source.blocks] != sorted(report["bindings"]):
-        unlike = sorted(blocks.keys() ^ report["bindings"].keys())
+    expected: dict[str, Facts] = {}
+    for key, binding in sorted(report["bindings"].items()):
+        expected |= stack(key, binding)
+    if [block.key for block in source.blocks] != [*expected]:
+        unlike = sorted(blocks.keys() ^ expected.keys())
         yield f"wiring.py and the report bind different keys: {', '.join(unlike) or 'in another order'}"
     for key, block in blocks.items():
-        if binding := report["bindings"].get(key):
+        if binding := expected.get(key):
             yield from (f"{key}: wiring.py {finding}" for finding in _block(report, source, block, binding, tenants))
 
 
@@ -66,9 +70,10 @@ def _engines(report: Facts, source: WiringSource) -> Iterator[str]:
 def _block(
     report: Facts, source: WiringSource, block: Block, binding: Facts, tenants: Mapping[str, str]
 ) -> Iterator[str]:
-    promised = binding.get("port") or binding.get("result")
+    port = promised(binding)
     needs = tuple(awaited(binding))
-    options = {"provider": binding["provider"], "port": promised, "needs": needs}
+    options = {"provider": binding["provider"], "port": port, "needs": needs}
+    options |= {"layers": tuple(binding.get("layers", ())), "inner": binding.get("inner")}
     options.update((name, _in_source(binding[name])) for name in OPTIONS if name in binding)
     options["tenants"] = tenants.get(block.key)
     because = binding["because"].replace(f" selects {binding['provider']}", " selects it")
@@ -78,7 +83,7 @@ def _block(
         "domain": (source.domains.get(report["domains"][domain]), block.domain),
         "attribute": (_attribute(name), block.attribute),
         "factory": (binding["factory"], block.factory),
-        "promise": (_annotated(binding, promised), block.returns),
+        "promise": (_annotated(binding, port), block.returns),
         "async": (binding.get("async", False), block.awaited),
         "entered": (binding.get("entered", False), block.entered),
         "fingerprint": (printed, block.fingerprint),
@@ -109,7 +114,8 @@ def _is_gathered(report: Facts, key: str, gathered: Facts, *, optional: bool) ->
     """Whether a parameter's components are those that its pattern matches, or those that are listed, in their order."""
     stated, members = gathered["from"], gathered["members"]
     if isinstance(stated, str):
-        return sorted(members) == sorted(k for k in report["bindings"] if k.startswith(stated[:-1]) and k != key)
+        own = key.partition("/")[0]
+        return sorted(members) == sorted(k for k in report["bindings"] if k.startswith(stated[:-1]) and k != own)
     asked = iter(cast("list[str]", stated))
     listed = all(any(member == need or member.endswith(f":{need}") for need in asked) for member in members)
     return listed and (optional or len(members) == len(cast("list[str]", stated)))
@@ -172,7 +178,7 @@ def expressions(binding: Facts) -> dict[str, Expression]:
 
 def _arguments(report: Facts, binding: Facts) -> dict[str, Any]:
     """The arguments as they read in a source, whose needs are attributes."""
-    given = expressions(binding)
+    given = {**expressions(binding), **({"inner": INNER} if "inner" in binding else {})}
     for name, key in binding["needs"].items():
         given[name] = _attribute_of(report, key)
     for name, each in binding.get("gathers", {}).items():
@@ -192,6 +198,8 @@ def _attribute_of(report: Facts, key: str) -> Expression:
 
 
 def _attribute(name: str) -> str:
+    if "/" in name:
+        return f"_layer_{_attribute(name.replace('/', '_'))}"
     changed = "".join(char if char.isalnum() or char == "_" else "_" for char in name)
     changed = f"_{changed}" if changed[0].isdigit() else changed
     return f"{changed}_" if keyword.iskeyword(changed) or changed in TAKEN else changed

@@ -24,7 +24,7 @@ from oneiric.lifecycle.inputs import Inputs, context
 from oneiric.lifecycle.reasons import import_failed, stated_at, syntax_failed
 from oneiric.lifecycle.steps import Failed, bounded, call, contained, in_thread, lifecycle
 from oneiric.secret import PREFIX, SECRETS, Secret
-from oneiric.slot import Held, Slot
+from oneiric.slot import Held, SharedSlot, Slot, stack_of
 from oneiric.tracing import span
 
 TYPE_CHECKING = False
@@ -63,7 +63,8 @@ class Attempt:
 
 
 async def activate(slot: Slot[Any]) -> Held:
-    """The slot's instance, made if there is none; nothing is awaited between its return and the caller's use.
+    """The slot's instance, made if there is none; nothing is awaited between its return and the caller's use. Of a key
+    with layers it is what these wrap: its `home` has the outermost.
 
     Raises `ActivationError`, `Paused`, `RemovedKey`, `RuntimeNotRunning`, `RuntimeClosed`.
     """
@@ -72,9 +73,12 @@ async def activate(slot: Slot[Any]) -> Held:
         refusal = host.refusal()
         if refusal is not None:
             raise refusal
+        shared = isinstance(slot, SharedSlot)
         if slot.scope.check is not None:
             await slot.scope.check()
         slot = slot.scope.slot(slot.key)  # a reload may have moved or removed it
+        if shared:
+            slot = slot.home
         if slot.held is not None:
             break
         if (why := _paused(slot)) is not None:
@@ -109,7 +113,7 @@ async def activate_all(slots: Iterable[Slot[Any]]) -> None:
 def eager(slots: Iterable[Slot[Any]]) -> list[Slot[Any]]:
     """Those to activate without being asked: eager, not active yet, and not waiting for an operator to resume a
     key that they are or need."""
-    return [slot for slot in slots if slot.held is None and starts(slot) and not waits(slot)]
+    return [slot.home for slot in slots if slot.home.held is None and starts(slot) and not waits(slot.home)]
 
 
 def starts(slot: Slot[Any]) -> bool:
@@ -130,7 +134,7 @@ def waits(slot: Slot[Any], seen: tuple[Slot[Any], ...] = ()) -> bool:
 
 def _paused(slot: Slot[Any]) -> str | None:
     """Why nothing new of the slot's key may be activated. What replaces an active instance may."""
-    why = slot.scope.host.paused.get(slot.key)
+    why = slot.scope.host.paused.get(stack_of(slot.key))
     return None if why is None or slot.scope.replaces(slot.key) else why
 
 
@@ -145,10 +149,12 @@ async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 def needed(slot: Slot[Any]) -> list[Slot[Any]]:
     """The slots this one needs, in its own scope. Raises `UnknownKey`."""
-    keys = slot.binding.needs
-    if slot.binding.secrets and SECRETS not in keys:
+    binding, scope = slot.binding, slot.scope
+    keys = binding.needs
+    if binding.secrets and SECRETS not in keys:
         keys = (*keys, SECRETS)
-    return [slot.scope.slot(key) for key in keys]
+    slots = [scope.slot(key).home for key in keys]
+    return slots if binding.inner is None else [*slots, scope.slot(binding.inner)]
 
 
 def fail(slot: Slot[Any], step: str, what: str, cause: BaseException | None = None) -> NoReturn:
@@ -219,7 +225,9 @@ async def _made(slot: Slot[Any]) -> Held:
     environ = os.environ if environ is None else environ
     make_in(environ)
     inputs = Inputs(binding, environ, secrets)
-    held = Held(slot, await _build(slot, inputs), binding=binding, stay=inputs.stay)
+    inner = None if binding.inner is None else _inner(slot, binding.inner)
+    held = Held(slot, await _build(slot, inputs, inner), binding=binding, stay=inputs.stay)
+    held.inner = inner
     try:
         await _start(held)
     except BaseException:
@@ -294,8 +302,18 @@ async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret:
     return secret
 
 
-async def _build(slot: Slot[Any], inputs: Inputs) -> Any:
+def _inner(slot: Slot[Any], key: str) -> Any:
+    from oneiric.live.handles import handle_on
+
+    try:
+        return handle_on(slot.scope.slot(key))
+    except OneiricError as error:
+        fail(slot, "factory", str(error), error)
+
+
+async def _build(slot: Slot[Any], inputs: Inputs, inner: Any) -> Any:
     block, domain = slot.binding.block, context(slot.scope, inputs)
+    domain._inner = inner
     future: asyncio.Future[Any]
     if inspect.iscoroutinefunction(block):
         future = slot.scope.host.spawn(contained(block(domain)))

@@ -26,7 +26,7 @@ def users_of(helds: list[Held]) -> dict[Held, list[Held]]:
     users: dict[Held, list[Held]] = {held: [] for held in helds}
     for held in users:
         binding = held.slot.binding
-        if held.owned and (binding.needs or binding.secrets):
+        if held.owned and (binding.needs or binding.secrets or binding.inner):
             for need in needed(held.slot):
                 if need in by_slot:
                     users[by_slot[need]].append(held)

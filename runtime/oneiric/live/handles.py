@@ -23,10 +23,16 @@ _handles: WeakKeyDictionary[type, type] = WeakKeyDictionary()
 
 def handle_for(slot: Slot[Any]) -> Any:
     """A handle of the slot's port. Raises `PortError`, `RemovedKey`."""
-    home = slot.home
     if slot.state == "removed":
         raise RemovedKey(slot.key)
-    name = home.binding.port
+    handle = handle_on(slot.home)
+    slot.scope.note(handle)
+    return handle
+
+
+def handle_on(slot: Slot[Any]) -> Any:
+    """A handle that calls this very slot. Raises `PortError`."""
+    name = slot.binding.port
     if name is None:
         raise PortError(f"{slot.key} has no port, so no live: declare a port, or use current and lease()")
     try:
@@ -38,9 +44,7 @@ def handle_for(slot: Slot[Any]) -> Any:
         raise PortError(f"{slot.key}: the port {name} cannot be loaded: {why}") from error
     if not isinstance(port, type):
         raise PortError(f"{slot.key}: the port {name} is not a class")
-    handle = handle_class(port)(home)
-    slot.scope.note(handle)
-    return handle
+    return handle_class(port)(slot)
 
 
 def handle_class(port: type) -> type:

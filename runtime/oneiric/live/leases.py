@@ -101,7 +101,7 @@ class SlotLease(AbstractAsyncContextManager[T]):
         self._leases: list[Lease] = []
 
     async def __aenter__(self) -> T:
-        held = await activate(self._slot)
+        held = await activate(self._slot.home)
         self._leases.append(Lease(held))
         instance: T = held.instance
         return instance

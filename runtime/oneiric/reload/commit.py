@@ -8,7 +8,7 @@ from typing import Any
 from oneiric.host import Host, Scope
 from oneiric.lifecycle.order import users_of
 from oneiric.reload.staging import Staging
-from oneiric.slot import Held, Slot, empty, fill
+from oneiric.slot import Held, Slot, empty, fill, rebind, stack_of
 from oneiric.tenants.idle import look_for_idle
 from oneiric.tenants.scope import TenantScope, extend, opened, opened_of, scope_of
 from oneiric.wiring import Binding
@@ -29,7 +29,8 @@ class Switch:
         self._staging = staging
         self._prepared = staging.prepared
         self._tenants = list(self._prepared.open_tenants(host))
-        self._staged = list(self._made())
+        # The outermost layers come first: once what they wrap is there, a slot shows them.
+        self._staged = sorted(self._made(), key=lambda each: "/" not in each[0].key)
         self.users = users_of(list(dict.fromkeys(self._leaving())))
         self._made_for = self._state()
 
@@ -87,6 +88,7 @@ class Switch:
             for staged, held, present in self._staged:
                 if held not in self.users:
                     self._take(present or self._scope(staged.tenant).slot(staged.key), staged, held)
+            self._show_layers()
             for held in self.users:
                 if held.owned and host.active.get(held.slot) is held:
                     del host.active[held.slot]
@@ -96,6 +98,12 @@ class Switch:
         self._settle(scopes)
         if prepared.lines:
             look_for_idle(host)
+
+    def _show_layers(self) -> None:
+        for slot in self._prepared.relayered:
+            rebind(slot)
+            if slot.handle is not None:
+                slot.handle._slot = slot.home
 
     def _change_base(self, base: Scope) -> None:
         prepared = self._prepared
@@ -125,7 +133,7 @@ class Switch:
         scopes: dict[str, TenantScope] = {}
         for scope, key, binding in self._tenants:
             scopes[scope.name] = scope
-            if key not in self._prepared.bindings:
+            if binding is None and key not in self._prepared.bindings:
                 removed = scope.remove(key)
                 if removed is not None:
                     self._remove(removed)
@@ -167,14 +175,17 @@ class Switch:
                 slot.held = None
                 slot.scope = becomes
             for handle in part.handles:
-                handle._slot = becomes.slot(handle._slot.key)
+                handle._slot = becomes.slot(stack_of(handle._slot.key)).home
                 becomes.note(handle)
         for each in opened(host):
             each.believe()
         for name in self._prepared.gone:
             host.tenants.pop(name, None)
-        for each in changed:
+        for each in opened(host) if self._prepared.relayered else changed:
             each.settle()
+        for held in host.active.values():
+            if held.inner is not None and held.binding.inner is not None:
+                held.inner._slot = held.slot.scope.slot(held.binding.inner)
 
 
 def _same(slot: Slot[Any], binding: Binding | None) -> bool:

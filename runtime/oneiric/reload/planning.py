@@ -11,10 +11,19 @@ from oneiric.lines import Lines, order_of
 from oneiric.loading import digest_of, load
 from oneiric.reload.outcome import Place, Plan
 from oneiric.secret import SECRETS
-from oneiric.slot import InactiveSlot
+from oneiric.slot import bound, stack_of
 from oneiric.tenants.bindings import binding_in, start_of
 from oneiric.tenants.scope import TenantScope, opened_of
-from oneiric.wiring import Binding, Wiring, artifacts_beside, check_lines, domains_of, lines_of, may_bind_artifacts
+from oneiric.wiring import (
+    Binding,
+    Wiring,
+    artifacts_beside,
+    check_lines,
+    domains_of,
+    lines_of,
+    may_bind_artifacts,
+    without_layers,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +42,8 @@ class Prepared:
         self.attributes: dict[str, tuple[str, str]] = {}
         for attribute, _, bindings in domains_of(wiring):
             for name, binding in bindings.items():
-                self.bindings[binding.key] = binding
+                bare = binding.key in host.bare
+                self.bindings[binding.key] = without_layers(binding) if bare else binding
                 self.attributes[binding.key] = attribute, name
         self._check(host)
         self.artifacts = self._artifacts(pinned)
@@ -44,7 +54,7 @@ class Prepared:
     def _compare(self, base: Scope) -> None:
         present = base.slots()
         self.slots = {
-            key: present.get(key) or base.removed.get(key) or InactiveSlot(binding, base)
+            key: present.get(key) or base.removed.get(key) or bound(binding, base)
             for key, binding in self.bindings.items()
         }
         self.adopted = [(slot, self.bindings[key]) for key, slot in self.slots.items()]
@@ -56,6 +66,7 @@ class Prepared:
             if slot.key in present and binding.fingerprint != slot.binding.fingerprint
         ]
         self.ported = [slot for slot in self.changed if slot.binding.port != self.bindings[slot.key].port]
+        self.relayered = [slot for slot, binding in self.adopted if binding.layers != slot.binding.layers]
         self.eager = [slot for slot, binding in self.adopted if binding.eager]
 
     def _check(self, host: Host) -> None:
@@ -69,7 +80,8 @@ class Prepared:
         if host.role is not None and host.role not in self.wiring.__roles__:
             raise LoadError("app", f"the wiring has no role {host.role}, which this runtime is of")
         for binding in self.bindings.values():
-            for need in (*binding.needs, SECRETS) if binding.secrets else binding.needs:
+            wraps = () if binding.inner is None else (binding.inner,)
+            for need in (*binding.needs, *binding.layers, *wraps, *((SECRETS,) if binding.secrets else ())):
                 if need not in self.bindings:
                     raise LoadError("shape", f"{binding.key} needs {need}, which the wiring does not have")
 
@@ -95,7 +107,7 @@ class Prepared:
             scope = opened_of(host, tenant)
             if scope is not None:
                 for key in keys:
-                    if scope.shows(key) and key not in host.replaced:
+                    if scope.shows(key) and stack_of(key) not in host.replaced:
                         yield scope, key, binding_in(self.lines, tenant, key)
 
 

@@ -12,7 +12,7 @@ from oneiric.lifecycle.activation import activate_all, cancel, eager
 from oneiric.lifecycle.closing import drain
 from oneiric.lifecycle.order import in_order, users_of
 from oneiric.reload.planning import Prepared
-from oneiric.slot import Held, InactiveSlot, Slot, empty, fill, shared_slot
+from oneiric.slot import Held, Slot, bound, empty, fill, shared_slot, stack_of
 from oneiric.tenants.bindings import binding_in
 from oneiric.tenants.scope import TenantScope, view
 from oneiric.wiring import Binding, Wiring
@@ -77,7 +77,7 @@ class _Staged:
             kept = not present.held.owned or present.binding.fingerprint == binding.fingerprint
             if kept and present.state == "active":
                 return present
-        slot: Slot[Any] = self.own.setdefault(key, InactiveSlot(binding, self))
+        slot: Slot[Any] = self.own.setdefault(key, bound(binding, self))
         return slot
 
 
@@ -130,6 +130,9 @@ class Staging(_Staged):
     def missing(self) -> Iterator[Slot[Any]]:
         """Staged slots that lack an instance which the commit needs."""
         wanted = [slot.key for slot in self.prepared.changed if (held := slot.held) is not None and held.owned]
+        wanted += [
+            key for slot in self.prepared.relayered if slot.held for key in self.prepared.bindings[slot.key].layers
+        ]
         for key in wanted:
             slot = self.slot(key)
             if slot.held is None:
@@ -137,9 +140,10 @@ class Staging(_Staged):
         yield from eager([self.slot(slot.key) for slot in self.prepared.eager if slot.held is None])
         for scope, key, binding in self.prepared.open_tenants(self.host):
             if binding is not None and _in_use(scope, key):
-                slot = self.of_tenant(scope).slot(key)
-                if slot.held is None:
-                    yield slot
+                for each in (*binding.layers, key):
+                    slot = self.of_tenant(scope).slot(each)
+                    if slot.held is None:
+                        yield slot
 
     async def abort(self) -> None:
         """Close everything that was started."""
@@ -173,7 +177,8 @@ class StagedTenant(_Staged):
         known = self.known(key)
         if known is not None:
             return known
-        binding = None if key in self.host.replaced else binding_in(self.prepared.lines, self.present.name, key)
+        replaced = stack_of(key) in self.host.replaced
+        binding = None if replaced else binding_in(self.prepared.lines, self.present.name, key)
         if binding is None:
             return self.staging.slot(key)
         return self.stage(key, binding, self.present.own.get(key))

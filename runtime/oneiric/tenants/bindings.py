@@ -53,6 +53,8 @@ def _binding(line: bytes, key: str) -> Binding:
             python=entry.get("python"),
             os=tuple(entry.get("os", ())),
             artifact=entry.get("artifact"),
+            layers=tuple(entry.get("layers", ())),
+            inner=entry.get("inner"),
         )
         binding.block = block_of(entry)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -119,6 +121,8 @@ def evaluate(expression: dict[str, Any], domain: Any) -> Any:
         return b64decode(expression["bytes"])
     if "need" in expression:
         return domain._scope.place(expression["need"]).live
+    if "inner" in expression:
+        return domain._inner
     return _container(expression, domain)
 
 

@@ -6,7 +6,7 @@ from _weakref import ref
 
 from oneiric.errors import UnknownTenant
 from oneiric.host import Scope
-from oneiric.slot import InactiveSlot, checked, own, share, shared_slot
+from oneiric.slot import bound, checked, own, rebind, share, shared_slot, stack_of
 from oneiric.tenants.bindings import binding_in, start_of
 from oneiric.wiring import Domain, check_lines
 
@@ -97,13 +97,16 @@ class TenantScope(Scope):
         own = self.own.get(key)
         if own is not None:
             return own
-        base = self.host.base.slot(key)
-        if key in self.host.replaced:
-            return base
-        binding = binding_in(self.host.lines, self.name, key) if self.host.lines else None
-        if binding is None:
-            return base
-        return self.own.setdefault(key, InactiveSlot(binding, self))
+        binding = self._binding(key)
+        if binding is not None:
+            return self.own.setdefault(key, bound(binding, self))
+        return self._missing(key) if key in self.removed else self.host.base.slot(key)
+
+    def _binding(self, key: str) -> Binding | None:
+        lines = self.host.lines
+        if not lines or stack_of(key) in self.host.replaced:
+            return None
+        return binding_in(lines, self.name, key)
 
     def place(self, key: str) -> Slot[Any]:
         """What is safe to keep: the tenant's own slot, or one that follows the base's. Raises as `slot`."""
@@ -138,6 +141,7 @@ class TenantScope(Scope):
         slot = self.own.get(key) or self.removed.pop(key, None)
         if slot is not None and binding is not None:
             slot.binding = binding
+            rebind(slot)
             self.own[key] = slot
         elif slot is not None:
             self.own.pop(key, None)
@@ -159,8 +163,8 @@ class TenantScope(Scope):
         handles = [(reference, reference()) for reference in self._handles]
         self._handles = [reference for reference, handle in handles if handle is not None]
         for _, handle in handles:
-            if handle is not None and handle._slot.key not in self.host.base.removed:
-                handle._slot = self.slot(handle._slot.key)
+            if handle is not None and (key := stack_of(handle._slot.key)) not in self.host.base.removed:
+                handle._slot = self.slot(key).home
 
 
 def view(scope: AnyScope) -> Wiring:

@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias, get_args
 
-from oneiric.report import Candidate, Json, Report, Served, Setting
+from oneiric.report import Candidate, Evidence, Json, Layer, Report, Served, Setting
 
 from oneiric_compiler.tables.options import BOUND
 from oneiric_compiler.tables.tiers import RANKS
 from oneiric_compiler.text.redact import MASK
 
 Class: TypeAlias = Literal[
-    "winner", "trust", "moved", "port", "need", "setting", "rule", "standby", "candidate", "provenance"
+    "winner", "trust", "moved", "layer", "port", "need", "setting", "rule", "standby", "candidate", "provenance"
 ]
 CLASSES: tuple[Class, ...] = get_args(Class)
 How: TypeAlias = Literal["added", "removed", "changed"]
@@ -87,6 +87,7 @@ def _binding(key: str, tenant: str | None, old: Served | None, new: Served | Non
         yield from _converted(key, tenant, old, new)
         yield from _facts("provenance", key, tenant, *(_places(each, old, new) for each in (old, new)))
         yield from _facts("provenance", key, tenant, *(_options_at(each, old, new) for each in (old, new)))
+        yield from _facts("provenance", key, tenant, *(_layers_at(each) for each in (old, new)))
         if not made:
             yield from _hidden(key, tenant, old, new)
     if tenant is None:
@@ -128,6 +129,53 @@ def _made(
     options = [_stated(each, **{name: name for name in _OPTIONS}) for each in (old, new)]
     settings = [{**_settings(each), **own} for each, own in zip((old, new), options, strict=True)]
     yield from _facts("setting", key, tenant, *settings)
+    yield from _layers(key, tenant, old, new)
+
+
+def _layers(key: str, tenant: str | None, old: Served | None, new: Served | None) -> Iterator[Difference]:
+    """What wraps the component: the layers in their order, and what each is made of."""
+    before, after = _wrapping(old), _wrapping(new)
+    if [*before] != [*after]:
+        was, now = [*before] or None, [*after] or None
+        yield Difference("layer", key, tenant, "", was, now, how=_how(was, now))
+    for name in sorted({*before, *after}):
+        one, other = before.get(name), after.get(name)
+        made = list(_layer(key, tenant, name, one, other))
+        yield from made
+        if one and other and not made:
+            yield from _facts("provenance", key, tenant, *(_layer_places(name, each) for each in (one, other)))
+
+
+def _wrapping(binding: Served | None) -> dict[str, Layer]:
+    return {key.partition("/")[2]: layer for key, layer in binding.layers.items()} if binding else {}
+
+
+def _layer(key: str, tenant: str | None, name: str, old: Layer | None, new: Layer | None) -> Iterator[Difference]:
+    facts = [_layer_facts(name, each, known=bool(old and new)) for each in (old, new)]
+    found = [each for kind in facts[0] for each in _facts(kind, key, tenant, *(side[kind] for side in facts))]
+    yield from found
+    if old and new and not found and old.raw.get("fingerprint") != new.raw.get("fingerprint"):
+        because = "the fingerprint of the layer differs, and nothing else that it is made of"
+        yield Difference("setting", key, tenant, name, MASK, MASK, because=because)
+
+
+def _layer_facts(name: str, layer: Layer | None, *, known: bool) -> dict[Class, dict[str, Json]]:
+    """By class, what a layer is made of; its class is told where it was `known` before."""
+    facts: dict[Class, dict[str, Json]] = {"layer": {}, "trust": {}, "need": {}, "setting": {}}
+    if layer is not None:
+        facts["layer"] = {"factory": layer.factory} if known else {}
+        facts["trust"] = {"trust": _written_trust(layer.trust)} if layer.trust else {}
+        facts["need"] = {**layer.needs, **{each: list(layer.gathers[each].members) for each in layer.gathers}}
+        facts["setting"] = {each: _value(layer.settings[each]) for each in layer.settings}
+    return {kind: {f"{name} {what}": fact for what, fact in found.items()} for kind, found in facts.items()}
+
+
+def _layer_places(name: str, layer: Layer) -> dict[str, Json]:
+    return {f"{name} {each} stated at": layer.settings[each].stated_at for each in layer.settings}
+
+
+def _layers_at(binding: Served) -> dict[str, Json]:
+    return {"layers stated at": binding.layers_at} if binding.layers_at else {}
 
 
 def _needed(binding: Served) -> dict[str, Json]:
@@ -171,8 +219,11 @@ def _trusted(candidate: Candidate) -> dict[str, Json]:
     """The manifest that a candidate is believed for, under its name; nothing for one of the project's own."""
     if candidate.trust is None:
         return {}
-    facts = {name: fact for name, fact in asdict(candidate.trust).items() if fact is not None}
-    return {f"{candidate.provider} trust": facts}
+    return {f"{candidate.provider} trust": _written_trust(candidate.trust)}
+
+
+def _written_trust(trust: Evidence) -> dict[str, Json]:
+    return {name: fact for name, fact in asdict(trust).items() if fact is not None}
 
 
 def _winner(binding: Served) -> Candidate | None:

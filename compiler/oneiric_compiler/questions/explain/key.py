@@ -43,6 +43,7 @@ def tell(
     filtered = [(each.provider, _excluded(each), _origin(each, locate)) for each in excluded]
     lines += section("filtered out", filtered)
     lines += section("settings", _settings(binding.settings, locate))
+    lines += section("layers, outermost first", _layers(binding, locate))
     stated = [(name, _text(each.value), locate(each.stated_at)) for name, each in binding.options.items()]
     lines += section("stated for the key", stated + _roles(report, key, binding))
     lines += _tree_section("needs", key, report.needs, report)
@@ -66,6 +67,15 @@ def _roles(report: Report, key: str, binding: Served) -> list[tuple[str, str, st
     if not report.roles or not binding.raw.get("eager"):
         return []
     return [("roles", ", ".join(found) or "every one: none names it", "")]
+
+
+def _layers(binding: Served, locate: Locate) -> list[tuple[str, str, str]]:
+    """What wraps the instance, each with its settings."""
+    found: list[tuple[str, str, str]] = []
+    for key, layer in binding.layers.items():
+        found.append((key.partition("/")[2], f"{layer.factory} ({layer.source})", locate(layer.placed_at)))
+        found += [(f"  {name}", value, place) for name, value, place in _settings(layer.settings, locate)]
+    return found
 
 
 def _gathers(binding: Served, locate: Locate) -> list[tuple[str, str, str]]:
@@ -212,6 +222,21 @@ def _tree_section(title: str, key: str, below: Callable[[str], Mapping[str, list
     return [[], [(f"  {title}", "bold")], *lines] if lines else []
 
 
+def _layered(base: Served, own: Served, locate: Locate) -> tuple[str, str]:
+    """How the layers of a binding differ from another's."""
+    if [*own.layers] != [*base.layers]:
+        names = ", ".join(key.partition("/")[2] for key in own.layers) or "no layers"
+        return f"{own.provider}, in {names}", locate(own.layers_at) if own.layers_at else ""
+    changed = {
+        f"{key.partition('/')[2]} {name}": each.stated_at
+        for key, layer in own.layers.items()
+        for name, each in layer.settings.items()
+        if each != base.layers[key].settings.get(name)
+    }
+    places = list({locate(place): None for place in changed.values()})
+    return f"{own.provider}, with its own {', '.join(changed) or 'layers'}", ", ".join(places)
+
+
 def difference(base: Served, own: Served, locate: Locate) -> tuple[str, str]:
     """How a tenant's or profile's binding differs, and where that is stated; nothing when it does not."""
     if own.provider != base.provider or own.decided_at != base.decided_at:
@@ -223,6 +248,8 @@ def difference(base: Served, own: Served, locate: Locate) -> tuple[str, str]:
     if changed:
         places = {locate(place): None for place in changed.values()}
         return f"{own.provider}, with its own {', '.join(changed)}", ", ".join(places)
+    if own.layers != base.layers and not own.rebuilt_for:
+        return _layered(base, own, locate)
     ordered = [each.ordered_at for name, each in own.gathers.items() if each != base.gathers.get(name)]
     if any(ordered) and not own.rebuilt_for:
         return f"{own.provider}, in an order of its own", ", ".join({locate(place): None for place in ordered if place})

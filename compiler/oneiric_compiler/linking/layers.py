@@ -1,0 +1,81 @@
+"""What the settings place around a key: the layers there, and whether they fit its port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+
+from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
+from oneiric_compiler.linking.ports import misfits
+from oneiric_compiler.linking.scope import Scope
+from oneiric_compiler.model import Candidate, Key, Setting, Stated
+from oneiric_compiler.source.modules import Sources, Symbol
+from oneiric_compiler.source.types import Unchecked
+from oneiric_compiler.tables.layers import INNER, KEYS, NAMES
+
+
+def placed(scope: Scope, key: Key, diagnostics: Diagnostics) -> Iterator[tuple[str, Place, Candidate]]:
+    """The layers that the settings put around a key, outermost first, as they are written; what is none is reported."""
+    stated = scope.layers(key)
+    for index, text in enumerate(stated.value if stated else ()):
+        assert stated is not None
+        name, place = text.partition(":")[0], stated.at(index)
+        layer = scope.layer(key, name)
+        if layer is not None:
+            _check_name(scope, key, layer, diagnostics)
+            yield text, place, layer
+        elif not scope.catalog.incomplete:
+            known = [each.provider for each in scope.catalog.layers.get(key, ())]
+            help = partial(did_you_mean, name, (*known, *NAMES), "declare one with `layer=True`")
+            message = f"{key} has no layer `{name}`"
+            if any(each.provider == name for each in scope.candidates(key)):
+                help, message = partial(str, _IS_PROVIDER), f"{message}, but a provider"
+            diagnostics.add("ONE440", message, place, help=help)
+
+
+_IS_PROVIDER = "select it: `selections`; a layer is declared with `layer=True` and takes `inner`"
+
+
+def _check_name(scope: Scope, key: Key, layer: Candidate, diagnostics: Diagnostics) -> None:
+    for candidate in scope.candidates(key):
+        if candidate.provider == layer.provider:
+            message = f"`{layer.provider}` is a layer and a provider of {key}"
+            help, related = "rename one of them", [("the provider", candidate.place)]
+            diagnostics.add("ONE441", message, layer.place, help=help, related=related)
+
+
+def check_inner(layer: Candidate, port: Symbol | None, sources: Sources, diagnostics: Diagnostics) -> None:
+    """Reports a layer that takes no `inner`, or one that what it wraps does not fit."""
+    parameters = layer.signature.parameters
+    if parameters is None:
+        return
+    parameter = parameters.get(INNER)
+    if parameter is None:
+        if layer.signature.open:
+            return
+        message = f"`{layer.provider}` is a layer of {layer.key}, and takes no `{INNER}`"
+        help = f"give its factory a parameter `{INNER}`, of the key's port"
+        related = [("its factory", layer.signature.place)]
+        diagnostics.add("ONE442", message, layer.place, help=help, related=related)
+        return
+    wanted = sources.find(parameter.type.reference) if isinstance(parameter.type, Unchecked) else None
+    if wanted is None or port is None:
+        return
+    for reason, _, promise in misfits(sources, wanted, port):
+        taken, offered = f"`{INNER}` of `{layer.provider}` is {wanted.name}", f"`{port.name}`, the port of {layer.key},"
+        message = f"{taken}, and {offered} {reason}"
+        related = [("what the layer calls", Place(wanted.place.pointer, promise))]
+        help = f"annotate `{INNER}` as `{port.name}`, or as what it has of that"
+        diagnostics.add("ONE442", message, parameter.place or layer.place, help=help, related=related)
+        return
+
+
+def without_keys(layer: Candidate, settings: Mapping[str, Setting]) -> tuple[Candidate, dict[str, Setting]]:
+    """A layer with the keys as needs that its settings name, and its settings without these."""
+    kept, needs = dict(settings), dict(layer.needs)
+    for name in KEYS.get(layer.provider, ()) if layer.is_builtin else ():
+        setting = kept.pop(name, None)
+        if setting is not None and isinstance(setting.stated.value, str):
+            needs[name] = Stated(setting.stated.value, setting.stated.place)
+    return replace(layer, needs=needs), kept
