@@ -395,6 +395,13 @@ def rebind(slot: Slot[Any]) -> None:
     slot.__class__ = LayeredSlot if slot.binding.layers else InactiveSlot if slot.held is None else Slot
 
 
+def bare_handle(slot: Slot[Any]) -> Any:
+    """What a layer is given: it calls this very slot, not what is around it. Raises `PortError`."""
+    from oneiric.live.handles import handle_on
+
+    return handle_on(slot)
+
+
 def stack_of(key: str) -> str:
     """The key whose stack a key is of: a layer's is `domain:key/layer`."""
     return key.partition("/")[0]

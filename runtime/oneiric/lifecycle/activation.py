@@ -24,7 +24,7 @@ from oneiric.lifecycle.inputs import Inputs, context
 from oneiric.lifecycle.reasons import import_failed, stated_at, syntax_failed
 from oneiric.lifecycle.steps import Failed, bounded, call, contained, in_thread, lifecycle
 from oneiric.secret import PREFIX, SECRETS, Secret
-from oneiric.slot import Held, SharedSlot, Slot, stack_of
+from oneiric.slot import Held, SharedSlot, Slot, bare_handle, stack_of
 from oneiric.tracing import span
 
 TYPE_CHECKING = False
@@ -303,10 +303,8 @@ async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret:
 
 
 def _inner(slot: Slot[Any], key: str) -> Any:
-    from oneiric.live.handles import handle_on
-
     try:
-        return handle_on(slot.scope.slot(key))
+        return bare_handle(slot.scope.slot(key))
     except OneiricError as error:
         fail(slot, "factory", str(error), error)
 
