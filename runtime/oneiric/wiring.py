@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     T_co = TypeVar("T_co", covariant=True)
     W = TypeVar("W", bound="Wiring")
+    Default: TypeAlias = str | Callable[[], str] | None
 
     class _Block(Generic[T_co]):
         """What type checkers see of a bound block: a domain's instances have a slot in its place."""
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     class _Inputs(Protocol):
         """What one activation may read: `lifecycle.inputs.Inputs`."""
 
-        def env(self, name: str, default: str | None, /) -> str: ...
-        def env_as(self, converter: Callable[[str], T], name: str, default: str | None, /) -> T: ...
+        def env(self, name: str, default: Default, why: str | None, /) -> str: ...
+        def env_as(self, converter: Callable[[str], T], name: str, default: Default, why: str | None, /) -> T: ...
         def secret(self, name: str, /) -> Secret: ...
         def enter(self, made: Any, /) -> Any: ...
         async def enter_async(self, made: Any, /) -> Any: ...
@@ -165,13 +166,23 @@ class Domain(metaclass=_DomainType):
     _inner: Any
     """What a layer wraps, as an object that is safe to keep; None elsewhere."""
 
-    def _env(self, name: str, default: str | None = None) -> str:
-        """The environment variable; `default` where it is unset or empty. `VariableError` without either."""
-        return self._inputs.env(name, default)
+    def _env(self, name: str, default: Default = None, *, why: str | None = None) -> str:
+        """The environment variable; `default` where it is unset or empty. `VariableError` without either.
 
-    def _env_as(self, convert: Callable[[str], T], name: str, default: str | None = None) -> T:
+        With `why`, which the error tells, an empty one is an error too.
+        """
+        return self._inputs.env(name, default, why)
+
+    def _env_as(
+        self,
+        convert: Callable[[str], T],
+        name: str,
+        default: Default = None,
+        *,
+        why: str | None = None,
+    ) -> T:
         """The same, converted; `VariableError` names what was expected where it cannot be."""
-        return self._inputs.env_as(convert, name, default)
+        return self._inputs.env_as(convert, name, default, why)
 
     def _secret(self, name: str) -> Secret:
         """A secret that was fetched for this activation."""

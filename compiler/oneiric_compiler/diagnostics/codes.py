@@ -193,8 +193,8 @@ CODES: dict[str, Code] = {
     ),
     "ONE411": Code(
         "a malformed reference",
-        "References are ${NAME} or ${NAME:-default}; `$${` stands for a plain `${`. Only values of provider_settings "
-        "hold references.",
+        "References are ${NAME}, ${NAME:-default}, whose default may hold further ones, and ${NAME:?why}; `$${` stands "
+        "for a plain `${`. Only values of provider_settings hold references.",
     ),
     "ONE412": Code(
         "secrets that need secrets",

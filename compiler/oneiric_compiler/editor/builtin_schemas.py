@@ -35,7 +35,7 @@ from oneiric_compiler.tables.forms import FORMS
 
 Schema: TypeAlias = dict[str, Any]
 
-REFERENCE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
+REFERENCE: Schema = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:[-?][^}]*)?\}"}
 _SCALARS: Mapping[str, Schema] = {
     "str": {"type": "string"},
     "int": {"anyOf": [{"type": "integer"}, {"$ref": "#/$defs/reference"}]},

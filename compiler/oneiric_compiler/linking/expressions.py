@@ -30,14 +30,13 @@ from oneiric_compiler.source.types import (
     Unchecked,
 )
 from oneiric_compiler.tables.forms import FORMS, Form, make
-from oneiric_compiler.text.references import closings
+from oneiric_compiler.text.references import Malformed, Part, Reference, parse, references_in
 from oneiric_compiler.text.secret_shapes import UNKNOWN
 
 Expr: TypeAlias = dict[str, Any]
 Written: TypeAlias = Callable[[Path_, "int | float"], str]
 
 SECRET_PREFIX = "ONEIRIC_SECRET_"
-_REFERENCE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<ends>:-|\}))?")
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _WORDS = {
     **dict.fromkeys(("true", "yes", "on", "y"), "true"),
@@ -50,13 +49,6 @@ _READ: dict[str, Callable[[str], object]] = {
     **{name: form.read for name, form in FORMS.items()},
 }
 _CONVERTERS = {"int": "int", "float": "float", "bool": "bool", "Path": "path"}
-
-
-class Reference(NamedTuple):
-    """`${name}`, or `${name:-default}`."""
-
-    name: str
-    default: str | None
 
 
 class Unfit(Exception):
@@ -110,15 +102,27 @@ def convert(
     return converted
 
 
-def literal_text(text: str) -> tuple[str, list[str]]:
-    """What a text writes out, with `UNKNOWN` for what is known at activation only; and what of it is of its own.
+class Told(NamedTuple):
+    """What a text writes out: `literal`, with `UNKNOWN` for what is known at activation only; what of it is its `own`,
+    the defaults of its references, or the text itself where it has none; and the `reasons` of its references."""
 
-    These are the defaults of its references, or the text itself where it has none. Raises `Unfit` for a malformed one.
-    """
+    literal: str
+    own: list[str]
+    reasons: list[str]
+
+
+def told(text: str) -> Told:
+    """What a text writes out. Raises `Unfit` for a malformed one."""
     parts = _parse(text)
+    literal = _literal(parts)
     references = [part for part in parts if isinstance(part, Reference)]
-    literal = "".join(part if isinstance(part, str) else part.default or UNKNOWN for part in parts)
-    return literal, [part.default or "" for part in references] if references else [literal]
+    own = [_literal(each.default or ()).replace(UNKNOWN, "") for each in references] if references else [literal]
+    return Told(literal, own, [each.why for each in references_in(parts) if each.why])
+
+
+def _literal(parts: tuple[Part, ...]) -> str:
+    """The text with the default of each reference in its place, `UNKNOWN` where it has none."""
+    return "".join(part if isinstance(part, str) else _literal(part.default or ()) or UNKNOWN for part in parts)
 
 
 def _convert(value: Value, type: Type, into: Converted) -> Expr:
@@ -135,7 +139,7 @@ def _convert(value: Value, type: Type, into: Converted) -> Expr:
         if any(isinstance(part, Reference) for part in parts):
             into.reads = True
             return _reference(value, parts, type, into)
-        value = "".join(cast("list[str]", parts))
+        value = "".join(cast("tuple[str, ...]", parts))
     return _LITERALS[type.__class__](value, type, into)
 
 
@@ -239,9 +243,9 @@ def _held(value: Value, type: Type, into: Converted) -> object:
     if isinstance(value, str):
         parts = _parse(value)
         if any(isinstance(part, Reference) for part in parts):
-            default = parts[0].default if len(parts) == 1 and isinstance(parts[0], Reference) else None
+            default = _default(parts)
             return None if default is None else _meant(default, type)
-        value = "".join(cast("list[str]", parts))
+        value = "".join(cast("tuple[str, ...]", parts))
     if isinstance(value, float):
         return _meant(into.written(into.path, value), type)
     return _meant(value, type)
@@ -387,7 +391,7 @@ _LITERALS: dict[type[Any], Callable[[Value, Any, Converted], Expr]] = {
 }
 
 
-def _reference(text: str, parts: list[str | Reference], type: Type, into: Converted) -> Expr:
+def _reference(text: str, parts: tuple[Part, ...], type: Type, into: Converted) -> Expr:
     target = _target(type)
     if isinstance(target, (Bounded, Named)):
         return _convert(text, target, into)
@@ -400,13 +404,23 @@ def _reference(text: str, parts: list[str | Reference], type: Type, into: Conver
         return _read(cast("Reference", parts[0]), target, into)
     if not isinstance(target, Scalar) or target.name not in ("str", "Path", "Secret", "Any"):
         raise Unfit("ONE411", f"a reference inside text cannot become {type}", "let the reference be the whole value")
-    if target == Scalar("Secret") and any(isinstance(part, Reference) and part.default for part in parts):
-        raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
-    text_type = Scalar("str")
-    pieces = [part if isinstance(part, str) else _read(part, text_type, into) for part in parts]
+    if target == Scalar("Secret"):
+        _check_no_default(parts)
+    pieces = _pieces(parts, into)
     if target.name in ("Path", "Secret"):
         return {"text": pieces, "as": target.name.lower()}
     return {"text": pieces}
+
+
+def _pieces(parts: tuple[Part, ...], into: Converted) -> list[str | Expr]:
+    """The parts of a text, each reference as it is read verbatim."""
+    return [part if isinstance(part, str) else _read(part, Scalar("str"), into) for part in parts]
+
+
+def _check_no_default(parts: tuple[Part, ...]) -> None:
+    """Defaults of a secret are references alone."""
+    if any(isinstance(part, str) for each in references_in(parts) for part in each.default or ()):
+        raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
 
 
 def _target(type: Type) -> Type:
@@ -421,42 +435,82 @@ def _target(type: Type) -> Type:
 
 
 def _read(reference: Reference, target: Type, into: Converted) -> Expr:
-    name, default = reference.name, reference.default
-    is_secret = isinstance(target, Scalar) and target.name == "Secret"
-    if name.startswith(SECRET_PREFIX) and name != SECRET_PREFIX:
-        return _read_secret(name.removeprefix(SECRET_PREFIX), default, target, into)
-    if default is not None and is_secret:
-        raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
-    expr: Expr = {"env": name} if default is None else {"env": name, "default": default}
-    if is_secret:
-        return {"text": [expr], "as": "secret"}
-    if isinstance(target, (Many, Fixed, Record)):
-        raise Unfit("ONE411", f"a reference cannot become {target}", "write a list or mapping of references")
-    if isinstance(target, Enumeration):
-        expr["as"] = {"enum": target.reference, **({"whole": True} if target.whole else {})}
-    elif isinstance(target, Choice):
-        expr["as"] = {"one_of": list(target.values)}
-        if not all(isinstance(each, str) for each in target.values):
-            help = "name a parameter that takes text, or write the value"
-            raise Unfit("ONE411", f"a reference cannot become {target}", help)
-    elif isinstance(target, Scalar) and target.name in _CONVERTERS:
-        expr["as"] = _CONVERTERS[target.name]
-    elif isinstance(target, Scalar) and target.name in FORMS:
-        expr["as"] = {"by": FORMS[target.name].converter}
+    if secret := _secret_in(reference):
+        return _read_secret(secret, reference, target, into)
+    if target == Scalar("Secret"):
+        if reference.default == ():
+            raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
+        _check_no_default((reference,))
+        return {"text": [_variable(reference, into)], "as": "secret"}
+    conversion = _conversion(target)
+    if conversion is not None and any(_secret_in(each) for each in references_in((reference,))):
+        raise _no_secret(target)
+    default = _default((reference,))
     if default is not None:
         _check_default(default, target)
+    return {**_variable(reference, into), **({} if conversion is None else {"as": conversion})}
+
+
+def _variable(reference: Reference, into: Converted) -> Expr:
+    """The text of a variable, or what stands in for it; a default with references in it is an expression too."""
+    expr: Expr = {"env": reference.name}
+    if reference.why is not None:
+        expr["why"] = reference.why
+    if reference.default is not None:
+        pieces = _pieces(reference.default, into)
+        if all(isinstance(each, str) for each in pieces):
+            expr["default"] = "".join(cast("list[str]", pieces))
+        else:
+            expr["default"] = pieces[0] if len(pieces) == 1 else {"text": pieces}
     return expr
 
 
-def _read_secret(name: str, default: str | None, target: Type, into: Converted) -> Expr:
-    if default is not None:
+def _conversion(target: Type) -> Any:
+    """How a variable's text becomes a value of the type; None where it stays as it is."""
+    if isinstance(target, (Many, Fixed, Record)):
+        raise Unfit("ONE411", f"a reference cannot become {target}", "write a list or mapping of references")
+    if isinstance(target, Enumeration):
+        return {"enum": target.reference, **({"whole": True} if target.whole else {})}
+    if isinstance(target, Choice):
+        if not all(isinstance(each, str) for each in target.values):
+            help = "name a parameter that takes text, or write the value"
+            raise Unfit("ONE411", f"a reference cannot become {target}", help)
+        return {"one_of": list(target.values)}
+    if isinstance(target, Scalar) and target.name in FORMS:
+        return {"by": FORMS[target.name].converter}
+    return _CONVERTERS.get(target.name) if isinstance(target, Scalar) else None
+
+
+def _read_secret(name: str, reference: Reference, target: Type, into: Converted) -> Expr:
+    if reference.default is not None:
         raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
+    if reference.why is not None:
+        raise Unfit("ONE411", "a secret has a reason", "remove it: a secret that is missing is always an error")
     into.secrets.add(name)
     if isinstance(target, Scalar) and target.name == "Secret":
         return {"secret": name}
     if target in (Scalar("str"), Scalar("Any")):
         return {"secret": name, "reveal": True}
-    raise Unfit("ONE411", f"a secret cannot become {target}", "annotate the parameter as `oneiric.Secret`")
+    raise _no_secret(target)
+
+
+def _no_secret(target: Type) -> Unfit:
+    return Unfit("ONE411", f"a secret cannot become {target}", "annotate the parameter as `oneiric.Secret`")
+
+
+def _secret_in(reference: Reference) -> str | None:
+    """The secret that a reference is to; None where it is to a variable."""
+    name = reference.name.removeprefix(SECRET_PREFIX)
+    return name if name and name != reference.name else None
+
+
+def _default(parts: tuple[Part, ...]) -> str | None:
+    """What a reference, alone, comes to where no variable is set; None where that is not known."""
+    if len(parts) != 1 or not isinstance(parts[0], Reference) or (default := parts[0].default) is None:
+        return None
+    if any(isinstance(part, Reference) for part in default):
+        return _default(default)
+    return "".join(cast("tuple[str, ...]", default))
 
 
 def _check_default(default: str, target: Type) -> None:
@@ -477,40 +531,11 @@ def _boolean(text: str) -> bool:
     return True
 
 
-def _parse(text: str) -> list[str | Reference]:
-    """Literal stretches and references, in order; adjacent literals are joined."""
-    parts: list[str | Reference] = []
-    closed = closings(text) if "${" in text else {}
-    literal, position = "", 0
-    while match := _REFERENCE.search(text, position):
-        literal += text[position : match.start()]
-        position = match.end()
-        if match[0] == "$${":
-            literal += "${"
-            continue
-        if match["name"] is None:
-            raise Unfit(
-                "ONE411", "`${` does not begin a reference", "write ${NAME} or ${NAME:-default}; `$${` is a plain `${`"
-            )
-        default = None
-        if match["ends"] == ":-":
-            end = closed.get(match.start() + 1)
-            if end is None:
-                help = "close it with `}`: the braces within a default balance"
-                raise Unfit("ONE411", f"the default of `{match['name']}` is not closed", help)
-            default, position = _default(text[position:end]), end + 1
-        reference = Reference(match["name"], default)
-        parts.extend([literal, reference] if literal else [reference])
-        literal = ""
-    literal += text[position:]
-    return [*parts, literal] if literal or not parts else parts
-
-
-def _default(text: str) -> str:
-    plain = text.split("$${")
-    if any("${" in each for each in plain):
-        raise Unfit("ONE411", "a default holds a reference", "a default is plain text, without `${`")
-    return "${".join(plain)
+def _parse(text: str) -> tuple[Part, ...]:
+    try:
+        return parse(text)
+    except Malformed as error:
+        raise Unfit("ONE411", error.message, error.help) from None
 
 
 def _shown(value: Value) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
-from oneiric_compiler.linking.expressions import Unfit, literal_text
+from oneiric_compiler.linking.expressions import Unfit, told
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.text.secret_names import authorization_name, leads_elsewhere, secret_name
 from oneiric_compiler.text.secret_shapes import Shape, is_written, secrets_in
@@ -36,10 +36,11 @@ def plain_secrets(name: str, value: Value, *, named: bool) -> list[Suspect]:
     for path, text in _texts(value, ()):
         names = [name, *(part for part in path if isinstance(part, str))]
         try:
-            literal, own = literal_text(text)
+            literal, own, reasons = told(text)
         except Unfit:
             continue
         shapes = [each.shape for each in secrets_in(literal, names[-1])]
+        shapes += [each.shape for reason in reasons for each in secrets_in(reason)]
         refused = next((_REFUSED[shape] for shape in shapes if shape in _REFUSED), None)
         if shapes or (named and _is_secret(names) and any(map(is_written, own))):
             found.append(Suspect(path, refused))

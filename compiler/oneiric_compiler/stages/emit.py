@@ -371,7 +371,7 @@ class _Body:
         return f"(\n{inner})" if kind == "tuple" else f"[\n{inner}]"
 
     def _variable(self, expr: Mapping[str, Any]) -> str:
-        named = ", ".join(quoted(expr[name]) for name in ("env", "default") if name in expr)
+        named = ", ".join(self._variable_arguments(expr))
         kind = expr.get("as")
         if kind is None:
             return f"self._env({named})"
@@ -386,6 +386,15 @@ class _Body:
             return f"self._env_as({by}, {named})"
         choices = ", ".join(quoted(choice) for choice in kind["one_of"])
         return f"self._env_as({self.imported('oneiric.convert:one_of')}({choices}), {named})"
+
+    def _variable_arguments(self, expr: Mapping[str, Any]) -> Iterator[str]:
+        """Its name, then what stands in for it, worked out only where it does, or why it has to be there."""
+        yield quoted(expr["env"])
+        if "default" in expr:
+            default = expr["default"]
+            yield quoted(default) if isinstance(default, str) else f"lambda: {self.expression(default)}"
+        if "why" in expr:
+            yield f"why={quoted(expr['why'])}"
 
     def _text(self, expr: Mapping[str, Any]) -> str:
         parts = expr["text"]

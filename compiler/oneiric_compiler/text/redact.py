@@ -22,7 +22,7 @@ _RUN = re.compile(r"""[^\s"']++""")
 _USER = re.compile(r"[^:/@]*+:")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*+\}")
 _PARTS = re.compile(rf"({_REFERENCE.pattern})")
-_SECRET_DEFAULT = re.compile(r"\$\{(?=\w*?SECRET)\w++:-")
+_SECRET_DEFAULT = re.compile(r"\$\{(?=\w*?SECRET)\w++:[-?]")
 _PLAIN_ENDS = ",]}"
 _EDGE = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]*?PRIVATE KEY")
 _PYTHON_STRING = re.compile(r""""(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?""")

@@ -119,15 +119,18 @@ class Expressions:
                 raise Strange(node)
 
     def _called(self, node: ast.Call) -> Expression:
+        match node.func, node.args:
+            case ast.Attribute(ast.Name("self"), "_env"), [_] | [_, _]:
+                return self._variable(node.args, node.keywords)
+            case ast.Attribute(ast.Name("self"), "_env_as"), [conversion, *variable] if 1 <= len(variable) <= 2:
+                return {**self._variable(variable, node.keywords), "as": self._conversion(conversion)}
+            case _:
+                pass
         if node.keywords:
             return self._made(node)
         match node.func, node.args:
             case ast.Attribute(ast.Name("self"), "_secret"), [name]:
                 return {"secret": constant(name)}
-            case ast.Attribute(ast.Name("self"), "_env"), [_] | [_, _]:
-                return self._variable(node.args)
-            case ast.Attribute(ast.Name("self"), "_env_as"), [conversion, *variable] if 1 <= len(variable) <= 2:
-                return {**self._variable(variable), "as": self._conversion(conversion)}
             case ast.Name(("set" | "frozenset") as kind), [ast.List(elts=items)]:
                 return {kind: [self.read(each) for each in items]}
             case _:
@@ -182,8 +185,23 @@ class Expressions:
             raise Strange(node)
         return [each for each in parts if each != ""]
 
-    def _variable(self, nodes: Sequence[ast.expr]) -> Expression:
-        return dict(zip(("env", "default"), map(constant, nodes), strict=False))
+    def _variable(self, nodes: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> Expression:
+        found: Expression = {"env": constant(nodes[0])}
+        if len(nodes) > 1:
+            found["default"] = self._default(nodes[1])
+        for each in keywords:
+            if each.arg != "why" or len(keywords) > 1:
+                raise Strange(each.value)
+            found["why"] = constant(each.value)
+        return found
+
+    def _default(self, node: ast.expr) -> str | Expression:
+        """A text, or what a function of nothing gives."""
+        match node:
+            case ast.Lambda(args=ast.arguments([], [], None, [], [], None, []), body=body):
+                return self.read(body)
+            case _:
+                return constant(node)
 
     def _conversion(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Name) and node.id in ("int", "float"):

@@ -277,26 +277,34 @@ def _refuse_cycles(slot: Slot[Any], path: tuple[Slot[Any], ...], cleared: set[Sl
         cleared.add(slot)
 
 
-async def _fetch_secrets(slot: Slot[Any]) -> dict[str, Secret]:
+async def _fetch_secrets(slot: Slot[Any]) -> dict[str, Secret | Exception]:
+    """The secrets that the binding names; the error in place of one that is not there, which may not be asked for."""
     names = slot.binding.secrets
     if not names:
         return {}
 
-    async def fetch() -> dict[str, Secret]:
+    async def fetch() -> dict[str, Secret | Exception]:
         async with slot.scope.slot(SECRETS).lease() as store:
             return {name: await _fetch(slot, store, name) for name in names}
 
     fetching = asyncio.ensure_future(contained(fetch()))
-    secrets: dict[str, Secret] = await _step(slot, "secrets", fetching, slot.scope.host.deadlines.secrets)
+    secrets: dict[str, Secret | Exception] = await _step(slot, "secrets", fetching, slot.scope.host.deadlines.secrets)
     return secrets
 
 
-async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret:
+async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret | Exception:
+    from oneiric.adapters.secrets import SecretNotFound
+
     try:
         secret = await store.get(name)
     except Exception as error:
         told = f": {error}" if isinstance(error, OneiricError) else f" raised {type(error).__name__} for {name}"
-        fail(slot, "secrets", f"{SECRETS}{told}{await _place(slot, PREFIX + name)}", error)
+        try:
+            fail(slot, "secrets", f"{SECRETS}{told}{await _place(slot, PREFIX + name)}", error)
+        except ActivationError as failed:
+            if isinstance(error, SecretNotFound):
+                return failed
+            raise
     if not isinstance(secret, Secret):
         fail(slot, "secrets", f"{SECRETS} gave a {type(secret).__name__} for {name}, not a Secret")
     return secret

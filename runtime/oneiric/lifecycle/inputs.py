@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from oneiric.secret import Secret
     from oneiric.slot import AnyScope, AnyStay
-    from oneiric.wiring import Binding
+    from oneiric.wiring import Binding, Default
 
     T = TypeVar("T")
 
@@ -23,35 +23,46 @@ class Inputs:
 
     __slots__ = ("_binding", "_environ", "_secrets", "stay")
 
-    def __init__(self, binding: Binding, environ: Mapping[str, str], secrets: Mapping[str, Secret]) -> None:
+    def __init__(self, binding: Binding, environ: Mapping[str, str], secrets: Mapping[str, Secret | Exception]) -> None:
         self._binding = binding
         self._environ = environ
         self._secrets = secrets
         self.stay: AnyStay | None = None
 
-    def env(self, name: str, default: str | None = None) -> str:
-        """The variable; `default` where it is unset or empty. Raises `VariableError` without either."""
+    def env(self, name: str, default: Default = None, why: str | None = None) -> str:
+        """The variable; `default` where it is unset or empty. Raises `VariableError` without either.
+
+        With `why`, which the error tells, the variable has to be more than set: not empty.
+        """
         text = self._environ.get(name)
         if not text and default is not None:
-            return default
-        if text is None:
-            raise VariableError(f"{self._whose()} needs the environment variable {name}, which is not set", name)
+            return default if isinstance(default, str) else default()
+        if text is None or (why is not None and not text):
+            state = "is not set" if text is None else "is empty"
+            reason = f": {why}" if why else ""
+            what = f"{self._whose()} needs the environment variable {name}, which {state}{reason}"
+            raise VariableError(what, name)
         return text
 
-    def env_as(self, converter: Callable[[str], T], name: str, default: str | None = None) -> T:
+    def env_as(self, converter: Callable[[str], T], name: str, default: Default = None, why: str | None = None) -> T:
         """The same, converted. Raises `VariableError` naming the text and what was expected."""
         from oneiric.convert import convert
 
-        text = self.env(name, default)
+        text = self.env(name, default, why)
         try:
             return convert(converter, text)
         except ValueError as error:
-            what = f"{self._whose()}: the environment variable {name} is {text!r}, expected {error}"
+            own = self._environ.get(name) or default is None
+            state = f"is {text!r}" if own else f"is not set, and its default comes to {text!r}"
+            what = f"{self._whose()}: the environment variable {name} {state}, expected {error}"
             raise VariableError(what, name) from error
 
     def secret(self, name: str) -> Secret:
-        """A secret the binding names. Raises `LookupError` for any other."""
-        return self._secrets[name]
+        """A secret the binding names. Raises what fetching it raised, `LookupError` for any other."""
+        found = self._secrets[name]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def enter(self, made: Any) -> Any:
         """The instance that a generator or context manager gives, in this thread. Raises what the entering does."""

@@ -3,6 +3,7 @@ blocks build by code."""
 
 from __future__ import annotations
 
+from functools import partial
 from json import dumps, loads
 
 from oneiric.convert import boolean, one_of
@@ -142,10 +143,12 @@ def _container(expression: dict[str, Any], domain: Any) -> Any:
 
 
 def _variable(expression: dict[str, Any], domain: Any) -> Any:
-    name, default, kind = expression["env"], expression.get("default"), expression.get("as")
+    name, kind, stated = expression["env"], expression.get("as"), expression.get("default")
+    default = stated if stated is None or isinstance(stated, str) else partial(evaluate, stated, domain)
+    why = {"why": expression["why"]} if "why" in expression else {}
     if kind is None:
-        return domain._env(name, default)
-    return domain._env_as(_converter(kind), name, default)
+        return domain._env(name, default, **why)
+    return domain._env_as(_converter(kind), name, default, **why)
 
 
 def _converter(kind: Any) -> Callable[[str], Any]:

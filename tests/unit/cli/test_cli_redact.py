@@ -116,6 +116,8 @@ def test_any_outline_is_read(lines: list[str]) -> None:
         (f"${{A:-${{MY_SECRET:-{{{SECRET}}}}}}} b", "${A:-${MY_SECRET:-*********}} b"),
         (f"${{MY_SECRET:-{{{SECRET}}}", "${MY_SECRET:-*********"),
         (f"}} {{ ${{MY_SECRET:-{SECRET}}} b", "} { ${MY_SECRET:-*******} b"),
+        (f"${{X_SECRET:-${{Y:-{SECRET}}}}} b", "${X_SECRET:-*************} b"),
+        (f"${{X_SECRET:?{SECRET}}} b", "${X_SECRET:?*******} b"),
     ],
 )
 def test_defaults_of_secrets_are_hidden_to_the_brace_that_closes_them(text: str, shown: str) -> None:

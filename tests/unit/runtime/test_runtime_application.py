@@ -196,6 +196,10 @@ def test_the_environment_has_defaults_conversions_and_named_errors() -> None:
             "enum by value": domain._env_as(Color, "COLOR"),
             "enum by name": domain._env_as(Color, "UNSET", "BLUE"),
             "path": domain._env_as(Path, "N"),
+            "a default of its own": domain._env("EMPTY", lambda: domain._env("UNSET", "e")),
+            "a default that is not asked for": domain._env("N", lambda: domain._env("UNSET")),
+            "a default that is converted": domain._env_as(int, "EMPTY", lambda: domain._env("N")),
+            "with a reason": domain._env("N", why="told where it is missing"),
         }
 
     async def built(build: Any, **environ: str) -> Any:
@@ -204,14 +208,38 @@ def test_the_environment_has_defaults_conversions_and_named_errors() -> None:
             return instance
 
     values = run(built(build, EMPTY="", N="12", YES="Yes", COLOR="red"))
-    assert list(map(str, values.values())) == ["d", "", "12", "True", "b", "Color.RED", "Color.BLUE", "12"]
+    assert list(map(str, values.values())) == [
+        "d",
+        "",
+        "12",
+        "True",
+        "b",
+        "Color.RED",
+        "Color.BLUE",
+        "12",
+        "e",
+        "12",
+        "12",
+        "12",
+    ]
     for broken, message in (
         (lambda d: d._env("MISSING"), r"adapter:it \(test\) needs the environment variable MISSING"),
         (lambda d: d._env_as(int, "N"), "variable N is 'x', expected a whole number"),
         (lambda d: d._env_as(Color, "N"), "expected one of RED, BLUE"),
+        (
+            lambda d: d._env("MISSING", why="ask ops"),
+            "needs the environment variable MISSING, which is not set: ask ops",
+        ),
+        (lambda d: d._env("EMPTY", why="ask ops"), "needs the environment variable EMPTY, which is empty: ask ops"),
+        (lambda d: d._env_as(int, "EMPTY", why=""), "needs the environment variable EMPTY, which is empty$"),
+        (lambda d: d._env("EMPTY", lambda: d._env("MISSING")), "needs the environment variable MISSING, which is not"),
+        (
+            lambda d: d._env_as(int, "EMPTY", lambda: d._env("N")),
+            "variable EMPTY is not set, and its default comes to 'x', expected a whole number",
+        ),
     ):
         with pytest.raises(oneiric.ActivationError, match=message) as caught:
-            run(built(broken, N="x"))
+            run(built(broken, N="x", EMPTY=""))
         assert isinstance(caught.value.__cause__, oneiric.VariableError)
 
 

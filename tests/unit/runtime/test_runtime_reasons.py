@@ -20,7 +20,9 @@ from oneiric import Secret, component
 
 @component("adapter", "mail", provider="smtp")
 class Smtp:
-    def __init__(self, *, password: Secret, port: int = 25, hosts: list[str] | None = None) -> None:
+    def __init__(
+        self, *, password: Secret, port: int = 25, hosts: list[str] | None = None, pin: Secret | None = None
+    ) -> None:
         self.password, self.port = password, port
 """
 SETTINGS = """
@@ -28,10 +30,11 @@ provider_settings:
   smtp:
     password: ${ONEIRIC_SECRET_SMTP}
     port: ${SMTP_PORT:-25}
-    hosts: ["${SMTP_HOST:-localhost}", "${SMTP_FALLBACK}"]
+    hosts: ["${SMTP_HOST:-localhost}", "${SMTP_FALLBACK}", "${FIRST:-${SECOND:?name a second one}}"]
+    pin: ${PIN:-${ONEIRIC_SECRET_PIN}}
 """
 TENANT = "adapters: {provider_settings: {smtp: {password: '${ONEIRIC_SECRET_ACME}'}}}"
-COMPLETE = {"ONEIRIC_SECRET_SMTP": "s", "ONEIRIC_SECRET_ACME": "a", "SMTP_FALLBACK": "b"}
+COMPLETE = {"ONEIRIC_SECRET_SMTP": "s", "ONEIRIC_SECRET_ACME": "a", "SMTP_FALLBACK": "b", "FIRST": "c", "PIN": "1234"}
 
 
 @pytest.fixture
@@ -96,6 +99,20 @@ def test_a_variable_is_named_with_its_setting(root: Path) -> None:
     )
 
 
+def test_so_is_one_in_a_default_with_why_it_is_wanted(root: Path) -> None:
+    assert said(root, FIRST="", SECOND="").endswith(
+        "needs the environment variable SECOND, which is empty: name a second one "
+        "(the setting hosts, settings/adapters.yml#/provider_settings/smtp/hosts)"
+    )
+
+
+def test_a_secret_in_a_default_is_missed_only_where_it_stands_in(root: Path) -> None:
+    assert said(root, PIN=None).endswith(
+        "ONEIRIC_SECRET_PIN is not set (the setting pin, settings/adapters.yml#/provider_settings/smtp/pin)"
+    )
+    assert "SMTP_FALLBACK" in said(root, SMTP_FALLBACK=None)
+
+
 @pytest.mark.parametrize("report", [None, "", "[]", '{"format": "oneiric.explain/1", "app": "x", "profile": "y"}'])
 def test_without_a_report_beside_the_wiring_no_setting_is_named(root: Path, report: str | None) -> None:
     path = root / "generated/explain.json"
@@ -116,7 +133,8 @@ def test_secrets_are_those_of_the_runtimes_environment(root: Path, monkeypatch: 
             return str(mail.password.reveal())
 
     assert run(use(COMPLETE)) == "s"
-    monkeypatch.setenv("SMTP_FALLBACK", "of the process")
+    for name in ("SMTP_FALLBACK", "FIRST", "PIN"):
+        monkeypatch.setenv(name, "of the process")
     assert run(use(None)) == "of the process"
     assert "is not set" in said(root, ONEIRIC_SECRET_SMTP=None)
 

@@ -280,11 +280,11 @@ def test_every_line_is_found_and_nothing_else(tmp_path: Path, count: int) -> Non
 
 def test_expressions_become_arguments() -> None:
     class Domain:
-        def _env(self, name: str, default: str | None = None) -> str:
-            return default or name
+        def _env(self, name: str, default: Any = None, why: str | None = None) -> str:
+            return why or (default() if callable(default) else default) or name
 
-        def _env_as(self, convert: Any, name: str, default: str | None = None) -> Any:
-            return convert(default)
+        def _env_as(self, convert: Any, name: str, default: Any = None) -> Any:
+            return convert(self._env(name, default))
 
         def _secret(self, name: str) -> Secret:
             return Secret(name)
@@ -294,7 +294,11 @@ def test_expressions_become_arguments() -> None:
         ({"value": None}, None),
         ({"value": {"a": [1]}}, {"a": [1]}),
         ({"env": "X"}, "X"),
+        ({"env": "X", "why": "told"}, "told"),
         ({"env": "X", "default": "1.5", "as": "float"}, 1.5),
+        ({"env": "X", "default": {"env": "Y", "default": "2"}, "as": "int"}, 2),
+        ({"env": "X", "default": {"text": ["a", {"env": "Y", "default": {"env": "Z"}}]}}, "aZ"),
+        ({"env": "X", "default": {"secret": "S", "reveal": True}}, "S"),
         ({"env": "X", "default": "no", "as": "bool"}, False),
         ({"env": "X", "default": "b", "as": {"one_of": ["a", "b"]}}, "b"),
         ({"env": "X", "default": "red", "as": {"enum": color}}, Color.RED),
