@@ -13,10 +13,14 @@ from oneiric.environment import make_in
 from oneiric.errors import (
     ActivationError,
     AdapterError,
+    Closed,
+    Misconfigured,
     MissingExtra,
     OneiricError,
     Paused,
+    Refused,
     RuntimeNotRunning,
+    Unavailable,
     VariableError,
 )
 from oneiric.lifecycle.closing import awaited, close_late, close_unclaimed, discard, drain
@@ -277,6 +281,10 @@ def _refuse_cycles(slot: Slot[Any], path: tuple[Slot[Any], ...], cleared: set[Sl
         cleared.add(slot)
 
 
+_FAILURES = (Closed, Misconfigured, Refused, Unavailable)
+"""What a store of secrets raises that cannot say whether a secret is there."""
+
+
 async def _fetch_secrets(slot: Slot[Any]) -> dict[str, Secret | Exception]:
     """The secrets that the binding names; the error in place of one that is not there, which may not be asked for."""
     names = slot.binding.secrets
@@ -293,8 +301,6 @@ async def _fetch_secrets(slot: Slot[Any]) -> dict[str, Secret | Exception]:
 
 
 async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret | Exception:
-    from oneiric.adapters.secrets import SecretNotFound
-
     try:
         secret = await store.get(name)
     except Exception as error:
@@ -302,7 +308,7 @@ async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret | Exception:
         try:
             fail(slot, "secrets", f"{SECRETS}{told}{await _place(slot, PREFIX + name)}", error)
         except ActivationError as failed:
-            if isinstance(error, SecretNotFound):
+            if isinstance(error, OneiricError) and not isinstance(error, _FAILURES):
                 return failed
             raise
     if not isinstance(secret, Secret):
