@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     T = TypeVar("T")
-    Text = TypeVar("Text", bound=str)
 
 _BOOLEANS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -27,6 +26,14 @@ EXPECTED = {
 }
 
 
+class Unshown(ValueError):
+    """What was `expected` of a text, and by its `path` where in it; what stands there may be a secret."""
+
+    def __init__(self, expected: str, path: tuple[object, ...] = ()) -> None:
+        self.expected, self.path = expected, path
+        super().__init__(f"{expected} at `{'.'.join(map(str, path))}`" if path else expected)
+
+
 def boolean(text: str) -> bool:
     """1, true, yes, on; or 0, false, no, off; in any case."""
     try:
@@ -35,16 +42,21 @@ def boolean(text: str) -> bool:
         raise ValueError(f"one of {', '.join(_BOOLEANS)}") from None
 
 
-def one_of(*choices: Text) -> Callable[[str], Text]:
-    """A converter that lets exactly these texts through."""
+def one_of(*choices: T) -> Callable[[str], T]:
+    """A converter to exactly these values: texts, whole numbers, true and false, null, by how they are written."""
 
-    def choose(text: str) -> Text:
+    def choose(text: str) -> T:
         for choice in choices:
-            if choice == text:
+            if word(choice) == text:
                 return choice
-        raise ValueError(f"one of {', '.join(choices)}")
+        raise ValueError(f"one of {', '.join(map(word, choices))}")
 
     return choose
+
+
+def word(value: object) -> str:
+    """A text, a number, true, false or null, as it is written."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def member(enum: Callable[[int], T]) -> Callable[[str], T]:
@@ -96,5 +108,7 @@ def _member(enum: Any, text: str) -> Any:
 def _converted(converter: Callable[[str], T], text: str) -> T:
     try:
         return converter(text)
+    except Unshown:
+        raise
     except ValueError as error:
         raise ValueError(EXPECTED.get(getattr(converter, "__name__", "")) or str(error)) from error

@@ -9,8 +9,9 @@ from oneiric.adapters.storage import _CONTENT_TYPE
 from oneiric_compiler.cli.reports import stated_output
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span, did_you_mean
 from oneiric_compiler.diagnostics.render import as_github, as_json, as_sarif, as_text
-from oneiric_compiler.linking.expressions import Unfit, convert
+from oneiric_compiler.linking.expressions import convert
 from oneiric_compiler.linking.plain_secrets import plain_secrets
+from oneiric_compiler.linking.unfit import Unfit
 from oneiric_compiler.questions.diff import tell
 from oneiric_compiler.questions.diff.compare import Difference
 from oneiric_compiler.settings.documents import parse_document

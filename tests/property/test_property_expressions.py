@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from oneiric.convert import convert as convert_text
 from oneiric.secret import Secret
 from oneiric.tenants.bindings import evaluate
-from oneiric_compiler.linking.expressions import Unfit, convert
+from oneiric_compiler.linking.expressions import convert
+from oneiric_compiler.linking.unfit import Unfit
 from oneiric_compiler.source.types import AnyOf, Choice, Enumeration, Many, Scalar, Type, Unchecked
 from oneiric_compiler.stages.emit import _Body
 

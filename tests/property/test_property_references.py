@@ -14,7 +14,8 @@ from oneiric.lifecycle.inputs import Inputs, context
 from oneiric.secret import Secret
 from oneiric.tenants.bindings import evaluate
 from oneiric.wiring import bind
-from oneiric_compiler.linking.expressions import Unfit, convert
+from oneiric_compiler.linking.expressions import convert
+from oneiric_compiler.linking.unfit import Unfit
 from oneiric_compiler.source.types import Scalar, Type
 from oneiric_compiler.stages.emit import _Body
 from oneiric_compiler.text.redact import masked, redacted

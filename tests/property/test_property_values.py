@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import json
 import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
@@ -18,10 +19,12 @@ from oneiric.convert import convert as convert_text
 from oneiric.tenants.bindings import evaluate
 from oneiric.texts import duration, signed_duration
 from oneiric_compiler.linking.bounds import broken
-from oneiric_compiler.linking.expressions import Unfit, convert
+from oneiric_compiler.linking.expressions import convert
+from oneiric_compiler.linking.unfit import Unfit
 from oneiric_compiler.source.types import (
     AnyOf,
     Bounded,
+    Choice,
     Enumeration,
     Fixed,
     Many,
@@ -67,10 +70,10 @@ class Scope:
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def _env(self, name: str, default: str | None = None) -> str:
-        return self.text if name == "X" else default or ""
+    def _env(self, name: str, default: Any = None) -> str:
+        return self.text if name == "X" else default() if callable(default) else default or ""
 
-    def _env_as(self, converter: Any, name: str, default: str | None = None) -> Any:
+    def _env_as(self, converter: Any, name: str, default: Any = None) -> Any:
         return convert_text(converter, self._env(name, default))
 
 
@@ -138,8 +141,78 @@ def test_a_text_means_the_same_in_a_setting_a_default_and_a_variable(name: str, 
     assert outcomes(text, type, "") == [value] * 3
     if not {"{", "}"} & {*text} and text:
         assert outcomes("${Y:-" + text + "}", type, "") == [value] * 3
+        assert outcomes("${Y:-${Z:-" + text + "}}", type, "") == [value] * 3
+        assert outcomes("${Y:-${X}}", type, text) == [value] * 3
     if text:
         assert outcomes("${X}", type, text) == [value] * 3
+
+
+POINT = Record(
+    f"{__name__}:Point", (Parameter("x", Scalar("int"), True), Parameter("y", Scalar("timedelta"), False)), True
+)
+words = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="${}"), max_size=6)
+fitting: dict[Type, st.SearchStrategy[Any]] = {
+    Scalar("str"): words,
+    Scalar("int"): st.integers(),
+    Scalar("float"): st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    Scalar("bool"): st.booleans(),
+    Scalar("Path"): words,
+    Scalar("timedelta"): durations().map(lambda each: each[0]) | st.integers(0, 999),
+    Scalar("bytes"): words.filter(plain),
+    COLOUR: st.sampled_from(["RED", "r", "BLUE"]),
+    LEVEL: st.sampled_from(["LOW", 20, "1"]),
+    Choice((1, "a", None, True)): st.sampled_from([1, "a", None, True]),
+    Named(f"{__name__}:UserId", Scalar("str")): words,
+    POINT: st.fixed_dictionaries({"x": st.integers()}, optional={"y": durations().map(lambda each: each[0])}),
+    Scalar("Any"): st.recursive(
+        st.none() | st.booleans() | st.integers() | words,
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner, max_size=2),
+        max_leaves=3,
+    ),
+}
+typed = st.recursive(
+    st.sampled_from([*fitting]).map(lambda type: (type, fitting[type])),
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(("list", "tuple")), inner).map(
+            lambda each: (Many(each[0], each[1][0]), st.lists(each[1][1], max_size=3))
+        ),
+        inner.map(lambda each: (Many("dict", each[0]), st.dictionaries(words, each[1], max_size=3))),
+        st.lists(inner, min_size=1, max_size=3).map(
+            lambda each: (Fixed(tuple(type for type, _ in each)), st.tuples(*(values for _, values in each)).map(list))
+        ),
+        inner.map(lambda each: (AnyOf((each[0], Scalar("None"))), st.none() | each[1])),
+    ),
+    max_leaves=4,
+)
+
+
+@given(typed.map(lambda each: (Many("list", each[0]), st.lists(each[1], max_size=3))), st.data(), st.booleans())
+def test_a_collection_means_the_same_in_a_setting_a_default_and_a_variable(
+    drawn: tuple[Type, st.SearchStrategy[Any]], data: st.DataObject, ascii: bool
+) -> None:
+    type, values = drawn
+    value = data.draw(values)
+    text = json.dumps(value, ensure_ascii=ascii)
+    found = outcomes(value, type, "")
+    assert outcomes("${Y:-" + text + "}", type, "") == found
+    assert outcomes("${Y:-${X}}", type, text) == found
+    assert outcomes("${X}", type, f" {text}\n") == found
+    assert outcomes("${X}", AnyOf((type, Scalar("None"))), text) == found
+    assert outcomes("${X}", AnyOf((type, Scalar("None"))), "null") == [None] * 3
+
+
+@given(st.sampled_from([name for name in CASES if name != "Pattern"]), st.data())
+def test_items_with_commas_between_mean_what_each_means_alone(name: str, data: st.DataObject) -> None:
+    type, drawn = CASES[name]
+    pairs = data.draw(
+        st.lists(drawn.filter(lambda each: "," not in each[0] and each[0].strip() == each[0] != ""), max_size=3)
+    )
+    text = " , ".join(each for each, _ in pairs)
+    if not text.startswith("["):
+        values = [value for _, value in pairs]
+        assert outcomes("${X}", Many("list", type), text) == [values] * 3
+        if not {"{", "}"} & {*text}:
+            assert outcomes("${Y:-" + text + "}", Many("list", type), "") == [values] * 3
 
 
 def outcomes(written: Any, type: Type, variable: str) -> list[Any]:

@@ -96,6 +96,7 @@ WIRING = {
     "a default that is told something": ('"TRIES", "3"', '"TRIES", lambda x="3": x'),
     "a reason": ('self._env("SENDER")', 'self._env("SENDER", why="x")'),
     "another reason": ('self._env("SENDER")', 'self._env("SENDER", because="x")'),
+    "a converter of others": ("self._env_as(int,", "self._env_as(list_of(int),"),
     "an empty value": ('self._env("SENDER")', "self._env()"),
     "a set for a list": ('set(["a"])', '{"a"}'),
     "an async block that awaits nothing": ("return await feed()", "return feed()"),

@@ -125,19 +125,20 @@ def value_schema(type: Type) -> Schema:
     if isinstance(type, Fixed):
         count = len(type.items)
         items = {"prefixItems": list(map(value_schema, type.items))} if count else {}
-        return {"type": "array", **items, "minItems": count, "maxItems": count}
+        return _or_reference({"type": "array", **items, "minItems": count, "maxItems": count})
     if isinstance(type, Record):
-        return {"$ref": f"#/$defs/{type.reference}"}
+        return _or_reference({"$ref": f"#/$defs/{type.reference}"})
     if isinstance(type, AnyOf):
         return {"anyOf": list(_alternatives(type))}
     if isinstance(type, Many):
         item = value_schema(type.item)
-        return (
-            {"type": "object", "additionalProperties": item}
-            if type.kind == "dict"
-            else {"type": "array", "items": item}
-        )
+        one = {"type": "object", "additionalProperties": item}
+        return _or_reference(one if type.kind == "dict" else {"type": "array", "items": item})
     return {}
+
+
+def _or_reference(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"$ref": "#/$defs/reference"}]}
 
 
 def _enumeration(type: Enumeration) -> Schema:

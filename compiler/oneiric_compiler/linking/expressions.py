@@ -12,8 +12,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from oneiric_compiler.diagnostics.found import Help, did_you_mean
+from oneiric.convert import Unshown, boolean, one_of
+from oneiric.structures import entries_of, items_of, natural
+
+from oneiric_compiler.diagnostics.found import did_you_mean
 from oneiric_compiler.linking.bounds import broken
+from oneiric_compiler.linking.conversions import conversion_of, is_deep, null_of
+from oneiric_compiler.linking.unfit import Unfit
 from oneiric_compiler.settings.documents import Path_, Value
 from oneiric_compiler.settings.schema import shortened
 from oneiric_compiler.source.types import (
@@ -28,6 +33,7 @@ from oneiric_compiler.source.types import (
     Scalar,
     Type,
     Unchecked,
+    all_in,
 )
 from oneiric_compiler.tables.forms import FORMS, Form, make
 from oneiric_compiler.text.references import Malformed, Part, Reference, parse, references_in
@@ -43,26 +49,12 @@ _WORDS = {
     **dict.fromkeys(("false", "no", "off", "n"), "false"),
 }
 _NO_DEFAULT = "remove the default: nothing secret is committed"
+_CHECKS: dict[str, Callable[[str], object]] = {"int": int, "float": float, "bool": boolean}
 _READ: dict[str, Callable[[str], object]] = {
     "int": Decimal,
     "float": Decimal,
     **{name: form.read for name, form in FORMS.items()},
 }
-_CONVERTERS = {"int": "int", "float": "float", "bool": "bool", "Path": "path"}
-
-
-class Unfit(Exception):
-    """A value that cannot stand where it does: the code, what is wrong, and what to do.
-
-    `path` leads to it inside the setting's value; `others` are further ones of the same setting; `instance` is the
-    `module:Name` of the port or component class that the value would have to be an instance of.
-    """
-
-    def __init__(self, code: str, message: str, help: Help = None, instance: str | None = None) -> None:
-        super().__init__(message)
-        self.code, self.message, self.help, self.instance = code, message, help, instance
-        self.path: tuple[str | int, ...] = ()
-        self.others: tuple[Unfit, ...] = ()
 
 
 @dataclass(slots=True)
@@ -244,11 +236,18 @@ def _held(value: Value, type: Type, into: Converted) -> object:
         parts = _parse(value)
         if any(isinstance(part, Reference) for part in parts):
             default = _default(parts)
-            return None if default is None else _meant(default, type)
+            return None if default is None else _of_default(default, type)
         value = "".join(cast("tuple[str, ...]", parts))
     if isinstance(value, float):
         return _meant(into.written(into.path, value), type)
     return _meant(value, type)
+
+
+def _of_default(default: str, type: Type) -> object:
+    """What a default is held against bounds as."""
+    if other := null_of(type):
+        return None if default == "null" else _of_default(default, other)
+    return _structure(default, type)[1] if is_deep(type) else _meant(default, type)
 
 
 def _meant(value: Value, type: Type) -> object:
@@ -393,6 +392,8 @@ _LITERALS: dict[type[Any], Callable[[Value, Any, Converted], Expr]] = {
 
 def _reference(text: str, parts: tuple[Part, ...], type: Type, into: Converted) -> Expr:
     target = _target(type)
+    if (other := null_of(type)) and len(parts) == 1 and (is_deep(other) or _default(parts) == "null"):
+        return _read_or_null(cast("Reference", parts[0]), other, into)
     if isinstance(target, (Bounded, Named)):
         return _convert(text, target, into)
     _check_no_instance(target, into)
@@ -430,8 +431,9 @@ def _target(type: Type) -> Type:
     for name in ("Secret", "str"):
         if Scalar(name) in type.members:
             return Scalar(name)
-    deep = (Many, Fixed, Record)
-    return next((m for m in type.members if m != Scalar("None") and not isinstance(m, deep)), type.members[0])
+    others = [each for each in type.members if each != Scalar("None")]
+    plain = [each for each in others if not is_deep(each)]
+    return plain[0] if plain else others[0] if len(others) == 1 else type
 
 
 def _read(reference: Reference, target: Type, into: Converted) -> Expr:
@@ -442,13 +444,46 @@ def _read(reference: Reference, target: Type, into: Converted) -> Expr:
             raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
         _check_no_default((reference,))
         return {"text": [_variable(reference, into)], "as": "secret"}
-    conversion = _conversion(target)
-    if conversion is not None and any(_secret_in(each) for each in references_in((reference,))):
-        raise _no_secret(target)
+    conversion = conversion_of(target)
+    if conversion is None:
+        return _variable(reference, into)
+    _check_convertible(reference, target, into)
+    if (default := _default((reference,))) is not None:
+        _check_default(default, target, into)
+    return {**_variable(reference, into), "as": conversion}
+
+
+def _read_or_null(reference: Reference, target: Type, into: Converted) -> Expr:
+    """What is of the type, or None for `null`."""
+    if secret := _secret_in(reference):
+        return _read_secret(secret, reference, target, into)
+    _check_convertible(reference, target, into)
     default = _default((reference,))
-    if default is not None:
-        _check_default(default, target)
-    return {**_variable(reference, into), **({} if conversion is None else {"as": conversion})}
+    if default is not None and default != "null":
+        _check_default(default, target, into)
+    inner = conversion_of(target) or "secret"
+    return {**_variable(reference, into), "as": {"optional": inner}}
+
+
+def _check_convertible(reference: Reference, target: Type, into: Converted) -> None:
+    """That what the variable and its defaults come to may be converted."""
+    if any(_secret_in(each) for each in references_in((reference,))):
+        raise _no_secret(target)
+    for each in all_in(target):
+        _check_no_instance(each, into)
+        if isinstance(each, Unchecked):
+            into.unchecked.add(into.path)
+    if is_deep(target) and not _is_alone(reference):
+        help = "let a reference be the whole default, or write the value with references in it"
+        raise Unfit("ONE411", f"a default of {target} holds a reference amid its text", help)
+
+
+def _is_alone(reference: Reference) -> bool:
+    """Whether each default within is a text, or a reference and nothing else."""
+    default = reference.default or ()
+    return not any(isinstance(each, Reference) for each in default) or (
+        len(default) == 1 and isinstance(default[0], Reference) and _is_alone(default[0])
+    )
 
 
 def _variable(reference: Reference, into: Converted) -> Expr:
@@ -463,22 +498,6 @@ def _variable(reference: Reference, into: Converted) -> Expr:
         else:
             expr["default"] = pieces[0] if len(pieces) == 1 else {"text": pieces}
     return expr
-
-
-def _conversion(target: Type) -> Any:
-    """How a variable's text becomes a value of the type; None where it stays as it is."""
-    if isinstance(target, (Many, Fixed, Record)):
-        raise Unfit("ONE411", f"a reference cannot become {target}", "write a list or mapping of references")
-    if isinstance(target, Enumeration):
-        return {"enum": target.reference, **({"whole": True} if target.whole else {})}
-    if isinstance(target, Choice):
-        if not all(isinstance(each, str) for each in target.values):
-            help = "name a parameter that takes text, or write the value"
-            raise Unfit("ONE411", f"a reference cannot become {target}", help)
-        return {"one_of": list(target.values)}
-    if isinstance(target, Scalar) and target.name in FORMS:
-        return {"by": FORMS[target.name].converter}
-    return _CONVERTERS.get(target.name) if isinstance(target, Scalar) else None
 
 
 def _read_secret(name: str, reference: Reference, target: Type, into: Converted) -> Expr:
@@ -513,22 +532,76 @@ def _default(parts: tuple[Part, ...]) -> str | None:
     return "".join(cast("tuple[str, ...]", default))
 
 
-def _check_default(default: str, target: Type) -> None:
+def _check_default(default: str, target: Type, into: Converted) -> None:
     """A default is known now, so whether it converts is known now too."""
-    checks: dict[str, Callable[[str], object]] = {"int": int, "float": float, "bool": _boolean}
-    if isinstance(target, Scalar) and target.name in checks:
-        try:
-            checks[target.name](default)
-        except ValueError:
-            raise Unfit("ONE408", f"the default {_shown(default)} is not {target}") from None
+    if target == Scalar("Secret"):
+        raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
+    if isinstance(target, (Bounded, Named)):
+        _check_default(default, target.inner, into)
+        if isinstance(target, Bounded) and (reason := broken(target.bounds, _of_default(default, target.inner))):
+            raise Unfit("ONE408", f"the default {_shown(default)} is {reason}")
+    elif is_deep(target):
+        _check_structure(default, target, into)
+    elif isinstance(target, Scalar) and target.name in _CHECKS:
+        _check_text(_CHECKS[target.name], default, target)
+    elif isinstance(target, Choice) and not all(isinstance(each, str) for each in target.values):
+        _check_text(one_of(*target.values), default, target)
     elif isinstance(target, (Enumeration, Choice)) or (isinstance(target, Scalar) and target.name in FORMS):
         _convert(default, target, Converted({}))
 
 
-def _boolean(text: str) -> bool:
-    if text.lower() not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
-        raise ValueError(text)
-    return True
+def _check_text(converter: Callable[[str], object], default: str, target: Type) -> None:
+    try:
+        converter(default)
+    except ValueError:
+        raise Unfit("ONE408", f"the default {_shown(default)} is not {target}") from None
+
+
+def _check_structure(default: str, target: Type, into: Converted) -> None:
+    """That a default that is a list or a mapping is one as it would stand in the settings."""
+    node, value = _structure(default, target)
+    if isinstance(node, list) and not default.strip().startswith("["):
+        _check_items(cast("list[str]", node), target, into)
+        return
+    try:
+        _convert(value, target, Converted({}, into.served, partial(_digits, node)))
+    except Unfit as error:
+        for each in (error, *error.others):
+            where = f" at `{'.'.join(map(str, each.path))}`" if each.path else ""
+            each.message, each.path = f"the default: {each.message}{where}", ()
+        raise
+
+
+def _check_items(items: list[str], target: Type, into: Converted) -> None:
+    """That items with commas between them are of a list, each as the text of a variable is."""
+    types = target.items if isinstance(target, Fixed) else (cast("Many", target).item,) * len(items)
+    if len(types) != len(items):
+        raise Unfit("ONE408", f"the default is a list of {len(items)}, and not {target}")
+    for text, type in zip(items, types, strict=True):
+        other = null_of(type)
+        if is_deep(other or type):
+            raise Unfit("ONE408", f"the default {_shown(text)} is not {type}", "write the list in brackets: [a, b]")
+        if other is None or text != "null":
+            _check_default(text, other or type, into)
+
+
+def _structure(default: str, target: Type) -> tuple[Any, Value]:
+    """What is read of a default that is a list or a mapping, and the value that it is in settings."""
+    while isinstance(target, (Bounded, Named)):
+        target = target.inner
+    mapping = isinstance(target, Record) or (isinstance(target, Many) and target.kind == "dict")
+    try:
+        node = entries_of(default) if mapping else items_of(default)
+        return node, cast("Value", natural(node))
+    except Unshown as error:
+        raise Unfit("ONE408", f"the default is not {target}", f"write {error}") from None
+
+
+def _digits(node: Any, path: Path_, value: float) -> str:
+    """A number as the default writes it."""
+    for part in path:
+        node = node[part]
+    return str(node)
 
 
 def _parse(text: str) -> tuple[Part, ...]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
-from oneiric_compiler.linking.expressions import Unfit, told
+from oneiric.convert import Unshown
+from oneiric.structures import natural, read
+
+from oneiric_compiler.linking.expressions import told
+from oneiric_compiler.linking.unfit import Unfit
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.text.secret_names import authorization_name, leads_elsewhere, secret_name
 from oneiric_compiler.text.secret_shapes import Shape, is_written, secrets_in
@@ -41,10 +45,23 @@ def plain_secrets(name: str, value: Value, *, named: bool) -> list[Suspect]:
             continue
         shapes = [each.shape for each in secrets_in(literal, names[-1])]
         shapes += [each.shape for reason in reasons for each in secrets_in(reason)]
-        refused = next((_REFUSED[shape] for shape in shapes if shape in _REFUSED), None)
-        if shapes or (named and _is_secret(names) and any(map(is_written, own))):
-            found.append(Suspect(path, refused))
+        defaults = own if "${" in text else []
+        within = [each for default in defaults for each in plain_secrets(names[-1], _structure(default), named=named)]
+        refused = [_REFUSED[shape] for shape in shapes if shape in _REFUSED]
+        refused += [each.refused for each in within if each.refused]
+        if shapes or within or (named and _is_secret(names) and any(map(is_written, own))):
+            found.append(Suspect(path, refused[0] if refused else None))
     return found
+
+
+def _structure(text: str) -> Value:
+    """The list or mapping that a text is, where it is one."""
+    if not text.lstrip().startswith(("[", "{")):
+        return None
+    try:
+        return cast("Value", natural(read(text.strip())))
+    except Unshown:
+        return None
 
 
 def _texts(value: Value, path: Path) -> Iterator[tuple[Path, str]]:

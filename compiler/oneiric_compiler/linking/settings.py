@@ -12,11 +12,12 @@ from oneiric.texts import duration
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean
 from oneiric_compiler.linking.doubts import doubts
-from oneiric_compiler.linking.expressions import Converted, Unfit, convert
+from oneiric_compiler.linking.expressions import Converted, convert
 from oneiric_compiler.linking.lacking import need_help, served_types
 from oneiric_compiler.linking.merging import merged
 from oneiric_compiler.linking.plain_secrets import plain_secrets
 from oneiric_compiler.linking.scope import NOTHING, Scope
+from oneiric_compiler.linking.unfit import Unfit
 from oneiric_compiler.linking.vocabulary import answer
 from oneiric_compiler.model import Candidate, Key, Level, Section, Setting, Stated
 from oneiric_compiler.settings.documents import Path_, Value, json_pointer

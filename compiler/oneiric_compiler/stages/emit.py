@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import jinja2
@@ -19,6 +20,16 @@ from oneiric_compiler.stages.report import Report
 from oneiric_compiler.tables.options import BOUND
 
 _WIDTH = 80
+_CONVERTERS = {
+    "any": "oneiric.structures:anything",
+    "bool": "oneiric.convert:boolean",
+    "path": "pathlib:Path",
+    "secret": "oneiric:Secret",
+}
+_STRUCTURES = {
+    **{name: f"oneiric.structures:{name}" for name in ("fixed", "optional")},
+    **{name: f"oneiric.structures:{name}_of" for name in ("dict", "frozenset", "list", "set", "tuple")},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,20 +383,33 @@ class _Body:
 
     def _variable(self, expr: Mapping[str, Any]) -> str:
         named = ", ".join(self._variable_arguments(expr))
-        kind = expr.get("as")
-        if kind is None:
+        if "as" not in expr:
             return f"self._env({named})"
+        return f"self._env_as({self._converter(expr['as'])}, {named})"
+
+    def _converter(self, kind: Any, one_of: str = "oneiric.convert:one_of") -> str:
+        """What converts a variable's text, and what stands in it, where another `one_of` is seen to be of no type."""
+        inner = partial(self._converter, one_of="oneiric.structures:choice")
         if isinstance(kind, str):
-            origin = {"bool": "oneiric.convert:boolean", "path": "pathlib:Path"}.get(kind)
-            return f"self._env_as({self.imported(origin) if origin else kind}, {named})"
+            return self.imported(_CONVERTERS[kind]) if kind in _CONVERTERS else kind
         if "by" in kind:
-            return f"self._env_as({self.imported(kind['by'])}, {named})"
+            return self.imported(kind["by"])
         if "enum" in kind:
             enum = self.imported(kind["enum"])
-            by = f"{self.imported('oneiric.convert:member')}({enum})" if kind.get("whole") else enum
-            return f"self._env_as({by}, {named})"
-        choices = ", ".join(quoted(choice) for choice in kind["one_of"])
-        return f"self._env_as({self.imported('oneiric.convert:one_of')}({choices}), {named})"
+            return f"{self.imported('oneiric.convert:member')}({enum})" if kind.get("whole") else enum
+        if "one_of" in kind:
+            choices = ", ".join(_literal(choice) for choice in kind["one_of"])
+            return f"{self.imported(one_of)}({choices})"
+        if "record" in kind:
+            fields = ", ".join(f"{quoted(name)}: {inner(each)}" for name, each in kind["fields"].items())
+            arguments = [self.imported(kind["record"]), f"{{{fields}}}", *map(quoted, kind["required"])]
+            return f"{self.imported('oneiric.structures:record')}({', '.join(arguments)})"
+        if "then" in kind:
+            of, made = inner(kind["of"]), self.imported(kind["then"])
+            return f"{self.imported('oneiric.structures:then')}({of}, {made})"
+        name, of = next(iter(kind.items()))
+        parts = ", ".join(map(inner, of if isinstance(of, list) else [of]))
+        return f"{self.imported(_STRUCTURES[name])}({parts})"
 
     def _variable_arguments(self, expr: Mapping[str, Any]) -> Iterator[str]:
         """Its name, then what stands in for it, worked out only where it does, or why it has to be there."""

@@ -23,6 +23,7 @@ _USER = re.compile(r"[^:/@]*+:")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*+\}")
 _PARTS = re.compile(rf"({_REFERENCE.pattern})")
 _SECRET_DEFAULT = re.compile(r"\$\{(?=\w*?SECRET)\w++:[-?]")
+_STRUCTURE = re.compile(r"\$\{\w++:-\s*+[\[{]")
 _PLAIN_ENDS = ",]}"
 _EDGE = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]*?PRIVATE KEY")
 _PYTHON_STRING = re.compile(r""""(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?""")
@@ -148,12 +149,26 @@ def _with_masks(text: str, hide: Callable[[str], str]) -> str:
     defaults = [each.span() for each in _SECRET_DEFAULT.finditer(text)]
     closed = closings(text) if defaults else {}
     spans += [(end, closed.get(start + 1, len(text))) for start, end in defaults]
-    for start, end in sorted([*spans, *_url_passwords(text)]):
+    for start, end in sorted([*spans, *_url_passwords(text), *_named_in_defaults(text)]):
         start = max(start, position)
         if start < end:
             shown += [text[position:start], hide(text[start:end])]
             position = end
     return "".join([*shown, text[position:]])
+
+
+def _named_in_defaults(text: str) -> Iterator[tuple[int, int]]:
+    """What follows a secret-looking name in a default that is a list or a mapping, to the end of that."""
+    begins = [each.end() - 1 for each in _STRUCTURE.finditer(text)]
+    closed = closings(text) if begins else {}
+    reached = 0
+    for begin in begins:
+        if begin < reached:
+            continue
+        reached = closed.get(text.rfind("{", 0, begin), len(text))
+        names = _NAMED.finditer(text, begin, reached)
+        if (first := next((each.end() for each in names if _hides(each["name"])), None)) is not None:
+            yield first, reached
 
 
 def _url_passwords(text: str) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,14 @@ from typing import Any, TypeAlias
 Expression: TypeAlias = dict[str, Any]
 
 
+_CONVERTERS = {
+    "oneiric.convert:boolean": "bool",
+    "pathlib:Path": "path",
+    "oneiric:Secret": "secret",
+    "oneiric.structures:anything": "any",
+}
+
+
 class Strange(ValueError):
     """The source holds what no wiring has: what, and on which line."""
 
@@ -204,17 +212,44 @@ class Expressions:
                 return constant(node)
 
     def _conversion(self, node: ast.expr) -> Any:
-        if isinstance(node, ast.Name) and node.id in ("int", "float"):
+        if isinstance(node, ast.Name) and node.id in ("int", "float", "str"):
             return node.id
         if isinstance(node, ast.Call):
-            called = self.imported(node.func)
-            if called == "oneiric.convert:member" and len(node.args) == 1 and not node.keywords:
-                return {"enum": self.imported(node.args[0]), "whole": True}
-            if called != "oneiric.convert:one_of" or node.keywords:
-                raise Strange(node)
-            return {"one_of": [constant(each) for each in node.args]}
+            return self._converter(node)
         origin = self.imported(node)
-        plain = {"oneiric.convert:boolean": "bool", "pathlib:Path": "path"}.get(origin)
+        plain = _CONVERTERS.get(origin)
         if plain is not None:
             return plain
         return {"by" if origin.partition(":")[0] in ("oneiric.texts", "uuid", "ipaddress") else "enum": origin}
+
+    def _converter(self, node: ast.Call) -> Any:
+        """A converter that is made of others, of a class or of values."""
+        if node.keywords:
+            raise Strange(node)
+        match self.imported(node.func).split(":"), node.args:
+            case ["oneiric.convert", "member"], [enum]:
+                return {"enum": self.imported(enum), "whole": True}
+            case ["oneiric.convert", "one_of"] | ["oneiric.structures", "choice"], choices:
+                return {"one_of": [self._choice(each) for each in choices]}
+            case ["oneiric.structures", "record"], [made, ast.Dict(keys=names, values=fields), *required]:
+                named = [constant(each) for each in names if each is not None]
+                if len(named) != len(fields):
+                    raise Strange(node)
+                found = {name: self._conversion(each) for name, each in zip(named, fields, strict=True)}
+                return {"record": self.imported(made), "fields": found, "required": [*map(constant, required)]}
+            case ["oneiric.structures", "then"], [of, made]:
+                return {"then": self.imported(made), "of": self._conversion(of)}
+            case ["oneiric.structures", "fixed"], items:
+                return {"fixed": [self._conversion(each) for each in items]}
+            case ["oneiric.structures", "optional"], [of]:
+                return {"optional": self._conversion(of)}
+            case ["oneiric.structures", ("dict_of" | "frozenset_of" | "list_of" | "set_of" | "tuple_of") as name], [of]:
+                return {name.removesuffix("_of"): self._conversion(of)}
+            case _:
+                raise Strange(node)
+
+    def _choice(self, node: ast.expr) -> Any:
+        read = self.read(node)
+        if "value" not in read or isinstance(read["value"], (list, dict)):
+            raise Strange(node)
+        return read["value"]

@@ -210,9 +210,9 @@ def _secrets(value: Any) -> Iterator[str]:
     for name, each in cast("Mapping[str, Any]", value).items() if isinstance(value, Mapping) else ():
         if name == "secret":
             yield each
-        elif name == "dict":
+        elif name in ("dict", "named"):
             yield from _secrets([*each.values()])
-        elif name != "value":
+        elif name not in ("value", "as"):
             yield from _secrets(each)
     for item in cast("Iterable[Any]", value) if isinstance(value, list) else ():
         yield from _secrets(item)

@@ -46,14 +46,15 @@ class Inputs:
 
     def env_as(self, converter: Callable[[str], T], name: str, default: Default = None, why: str | None = None) -> T:
         """The same, converted. Raises `VariableError` naming the text and what was expected."""
-        from oneiric.convert import convert
+        from oneiric.convert import Unshown, convert
 
         text = self.env(name, default, why)
         try:
             return convert(converter, text)
         except ValueError as error:
+            shown = "what cannot be read" if isinstance(error, Unshown) else repr(text)
             own = self._environ.get(name) or default is None
-            state = f"is {text!r}" if own else f"is not set, and its default comes to {text!r}"
+            state = f"is {shown}" if own else f"is not set, and its default comes to {shown}"
             what = f"{self._whose()}: the environment variable {name} {state}, expected {error}"
             raise VariableError(what, name) from error
 

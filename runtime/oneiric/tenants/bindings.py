@@ -152,11 +152,31 @@ def _variable(expression: dict[str, Any], domain: Any) -> Any:
 
 
 def _converter(kind: Any) -> Callable[[str], Any]:
-    if isinstance(kind, str):
+    if kind in ("int", "float", "bool", "path"):
         return _CONVERTERS[kind]
     if "one_of" in kind:
         return one_of(*kind["one_of"])
-    converter: Callable[[str], Any] = load(kind["by"] if "by" in kind else kind["enum"])
+    if "by" in kind or "enum" in kind:
+        converter: Callable[[str], Any] = load(kind["by"] if "by" in kind else kind["enum"])
+        return converter
+    return _structure(kind)
+
+
+def _structure(kind: Any) -> Callable[[str], Any]:
+    """The converter of a list, a mapping or an object, or of what may stand in one alone."""
+    from oneiric import structures
+
+    if isinstance(kind, str):
+        plain: dict[str, Callable[[str], Any]] = {"str": str, "secret": Secret, "any": structures.anything}
+        return plain[kind]
+    if "record" in kind:
+        fields = {name: _converter(each) for name, each in kind["fields"].items()}
+        return structures.record(load(kind["record"]), fields, *kind["required"])
+    if "then" in kind:
+        return structures.then(_converter(kind["of"]), load(kind["then"]))
+    name, of = next(iter(kind.items()))
+    make: Any = getattr(structures, name if name in ("fixed", "optional") else f"{name}_of")
+    converter: Callable[[str], Any] = make(*map(_converter, of if isinstance(of, list) else [of]))
     return converter
 
 

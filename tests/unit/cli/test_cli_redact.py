@@ -118,6 +118,10 @@ def test_any_outline_is_read(lines: list[str]) -> None:
         (f"}} {{ ${{MY_SECRET:-{SECRET}}} b", "} { ${MY_SECRET:-*******} b"),
         (f"${{X_SECRET:-${{Y:-{SECRET}}}}} b", "${X_SECRET:-*************} b"),
         (f"${{X_SECRET:?{SECRET}}} b", "${X_SECRET:?*******} b"),
+        (f"${{A:-{{user: a, password: {SECRET}}}}} b", "${A:-{user: a, password: ********} b"),
+        (f"${{A:-${{B:- [{{api_key: {SECRET}, b: c}}]}}}}", "${A:-${B:- [{api_key: ******** ** ***}}"),
+        (f"${{A:-[{{token: {SECRET}", "${A:-[{token: *******"),
+        ("${A:-{user: a}} password: b", "${A:-{user: a}} password: b"),
     ],
 )
 def test_defaults_of_secrets_are_hidden_to_the_brace_that_closes_them(text: str, shown: str) -> None:
