@@ -37,6 +37,7 @@ from oneiric_compiler.source.types import (
 )
 from oneiric_compiler.tables.forms import FORMS, Form, make
 from oneiric_compiler.text.references import Malformed, Part, Reference, parse, references_in
+from oneiric_compiler.text.secret_names import secret_name
 from oneiric_compiler.text.secret_shapes import UNKNOWN
 
 Expr: TypeAlias = dict[str, Any]
@@ -567,9 +568,17 @@ def _check_structure(default: str, target: Type, into: Converted) -> None:
         _convert(value, target, Converted({}, into.served, partial(_digits, node)))
     except Unfit as error:
         for each in (error, *error.others):
-            where = f" at `{'.'.join(map(str, each.path))}`" if each.path else ""
-            each.message, each.path = f"the default: {each.message}{where}", ()
+            _tell_of_default(each, target)
         raise
+
+
+def _tell_of_default(unfit: Unfit, target: Type) -> None:
+    """Let what is wrong in a default be of the setting, whose text names the part; no value of a secret one."""
+    where = f" at `{'.'.join(map(str, unfit.path))}`" if unfit.path else ""
+    hidden = any(isinstance(each, str) and secret_name(each) for each in unfit.path)
+    reason = f"a value is not one of {target}" if hidden and unfit.code == "ONE408" else unfit.message
+    unfit.message, unfit.path = f"the default: {reason}{where}", ()
+    unfit.code = "ONE410" if unfit.code == "ONE410" else "ONE408"
 
 
 def _check_items(items: list[str], target: Type, into: Converted) -> None:

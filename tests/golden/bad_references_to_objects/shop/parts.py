@@ -9,6 +9,7 @@ from oneiric import Secret, component
 class Host:
     name: str
     port: int = 5432
+    api_key: int = 0
 
 
 @dataclass
@@ -40,5 +41,6 @@ class P:
         wrong: Pool | None = None,
         password: Pool | None = None,
         tree: Tree | None = None,
+        pin: Pool | None = None,
         login: Login | None = None,
     ) -> None: ...
