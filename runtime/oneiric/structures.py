@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeGuard, TypeVar, cast
 
 from oneiric.convert import Unshown, boolean, convert, one_of, word
 
@@ -74,10 +74,10 @@ def read(text: str) -> Any:
 
 def natural(node: Any) -> Any:
     """What was read, each scalar the value that it is in settings."""
-    if isinstance(node, list):
+    if _is_list(node):
         return [natural(each) for each in node]
-    if isinstance(node, dict):
-        return {name: natural(each) for name, each in cast("dict[str, Any]", node).items()}
+    if _is_dict(node):
+        return {name: natural(each) for name, each in node.items()}
     return node.value if isinstance(node, Plain) else node
 
 
@@ -85,9 +85,7 @@ def items_of(text: str) -> list[Any]:
     """The items of a list that is written with brackets, or with commas between them; none of an empty text."""
     written = text.strip()
     if written.startswith("["):
-        found = read(written)
-        assert isinstance(found, list)
-        return found
+        return list(read(written))
     return [each.strip() for each in written.split(",")] if written else []
 
 
@@ -96,9 +94,7 @@ def entries_of(text: str) -> dict[str, Any]:
     written = text.strip()
     if written and not written.startswith("{"):
         raise Unshown(_MAPPING)
-    found = read(written) if written else {}
-    assert isinstance(found, dict)
-    return cast("dict[str, Any]", found)
+    return dict(read(written)) if written else {}
 
 
 class Converter(Generic[T]):
@@ -114,12 +110,15 @@ class Converter(Generic[T]):
 def take(converter: Callable[[str], T], node: Any, at: object) -> T:
     """A part of what was read, converted; an error says at which name or index it stands."""
     try:
-        if isinstance(converter, Converter):
-            taken: T = converter.take(node)
-            return taken
-        return _scalar(converter, node)
+        return _taken(converter, node)
     except Unshown as error:
         raise Unshown(error.expected, (at, *error.path)) from None
+
+
+def _taken(converter: Callable[[str], T], node: Any) -> T:
+    if isinstance(converter, Converter):
+        return cast("Converter[T]", converter).take(node)
+    return _scalar(converter, node)
 
 
 def _scalar(converter: Callable[[str], T], node: Any) -> T:
@@ -147,7 +146,7 @@ class _Items(Converter[T]):
         return self.take(items_of(text))
 
     def take(self, node: Any) -> T:
-        if not isinstance(node, list):
+        if not _is_list(node):
             raise Unshown(_LIST)
         items = [take(self._item, each, at) for at, each in enumerate(node)]
         try:
@@ -164,7 +163,7 @@ class _Fixed(Converter[Any]):
         return self.take(items_of(text))
 
     def take(self, node: Any) -> Any:
-        if not isinstance(node, list) or len(node) != len(self._items):
+        if not _is_list(node) or len(node) != len(self._items):
             raise Unshown(f"a list of {len(self._items)}")
         given = zip(self._items, node, strict=True)
         return tuple(take(item, each, at) for at, (item, each) in enumerate(given))
@@ -178,9 +177,9 @@ class _Entries(Converter["dict[str, T]"]):
         return self.take(entries_of(text))
 
     def take(self, node: Any) -> dict[str, T]:
-        if not isinstance(node, dict):
+        if not _is_dict(node):
             raise Unshown(_MAPPING)
-        return {name: take(self._item, each, name) for name, each in cast("dict[str, Any]", node).items()}
+        return {name: take(self._item, each, name) for name, each in node.items()}
 
 
 class _Record(Converter[T]):
@@ -193,9 +192,9 @@ class _Record(Converter[T]):
         return self.take(entries_of(text))
 
     def take(self, node: Any) -> T:
-        if not isinstance(node, dict):
+        if not _is_dict(node):
             raise Unshown(f"a mapping of {', '.join(self._fields)}")
-        given = cast("dict[str, Any]", node)
+        given = node
         for name in given:
             if name not in self._fields:
                 raise Unshown(f"a mapping of {', '.join(self._fields)}")
@@ -220,10 +219,10 @@ class _Optional(Converter["T | None"]):
     def take(self, node: Any) -> T | None:
         if isinstance(node, Plain) and node.value is None:
             return None
-        if isinstance(self._converter, Converter):
-            taken: T = self._converter.take(node)
-            return taken
-        return None if node == "null" and self._converter is not cast("Any", str) else _scalar(self._converter, node)
+        converter: Any = self._converter
+        if isinstance(node, str) and node == "null" and converter is not str:
+            return None
+        return _taken(self._converter, node)
 
 
 class _Then(Converter[U]):
@@ -234,8 +233,7 @@ class _Then(Converter[U]):
         return self._make(convert(self._converter, text))
 
     def take(self, node: Any) -> U:
-        converter = self._converter
-        return self._make(converter.take(node) if isinstance(converter, Converter) else _scalar(converter, node))
+        return self._make(_taken(self._converter, node))
 
 
 class _Anything(Converter[Any]):
@@ -298,6 +296,14 @@ def optional(converter: Callable[[str], T]) -> Converter[T | None]:
 def then(converter: Callable[[str], Any], make: Callable[[Any], U]) -> Converter[U]:
     """What `make` gives of what the converter gives."""
     return _Then(converter, make)
+
+
+def _is_list(node: Any) -> TypeGuard[list[Any]]:
+    return isinstance(node, list)
+
+
+def _is_dict(node: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(node, dict)
 
 
 def _skip(text: str, at: int) -> int:

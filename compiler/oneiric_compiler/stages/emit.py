@@ -408,7 +408,7 @@ class _Body:
             of, made = inner(kind["of"]), self.imported(kind["then"])
             return f"{self.imported('oneiric.structures:then')}({of}, {made})"
         name, of = next(iter(kind.items()))
-        parts = ", ".join(map(inner, of if isinstance(of, list) else [of]))
+        parts = ", ".join(map(inner, of)) if name == "fixed" else inner(of)
         return f"{self.imported(_STRUCTURES[name])}({parts})"
 
     def _variable_arguments(self, expr: Mapping[str, Any]) -> Iterator[str]:

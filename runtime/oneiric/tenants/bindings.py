@@ -175,8 +175,10 @@ def _structure(kind: Any) -> Callable[[str], Any]:
     if "then" in kind:
         return structures.then(_converter(kind["of"]), load(kind["then"]))
     name, of = next(iter(kind.items()))
-    make: Any = getattr(structures, name if name in ("fixed", "optional") else f"{name}_of")
-    converter: Callable[[str], Any] = make(*map(_converter, of if isinstance(of, list) else [of]))
+    if name == "fixed":
+        return structures.fixed(*map(_converter, of))
+    make: Any = getattr(structures, name if name == "optional" else f"{name}_of")
+    converter: Callable[[str], Any] = make(_converter(of))
     return converter
 
 
