@@ -252,6 +252,7 @@ class Candidate:
     python_version: str | None
     os_platform: tuple[str, ...]
     eager: bool
+    blocking: bool
     artifact: str | None = None
     trust: Evidence | None = None
     held: Mapping[str, int] = field(default_factory=dict[str, int])

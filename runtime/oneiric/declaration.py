@@ -41,13 +41,14 @@ def component(
     python_version: str | None = None,
     os_platform: str | tuple[str, ...] | None = None,
     eager: bool = False,
+    blocking: bool = True,
 ) -> Callable[[Factory], Factory]:
     """Declare the class or factory below as a candidate for `domain:key`. All arguments must be literals.
 
     `needs` maps parameters to full keys (`{"database": "adapter:database"}`), to lists of them, or to a pattern
     (`"service:plugin.*"`); `optional` names those that may be lacking, `lazy` those that are activated by their first
     call. `port` is `module:Protocol`, `python_version` a PEP 440 specifier, `os_platform` one or several of linux,
-    darwin, windows.
+    darwin, windows. Where nothing of it waits, `blocking=False` spares its synchronous methods a thread.
     The declarations of a class or function are in its own `__oneiric__`, a tuple of `Declaration`.
     """
     declaration = Declaration(
@@ -66,6 +67,7 @@ def component(
             "python_version": python_version,
             "os_platform": os_platform,
             "eager": eager,
+            "blocking": blocking,
         },
     )
 

@@ -50,8 +50,8 @@ class Binding:
     """One key's binding: what the compiler decided, and the block that builds the instance. `bind` makes them."""
 
     __slots__ = (
-        "artifact", "block", "eager", "fingerprint", "inner", "key", "layers", "needs", "os", "port", "provider",
-        "python", "restart", "secrets", "tenants",
+        "artifact", "block", "blocking", "eager", "fingerprint", "inner", "key", "layers", "needs", "os", "port",
+        "provider", "python", "restart", "secrets", "tenants",
     )  # fmt: skip
 
     key: str
@@ -61,6 +61,7 @@ class Binding:
     needs: tuple[str, ...]
     secrets: tuple[str, ...]
     eager: bool
+    blocking: bool
     restart: str | None
     python: str | None
     os: tuple[str, ...]
@@ -99,6 +100,7 @@ def bind(
     needs: tuple[str, ...] = (),
     secrets: tuple[str, ...] = (),
     eager: bool = False,
+    blocking: bool = True,
     restart: str | None = None,
     python: str | None = None,
     os: tuple[str, ...] = (),
@@ -109,11 +111,12 @@ def bind(
 ) -> Binding:
     """Make the block below the `Binding` of `key` (`domain:key`), so that its domain has a `Slot` there.
 
-    `restart` is `on-failure` where an instance that turns unhealthy is replaced by another. `artifact` is what the
-    factory is imported from: `SHA256 NAME` of a pinned one. `tenants` is `NUMBER:DIGEST` of the key's lines in
-    `tenants.jsonl`, the digest the first 8 hex digits of their SHA-256. `layers` are the keys of the layers around it,
-    outermost first; of a layer, `inner` is the key of what it wraps: another layer, or the key itself. A function sets
-    the fields, since a class would take its keywords in half as much time again, at each of ten thousand keys.
+    Where it is not `blocking`, what is synchronous of it runs in the loop, without a thread. `restart` is `on-failure`
+    where an instance that turns unhealthy is replaced by another. `artifact` is what the factory is imported from:
+    `SHA256 NAME` of a pinned one. `tenants` is `NUMBER:DIGEST` of the key's lines in `tenants.jsonl`, the digest the
+    first 8 hex digits of their SHA-256. `layers` are the keys of the layers around it, outermost first; of a layer,
+    `inner` is the key of what it wraps: another layer, or the key itself. A function sets the fields, since a class
+    would take its keywords in half as much time again, at each of ten thousand keys.
     """
     binding = _new(Binding)
     binding.key = key
@@ -123,6 +126,7 @@ def bind(
     binding.needs = needs
     binding.secrets = secrets
     binding.eager = eager
+    binding.blocking = blocking
     binding.restart = restart
     binding.python = python
     binding.os = os

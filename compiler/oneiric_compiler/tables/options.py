@@ -146,6 +146,16 @@ OPTIONS = (
         emitted="eager",
     ),
     Option(
+        name="blocking",
+        schema={
+            "description": "Whether what is synchronous of its factory, start, health and close runs in a thread: "
+            "`false` where none of it ever waits.",
+            "type": "boolean",
+        },
+        default=True,
+        emitted="blocking",
+    ),
+    Option(
         name="python_version",
         schema={"description": "Python versions it runs on (PEP 440).", **_TEXT},
         reported=True,

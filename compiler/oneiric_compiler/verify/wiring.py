@@ -13,7 +13,7 @@ from oneiric_compiler.verify.expressions import Expression
 from oneiric_compiler.verify.layers import promised, stack
 from oneiric_compiler.verify.source import INNER, TAKEN, Block, WiringSource, read_source
 
-_STATED = ("artifact", "eager", "python", "os", "restart")
+_STATED = ("artifact", "eager", "blocking", "python", "os", "restart")
 _FINGERPRINTED = ("provider", "factory", "async", "entered", "result", "port", "lazy", *_STATED)
 """The facts a fingerprint is made of, besides the settings' expressions and the needs."""
 OPTIONS = ("secrets", *_STATED)
@@ -90,7 +90,7 @@ def _block(
         "fingerprint of the report": (printed, binding["fingerprint"]),
         "words": (f"{binding['provider']}: {because}".encode("ascii", "backslashreplace").decode(), block.told),
         "options": (
-            repr(sorted((name, each) for name, each in options.items() if each)),
+            repr(sorted((name, each) for name, each in options.items() if each or each is False)),
             repr(sorted(block.options.items())),
         ),
         "secrets": (sorted(binding.get("secrets", ())), sorted(set(_secrets([*expressions(binding).values()])))),

@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NoReturn
 
 from oneiric.environment import make_in
@@ -26,7 +27,7 @@ from oneiric.errors import (
 from oneiric.lifecycle.closing import awaited, close_late, close_unclaimed, discard, drain
 from oneiric.lifecycle.inputs import Inputs, context
 from oneiric.lifecycle.reasons import import_failed, stated_at, syntax_failed
-from oneiric.lifecycle.steps import Failed, bounded, call, contained, in_thread, lifecycle
+from oneiric.lifecycle.steps import Failed, begun, bounded, call, contained, in_thread, lifecycle
 from oneiric.secret import PREFIX, SECRETS, Secret
 from oneiric.slot import Held, SharedSlot, Slot, bare_handle, stack_of
 from oneiric.tracing import span
@@ -329,6 +330,8 @@ async def _build(slot: Slot[Any], inputs: Inputs, inner: Any) -> Any:
     future: asyncio.Future[Any]
     if inspect.iscoroutinefunction(block):
         future = slot.scope.host.spawn(contained(block(domain)))
+    elif not slot.binding.blocking:
+        future = slot.scope.host.spawn(contained(begun(partial(block, domain), blocking=False)))
     else:
         future = in_thread(block, domain, unclaimed=lambda instance: close_unclaimed(instance, inputs.stay))
 
@@ -343,14 +346,15 @@ async def _build(slot: Slot[Any], inputs: Inputs, inner: Any) -> Any:
 
 
 async def _start(held: Held) -> None:
-    deadlines = held.slot.scope.host.deadlines
+    deadlines, blocking = held.slot.scope.host.deadlines, held.binding.blocking
     start = None if held.stay else lifecycle(held.instance, "start")
     if start is not None:
-        await _step(held.slot, "start", asyncio.ensure_future(call(start)), deadlines.start)
+        await _step(held.slot, "start", asyncio.ensure_future(call(start, blocking=blocking)), deadlines.start)
     health = lifecycle(held.instance, "health")
     if health is not None:
         try:
-            healthy = await _step(held.slot, "health", asyncio.ensure_future(call(health)), deadlines.health)
+            asked = asyncio.ensure_future(call(health, blocking=blocking))
+            healthy = await _step(held.slot, "health", asked, deadlines.health)
             if healthy is False:
                 fail(held.slot, "health", "health() answered False")
         except ActivationError as error:

@@ -31,7 +31,7 @@ async def close(held: Held) -> CloseError | None:
         return None
     seconds = held.slot.scope.host.deadlines.close
     try:
-        await bounded(asyncio.ensure_future(call(method)), seconds)
+        await bounded(asyncio.ensure_future(call(method, blocking=held.binding.blocking)), seconds)
     except Failed as error:
         return _error(held, f"close {error}", error)
     except asyncio.CancelledError as error:

@@ -147,7 +147,7 @@ class Engines:
 async def _call(attribute: str, step: str, engine: Engine, seconds: float, *arguments: Any) -> None:
     method = lifecycle(engine, step)
     if method is not None:
-        await _step(attribute, step, call(partial(method, *arguments)), seconds)
+        await _step(attribute, step, call(partial(method, *arguments), blocking=True), seconds)
 
 
 async def _step(attribute: str, step: str, work: Coroutine[Any, Any, Any], seconds: float) -> Any:

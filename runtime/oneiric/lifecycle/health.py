@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import MemberDescriptorType
 from typing import Any, NamedTuple, cast
 
-from oneiric.lifecycle.steps import Failed, bounded, contained, has_no_lifecycle, in_thread, lifecycle
+from oneiric.lifecycle.steps import Failed, begun, bounded, contained, has_no_lifecycle, lifecycle
 from oneiric.slot import Held
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ async def _reason(held: Held, seconds: float | None) -> str | None:
     longest = held.slot.scope.host.deadlines.health
     asked = held.asked
     if asked is None or asked.done():
-        asked = held.asked = asyncio.ensure_future(contained(_answer(health, longest)))
+        asked = held.asked = asyncio.ensure_future(contained(_answer(held, health, longest)))
         asked.add_done_callback(lambda done: done.cancelled() or done.exception())
     seconds = longest if seconds is None else min(seconds, longest)
     await asyncio.wait((asked,), timeout=seconds)
@@ -80,9 +80,9 @@ async def _reason(held: Held, seconds: float | None) -> str | None:
         return f"health raised {type(error).__name__}"
 
 
-async def _answer(health: Callable[[], Any], seconds: float) -> Any:
+async def _answer(held: Held, health: Callable[[], Any], seconds: float) -> Any:
     """What the check comes to: given up after so many seconds where it is of this loop, never in its thread."""
-    result = health() if inspect.iscoroutinefunction(health) else (await in_thread(health)).get()
+    result = await begun(health, blocking=held.binding.blocking)
     return await bounded(asyncio.ensure_future(contained(result)), seconds) if inspect.isawaitable(result) else result
 
 

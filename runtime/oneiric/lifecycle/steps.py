@@ -201,14 +201,20 @@ def has_no_lifecycle(instance: object) -> bool:
     return issubclass(type(instance), (type, ModuleType))  # without asking the instance, which may say anything
 
 
-async def call(method: Callable[[], Any]) -> Any:
-    """Call a lifecycle method: on the loop where it is async, in a daemon thread where it is not."""
-    return await contained(_call(method))
+async def call(method: Callable[[], Any], *, blocking: bool) -> Any:
+    """Call a lifecycle method: on the loop where it is async, or not `blocking`, else in a daemon thread."""
+    return await contained(_call(method, blocking))
 
 
-async def _call(method: Callable[[], Any]) -> Any:
-    result = method() if inspect.iscoroutinefunction(method) else (await in_thread(method)).get()
+async def _call(method: Callable[[], Any], blocking: bool) -> Any:
+    result = await begun(method, blocking=blocking)
     return await result if inspect.isawaitable(result) else result
+
+
+async def begun(method: Callable[[], Any], *, blocking: bool) -> Any:
+    """What the call of a method gives at first, which may be awaitable."""
+    in_loop = not blocking or inspect.iscoroutinefunction(method)
+    return method() if in_loop else (await in_thread(method)).get()
 
 
 async def contained(work: Awaitable[Any]) -> Any:

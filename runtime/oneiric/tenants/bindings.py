@@ -50,6 +50,7 @@ def _binding(line: bytes, key: str) -> Binding:
             needs=tuple(entry.get("needs", ())),
             secrets=tuple(entry.get("secrets", ())),
             eager=entry.get("eager", False),
+            blocking=entry.get("blocking", True),
             restart=entry.get("restart"),
             python=entry.get("python"),
             os=tuple(entry.get("os", ())),
