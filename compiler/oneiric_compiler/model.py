@@ -279,7 +279,8 @@ Candidates: TypeAlias = Mapping[Key, tuple[Candidate, ...]]
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Every candidate in registration order, by scope: of all, then what profiles and tenants add. Of the layers those
-    that are declared for a key, and the `common` ones by name, which fit every key."""
+    that are declared for a key, and the `common` ones by name, which fit every key. And the versions of the plugins and
+    of other installed distributions that factories were read from."""
 
     base: Candidates
     profiles: Mapping[str, Candidates]
@@ -287,6 +288,7 @@ class Catalog:
     layers: Candidates
     common: Mapping[str, Candidate]
     plugins: Mapping[str, str]
+    distributions: Mapping[str, str] = field(default_factory=dict[str, str])
     manifests: tuple[Evidence, ...] = ()
     incomplete: bool = False
 

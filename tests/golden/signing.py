@@ -210,6 +210,45 @@ def case_manifest_spellings(root: Path) -> None:
     pin(root, "acme", manifest("acme", entries), dict([named]))
 
 
+_ENTERED = """
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+
+class Postal:
+    def __init__(self, sender: str) -> None:
+        self.sender = sender
+
+    async def send(self, to: str, text: str) -> bool:
+        return True
+
+    @classmethod
+    def of(cls, *, sender: str = "shop") -> Postal:
+        return cls(sender)
+
+    @classmethod
+    async def opened(cls) -> AsyncIterator[Postal]:
+        yield cls("opened")
+
+
+def entered(*, sender: str = "shop") -> Iterator[Postal]:
+    yield Postal(sender)
+""".lstrip().encode()
+
+
+def case_manifest_factories(root: Path) -> None:
+    """Methods of classes, factories that yield and such as never wait, in an artifact; and one that is installed."""
+    named = ("acme_post.py", _ENTERED)
+    entries = [
+        entry("mail", "method", "acme_post:Postal.of", *named, blocking=False, port="manifest_factories.ports:Mail"),
+        entry("news", "entered", "acme_post:entered", *named, port="manifest_factories.ports:Mail"),
+        entry("post", "opened", "acme_post: Postal.opened", *named),
+        entry("installed", "client", "acme_installed:Client.connect"),
+    ]
+    pin(root, "acme", manifest("acme", entries), dict([named]))
+
+
 def case_bad_manifest_lock(root: Path) -> None:
     for name in ("address", "altered", "digest", "gone", "version"):
         pin(root, name, manifest(name, []))
@@ -289,6 +328,17 @@ def case_bad_manifest_factories(root: Path) -> None:
         entry("mail", "no_module", "acme_none:Postal"),
         entry("mail", "unnamed", "acme_mail:Postal"),
         entry("mail", "elsewhere", "acme_none:Postal", *named),
+    ]
+    pin(root, "acme", manifest("acme", entries), dict([named]))
+
+
+def case_bad_manifest_factories_named(root: Path) -> None:
+    named = ("acme_post.py", _ENTERED)
+    entries = [
+        entry("mail", "no_method", "acme_post:Postal.off", *named),
+        entry("mail", "of_instances", "acme_post:Postal.send", *named),
+        entry("mail", "no_class", "acme_post:entered.of", *named),
+        entry("mail", "not_installed", "acme_gone:Postal.of"),
     ]
     pin(root, "acme", manifest("acme", entries), dict([named]))
 

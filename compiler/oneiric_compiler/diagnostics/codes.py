@@ -113,8 +113,8 @@ CODES: dict[str, Code] = {
     ),
     "ONE206": Code(
         "a factory that does not exist",
-        "`module:name` must be a class or function found in source text under a source root, in a listed plugin, or "
-        "among the built-ins.",
+        "`module:name` must be a class or function found in source text under a source root, in a listed plugin, among "
+        "the built-ins, or in an installed distribution, where `allow` names its module.",
     ),
     "ONE207": Code(
         "a plugin that is not installed",
@@ -142,6 +142,25 @@ CODES: dict[str, Code] = {
         "a factory that does not yield once",
         "A generator factory yields the instance; what comes after the `yield` closes it. One that never yields, or "
         "twice on every way through it, is an error; what only running it shows fails its activation or its close.",
+    ),
+    "ONE212": Code(
+        "a method that makes no instance",
+        "`module:Class.method` names a classmethod or staticmethod, read in the class or in a base of it that is in "
+        "sight.",
+    ),
+    "ONE213": Code(
+        "a module that is not installed",
+        "A factory under a prefix in `allow` is read under the source roots, else in the installed distribution whose "
+        "record (RECORD) names its module. None does where the compiler runs.",
+    ),
+    "ONE214": Code(
+        "a module of several distributions",
+        "The records of two installed distributions name the module of a factory, so that its version is not known.",
+    ),
+    "ONE215": Code(
+        "an installed module without source",
+        "The module of a factory is compiled, or its distribution is installed as editable, so that its record does "
+        "not name the source, and its version says nothing of it.",
     ),
     # 3xx: decisions
     "ONE301": Code(

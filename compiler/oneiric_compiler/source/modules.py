@@ -28,7 +28,7 @@ HARMLESS_BASES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A folder, of a disk or an archive, that packages lie in: all of them, or `only` the named top-level ones.
+    """A folder, of a disk or an archive, that packages lie in: all of them, or `only` the named ones.
 
     `shown` stands before the paths of what is found in it.
     """
@@ -83,11 +83,13 @@ class Module:
 
 
 class Symbol(NamedTuple):
-    """A definition and the module it stands in; `qualified` is `module.name`."""
+    """A definition and the module it stands in; `qualified` is `module.name`. A method of a class, as a factory, is
+    called `Class.method`, and has the class it is called on, which may inherit it."""
 
     module: Module
     node: Definition
     name: str
+    owner: Symbol | None = None
 
     @property
     def qualified(self) -> str:
@@ -97,6 +99,8 @@ class Symbol(NamedTuple):
     def place(self) -> Place:
         if isinstance(self.node, ast.expr):
             return Place(f"{self.module.source.path}#{self.name}", self.module.span(self.node))
+        if self.owner:
+            return Place(f"{self.module.source.path}#{self.name}", self.module.name_span(self.node))
         return self.module.place(self.node)
 
 
@@ -170,10 +174,21 @@ class Sources:
         return sorted(self._names(package))
 
     def find(self, reference: str) -> Symbol | None:
-        """What `module:name` names, through re-exports."""
+        """What `module:name` or `module:Class.method` names, through re-exports."""
         module_name, _, name = reference.partition(":")
+        name, _, method = name.partition(".")
         found = self.resolve(f"{module_name}.{name}")
-        return found if isinstance(found, Symbol) else None
+        if not isinstance(found, Symbol):
+            return None
+        return self._method(found, method) if method else found
+
+    def _method(self, cls: Symbol, name: str) -> Symbol | None:
+        if not isinstance(cls.node, ast.ClassDef):
+            return None
+        module, statement = self.members(cls).by_name.get(name, (cls.module, None))
+        if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return None
+        return Symbol(module, statement, f"{cls.name}.{name}", cls)
 
     def resolve_in(self, module: Module, dotted: str, seen: frozenset[str] = frozenset()) -> Symbol | str:
         """What a dotted name means inside `module`: a symbol, or the qualified name of something out of sight.
@@ -241,7 +256,7 @@ class Sources:
     def _locate(self, name: str) -> Iterator[tuple[Folder, str]]:
         parts = name.split(".")
         for root in self.roots if all(map(_can_be_module, parts)) else ():
-            if root.only and parts[0] not in root.only:
+            if root.only and root.only.isdisjoint(prefixes(name)):
                 continue
             shown = "/".join((root.shown, *parts)) if root.shown else "/".join(parts)
             folder = root.path.joinpath(*parts)
@@ -299,6 +314,12 @@ def _modules_in(folder: Path) -> Iterator[str]:
         holds = each.is_dir() and any(inner.name.endswith(".py") for inner in each.iterdir())
         if name.isidentifier() and not name.startswith("__") and (holds or name != each.name):
             yield name
+
+
+def prefixes(module: str) -> list[str]:
+    """The module and the packages it is in, outermost first."""
+    parts = module.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
 def _can_be_module(name: str) -> bool:

@@ -21,8 +21,12 @@ TYPE_VARIABLES = frozenset(
 )
 
 _KNOWN = frozenset(
-    ("oneiric.component", "oneiric.declaration.component", "dataclasses.dataclass", *entering.MANAGERS),
+    (
+        *("oneiric.component", "oneiric.declaration.component", "dataclasses.dataclass", *entering.MANAGERS),
+        *("builtins.classmethod", "builtins.staticmethod"),
+    )
 )
+_SELF = frozenset(("typing.Self", "typing_extensions.Self"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,37 @@ def signature(sources: Sources, factory: Symbol) -> Signature:
     assert isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     module, foreign = factory.module, _foreign_decorators(sources, factory.module, node.decorator_list)
     way = entering.way(sources, module, node, foreign=foreign)
-    made, result = _made(sources, module, entering.yielded(sources, module, node) if way else node.returns)
+    returns = entering.yielded(sources, module, node) if way else node.returns
+    made, result = _own_class(sources, factory, returns) or _made(sources, module, returns)
     is_async = way == "async" if way or foreign else isinstance(node, ast.AsyncFunctionDef)
-    parameters, takes_more = (None, True) if foreign else _parameters(sources, module, node)
+    of_class = _of_class(sources, factory)
+    parameters, takes_more = (None, True) if foreign else _parameters(sources, module, node, skip_self=of_class)
     mistake = entering.mistake(sources, factory) if way and not foreign else None
     return Signature(factory.place, parameters, takes_more, is_async, way is not None, made, result, mistake)
+
+
+def is_factory(sources: Sources, method: Symbol) -> bool:
+    """Whether a method is called on its class: a classmethod or a staticmethod."""
+    assert isinstance(method.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    kinds = {_decorator(sources, method.module, each) for each in method.node.decorator_list}
+    return not kinds.isdisjoint(("builtins.classmethod", "builtins.staticmethod"))
+
+
+def _of_class(sources: Sources, factory: Symbol) -> bool:
+    """Whether it is a classmethod, whose first parameter is the class."""
+    decorators = getattr(factory.node, "decorator_list", ())
+    return any(_decorator(sources, factory.module, each) == "builtins.classmethod" for each in decorators)
+
+
+def _own_class(sources: Sources, factory: Symbol, returns: ast.expr | None) -> tuple[Symbol | None, str | None] | None:
+    """The class that a method is called on, where that is what it makes: `Self`, or T of `cls: type[T]`."""
+    node = unquoted(returns)
+    name = dotted_name(node) if node is not None else None
+    if factory.owner is None or name is None:
+        return None
+    found = sources.resolve_in(factory.module, name)
+    itself = found in _SELF if isinstance(found, str) else _is_type_variable(sources, factory.module, name)
+    return (factory.owner, _named(sources, factory.owner)) if itself else None
 
 
 def _class_parameters(sources: Sources, cls: Symbol) -> tuple[dict[str, Parameter] | None, bool]:

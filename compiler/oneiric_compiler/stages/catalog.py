@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 import oneiric
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean
 from oneiric_compiler.discovery.declarations import declarations
+from oneiric_compiler.discovery.installed import Unread, find_installed
 from oneiric_compiler.discovery.plugins import find_plugins
 from oneiric_compiler.discovery.unread import vanishing
 from oneiric_compiler.model import (
@@ -31,8 +32,8 @@ from oneiric_compiler.model import (
     Settings,
     Stated,
 )
-from oneiric_compiler.source.modules import Module, Root, Sources, Symbol
-from oneiric_compiler.source.signatures import Signature, signature
+from oneiric_compiler.source.modules import Module, Root, Sources, Symbol, prefixes
+from oneiric_compiler.source.signatures import Signature, is_factory, signature
 from oneiric_compiler.source.types import Scalar
 from oneiric_compiler.tables import builtins, layers
 from oneiric_compiler.tables.options import OPTIONS
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from oneiric_compiler.manifests.offers import Offer
     from oneiric_compiler.model import Evidence
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 PATH_HINTS = {"vendor": 90, "adapters": 80, "services": 70, "tasks": 60, "events": 60, "workflows": 60}
 
 
@@ -70,7 +72,8 @@ def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> t
     incomplete = builder.incomplete or sources.broken or len(plugins) < len(settings.app.plugins)
     base = {key: tuple(found.values()) for key, found in builder.base.items()}
     layered = {key: tuple(found.values()) for key, found in builder.layers.items()}
-    return Catalog(base, profiles, tenants, layered, builder.common(), versions, manifests, incomplete), sources
+    read = (versions, builder.distributions)
+    return Catalog(base, profiles, tenants, layered, builder.common(), *read, manifests, incomplete), sources
 
 
 def infer_priority(
@@ -106,6 +109,7 @@ class _Builder:
     incomplete: bool = False
     base: _Found = field(default_factory=dict[Key, "dict[tuple[str, str], Candidate]"])
     layers: _Found = field(default_factory=dict[Key, "dict[tuple[str, str], Candidate]"])
+    distributions: dict[str, str] = field(default_factory=dict[str, str])
     _signatures: dict[str, Signature] = field(default_factory=dict[str, Signature])
 
     def read_modules(self, package: str, source: str) -> None:
@@ -124,14 +128,14 @@ class _Builder:
                 self.incomplete = True
             for module_name in self.sources.names(package.value):
                 owners.setdefault(module_name, package.value)
-        prefixes = {prefix for name in owners for prefix in _prefixes(name)}
+        known = {prefix for name in owners for prefix in prefixes(name)}
         for left in app.excluded:
-            if left.value not in prefixes:
+            if left.value not in known:
                 otherwise = "name a module of a package that is listed, or remove it"
                 near = partial(did_you_mean, left.value, owners, otherwise)
                 self.diagnostics.add("ONE201", f"`!{left.value}` leaves out nothing", left.place, help=near)
         excluded = {left.value for left in app.excluded}
-        read = {name for name in owners if excluded.isdisjoint(_prefixes(name))}
+        read = {name for name in owners if excluded.isdisjoint(prefixes(name))}
         for name in sorted(read):
             if module := self.sources.module(name):
                 self._add_declared(module, f"package:{owners[name]}")
@@ -182,7 +186,7 @@ class _Builder:
 
     def _may_name(self, declaration: Declaration) -> bool:
         module = declaration.factory.partition(":")[0]
-        if not self.allowed.isdisjoint(_prefixes(module)):
+        if not self.allowed.isdisjoint(prefixes(module)):
             return True
         message = f"factory `{declaration.factory}` is outside the allowed prefixes"
         help = f"add `{module.partition('.')[0]}` to `allow` or `packages` in settings/app.yml"
@@ -266,9 +270,17 @@ class _Builder:
 
     def _signature(self, declared: Declaration) -> Signature | None:
         if declared.factory not in self._signatures:
+            if not self._is_in_sight(declared):
+                return None
             symbol = self.sources.find(declared.factory)
             if symbol is None or not _is_callable(symbol):
                 self._no_factory(declared)
+                return None
+            if symbol.owner and not is_factory(self.sources, symbol):
+                message = f"`{declared.factory}` is called on an instance"
+                related = [("defined here", symbol.place)]
+                help = "name a classmethod or staticmethod: put `@classmethod` above it"
+                self.diagnostics.add("ONE212", message, _of(declared, "factory"), help=help, related=related)
                 return None
             found = signature(self.sources, symbol)
             if wrong := found.mistake:
@@ -278,11 +290,30 @@ class _Builder:
             self._signatures[declared.factory] = found
         return self._signatures[declared.factory]
 
+    def _is_in_sight(self, declared: Declaration) -> bool:
+        """Whether the factory's module may be looked for: one that `allow` names, and no source root has, is that of an
+        installed distribution."""
+        module = declared.factory.partition(":")[0]
+        if self.sources.exists(module) or frozenset(self.settings.app.allow).isdisjoint(prefixes(module)):
+            return True
+        found = find_installed(module)
+        if isinstance(found, Unread):
+            if self.sources.exists(module.partition(".")[0]):
+                return True
+            self.diagnostics.add(found.code, found.what, _of(declared, "factory"), help=found.help)
+            return False
+        self.distributions[found.name] = found.version
+        self.sources.add(found.root)
+        return True
+
     def _no_factory(self, declared: Declaration) -> None:
         module_name, _, name = declared.factory.partition(":")
+        name, _, method = name.partition(".")
         module = self.sources.module(module_name)
         place = declared.places.get("factory", declared.place)
-        if module is not None and name in module.imports:
+        if method and (cls := self.sources.find(f"{module_name}:{name}")):
+            self._no_method(declared, cls, method)
+        elif module is not None and name in module.imports:
             message = f"`{module_name}` imports `{name}` from `{module.imports[name]}`, whose source is not found"
             wrap = "name a class or function under a source root, such as one that wraps it"
             self.diagnostics.add("ONE206", message, place, help=wrap)
@@ -292,6 +323,22 @@ class _Builder:
         elif not self.sources.broken:
             help = "factories are found under the source roots, in listed plugins and among the built-ins"
             self.diagnostics.add("ONE206", f"module `{module_name}` is not found", place, help=help)
+
+    def _no_method(self, declared: Declaration, cls: Symbol, method: str) -> None:
+        what, related = f"has no method `{method}`", [("defined here", cls.place)]
+        help: Help = "name a class in front of the dot"
+        if isinstance(cls.node, ast.ClassDef):
+            members = self.sources.members(cls)
+            own = [name for name, (_, node) in members.by_name.items() if isinstance(node, _FUNCTIONS)]
+            otherwise = (
+                "name a classmethod of it" if members.complete else "one of its bases is out of sight: name what is not"
+            )
+            help = partial(did_you_mean, method, own, otherwise)
+            what = f"has `{method}`, which is not a method" if method in members.by_name else what
+        else:
+            what = "is not a class"
+        message = f"`{declared.factory.rpartition('.')[0]}` {what}"
+        self.diagnostics.add("ONE212", message, _of(declared, "factory"), help=help, related=related)
 
     def _is_specifier(self, text: str | None, declared: Declaration) -> bool:
         try:
@@ -332,12 +379,6 @@ def _held(candidate: Candidate, offer: Offer, stated: Mapping[str, Any]) -> Cand
             held[rank.fact] = rank.of(candidate)
     artifact, trust, barred = offer.artifact, offer.trust, offer.barred
     return replace(candidate, **changed, artifact=artifact, trust=trust, held=held, barred=barred)
-
-
-def _prefixes(module: str) -> list[str]:
-    """The module and the packages it is in."""
-    parts = module.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
 def _of(declared: Declaration, name: str) -> Place:

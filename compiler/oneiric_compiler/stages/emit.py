@@ -159,7 +159,7 @@ def _block(
     yield f'    """{_docstring(binding)}"""'
     body = _Body(sections, binding)
     entered = f"self._enter{'_async' if awaited else ''}(" if binding.get("entered") else ""
-    made = f"{'await ' if awaited else ''}{entered}{body.imported(binding['factory'])}"
+    made = f"{'await ' if awaited else ''}{entered}{body.called(binding['factory'])}"
     end = "))" if entered else ")"
     arguments = [f"{name}={body.expression(expr)}," for name, expr in _arguments(binding).items()]
     yield from (f"    from {module} import {names}" for module, names in body.imports())
@@ -320,6 +320,11 @@ class _Body:
             self._names[reference] = name
         return self._names[reference]
 
+    def called(self, reference: str) -> str:
+        """The same of `module:Class.method`, by its class."""
+        named, dot, method = reference.rpartition(".") if "." in reference.partition(":")[2] else (reference, "", "")
+        return f"{self.imported(named)}{dot}{method}"
+
     def imports(self) -> Iterator[tuple[str, str]]:
         """Module and names, sorted by module."""
         by_module: dict[str, list[str]] = {}
@@ -356,11 +361,9 @@ class _Body:
         return self._container(expr)
 
     def _made(self, expr: Mapping[str, Any]) -> str:
-        module, _, name = expr["make"].partition(":")
-        cls, dot, method = name.partition(".")
         arguments = [self.expression(each) for each in expr.get("args", ())]
         arguments += [f"{name}={self.expression(each)}" for name, each in expr.get("named", {}).items()]
-        return f"{self.imported(f'{module}:{cls}')}{dot}{method}({', '.join(arguments)})"
+        return f"{self.called(expr['make'])}({', '.join(arguments)})"
 
     def _container(self, expr: Mapping[str, Any]) -> str:
         kind, items = next(iter(expr.items()))

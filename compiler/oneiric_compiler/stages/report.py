@@ -63,6 +63,8 @@ def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
         "plugins": dict(sorted(catalog.plugins.items())),
         "manifests": {trust.source: _trust(trust) for trust in sorted(catalog.manifests, key=lambda each: each.source)},
     }
+    if catalog.distributions:
+        read["distributions"] = dict(sorted(catalog.distributions.items()))
     if settings.app.source_roots != App().source_roots:
         read["source_roots"] = list(settings.app.source_roots)
     if overrides := _overrides(settings):

@@ -66,6 +66,14 @@ class Expressions:
                 pass
         raise Strange(node)
 
+    def factory(self, node: ast.expr) -> str:
+        """The same of what a block calls, which may be a method of an imported class."""
+        match node:
+            case ast.Attribute(value=ast.Name() | ast.Attribute() as cls, attr=method):
+                return f"{self.imported(cls)}.{method}"
+            case _:
+                return self.imported(node)
+
     def read(self, node: ast.expr) -> Expression:
         match node:
             case ast.Constant(value=bytes() as octets):

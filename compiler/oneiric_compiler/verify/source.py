@@ -271,7 +271,7 @@ def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: 
     call = entered or call
     if not isinstance(call, ast.Call) or call.args or awaited != isinstance(node, ast.AsyncFunctionDef):
         raise Strange(last)
-    factory = reader.imported(call.func)
+    factory = reader.factory(call.func)
     given = _keywords(call.keywords, last)
     arguments = {name: reader.read(each) for name, each in given.items() if not wraps or name != "inner"}
     if wraps:

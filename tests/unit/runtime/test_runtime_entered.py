@@ -1,4 +1,4 @@
-"""Factories that are entered, from settings to a running application: the base's by code, a tenant's by its line."""
+"""Factories that are entered, and methods of classes, as they run: the base's by code, a tenant's by its line."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ class Part:
     async def name(self) -> str:
         return self.called
 
+    @classmethod
+    def of(cls, *, called: str) -> "Part":
+        return cls(called)
+
 
 @component("adapter", "low", provider="p", port="entered_parts:Named")
 @contextmanager
@@ -51,8 +55,12 @@ async def high(*, low: Named) -> AsyncIterator[Part]:
 """
 FILES = {
     "settings/app.yml": "name: shop\npackages: [entered_parts]\n",
-    "settings/adapters.yml": "provider_settings: {low/p: {called: base}}\n",
-    "settings/tenants/acme.yml": "adapters: {provider_settings: {low/p: {called: acme}}}\n",
+    "settings/adapters.yml": """\
+components:
+  - {key: method, provider: m, factory: "entered_parts:Part.of", port: "entered_parts:Named"}
+provider_settings: {low/p: {called: base}, m: {called: method}}
+""",
+    "settings/tenants/acme.yml": "adapters: {provider_settings: {low/p: {called: acme}, m: {called: of acme}}}\n",
     "entered_parts.py": PARTS,
 }
 
@@ -72,7 +80,9 @@ def test_the_base_and_a_tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         wiring: type[Any] = oneiric.load("generated/wiring.py")
         async with Runtime(wiring) as runtime:
             assert await runtime.wiring.adapters.high.live.name() == "base and more"
+            assert await runtime.wiring.adapters.method.live.name() == "method"
             tenant = runtime.tenant("acme")
+            assert await tenant.adapters.method.live.name() == "of acme"
             assert await tenant.adapters.high.live.name() == "acme and more"
         steps: list[str] = entered_parts.STEPS
         return steps

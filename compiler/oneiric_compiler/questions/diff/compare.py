@@ -380,7 +380,8 @@ def _identity(candidate: Candidate) -> tuple[str, str]:
 def _inputs(old: Report, new: Report) -> Iterator[Difference]:
     """Manifests, plugins and the environment, under no key."""
     before, after = ({**_mapping(each.raw.get("inputs"))} for each in (old, new))
-    kinds: dict[str, Class] = {"manifests": "trust", "plugins": "provenance", "environment": "provenance"}
+    kinds: dict[str, Class] = {"manifests": "trust"}
+    kinds |= dict.fromkeys(("plugins", "distributions", "environment"), "provenance")
     for name, kind in kinds.items():
         facts = [
             {f"{name} {item}": each for item, each in _mapping(side.get(name)).items()} for side in (before, after)

@@ -1,0 +1,1 @@
+from acme_clients.client import Client as Client

@@ -1,0 +1,5 @@
+from acme_clients import Client
+
+
+class Pooled(Client):
+    pass

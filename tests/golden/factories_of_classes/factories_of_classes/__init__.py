@@ -1,0 +1,1 @@
+from factories_of_classes.parts import Pool as Pool
