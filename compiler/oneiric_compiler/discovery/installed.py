@@ -77,10 +77,9 @@ def _path(module: str) -> str:
 def _is_linked(distribution: metadata.Distribution) -> bool:
     """Whether it is installed as editable: its record names no source."""
     try:
-        facts = json.loads(distribution.read_text("direct_url.json") or "{}")
-    except ValueError:
+        return bool(json.loads(distribution.read_text("direct_url.json") or "{}")["dir_info"]["editable"])
+    except (ValueError, LookupError, TypeError):
         return False
-    return bool(isinstance(facts, dict) and facts.get("dir_info", {}).get("editable"))
 
 
 def _tops(distribution: metadata.Distribution) -> set[str]:

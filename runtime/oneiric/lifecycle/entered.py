@@ -87,15 +87,15 @@ class ThreadStay:
         return None
 
 
-def _manager(made: Any, enters: str, once: type[_Once | _AsyncOnce]) -> Any:
+def _manager(made: object, enters: str, once: type[_Once | _AsyncOnce]) -> Any:
     """The context manager to enter. Raises `Failed`."""
-    of_contextlib = type(made).__module__ == "contextlib"
-    made = getattr(made, "gen", made) if of_contextlib else made
-    if hasattr(made, once.steps):
-        return once(made)
-    if hasattr(type(made), enters):
+    kind = type(made)
+    generator: Any = getattr(made, "gen", made) if kind.__module__ == "contextlib" else made
+    if hasattr(generator, once.steps):
+        return once(generator)
+    if hasattr(kind, enters):
         return made
-    raise Failed(f"gave what cannot be entered: {type(made).__qualname__}")
+    raise Failed(f"gave what cannot be entered: {kind.__qualname__}")
 
 
 class _Once:
@@ -133,11 +133,11 @@ class _AsyncOnce:
             raise Failed(f"ended without a yield: {_name(self._generator)}") from None
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        thrown = error is not None and inspect.isasyncgen(self._generator)
+        throw: Any = getattr(self._generator, "athrow", None) if error is not None else None
         try:
-            await (self._generator.athrow(error) if thrown else self._generator.__anext__())
+            await (throw(error) if throw else self._generator.__anext__())
         except StopAsyncIteration:
-            return thrown
+            return throw is not None
         except BaseException as raised:
             if raised is error:
                 return False
