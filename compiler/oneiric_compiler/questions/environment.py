@@ -113,6 +113,7 @@ def _facts(read: Read, locate: Locate) -> dict[str, Json]:
         "type": read.type,
         "required": read.required,
         "default": _default(read),
+        **({} if read.why is None else {"why": read.why}),
         "at": locate(read.place),
     }
 
@@ -124,7 +125,9 @@ def _called(read: Read) -> str:
 def _told(read: Read) -> str:
     """What it is for, what it becomes, and what is taken where it is not set."""
     default = _default(read)
-    if default is None:
+    if read.why is not None:
+        without = f"{_WITHOUT[read.required, False]} and not empty{': ' if read.why else ''}{read.why}"
+    elif default is None:
         without = _WITHOUT[read.required, read.default is not None]
     else:
         without = f"default {default}" if default else "default is empty"

@@ -23,7 +23,7 @@ _USER = re.compile(r"[^:/@]*+:")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*+\}")
 _PARTS = re.compile(rf"({_REFERENCE.pattern})")
 _SECRET_DEFAULT = re.compile(r"\$\{(?=\w*?SECRET)\w++:[-?]")
-_STRUCTURE = re.compile(r"\$\{\w++:-\s*+[\[{]")
+_STRUCTURE = re.compile(r"(?:\A|\$\{\w++:-)\s*+[\[{]")
 _PLAIN_ENDS = ",]}"
 _EDGE = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]*?PRIVATE KEY")
 _PYTHON_STRING = re.compile(r""""(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?""")
@@ -158,7 +158,7 @@ def _with_masks(text: str, hide: Callable[[str], str]) -> str:
 
 
 def _named_in_defaults(text: str) -> Iterator[tuple[int, int]]:
-    """What follows a secret-looking name in a default that is a list or a mapping, to the end of that."""
+    """What follows a secret-looking name in a text or a default that is a list or a mapping, to the end of that."""
     begins = [each.end() - 1 for each in _STRUCTURE.finditer(text)]
     closed = closings(text) if begins else {}
     reached = 0

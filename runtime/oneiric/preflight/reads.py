@@ -25,7 +25,8 @@ _TEXTS = {
     "zone": "ZoneInfo",
 }
 _SEVERAL = ("list", "tuple", "set", "frozenset")
-_PLAIN = {"path": "Path", "secret": "Secret"}
+_PLAIN = {"any": "Any", "path": "Path", "secret": "Secret"}
+_AROUND = {**dict.fromkeys(("list", "set", "frozenset"), ("", "")), "tuple": ("", ", ..."), "dict": ("str, ", "")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Read:
     """A variable or secret (`kind`) that `parameter` of a key's factory is made from, by the setting at `place`.
 
     `type` is what its text becomes. It is `required` where there is nothing to take in its stead; `default` is what is
-    taken as settings write it, None where there is none. `tenants` are those it is read for, none for the base.
+    taken as settings write it, None where there is none. With `why`, a reason that may be empty, it has to be more than
+    set: not empty. `tenants` are those it is read for, none for the base.
     """
 
     kind: str
@@ -44,6 +46,7 @@ class Read:
     required: bool
     default: str | None
     place: str
+    why: str | None = None
     tenants: tuple[str, ...] = ()
 
 
@@ -77,17 +80,17 @@ def reads_of(key: str, facts: Facts) -> Iterator[Read]:
     """What is read by what serves a key, in the base or for a tenant; the same variable of a parameter once."""
     for parameter, setting in settings_of(facts):
         expression = setting["expr"]
-        seen: set[tuple[str, str, str | None, str]] = set()
+        seen: set[Read] = set()
         for node, type, instead in nodes(expression):
             is_secret = "secret" in node
             name = str(node["secret" if is_secret else "env"])
             default = None if is_secret or "default" not in node else written(node["default"])
             place = place_of(setting, PREFIX + name if is_secret else name)
-            if (name, type, default, place) in seen:
-                continue
-            seen.add((name, type, default, place))
-            required = not instead and default is None
-            yield Read("secret" if is_secret else "variable", name, key, parameter, type, required, default, place)
+            kind, required = "secret" if is_secret else "variable", not instead and default is None
+            read = Read(kind, name, key, parameter, type, required, default, place, _text(node.get("why")))
+            if replace(read, required=True) not in seen:
+                seen.add(replace(read, required=True))
+                yield read
 
 
 def settings_of(facts: Facts) -> Iterator[tuple[str, Facts]]:
@@ -138,12 +141,29 @@ def _type(kind: object) -> str:
     if isinstance(kind, str):
         return _PLAIN.get(kind, kind)
     facts = mapping(kind)
+    if made := _type_of_structure(facts):
+        return made
     if "one_of" in facts:
         return " | ".join(json.dumps(each) for each in facts["one_of"])
     if "by" in facts:
         name = str(facts["by"]).rpartition(":")[2]
         return _TEXTS.get(name, name)
     return str(facts.get("enum", json.dumps(kind)))
+
+
+def _type_of_structure(facts: Facts) -> str | None:
+    """The name of a list, a mapping, an object or what may be None; None for what is none of them."""
+    if "fixed" in facts:
+        return f"tuple[{', '.join(map(_type, facts['fixed'])) or '()'}]"
+    if "optional" in facts:
+        return f"{_type(facts['optional'])} | None"
+    named = facts.get("record", facts.get("then"))
+    if named is not None:
+        return str(named)
+    for kind, (before, after) in _AROUND.items():
+        if kind in facts:
+            return f"{kind}[{before}{_type(facts[kind])}{after}]"
+    return None
 
 
 def written(default: object) -> str:
@@ -155,6 +175,7 @@ def written(default: object) -> str:
     facts = mapping(default)
     if "env" in facts:
         inner = f":-{written(facts['default'])}" if "default" in facts else ""
+        inner = f":?{facts['why']}" if "why" in facts else inner
         return f"${{{facts['env']}{inner}}}"
     if "secret" in facts:
         return f"${{{PREFIX}{facts['secret']}}}"
@@ -184,6 +205,10 @@ def _pointers(value: object, wanted: re.Pattern[str], at: str = "") -> Iterator[
     elif isinstance(value, list):
         for index, inner in enumerate(cast("list[object]", value)):
             yield from _pointers(inner, wanted, f"{at}/{index}")
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def mapping(value: object) -> dict[str, Any]:

@@ -19,7 +19,8 @@ _CONVERTING = ("oneiric.texts", "uuid", "ipaddress")
 """Modules of converters that are nobody's own: what a report names is called from no other."""
 _READ = "ca_file"
 """The setting, of whatever component, that names a file which has to be there: `docs/settings.md` has the words."""
-_REFERRING = ("make", "enum", "flags")
+_REFERRING = ("make", "enum", "flags", "record", "then")
+_SEQUENCES = ("list", "tuple", "set", "frozenset")
 _MALFORMED = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
 
@@ -151,8 +152,32 @@ def _converter(kind: object) -> Callable[[str], Any] | None:
     facts = mapping(kind)
     if "one_of" in facts:
         return one_of(*facts["one_of"])
-    by = str(facts.get("by", ""))
-    return load(by) if by.partition(":")[0] in _CONVERTING else None
+    if "by" in facts or "enum" in facts:
+        by = str(facts.get("by", ""))
+        return load(by) if by.partition(":")[0] in _CONVERTING else None
+    return _structure(facts)
+
+
+def _structure(facts: Facts) -> Callable[[str], Any] | None:
+    """What reads a list, a mapping or an object as far as that imports no module of anybody's."""
+    from oneiric import structures
+
+    def part(kind: object) -> Callable[[str], Any]:
+        return structures.anything if kind == "any" else _converter(kind) or str
+
+    if "record" in facts:
+        fields = {name: part(each) for name, each in facts["fields"].items()}
+        return structures.record(dict, fields, *facts["required"])
+    if "fixed" in facts:
+        return structures.fixed(*map(part, facts["fixed"]))
+    if "then" in facts:
+        return part(facts["of"])
+    if "optional" in facts:
+        return structures.optional(part(facts["optional"]))
+    if "dict" in facts:
+        return structures.dict_of(part(facts["dict"]))
+    item = next((facts[kind] for kind in _SEQUENCES if kind in facts), None)
+    return None if item is None else structures.list_of(part(item))
 
 
 def extra_lacks(extra: str) -> str | None:
@@ -194,7 +219,7 @@ def _references(expression: object) -> Iterator[str]:
         for each in cast("list[object]", expression):
             yield from _references(each)
     elif "value" not in (node := mapping(expression)):
-        yield from (node[name] for name in _REFERRING if isinstance(node.get(name), str))
+        yield from (node[name] for name in _REFERRING if isinstance(node.get(name), str) and ":" in node[name])
         for each in node.values():
             yield from _references(each)
 

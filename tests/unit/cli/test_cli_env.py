@@ -58,7 +58,7 @@ provider_settings:
     token: ${STORE_TOKEN:-hunter2-hunter2}
     password: ${ONEIRIC_SECRET_STORE}
     key: ${STORE_KEY}
-    plain: 3
+    plain: ${PLAIN:?a number, such as 3}
 """
 FILES = {
     "shop/__init__.py": "",
@@ -156,6 +156,25 @@ def test_a_default_that_holds_references_has_them_listed() -> None:
         "KEY": True,
     }
     assert {each.place for each in found.values()} == {"f#/u/a/1"}
+
+
+def test_a_reason_and_the_type_of_a_structure_are_listed() -> None:
+    pool = {"record": "shop.parts:Pool", "fields": {"size": "int"}, "required": ["size"]}
+    types: dict[str, object] = {
+        "list[str]": {"list": "str"},
+        "tuple[Path, ...]": {"tuple": "path"},
+        "dict[str, Any]": {"dict": "any"},
+        "tuple[int, Secret]": {"fixed": ["int", "secret"]},
+        "set[timedelta] | None": {"optional": {"set": {"by": "oneiric.texts:duration"}}},
+        "list[shop.parts:Pool]": {"list": pool},
+        "shop.parts:UserId": {"then": "shop.parts:UserId", "of": "int"},
+        '"a" | 1 | null': {"one_of": ["a", 1, None]},
+    }
+    for type, kind in types.items():
+        expression = {"env": "A", "default": {"env": "B", "why": "ask Ada"}, "as": kind}
+        first, second = reads_of("adapter:x", {"settings": {"x": {"expr": expression, "from": "f#/x"}}})
+        assert (first.type, first.default, first.why) == (type, "${B:?ask Ada}", None)
+        assert (second.name, second.required, second.why) == ("B", False, "ask Ada")
 
 
 def test_places_are_those_of_the_level_that_states_a_part() -> None:

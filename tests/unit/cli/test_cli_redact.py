@@ -122,6 +122,7 @@ def test_any_outline_is_read(lines: list[str]) -> None:
         (f"${{A:-${{B:- [{{api_key: {SECRET}, b: c}}]}}}}", "${A:-${B:- [{api_key: ******** ** ***}}"),
         (f"${{A:-[{{token: {SECRET}", "${A:-[{token: *******"),
         ("${A:-{user: a}} password: b", "${A:-{user: a}} password: b"),
+        (f"{{user: a, password: {SECRET}}} b", "{user: a, password: ******** *"),
     ],
 )
 def test_defaults_of_secrets_are_hidden_to_the_brace_that_closes_them(text: str, shown: str) -> None:

@@ -418,6 +418,30 @@ def test_a_default_is_tried_where_its_variable_is_not_set() -> None:
     assert told(C="one") == [("A", "is not set, and what stands in for it is not a whole number")]
 
 
+def test_structures_are_tried_without_their_classes() -> None:
+    host = {
+        "record": "os:Host",
+        "fields": {"name": "str", "port": "int", "kind": {"enum": "os:Kind"}},
+        "required": ["name"],
+    }
+    kinds: dict[str, object] = {
+        "A": {"list": {"then": "os:UserId", "of": "int"}},
+        "B": {"optional": {"dict": host}},
+        "C": {"fixed": ["int", "any", {"set": "bool"}]},
+    }
+
+    def told(**environ: str) -> list[tuple[str, str]]:
+        settings = {name: {"expr": {"env": name, "as": kind}, "from": "f#/x"} for name, kind in kinds.items()}
+        found = Trial(environ).lacking("a:b", {"settings": settings, "factory": "os:x"})
+        return [(each.name, each.reason) for each in found if each.kind == "variable"]
+
+    fine = {"A": "1, 2", "B": "{a: {name: b, kind: none}}", "C": "[1, x, [yes]]"}
+    assert told(**fine) == told(**{**fine, "B": "null"}) == []
+    assert told(**{**fine, "A": "1, x"}) == [("A", "is not a whole number at `1`")]
+    assert told(**{**fine, "B": "{a: {port: 1}}"}) == [("B", "is not the field name at `a`")]
+    assert told(**{**fine, "C": "1"}) == [("C", "is not a list of 3")]
+
+
 def test_a_reason_of_the_settings_is_told() -> None:
     facts = {"settings": {"x": {"expr": {"env": "A", "why": "ask Ada"}, "from": "f#/x"}}, "factory": "os:x"}
     assert [each.reason for each in Trial({}).lacking("a:b", facts)] == ["is not set: ask Ada"]
