@@ -12,6 +12,7 @@ from benchmarks.table import described, shortly
 NAMES = (
     "access",
     "live",
+    "layers",
     "start",
     "tenants",
     "compiling",

@@ -141,17 +141,21 @@ class Wrapping:
 
 def port_of(inner: Any) -> type:
     """The port of a live handle, or of what a layer made of one. Raises `PortError`."""
-    port = getattr(inner, "__port__", None)
-    if port is None:
-        raise PortError(f"a layer wraps a live handle or another layer, not {type(inner).__name__}")
-    found: type = port
-    return found
+    port: type = _of_handle(inner, "__port__")
+    return port
 
 
 def key_of(inner: Any) -> str:
-    """The full key that a live handle, or what a layer made of one, stands for."""
-    key: str = inner.__key__
+    """The full key that it stands for. Raises `PortError`."""
+    key: str = _of_handle(inner, "__key__")
     return key
+
+
+def _of_handle(inner: Any, name: str) -> Any:
+    found = getattr(inner, name, None)
+    if found is None:
+        raise PortError(f"a layer wraps a live handle or another layer, not {type(inner).__name__}")
+    return found
 
 
 def repeatable(*arguments: object, **named: object) -> bool:
