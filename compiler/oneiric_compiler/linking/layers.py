@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -60,7 +61,7 @@ def check_inner(layer: Candidate, port: Symbol | None, sources: Sources, diagnos
         diagnostics.add("ONE442", message, layer.place, help=help, related=related)
         return
     wanted = sources.find(parameter.type.reference) if isinstance(parameter.type, Unchecked) else None
-    if wanted is None or port is None:
+    if wanted is None or port is None or not isinstance(wanted.node, ast.ClassDef):  # a type variable fits every port
         return
     for reason, _, promise in misfits(sources, wanted, port):
         taken, offered = f"`{INNER}` of `{layer.provider}` is {wanted.name}", f"`{port.name}`, the port of {layer.key},"

@@ -9,16 +9,18 @@ from oneiric.layers import LayerMisconfigured
 from oneiric.references import load
 
 
-def exceptions(layer: str, names: Sequence[str]) -> tuple[type[Exception], ...]:
-    """The classes that the setting `errors` names, each as `module:Class`. Raises `LayerMisconfigured`."""
+def exceptions(layer: str, names: Sequence[str], port: type) -> tuple[type[Exception], ...]:
+    """The classes that the setting `errors` names: as `module:Class`, or by the bare name of one beside the port or of
+    the bases that the errors of all ports have. Raises `LayerMisconfigured`."""
     if not names:
         raise LayerMisconfigured(layer, "errors", "names no error")
-    return tuple(_exception(layer, name) for name in names)
+    return tuple(_exception(layer, name, port) for name in names)
 
 
-def _exception(layer: str, name: str) -> type[Exception]:
+def _exception(layer: str, name: str, port: type) -> type[Exception]:
+    place = port.__module__ if name not in _BASES else "oneiric.errors"
     try:
-        found = load(name)
+        found = load(name if ":" in name else f"{place}:{name}")
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise LayerMisconfigured(layer, "errors", f"{name!r} cannot be loaded: {error}") from error
     if not isinstance(found, type) or not issubclass(found, BaseException):
@@ -29,6 +31,9 @@ def _exception(layer: str, name: str) -> type[Exception]:
             layer, "errors", f"{name!r} is not an Exception: what ends a program or a task is none"
         )
     return found
+
+
+_BASES = frozenset({"Closed", "Unavailable", "Refused", "Misconfigured"})
 
 
 def seconds(layer: str, setting: str, value: timedelta, *, zero: bool = False) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from oneiric.layers import BreakerOpen, LimitReached
 from oneiric.layers._settings import at_least_one, exceptions, seconds
-from oneiric.layers._wrapping import Call, Entered, Step, Steps, Wrapping, key_of
+from oneiric.layers._wrapping import Call, Entered, Step, Steps, Wrapping, key_of, port_of
 
 if TYPE_CHECKING:
     from annotated_types import Ge
@@ -40,7 +40,9 @@ def breaker(
     `failures`: how many in a row open it.
     `recovery`: how long it then stays open.
     """
-    return _WRAPPING.around(inner, _Breaker(key_of(inner), errors, failures, recovery))
+    return _WRAPPING.around(
+        inner, _Breaker(key_of(inner), exceptions("breaker", errors, port_of(inner)), failures, recovery)
+    )
 
 
 class _Breaker:
@@ -50,9 +52,9 @@ class _Breaker:
 
     __slots__ = ("_errors", "_failures", "_key", "_recovery", "_trying", "_until", "failed", "is_open", "period")
 
-    def __init__(self, key: str, errors: Sequence[str], failures: int, recovery: timedelta) -> None:
+    def __init__(self, key: str, errors: tuple[type[Exception], ...], failures: int, recovery: timedelta) -> None:
         self._key = key
-        self._errors = exceptions("breaker", errors)
+        self._errors = errors
         self._failures = at_least_one("breaker", "failures", failures)
         self._recovery = seconds("breaker", "recovery", recovery)
         self._until = 0.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from oneiric.layers._settings import exceptions
-from oneiric.layers._wrapping import Call, Entered, Step, Steps, Wrapping, repeatable
+from oneiric.layers._wrapping import Call, Entered, Step, Steps, Wrapping, port_of, repeatable
 
 P = TypeVar("P")
 
@@ -22,7 +22,7 @@ def fallback(inner: P, *, to: P, errors: Sequence[str]) -> P:
     `to`: the other key, of the same port.
     `errors`: what it is asked for.
     """
-    return _WRAPPING.around(inner, _Fallback(to, exceptions("fallback", errors)))
+    return _WRAPPING.around(inner, _Fallback(to, exceptions("fallback", errors, port_of(inner))))
 
 
 class _Fallback:

@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from oneiric.layers import LayerMisconfigured
 from oneiric.layers._settings import at_least_one, exceptions, seconds
-from oneiric.layers._wrapping import Entered, Step, Steps, Wrapping, repeatable
+from oneiric.layers._wrapping import Entered, Step, Steps, Wrapping, port_of, repeatable
 
 if TYPE_CHECKING:
     from annotated_types import Ge
@@ -40,12 +40,14 @@ def retry(
         is left out, so that callers who failed together do not return together.
     `max`: how long to wait at most.
     """
-    return _WRAPPING.around(inner, _Retries(errors, attempts, delay, max))
+    return _WRAPPING.around(inner, _Retries(exceptions("retry", errors, port_of(inner)), attempts, delay, max))
 
 
 class _Retries:
-    def __init__(self, errors: Sequence[str], attempts: int, delay: timedelta, longest: timedelta) -> None:
-        self.errors = exceptions("retry", errors)
+    def __init__(
+        self, errors: tuple[type[Exception], ...], attempts: int, delay: timedelta, longest: timedelta
+    ) -> None:
+        self.errors = errors
         self._timeouts = tuple(each for each in self.errors if issubclass(each, TimeoutError))
         self._attempts = at_least_one("retry", "attempts", attempts)
         self._delay = seconds("retry", "delay", delay, zero=True)

@@ -16,7 +16,7 @@ from oneiric.live.leases import LeasedAsyncContext, LeasedAsyncIterator
 from oneiric.live.results import OVER, keep, keep_iterable
 from oneiric.port import Method
 from oneiric.references import load
-from oneiric.slot import Slot, inactive
+from oneiric.slot import Slot, inactive, stack_of
 
 _handles: WeakKeyDictionary[type, type] = WeakKeyDictionary()
 
@@ -74,8 +74,8 @@ class _Handle:
 
     @property
     def __key__(self) -> str:
-        """The full key that this stands for; with `__port__` what layers go by."""
-        return self._slot.key
+        """The full key that this stands for, be it what only some of its layers are around; what layers tell of."""
+        return stack_of(self._slot.key)
 
     def __repr__(self) -> str:
         return f"<live {self._slot.key}>"

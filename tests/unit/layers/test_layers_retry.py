@@ -121,6 +121,14 @@ def test_a_timeout_error_only_where_it_is_named(named: list[str], error: Excepti
     through(partial(retry, errors=named, delay=timedelta(0)), story, error, "there")
 
 
+@pytest.mark.parametrize("named", ["Down", "Unavailable", "oneiric.errors:OneiricError"])
+def test_bare_names_are_those_beside_the_port_and_of_the_bases(named: str) -> None:
+    async def story(layer: Any, script: Scripted) -> None:
+        assert await layer.get("a") == "there"
+
+    through(partial(retry, errors=[named], delay=timedelta(0)), story, Down(), "there")
+
+
 def test_what_the_layer_timeout_ends_is_tried_again_where_that_is_named() -> None:
     async def story(layer: Any, script: Scripted) -> None:
         with pytest.raises(TimeoutError):
@@ -160,7 +168,7 @@ def test_two_thousand_attempts_overflow_nowhere(delay: timedelta) -> None:
 
     began = [Down() for _ in range(2000)]
     through(partial(SOON, attempts=2001, delay=delay, max=longest), story, *began, "there")
-    retries = _Retries([DOWN], 2001, delay, longest)
+    retries = _Retries((Down,), 2001, delay, longest)
     wait = retries.wait(SimpleNamespace(attempt_number=2000))  # type: ignore[arg-type]
     assert (longest.total_seconds() / 2 if delay else 0) <= wait <= longest.total_seconds()
 
@@ -278,7 +286,7 @@ def test_calls_at_the_same_time_count_their_own_attempts() -> None:
         ({"errors": []}, "names no error"),
         ({"errors": ["nowhere.at_all:Down"]}, "'nowhere.at_all:Down' cannot be loaded: No module named 'nowhere'"),
         ({"errors": ["builtins:Missing"]}, "cannot be loaded: module 'builtins' has no attribute 'Missing'"),
-        ({"errors": ["TimeoutError"]}, "'TimeoutError' cannot be loaded"),
+        ({"errors": ["TimeoutError"]}, "'TimeoutError' cannot be loaded: module 'tests.unit.layers.layered' has no"),
         ({"errors": [":Down"]}, "cannot be loaded"),
         ({"errors": [".errors:Down"]}, "cannot be loaded"),
         ({"errors": ["builtins:print"]}, "'builtins:print' is not a class of exceptions"),
