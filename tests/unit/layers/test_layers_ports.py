@@ -6,13 +6,16 @@ A story makes calls of one port and lists what each came to; layers that have no
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 import pytest
 from oneiric import PortError, Runtime
@@ -33,6 +36,7 @@ from oneiric.layers.limit import Rate, limit
 from oneiric.layers.retry import retry
 from oneiric.layers.timeout import timeout
 from oneiric.layers.traced import traced
+from oneiric.live.handles import handle_class
 from oneiric.port import methods_of
 from oneiric.testing.http_server import HttpServer
 
@@ -287,3 +291,16 @@ def test_what_is_not_a_live_handle_is_refused(layer: str) -> None:
     made: dict[str, Any] = {**LAYERS, "cached": partial(cached, methods=["get"], ttl=timedelta(seconds=1))}
     with pytest.raises(PortError, match="a layer wraps a live handle or another layer, not MemoryCache"):
         made[layer](MemoryCache())
+
+
+def test_a_port_that_nobody_has_any_more_is_not_kept() -> None:
+    class Gone(Protocol):
+        async def get(self) -> int: ...
+
+    known = weakref.ref(Gone)
+    inner = handle_class(Gone)(SimpleNamespace(key="adapter:it"))
+    around = [layer(inner) for layer in LAYERS.values()]
+    assert {each.__port__ for each in around} == {Gone}
+    del Gone, inner, around
+    gc.collect()
+    assert known() is None

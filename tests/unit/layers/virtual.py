@@ -9,6 +9,8 @@ from collections.abc import Coroutine
 from math import inf, nextafter
 from typing import Any, TypeVar
 
+from tests.unit.runtime.making import EAGER
+
 T = TypeVar("T")
 
 
@@ -41,6 +43,8 @@ def now() -> float:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a test's coroutine by a clock of its own."""
+    """Run a test's coroutine by a clock of its own; in a loop whose tasks may be eager."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        if EAGER:
+            runner.get_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
         return runner.run(work)
