@@ -78,7 +78,10 @@ def _begin(host: Host) -> None:
 @asynccontextmanager
 async def beside(host: Host) -> AsyncGenerator[Host]:
     """An application like one that was not entered yet, with its replacements, in which nothing starts by itself."""
-    replace = {slot.key: held.instance for slot, held in host.active.items()}
+    from oneiric.fitting import Bare
+
+    given = {slot.key: held.instance for slot, held in host.active.items()}
+    replace = {key: Bare(each) if key in host.bare else each for key, each in given.items()}
     environ, tenants = host.environ, host.unknown_tenant
     other = Host(host.wiring_class, replace, host.deadlines, environ, host.tenant_idle, tenants, host.role)
     _begin(other)

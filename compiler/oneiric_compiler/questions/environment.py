@@ -136,7 +136,7 @@ def _told(read: Read) -> str:
 
 def _default(read: Read) -> str | None:
     """The default as it may be shown: None where there is none, or all of it is secret."""
-    if read.default is None or read.type == "Secret" or any(map(secret_name, (read.parameter, read.name))):
+    if read.default is None or "Secret" in read.type or any(map(secret_name, (read.parameter, read.name))):
         return None
     return str(redacted("", read.default))
 

@@ -18,7 +18,7 @@ from oneiric.preflight.reads import Facts, bindings_of, tenants_of
 from oneiric.preflight.trial import Trial
 from oneiric.report import ReportError, read_report
 from oneiric.secret import SECRETS, Secret
-from oneiric.slot import Slot
+from oneiric.slot import Slot, stack_of
 from oneiric.wiring import Binding, Wiring, artifacts_beside, domains_of, file_of
 
 _AT_ONCE = 32
@@ -56,8 +56,9 @@ async def preflight(host: Host, *, every: bool = False) -> Preflight:
     """
     trial = Trial(os.environ if host.environ is None else host.environ)
     slots = host.base.slots()
-    starting = _closure(slots.values() if every else eager(slots.values()))
-    tried: _Tried = (await in_thread(_try_all, host.wiring_class, trial, host.replaced)).get()
+    starting = _closure(eager(slots.values()))
+    replaced = host.replaced | {key for key in slots if stack_of(key) in host.bare}
+    tried: _Tried = (await in_thread(_try_all, host.wiring_class, trial, replaced)).get()
 
     def is_now(want: Want) -> bool:
         return every or (want.tenant is None and want.key in starting)
@@ -106,15 +107,15 @@ def _try_all(wiring: type[Wiring], trial: Trial, replaced: Container[str] = ()) 
     report = _report_beside(wiring)
     tried = _Tried([], [], [])
     apart = tenants_of(report.get(SECRETS, {}))
-    for binding in (each for _, _, bindings in domains_of(wiring) for each in bindings.values()):
-        key, facts = binding.key, report.get(binding.key, {})
-        if key in replaced:
-            continue
-        if not _is_of(facts, binding):
+    bound = {each.key: each for _, _, bindings in domains_of(wiring) for each in bindings.values()}
+    for key, facts in ((key, report.get(key, {})) for key in {**bound, **report} if key not in replaced):
+        binding = bound.get(key)
+        if binding is not None and not _is_of(facts, binding):
             tried.asked.extend((name, Want(key)) for name in binding.secrets)
             continue
-        tried.missing.extend(trial.lacking(key, facts))
-        tried.asked.extend(trial.secrets(key, facts))
+        if binding is not None:
+            tried.missing.extend(trial.lacking(key, facts))
+            tried.asked.extend(trial.secrets(key, facts))
         for tenant, own in tenants_of(facts).items():
             tried.missing.extend(trial.lacking(key, own, tenant))
             (tried.apart if tenant in apart else tried.asked).extend(trial.secrets(key, own, tenant))
@@ -143,7 +144,7 @@ async def _ask_all(
     for name, want in tried.asked:
         wanted.setdefault(name, []).append(want)
     slot = host.base.slots().get(SECRETS)
-    if slot is None or _lacks(tried.missing, _closure([slot])):
+    if slot is None or _lacks(tried.missing, _closure([slot.home])):
         return [], len(wanted)
     names = sorted(wanted, key=lambda name: not any(map(is_now, wanted[name])))
     first = sum(any(map(is_now, wants)) for wants in wanted.values())

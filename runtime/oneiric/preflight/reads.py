@@ -66,8 +66,21 @@ def reads(report: Report) -> list[Read]:
 
 
 def bindings_of(report: Report) -> dict[str, Facts]:
-    """What a report says of each key; what has not the shape of a report's facts is left out."""
-    return {key: mapping(facts) for key, facts in mapping(report.raw.get("bindings")).items()}
+    """What a report says of each key, and of each layer by its own; what has not the shape of facts is left out."""
+    found: dict[str, Facts] = {}
+    for key, facts in mapping(report.raw.get("bindings")).items():
+        found[key] = mapping(facts)
+        found |= _layers(mapping(facts))
+    return found
+
+
+def _layers(facts: Facts) -> dict[str, Facts]:
+    """What is said of a key's layers, with what tenants have of their own of each; of tenants alone, nothing else."""
+    layers = {key: {**mapping(layer)} for key, layer in mapping(facts.get("layers")).items()}
+    for tenant, own in tenants_of(facts).items():
+        for key, layer in mapping(own.get("layers")).items():
+            layers.setdefault(key, {}).setdefault("tenants", {})[tenant] = layer
+    return {**layers}
 
 
 def tenants_of(facts: Facts) -> dict[str, Facts]:
@@ -93,8 +106,15 @@ def reads_of(key: str, facts: Facts) -> Iterator[Read]:
                 yield read
 
 
+def is_made(facts: Facts) -> bool:
+    """Whether there is something to make: not of a key that is unbound, or that the application provides."""
+    return not (facts.get("unbound") or facts.get("provided"))
+
+
 def settings_of(facts: Facts) -> Iterator[tuple[str, Facts]]:
     """The settings of a key that are made from something else than what they say, by parameter."""
+    if not is_made(facts):
+        return
     for parameter, setting in mapping(facts.get("settings")).items():
         setting = mapping(setting)
         if isinstance(setting.get("expr"), dict):

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from oneiric.convert import boolean, convert, one_of
 from oneiric.preflight.missing import Missing, Want
-from oneiric.preflight.reads import Facts, mapping, nodes, place_of, settings_of
+from oneiric.preflight.reads import Facts, is_made, mapping, nodes, place_of, settings_of
 from oneiric.references import load
 from oneiric.secret import PREFIX
 
@@ -39,8 +39,10 @@ class Trial:
 
         Facts that are not as a compile writes them lack nothing: what they would need is not known.
         """
+        if not is_made(facts):
+            return []
         try:
-            wanted = Want(key, tenant, None, _text(facts.get("decided_at")))
+            wanted = Want(key, tenant, None, _text(facts.get("decided_at", facts.get("placed_at"))))
             return [
                 *self._lacking_variables(key, facts, tenant),
                 *self._lacking_extras(key, facts, wanted),
@@ -111,12 +113,12 @@ def _wrong(node: Facts, environ: Mapping[str, str]) -> str | None:
     if not text and "default" in node:
         stands_in = text_of(node["default"], environ)
         expected = None if stands_in is None else _expected(node.get("as"), stands_in)
-        return expected and f"is not set, and what stands in for it is not {expected}"
+        return expected and f"is not set, and what stands in for it cannot be read: expected {expected}"
     if text is None or (not text and "why" in node):
         why = f": {node['why']}" if node.get("why") else ""
         return f"is {'not set' if text is None else 'empty'}{why}"
     expected = _expected(node.get("as"), text)
-    return expected and f"is not {expected}"
+    return expected and f"cannot be read: expected {expected}"
 
 
 def text_of(expression: object, environ: Mapping[str, str]) -> str | None:
@@ -167,7 +169,7 @@ def _structure(facts: Facts) -> Callable[[str], Any] | None:
 
     if "record" in facts:
         fields = {name: part(each) for name, each in facts["fields"].items()}
-        return structures.record(dict, fields, *facts["required"])
+        return structures.record(_record, fields, *facts["required"])
     if "fixed" in facts:
         return structures.fixed(*map(part, facts["fixed"]))
     if "then" in facts:
@@ -178,6 +180,11 @@ def _structure(facts: Facts) -> Callable[[str], Any] | None:
         return structures.dict_of(part(facts["dict"]))
     item = next((facts[kind] for kind in _SEQUENCES if kind in facts), None)
     return None if item is None else structures.list_of(part(item))
+
+
+def _record(**fields: Any) -> dict[str, Any]:
+    """In place of an object, whose class would have to be imported."""
+    return fields
 
 
 def extra_lacks(extra: str) -> str | None:

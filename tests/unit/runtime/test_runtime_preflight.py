@@ -203,15 +203,17 @@ def test_everything_that_is_missing_is_told_at_once_with_its_setting(shop: Shop)
     parts = f"{shop.package}/parts.py"
     told = [each.split("; needed by ") for each in shop.missing("MAIL_HOST", "ONEIRIC_SECRET_MAIL", environ=environ)]
     assert dict(told) == {
-        "the environment variable LEVEL is not one of a, b": (
+        "the environment variable LEVEL cannot be read: expected one of a, b": (
             "service:shop (level, settings/services.yml#/provider_settings/main/level)"
         ),
         "the environment variable MAIL_HOST is not set": f"adapter:mail (url, {smtp}/url)",
-        "the environment variable MAIL_PORT is not a whole number": f"adapter:mail (port, {smtp}/port)",
-        "the environment variable MAIL_WAIT is not a duration such as 30s, 1h30m or PT5M": (
+        "the environment variable MAIL_PORT cannot be read: expected a whole number": (
+            f"adapter:mail (port, {smtp}/port)"
+        ),
+        "the environment variable MAIL_WAIT cannot be read: expected a duration such as 30s, 1h30m or PT5M": (
             f"adapter:mail (wait, {smtp}/wait)"
         ),
-        "the environment variable SWEEP_EVERY is not a whole number": (
+        "the environment variable SWEEP_EVERY cannot be read: expected a whole number": (
             "task:sweep (every, settings/tasks.yml#/provider_settings/main/every)"
         ),
         "the secret MAIL cannot be had: there is no secret 'MAIL': the environment variable ONEIRIC_SECRET_MAIL is not "
@@ -396,6 +398,17 @@ def test_damaged_facts_lack_nothing(shop: Shop, damage: dict[str, Any]) -> None:
     assert shop.found() == Preflight((), (), 0)
 
 
+@pytest.mark.parametrize("fact", ["unbound", "provided"])
+def test_what_is_not_made_lacks_nothing(fact: str) -> None:
+    settings = {"x": {"expr": {"text": [{"env": "X"}, {"secret": "S"}]}, "from": "f#/x"}}
+    facts: dict[str, Any] = {"settings": settings, "factory": "no_such_module:X"}
+    assert len(Trial({}).lacking("a:b", facts)) == 2
+    assert [name for name, _ in Trial({}).secrets("a:b", facts)] == ["S"]
+    facts[fact] = True
+    assert Trial({}).lacking("a:b", facts) == []
+    assert Trial({}).secrets("a:b", facts) == []
+
+
 def test_a_report_has_nothing_called(tmp_path: Path) -> None:
     """A report is not signed: what converts is of this package or of the standard library, whatever it says."""
     facts = {"settings": {"x": {"expr": {"env": "X", "as": {"by": "os:mkdir"}}, "from": "f#/x"}}, "factory": "os:x"}
@@ -415,7 +428,7 @@ def test_a_default_is_tried_where_its_variable_is_not_set() -> None:
 
     assert told() == [("C", "is not set")]
     assert told(A="1") == told(B="1") == told(C="1") == []
-    assert told(C="one") == [("A", "is not set, and what stands in for it is not a whole number")]
+    assert told(C="one") == [("A", "is not set, and what stands in for it cannot be read: expected a whole number")]
 
 
 def test_structures_are_tried_without_their_classes() -> None:
@@ -437,9 +450,9 @@ def test_structures_are_tried_without_their_classes() -> None:
 
     fine = {"A": "1, 2", "B": "{a: {name: b, kind: none}}", "C": "[1, x, [yes]]"}
     assert told(**fine) == told(**{**fine, "B": "null"}) == []
-    assert told(**{**fine, "A": "1, x"}) == [("A", "is not a whole number at `1`")]
-    assert told(**{**fine, "B": "{a: {port: 1}}"}) == [("B", "is not the field name at `a`")]
-    assert told(**{**fine, "C": "1"}) == [("C", "is not a list of 3")]
+    assert told(**{**fine, "A": "1, x"}) == [("A", "cannot be read: expected a whole number at `1`")]
+    assert told(**{**fine, "B": "{a: {port: 1}}"}) == [("B", "cannot be read: expected the field name at `a`")]
+    assert told(**{**fine, "C": "1"}) == [("C", "cannot be read: expected a list of 3")]
 
 
 def test_a_reason_of_the_settings_is_told() -> None:
@@ -482,3 +495,48 @@ def test_the_same_thing_is_told_once_and_tenants_are_counted() -> None:
         "the environment variable X is not set; needed by a:b, a:b of tenant t0 (x, F#/X), a:b of tenant t1 (x, F#/X), "
         "a:b of tenant t2 (x, F#/X), and 2 more of tenants"
     )
+
+
+LAYERED = """
+
+@component("adapter", "mail", provider="counted", layer=True)
+class Counted(Part):
+    def __init__(self, *, inner: Smtp, label: str, key: Secret) -> None:
+        super().__init__()
+"""
+LAYERS = f"""{ADAPTERS}  counted: {{label: "${{LABEL}}", key: "${{ONEIRIC_SECRET_LAYER}}"}}
+layers: {{mail: [counted]}}
+"""
+
+
+@pytest.fixture
+def layered(tmp_path: Path, package: str) -> Shop:
+    """The mail of the shop has a layer, which reads variables and secrets of its own; for a tenant, others."""
+    tenant = "adapters: {provider_settings: {counted: {label: '${ACME_LABEL}'}}}\n"
+    files = {
+        "settings/adapters.yml": LAYERS,
+        "settings/tenants/acme.yml": tenant,
+        f"{package}/parts.py": PARTS + LAYERED,
+    }
+    return Shop(tmp_path, package, {**FILES, **files})
+
+
+def test_what_layers_want_is_wanted(layered: Shop) -> None:
+    secret = "there is no secret 'LAYER': the environment variable ONEIRIC_SECRET_LAYER is not set"
+    assert [each.partition(" (")[0] for each in layered.missing()] == [
+        "the environment variable LABEL is not set; needed by adapter:mail/counted",
+        f"the secret LAYER cannot be had: {secret}; needed by adapter:mail/counted",
+    ]
+    given = {"LABEL": "x", "ONEIRIC_SECRET_LAYER": "hunter2"}
+    assert names(layered.found(environ=given).later) == ["ACME_LABEL"]
+
+
+def test_a_bare_replacement_has_no_layers_that_want_anything(layered: Shop) -> None:
+    from oneiric import Bare
+
+    class Fake:
+        pass
+
+    replace = {"adapter:mail": Fake()}
+    assert len(layered.missing(replace=replace)) == 2
+    assert layered.found(replace={"adapter:mail": Bare(Fake())}) == Preflight((), (), 0)

@@ -95,8 +95,8 @@ def test_three_missing_things_are_told_at_once_and_nothing_starts(desk: Path, mo
     assert told == {
         "DESK_NAME": "the environment variable DESK_NAME is not set; needed by service:desk "
         "(name, settings/services.yml:2:17)",
-        "MAIL_PORT": "the environment variable MAIL_PORT is not a whole number; needed by adapter:mail "
-        "(port, settings/adapters.yml:3:11)",
+        "MAIL_PORT": "the environment variable MAIL_PORT cannot be read: expected a whole number; needed by "
+        "adapter:mail (port, settings/adapters.yml:3:11)",
         "no/such.pem": "the file no/such.pem does not exist; needed by adapter:mail "
         "(ca_file, settings/adapters.yml:4:14)",
     }
@@ -162,7 +162,7 @@ def test_the_command_tells_the_same_of_every_key(desk: Path, monkeypatch: pytest
     for name, text in {**COMPLETE, "ACME_URL": "x"}.items():
         monkeypatch.setenv(name, text)
     told = run("env", "--check", cwd=desk, MAIL_PORT="many")
-    port = "the environment variable MAIL_PORT is not a whole number"
+    port = "the environment variable MAIL_PORT cannot be read: expected a whole number"
     where = "adapter:mail (port, settings/adapters.yml:3:11)"
     assert (told.returncode, told.stdout) == (1, f"missing: {port}; needed by {where}\n")
     whole = run("env", "--check", cwd=desk)
