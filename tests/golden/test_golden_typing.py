@@ -42,7 +42,12 @@ def packages(case: Case) -> list[Path]:
     """What a case's wiring imports, besides the runtime: where it has modules or packages."""
     folders = [case.folder, *(case.folder / name for name in ("src", "lib", "plugins"))]
     found = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
-    return [path for path in found if path.suffix == ".py" or (path / "__init__.py").is_file()]
+    return [path for path in found if path.suffix == ".py" or (path / "__init__.py").is_file() or _is_shared(path)]
+
+
+def _is_shared(path: Path) -> bool:
+    """Whether distributions of a case have packages in the folder, which is none itself."""
+    return path.parent.name == "plugins" and any(path.glob("*/__init__.py"))
 
 
 def wirings(case: Case) -> dict[str, bytes]:
