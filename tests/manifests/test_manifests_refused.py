@@ -258,4 +258,4 @@ def test_settings_and_overlays_cannot_name_what_is_in_an_artifact(root: Path) ->
     component = "components: [{key: kept, provider: sly, factory: 'acme_parts:Fast'}]"
     (root / "settings/app.yml").write_text("name: shop\npackages: [shop]\nallow: [acme_parts]\nprofiles: [busy]\n")
     write_files(root, {"settings/profiles/busy.yml": f"adapters:\n  {component}\n"})
-    assert "module `acme_parts` is not found" in refused(root, "ONE206")
+    assert "no installed distribution has the module `acme_parts`" in refused(root, "ONE213")
