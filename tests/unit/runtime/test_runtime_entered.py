@@ -52,6 +52,21 @@ async def high(*, low: Named) -> AsyncIterator[Part]:
     STEPS.append(f"enter {called}")
     yield Part(called)
     STEPS.append(f"leave {called}")
+
+
+class Loud:
+    def __init__(self, inner: Named) -> None:
+        self.inner = inner
+
+    async def name(self) -> str:
+        return (await self.inner.name()).upper()
+
+
+@component("adapter", "method", provider="loud", layer=True, port="entered_parts:Named")
+def loud(*, inner: Named) -> Iterator[Loud]:
+    STEPS.append("enter LAYER")
+    yield Loud(inner)
+    STEPS.append("leave LAYER")
 """
 FILES = {
     "settings/app.yml": "name: shop\npackages: [entered_parts]\n",
@@ -59,6 +74,7 @@ FILES = {
 components:
   - {key: method, provider: m, factory: "entered_parts:Part.of", port: "entered_parts:Named"}
 provider_settings: {low/p: {called: base}, m: {called: method}}
+layers: {method: [loud]}
 """,
     "settings/tenants/acme.yml": "adapters: {provider_settings: {low/p: {called: acme}, m: {called: of acme}}}\n",
     "entered_parts.py": PARTS,
@@ -80,9 +96,9 @@ def test_the_base_and_a_tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         wiring: type[Any] = oneiric.load("generated/wiring.py")
         async with Runtime(wiring) as runtime:
             assert await runtime.wiring.adapters.high.live.name() == "base and more"
-            assert await runtime.wiring.adapters.method.live.name() == "method"
+            assert await runtime.wiring.adapters.method.live.name() == "METHOD"
             tenant = runtime.tenant("acme")
-            assert await tenant.adapters.method.live.name() == "of acme"
+            assert await tenant.adapters.method.live.name() == "OF ACME"
             assert await tenant.adapters.high.live.name() == "acme and more"
         steps: list[str] = entered_parts.STEPS
         return steps
@@ -93,4 +109,5 @@ def test_the_base_and_a_tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert mine == [f"{way} {called}{more}" for way, more in (("enter", ""), ("enter", " and more"))] + [
             f"{way} {called}{more}" for way, more in (("leave", " and more"), ("leave", ""))
         ]
-    assert len(steps) == 8
+    assert [each for each in steps if "LAYER" in each] == ["enter LAYER"] * 2 + ["leave LAYER"] * 2
+    assert len(steps) == 12
