@@ -9,17 +9,18 @@ from dataclasses import replace
 from oneiric.trust.signature import NAME as SIGNATURE
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
-from oneiric_compiler.model import FORMAT, Project
+from oneiric_compiler.model import FORMAT, Outputs, Project
 from oneiric_compiler.pipeline import compile_project
-from oneiric_compiler.stages import leftovers
+from oneiric_compiler.stages import foreign, leftovers
+from oneiric_compiler.stages.choosing import NAME as CHOOSE
 from oneiric_compiler.stages.emit import emit
 from oneiric_compiler.stages.read import RECORDED, read
 from oneiric_compiler.stages.report import render_report
 from oneiric_compiler.stages.sign import signed
 from oneiric_compiler.stages.write import FILES, read_bytes
 
-_FILES = FILES[1:]
-"""All but `__init__.py`, which may hold anything."""
+_FILES = tuple(name for name in FILES if name not in ("__init__.py", CHOOSE))
+"""What a profile's folder has of its own; `__init__.py` may hold anything."""
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What a report that somebody edited may lead to."""
 
@@ -33,7 +34,9 @@ def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = N
     if outputs is None:
         return None
     outputs = signed(outputs)
-    fresh = profile is not None or not leftovers.tell_profiles(outputs, diagnostics)
+    fresh = not foreign.tell(outputs, diagnostics)
+    if profile is None and leftovers.tell_profiles(outputs, diagnostics):
+        fresh = False
     if profile is None:
         leftovers.tell_elsewhere(outputs, diagnostics)
     for folder, files in outputs.profiles.values():
@@ -45,7 +48,17 @@ def check(project: Project, diagnostics: Diagnostics, *, profile: str | None = N
         for name, data in found.items():
             if data != files.get(name):
                 _tell(f"{folder}/{name}", _changed(data, files.get(name)), edited, diagnostics)
-    return fresh
+    return _check_chooser(outputs, diagnostics, edited=fresh) and fresh
+
+
+def _check_chooser(outputs: Outputs, diagnostics: Diagnostics, *, edited: bool) -> bool:
+    """Hold `choose.py` against what the profiles come to; where all of them are fresh, it was edited by hand."""
+    folder, files = next(iter(outputs.profiles.values()))
+    path = outputs.root / folder / CHOOSE
+    if CHOOSE not in files or not foreign.is_ours(path) or (data := read_bytes(path)) == files[CHOOSE]:
+        return True
+    _tell(f"{folder}/{CHOOSE}", _changed(data, files[CHOOSE]), edited, diagnostics)
+    return False
 
 
 def _changed(found: bytes | None, wanted: bytes | None) -> str:

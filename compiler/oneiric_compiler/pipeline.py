@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean
 from oneiric_compiler.model import Gathered, Linked, Outputs, Project
 from oneiric_compiler.stages.catalog import catalog
+from oneiric_compiler.stages.choosing import NAME as CHOOSE
+from oneiric_compiler.stages.choosing import Offer, choosing
 from oneiric_compiler.stages.emit import emit
 from oneiric_compiler.stages.link import link
 from oneiric_compiler.stages.read import read
@@ -23,11 +25,15 @@ def compile_project(project: Project, diagnostics: Diagnostics, *, profile: str 
 def outputs(project: Project, inputs: Gathered, diagnostics: Diagnostics, profile: str | None) -> Outputs | None:
     """What a project comes to that was read; None when `diagnostics` holds an error."""
     profiles: dict[str, tuple[str, dict[str, bytes]]] = {}
+    offers: dict[str, Offer] = {}
     for name, explained in reports(inputs, profile, diagnostics):
         output = inputs.settings.app.output
         files = {"explain.json": render_report(explained), **emit(explained)}
         folder = output if name == "default" else f"{output}/{name}"
         profiles[name] = folder, {file: text.encode() for file, text in files.items()}
+        offers[name] = Offer.of(explained)
+    if profile is None and len(offers) > 1:
+        profiles["default"][1][CHOOSE] = choosing(offers).encode()
     return None if diagnostics.failed else Outputs(project.root, profiles)
 
 

@@ -135,6 +135,18 @@ class UnknownRole(OneiricError, LookupError):
         super().__init__(f"the wiring has no role {role!r}; {known}")
 
 
+class UnknownProfile(OneiricError, LookupError):
+    """A profile that the project does not have; `profiles` are those it has, `variable` the environment variable that
+    named it, None where the program did."""
+
+    def __init__(self, profile: str, profiles: tuple[str, ...], variable: str | None = None) -> None:
+        self.profile = profile
+        self.profiles = profiles
+        self.variable = variable
+        by = f"{variable}: " if variable else ""
+        super().__init__(f"{by}there is no profile {profile!r}; there are {', '.join(profiles)}")
+
+
 class TenantsError(OneiricError):
     """`tenants.jsonl` is not what the compiler writes."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -41,8 +42,9 @@ def said(root: Path) -> dict[str, set[str]]:
 
 
 def not_committed(root: Path) -> list[str]:
-    """Outputs that are stale, edited, not to be written, elsewhere; a file that is not UTF-8; a report that is none."""
-    project, told = Project.at(root, {}), [Diagnostics() for _ in range(5)]
+    """Outputs that are stale, edited, not to be written, elsewhere, beside what others wrote; a file that is not UTF-8; a
+    report that is none."""
+    project, told = Project.at(root, {}), [Diagnostics() for _ in range(6)]
     outputs = compile_project(project, Diagnostics())
     assert outputs is not None
     write(outputs, Diagnostics())
@@ -51,6 +53,13 @@ def not_committed(root: Path) -> list[str]:
     with (root / "generated/wiring.py").open("a") as wiring:
         wiring.write("# edited\n")
     check(project, told[1])
+    (root / "settings/profiles").mkdir()
+    (root / "settings/profiles/busy.yml").touch()
+    (root / "settings/app.yml").write_text("name: shop\npackages: [shop]\nprofiles: [busy]\n")
+    (root / "generated/choose.py").write_text("# my own\n")
+    (root / "generated/wiring.so").touch()
+    check(project, told[5])
+    shutil.rmtree(root / "settings/profiles")
     (root / "generated").rename(root / "elsewhere")
     (root / "settings/app.yml").write_text("name: shop\npackages: [shop]\n")
     check(project, told[4])

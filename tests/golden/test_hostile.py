@@ -137,7 +137,7 @@ FORBIDDEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "profiles": (unreadable_profiles, "settings/profiles"),
 }
 HOSTILE_CODES = {code for _, found in READS.values() for code, *_ in found} | {
-    *("ONE501", "ONE502", "ONE503", "ONE504", "ONE505"),
+    *("ONE124", "ONE125", "ONE501", "ONE502", "ONE503", "ONE504", "ONE505"),
 }
 
 

@@ -50,11 +50,12 @@ ENTRIES = {
     "oneiric_compiler.child",
     "oneiric_compiler.cli",
     "oneiric_compiler.pages.__main__",
+    "oneiric.profiles",
     "oneiric.testing.contracts",
     "oneiric.testing.fixture",
 }
-"""What is imported or run from outside: the packages, the command, `python -m` tools, the pytest plugin, contracts; and
-the layers, which settings name."""
+"""What is imported or run from outside: the packages, the command, `python -m` tools, the pytest plugin, contracts; the
+layers, which settings name; and what generated modules import."""
 
 MACHINE = re.compile(
     rb"/(home|Users|root|work|opt)/[A-Za-z0-9_.-]+|/tmp/pytest-of-|[A-Za-z]:\\\\Users"

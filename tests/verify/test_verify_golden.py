@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from oneiric_compiler.verify import verify
+from oneiric_compiler.verify import choosing, verify
 
 from tests.golden.golden_cases import Case, all_cases, compiled
 
@@ -17,3 +17,9 @@ def test_what_a_golden_case_comes_to_holds(case: Case) -> None:
     for _, files in outputs.profiles.values():
         report = json.loads(files["explain.json"])
         assert [*verify(report, files["wiring.py"], files.get("tenants.jsonl", b""))] == []
+    base = outputs.profiles.get("default", ("", {}))[1]
+    if "choose.py" in base:
+        reports = {name: json.loads(files["explain.json"]) for name, (_, files) in outputs.profiles.items()}
+        assert [*choosing(reports, base["choose.py"])] == []
+        backwards = {name: reports[name] for name in reversed([*reports])}
+        assert [*choosing(backwards, base["choose.py"])] == []

@@ -43,7 +43,7 @@ def test_what_was_just_compiled_is_fresh(root: Path) -> None:
 
 
 def test_nothing_compiled_yet_is_stale_everywhere(tmp_path: Path) -> None:
-    wanted = [*OUTPUTS, "generated/tenants.jsonl", "generated/busy/tenants.jsonl"]
+    wanted = [*OUTPUTS, "generated/choose.py", "generated/tenants.jsonl", "generated/busy/tenants.jsonl"]
     found = told(make(tmp_path))
     assert set(found.values()) == {STALE}
     assert set(OUTPUTS) <= set(found) <= set(wanted)
@@ -154,8 +154,8 @@ def test_a_profile_that_is_no_more_is_told_until_its_folder_is_deleted(root: Pat
     (root / "settings/app.yml").write_text("name: shop\npackages: [shop]\n")
     (root / "settings/profiles/busy.yml").unlink()
     compiled(root)
-    assert told(root) == {"generated/busy/wiring.py": STALE}
-    for path in (root / "generated/busy").rglob("*.*"):
+    assert told(root) == {"generated/busy/wiring.py": STALE, "generated/choose.py": STALE}
+    for path in (*(root / "generated/busy").rglob("*.*"), root / "generated/choose.py"):
         path.unlink()
     assert told(root) == {}
 

@@ -30,6 +30,7 @@ def root(tmp_path: Path) -> Path:
 def without_profile(root: Path) -> None:
     (root / "settings/app.yml").write_text(FILES["settings/app.yml"].replace("profiles: [busy]\n", ""))
     (root / "settings/profiles/busy.yml").unlink(missing_ok=True)
+    (root / "generated/choose.py").unlink()  # of which test_write_choosing tells
 
 
 def swept(root: Path) -> tuple[list[str], list[str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,9 +56,25 @@ def _findings(folder: Path) -> list[str]:
     source = (folder / "wiring.py").read_bytes()
     lines = tenants.read_bytes() if tenants.exists() else b""
     try:
-        return [python_line(each.replace("\n", " "), 1) for each in verify(report.raw, source, lines)]
+        found = [*verify(report.raw, source, lines), *_chosen(folder, report.raw)]
+        return [python_line(each.replace("\n", " "), 1) for each in found]
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         return [f"explain.json lacks what a report must have: {type(error).__name__}: {error}"]
+
+
+def _chosen(folder: Path, base: Mapping[str, Any]) -> Iterator[str]:
+    """What does not hold of the module that chooses a profile, where the folder is a base's and has one."""
+    from oneiric.report import read_report
+
+    from oneiric_compiler.verify import choosing
+
+    chooser = folder / "choose.py"
+    if base["profile"] != "default" or not chooser.exists():
+        return
+    reports = {each.parent.name: read_report(each, strict=True).raw for each in sorted(folder.glob("*/explain.json"))}
+    profiles = {name: each for name, each in reports.items() if (each["app"], each["profile"]) == (base["app"], name)}
+    if profiles:  # else the project has none, and the module is its own
+        yield from choosing({"default": base, **profiles}, chooser.read_bytes())
 
 
 def _told(folder: str, found: list[str]) -> list[Line]:

@@ -87,6 +87,16 @@ CODES: dict[str, Code] = {
         "a role that selects nothing",
         "A role names keys, or patterns of keys with one `*` at the end. What matches nothing starts nothing.",
     ),
+    "ONE124": Code(
+        "a module of your own where one is generated",
+        "A project with profiles has a generated `choose.py` in its output folder. The one that lies there was written "
+        "by somebody, so it is not replaced.",
+    ),
+    "ONE125": Code(
+        "a module that is imported in place of a generated one",
+        "Python prefers a package or an extension module to a source file of the same name: `wiring/` or `wiring.so` "
+        "would run, and not the `wiring.py` beside it that was reviewed.",
+    ),
     # 2xx: candidates
     "ONE201": Code(
         "a package that is not found",

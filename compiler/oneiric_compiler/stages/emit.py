@@ -48,26 +48,20 @@ def emit(report: Report) -> dict[str, str]:
     by_domain: dict[str, dict[str, Report]] = {}
     for key, binding in report["bindings"].items():
         by_domain.setdefault(key.partition(":")[0], {})[key] = binding
-    class_names = _class_names(sections)
+    classes = class_names(sections)
     lines = TenantLines.of(report)
     engines: dict[str, str] = report.get("engines", {})
     domains = [
         DomainCode(
             attribute=sections[name],
-            class_name=class_names[name],
+            class_name=classes[name],
             engine=quoted(engines[name]) if name in engines else None,
-            body=_body(sections, class_names[name], bindings, lines),
+            body=_body(sections, classes[name], bindings, lines),
         )
         for name, bindings in sorted(by_domain.items())
     ]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates()),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    text = environment.get_template("wiring.py.j2").render(
+    text = rendered(
+        "wiring.py.j2",
         app=quoted(report["app"]),
         profile=quoted(report["profile"]),
         domains=domains,
@@ -78,12 +72,24 @@ def emit(report: Report) -> dict[str, str]:
     return {"wiring.py": text, **({"tenants.jsonl": lines.text} if lines.listed else {})}
 
 
+def rendered(template: str, **values: object) -> str:
+    """What one of the templates comes to."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates()),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(template).render(**values)
+
+
 def quoted(text: str) -> str:
     """A Python string literal in ASCII, the same on every Python version."""
     return json.dumps(text, ensure_ascii=False).encode("ascii", "backslashreplace").decode()
 
 
-def _class_names(sections: Mapping[str, str]) -> dict[str, str]:
+def class_names(sections: Mapping[str, str]) -> dict[str, str]:
     """The class of each domain, no two alike."""
     found: dict[str, str] = {}
     for domain, attribute in sections.items():
@@ -95,7 +101,7 @@ def _class_names(sections: Mapping[str, str]) -> dict[str, str]:
 
 
 def _body(sections: Mapping[str, str], class_name: str, bindings: Mapping[str, Report], lines: TenantLines) -> str:
-    promised = {key: found for key, binding in bindings.items() if (found := _annotated(binding))}
+    promised = {key: found for key, binding in bindings.items() if (found := annotated(binding))}
     names = Counter(reference.rpartition(":")[2] for reference in set(promised.values()))
     taken = WIRING_NAMES | {attribute_name(key.partition(":")[2]) for key in bindings} | {class_name}
     blocks: list[str] = []
@@ -131,7 +137,7 @@ def _promised(binding: Report) -> str | None:
     return binding.get("port") or binding.get("result")
 
 
-def _annotated(binding: Report) -> str | None:
+def annotated(binding: Report) -> str | None:
     """What type checkers are told: nothing that is in an artifact, whose modules they do not see."""
     promised = _promised(binding)
     return None if promised and _in_artifact(binding, promised) else promised

@@ -17,10 +17,12 @@ from oneiric.trust.signature import NAME as SIGNATURE
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
 from oneiric_compiler.model import Outputs
+from oneiric_compiler.stages import foreign
+from oneiric_compiler.stages.choosing import NAME as CHOOSE
 from oneiric_compiler.stages.sign import Signer, signed
 
-FILES = ("__init__.py", "explain.json", "tenants.jsonl", SIGNATURE, "wiring.py")
-"""What lies in the folder of a profile, in the order in which it is moved there."""
+FILES = ("__init__.py", "explain.json", "tenants.jsonl", CHOOSE, SIGNATURE, "wiring.py")
+"""What lies in the folder of a profile, in the order in which it is moved there. The base's alone has `choose.py`."""
 _OPTIONAL = ("tenants.jsonl", SIGNATURE)
 
 
@@ -31,6 +33,8 @@ def write(outputs: Outputs, diagnostics: Diagnostics, signer: Signer | None = No
     `BadSerial`.
     """
     outputs = signed(outputs, signer)
+    if foreign.tell(outputs, diagnostics):
+        return False
     wanted = {
         Path(folder, name): data
         for folder, files in outputs.profiles.values()

@@ -2,7 +2,8 @@
 
 Every winner is worked out again from the candidates' facts in the report (`decisions`), how a key is activated and
 wrapped from what states it (`options`, `layers`), what is a tenant's own from what differs (`tenants`), and what the
-wiring's own source says (`source`, `expressions`) is held against the report (`wiring`). Needs nothing but the files.
+wiring's own source says (`source`, `expressions`) is held against the report (`wiring`), as is what chooses a profile
+against those of all (`choosing`). Needs nothing but the files.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from oneiric_compiler.verify import tenants as of_tenants
+from oneiric_compiler.verify.choosing import choosing
 from oneiric_compiler.verify.decisions import decisions
 from oneiric_compiler.verify.layers import layers
 from oneiric_compiler.verify.options import options
 from oneiric_compiler.verify.wiring import wiring
 
-__all__ = ["verify"]
+__all__ = ["choosing", "verify"]
 
 
 def verify(report: Mapping[str, Any], source: bytes, tenants: bytes) -> Iterator[str]:

@@ -81,9 +81,9 @@ def _block(
     domain, _, name = block.key.partition(":")
     said: dict[str, tuple[object, object]] = {
         "domain": (source.domains.get(report["domains"][domain]), block.domain),
-        "attribute": (_attribute(name), block.attribute),
+        "attribute": (attribute_of(name), block.attribute),
         "factory": (binding["factory"], block.factory),
-        "promise": (_annotated(binding, port), block.returns),
+        "promise": (seen_as(binding), block.returns),
         "async": (binding.get("async", False), block.awaited),
         "entered": (binding.get("entered", False), block.entered),
         "fingerprint": (printed, block.fingerprint),
@@ -153,11 +153,10 @@ def _in_source(option: Any) -> Any:
     return tuple(cast("list[str]", option)) if isinstance(option, list) else option
 
 
-def _annotated(binding: Facts, promised: str | None) -> str:
+def seen_as(binding: Facts) -> str:
     """What type checkers are told: nothing that is in the factory's own artifact, which they do not see."""
-    if promised is None or ("artifact" in binding and _top(promised) == _top(binding["factory"])):
-        return "object"
-    return str(promised)
+    port = promised(binding)
+    return "object" if port is None or ("artifact" in binding and _top(port) == _top(binding["factory"])) else port
 
 
 def _top(reference: str) -> str:
@@ -180,26 +179,26 @@ def _arguments(report: Facts, binding: Facts) -> dict[str, Any]:
     """The arguments as they read in a source, whose needs are attributes."""
     given = {**expressions(binding), **({"inner": INNER} if "inner" in binding else {})}
     for name, key in binding["needs"].items():
-        given[name] = _attribute_of(report, key)
+        given[name] = _need_of(report, key)
     for name, each in binding.get("gathers", {}).items():
-        items = {key.partition(":")[2]: _attribute_of(report, key) for key in each["members"]}
+        items = {key.partition(":")[2]: _need_of(report, key) for key in each["members"]}
         kind = each.get("as", "list")
         if kind == "dict":
             given[name] = {"dict": items} if items else {"value": {}}
         else:
-            members = [_attribute_of(report, key) for key in each["members"]]
+            members = [_need_of(report, key) for key in each["members"]]
             given[name] = {kind: members} if members or kind == "tuple" else {"value": []}
     return given
 
 
-def _attribute_of(report: Facts, key: str) -> Expression:
+def _need_of(report: Facts, key: str) -> Expression:
     domain, _, name = key.partition(":")
-    return {"need": [report["domains"][domain], _attribute(name)]}
+    return {"need": [report["domains"][domain], attribute_of(name)]}
 
 
-def _attribute(name: str) -> str:
+def attribute_of(name: str) -> str:
     if "/" in name:
-        return f"_layer_{_attribute(name.replace('/', '_'))}"
+        return f"_layer_{attribute_of(name.replace('/', '_'))}"
     changed = "".join(char if char.isalnum() or char == "_" else "_" for char in name)
     changed = f"_{changed}" if changed[0].isdigit() else changed
     return f"{changed}_" if keyword.iskeyword(changed) or changed in TAKEN else changed

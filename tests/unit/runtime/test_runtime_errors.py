@@ -62,6 +62,7 @@ def drained() -> OneiricError:
 
 CONSTRUCTED: dict[type[Any], Callable[[], OneiricError]] = {
     errors.Paused: lambda: errors.Paused("adapter:cache", "maintenance"),
+    errors.UnknownProfile: lambda: errors.UnknownProfile("live", ("default", "calm"), "ONEIRIC_PROFILE"),
     errors.UnknownRole: lambda: errors.UnknownRole("wroker", ("web", "worker")),
     errors.UnknownKey: lambda: errors.UnknownKey("adapter:cach", ["adapter:cache", "adapter:queue"]),
     errors.ShutdownError: lambda: errors.ShutdownError("in part", [drained(), ValueError("x"), missing_extra()]),
