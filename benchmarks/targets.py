@@ -21,6 +21,7 @@ NAMES = (
     "remote",
     "syncing",
     "swap",
+    "followers",
     "backends",
 )
 """The benchmarks, each a module of its own."""

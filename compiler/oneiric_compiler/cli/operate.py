@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oneiric_compiler.cli import complete, processes
+from oneiric_compiler.cli import complete, followers, processes
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import log, result, result_json
 from oneiric_compiler.cli.processes import Asked, Domain, Json, Key, Name, Silent, State, Timeout, reason
 from oneiric_compiler.questions.diff import tell
 from oneiric_compiler.text.paint import Line, columns, padded
 from oneiric_compiler.text.redact import visible
+
+if TYPE_CHECKING:
+    from oneiric.serve.folder import StateFolder
 
 Plan = Annotated[bool, typer.Option("--plan", help="Show what it would do, and do nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Accept components whose health check fails.")]
@@ -106,7 +109,7 @@ def rollback(
 
 
 def _one(asked: Asked, done: str, operation: str, **arguments: object) -> None:
-    answer = asked.ask(asked.one(), operation, **arguments)
+    answer = _answer(asked, asked.one(), operation, **arguments)
     if asked.json:
         result_json(answer)
     else:
@@ -114,12 +117,20 @@ def _one(asked: Asked, done: str, operation: str, **arguments: object) -> None:
     raise typer.Exit(0 if answer["accepted"] else 1)
 
 
+def _answer(asked: Asked, folder: StateFolder, operation: str, **arguments: object) -> dict[str, Any]:
+    """What the process answers, and, where it went over to another generation, who of those that follow it has that."""
+    answer = asked.ask(folder, operation, **arguments)
+    if answer["accepted"] and answer["code"] != "planned":
+        answer["followers"] = followers.converged(folder, answer["generation"], asked.timeout)
+    return answer
+
+
 def _every(asked: Asked, done: str, json: bool, operation: str, **arguments: object) -> None:
     """One process after the other; one that does not answer keeps no other from being asked."""
     answers: dict[str, dict[str, Any]] = {}
     for folder in asked.every():
         try:
-            answer = asked.ask(folder, operation, **arguments)
+            answer = _answer(asked, folder, operation, **arguments)
             if not json:
                 _show(answer, done, process=folder.name)
         except Silent as silent:
@@ -150,7 +161,9 @@ def _show(answer: dict[str, Any], done: str, process: str | None = None) -> None
     lines.append([(f"  keep     {kept} key{'' if kept == 1 else 's'}", "dim")])
     if answer["diff"]:
         lines += tell.lines(tell.stated(answer["diff"]))
-    result(lines)
+    followed = answer.get("followers", [])
+    result([*lines, *followers.summed_up(followed)])
+    log(followers.warnings(followed))
     log([[("warning", "yellow"), (f": {visible(report)}", "plain")] for report in answer["reports"]])
 
 

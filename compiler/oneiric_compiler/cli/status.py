@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from oneiric.errors import StateError
 from oneiric.reload.outcome import Overrides
-from oneiric.serve.folder import STATUS_FORMAT
+from oneiric.serve.folder import STATUS_FORMAT, StateFolder
 
 from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.followers import followers_of, rows
 from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Asked, Json, Name, State, Timeout, reason
 from oneiric_compiler.text.paint import Line, Style
@@ -25,18 +26,36 @@ def status(
     up = asked.at_most_one()
     if up is not None:
         document: dict[str, Any] = {**asked.ask(up, "status"), "running": True}
+        document["followers"] = followers_of(up, document["generation"])
     else:
-        try:
-            left = [found for folder in asked.folders() if (found := folder.left())]
-        except StateError as error:
-            raise CommandError(str(error)) from error
-        left.sort(key=lambda each: str(each["written_at"]))
-        document = {"format": STATUS_FORMAT, **(left[-1] if left else {}), "running": False}
+        document = _left(asked)
     if json:
         result_json(document)
     else:
         result(_told(document))
     raise typer.Exit(0 if document["running"] else 1)
+
+
+def _left(asked: Asked) -> dict[str, Any]:
+    """What the process that went last left, and who follows it still."""
+    folders = asked.folders()
+    try:
+        left = [(str(found["written_at"]), number, found) for number, f in enumerate(folders) if (found := f.left())]
+        if left:
+            _, number, document = max(left, key=lambda each: each[:2])
+            following = followers_of(folders[number], document["generation"])
+        else:
+            document, following = {}, [each for folder in folders for each in followers_of(folder, _current(folder))]
+    except StateError as error:
+        raise CommandError(str(error)) from error
+    return {"format": STATUS_FORMAT, **document, "running": False, "followers": following}
+
+
+def _current(folder: StateFolder) -> str | None:
+    from oneiric.reload.state import recorded
+
+    record = recorded(folder.path)
+    return None if record is None else record.generation
 
 
 def health(
@@ -76,7 +95,10 @@ def list_running(asked: Asked, domain: str | None) -> None:
 
 def _told(document: Mapping[str, Any]) -> list[Line]:
     if "name" not in document:
-        return [[("not running", "red"), (": no process has left anything here", "plain")]]
+        return [
+            [("not running", "red"), (": no process has left anything here", "plain")],
+            *rows(document["followers"]),
+        ]
     facts = [
         ("generation", str(document["generation"])[:12]),
         ("wiring", f"{document['wiring']} (app {document['app']}, profile {document['profile']})"),
@@ -109,7 +131,7 @@ def _told(document: Mapping[str, Any]) -> list[Line]:
             lines.append([(f"  {'' if number else name:<12}", "dim"), (visible(line), "plain")])
     active = f"{len(document['components'])} active; {document['keys']} keys" + ("" if running else ", when last seen")
     lines.append([("  components  ", "dim"), (active, "plain")])
-    return [*lines, *_rows(document["components"], document["notes"])]
+    return [*lines, *_rows(document["components"], document["notes"]), *rows(document["followers"])]
 
 
 def _state(document: Mapping[str, Any]) -> str:

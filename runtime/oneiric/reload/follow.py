@@ -6,17 +6,15 @@ A follower writes nothing of the owner's: it keeps `followers/PID.json`, and has
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
 
-from oneiric.documents import Shape, read, write
+from oneiric.documents import write
 from oneiric.errors import StateError, refused
 from oneiric.host import Host
 from oneiric.lifecycle.steps import in_thread
+from oneiric.reload.followers import FOLDER, FORMAT, Following, followers, remove
 from oneiric.reload.history import Generation, History
 from oneiric.reload.lock import Lock
 from oneiric.reload.outcome import Nack, Overrides
@@ -24,33 +22,11 @@ from oneiric.reload.queue import Requests
 from oneiric.reload.request import Follow
 from oneiric.reload.state import Record, path_of, recorded, stamp_of
 
-FORMAT = "oneiric.follower/1"
 LOOK = 0.2
 """Seconds between two looks at what the owner says is current."""
-_FOLDER = "followers"
 _TAKING = 1.0
 """Seconds for which a lock is tried that somebody may only look at."""
 _AGAIN = 0.01
-_SHAPE: Shape = {
-    "format": FORMAT,
-    "pid": int,
-    "generation": str,
-    "seen": (str, None),
-    "accepted": bool,
-    "reason": (str, None),
-}
-Stamp: TypeAlias = "tuple[int, int, int] | None"
-
-
-class Following(NamedTuple):
-    """What a follower says: the generation that it runs, the owner's that it `seen` last, and whether it took that
-    (ACK) or why not (NACK)."""
-
-    pid: int
-    generation: str
-    seen: str | None
-    accepted: bool
-    reason: str | None
 
 
 class Follower:
@@ -63,7 +39,7 @@ class Follower:
         self._requests = requests
         self._own: Path | None = None
         self._lock: Lock | None = None
-        self._stamp: Stamp = None
+        self._stamp: str | None = None
         self._apart: str | None = None
         self._unwritten = ""
         self._task: asyncio.Task[None] | None = None
@@ -101,13 +77,13 @@ class Follower:
     def close(self) -> None:
         """Leave no trace."""
         if self._lock is not None and self._own is not None and self._lock.taken:
-            _remove(self._own)
+            remove(self._own)
             self._lock.let_go()
 
     def _take(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         check_private(self.folder)
-        place = self.folder / _FOLDER
+        place = self.folder / FOLDER
         place.mkdir(exist_ok=True, mode=0o700)
         check_private(place)
         followers(self.folder)
@@ -125,7 +101,7 @@ class Follower:
 
     async def _look(self) -> Record | Following | None:
         """What the owner says since the last look, or why that cannot be read; None for nothing new."""
-        found: Stamp = (await in_thread(stamp_of, self.folder)).get()
+        found: str | None = (await in_thread(stamp_of, self.folder)).get()
         if found == self._stamp:
             return None
         self._stamp = found
@@ -152,7 +128,7 @@ class Follower:
 
     def _saying(self, record: Record | None, reason: str | None = None) -> Following:
         seen = None if record is None else record.generation
-        return Following(os.getpid(), self._host.generation, seen, reason is None, reason)
+        return Following(os.getpid(), self._host.generation, seen, reason is None, reason, self._stamp)
 
     def _why_apart(self) -> str:
         return f"the owner deployed another baseline ({str(self._apart)[:12]}): this process keeps its own"
@@ -182,20 +158,6 @@ def check_private(folder: Path) -> None:
         raise StateError(f"{folder} can be written by other users; take that away: chmod 700 {folder}")
 
 
-def followers(folder: Path) -> list[Following]:
-    """Those that live, by their process ids; what dead ones left is removed."""
-    found: list[Following] = []
-    for lock in sorted((folder / _FOLDER).glob("*.lock")):
-        if not lock.stem.isdecimal():
-            continue
-        own = lock.with_suffix(".json")
-        if not _held(lock):
-            _remove(own)
-        else:
-            found.append(_said(own))
-    return sorted(found)
-
-
 def _locked(path: Path, folder: Path) -> Lock:
     """The lock of this process, had. Who looks whether it lives has it for a moment, and may remove the file of a dead
     process of the same id: then once more."""
@@ -211,35 +173,3 @@ def _locked(path: Path, folder: Path) -> Lock:
                 return lock
             lock.let_go()
         time.sleep(_AGAIN)
-
-
-def _said(own: Path) -> Following:
-    pid = int(own.stem)
-    try:
-        document: dict[str, Any] | None = read(own, _SHAPE, "it is written again with the next change")
-    except StateError as error:
-        return Following(pid, "", None, False, str(error))
-    if document is None:
-        return Following(pid, "", None, False, "it has written nothing yet")
-    return Following(*(document[name] for name in Following._fields))._replace(pid=pid)
-
-
-def _held(lock: Path) -> bool:
-    """Whether its process lives. Several may look at once; only a follower has it for itself."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _remove(own: Path) -> None:
-    for path in (own, own.with_suffix(".lock")):
-        with suppress(OSError):
-            path.unlink()

@@ -221,13 +221,13 @@ def path_of(folder: Path, digest: str) -> Path:
     return folder / "generations" / digest / "wiring.py"
 
 
-def stamp_of(folder: Path) -> tuple[int, int, int] | None:
+def stamp_of(folder: Path) -> str | None:
     """A value that is cheap to get, and changes with what `recorded` says; None where there is nothing."""
     try:
         found = (folder / _CURRENT).stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
 
 
 def recorded(folder: Path) -> Record | None:

@@ -16,7 +16,8 @@ import oneiric
 import pytest
 from oneiric import Runtime
 from oneiric.errors import StateError
-from oneiric.reload.follow import Following, followers
+from oneiric.reload.followers import Following, followers
+from oneiric.reload.state import stamp_of
 
 from tests.unit.runtime.making import run
 from tests.unit.runtime.test_runtime_swap import KEY, project
@@ -69,7 +70,8 @@ def test_a_follower_takes_what_the_owner_commits_and_what_it_takes_back(project:
             assert follower.wiring.adapters.analytics.binding.provider == "columnar"
             assert follower.overrides == owner.overrides
             await until(lambda: only(project).seen == swapped.generation)
-            assert only(project) == Following(os.getpid(), swapped.generation, swapped.generation, True, None)
+            said = Following(os.getpid(), swapped.generation, swapped.generation, True, None, stamp_of(state(project)))
+            await until(lambda: only(project) == said)
             back = await owner.rollback()
             await until(lambda: only(project).generation == back.generation)
         assert followers(state(project)) == []
