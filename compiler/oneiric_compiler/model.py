@@ -22,6 +22,8 @@ from oneiric_compiler.tables.tiers import RANKS, ByChoice, Filter, Rule
 T = TypeVar("T")
 
 FORMAT = "oneiric.explain/1"
+PROVIDED = "provided", "oneiric.errors:NotProvided"
+"""The provider of what the application hands in, and, for a factory, what is raised where it does not."""
 DOMAINS = {
     "adapter": "adapters",
     "service": "services",
@@ -94,7 +96,8 @@ class Declaration:
 @dataclass(slots=True)
 class Section:
     """What one level says of one domain; `options` are those of keys, by option and key, `gather_order` is of what each
-    pattern gathers, `layers` are `NAME` or `NAME:LABEL` by key."""
+    pattern gathers, `layers` are `NAME` or `NAME:LABEL` by key, `unbind` are the names of keys that it takes away,
+    `aliases` the keys that others are."""
 
     selections: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
     requires: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
@@ -105,6 +108,8 @@ class Section:
     options: dict[str, dict[str, Stated[Any]]] = field(default_factory=dict[str, dict[str, Stated[Any]]])
     gather_order: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
     layers: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
+    unbind: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
+    aliases: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
 
 
 Level: TypeAlias = dict[str, Section]
@@ -268,6 +273,11 @@ class Candidate:
         return self.source == builtins.SOURCE
 
     @property
+    def is_provided(self) -> bool:
+        """Whether the application hands the instance in."""
+        return self.factory == PROVIDED[1]
+
+    @property
     def is_own(self) -> bool:
         """Whether the project itself declares it, in settings or in one of its packages."""
         return self.source == "settings" or self.source.startswith("package:")
@@ -376,7 +386,7 @@ class Gathering:
 class Bound:
     """A decision made concrete. `options` are those that the settings state for the key, by name; `standby` what the
     settings state of its other candidates, by order; `layers` what wraps it, outermost first, as
-    stated at `layers_at`."""
+    stated at `layers_at`. One that is `unbound` is there for its type alone."""
 
     decision: Decision
     port: str | None
@@ -388,6 +398,7 @@ class Bound:
     gathers: Mapping[str, Gathering] = field(default_factory=dict[str, Gathering])
     layers: tuple[Layer, ...] = ()
     layers_at: Place | None = None
+    unbound: Stated[str] | None = None
 
     @property
     def activation(self) -> dict[str, Any]:
@@ -413,7 +424,7 @@ class Bound:
         return own.union(*(layer.bound.awaited for layer in self.layers))
 
     def _handed(self, but: tuple[str, ...]) -> Iterator[Key]:
-        yield from (key for name, key in self.needs.items() if name not in but)
+        yield from (key for name, key in self.needs.items() if name not in but and key != RUNTIME)
         yield from (key for name, each in self.gathers.items() if name not in but for key in each.members)
 
 
@@ -431,10 +442,13 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """One profile, linked: its bindings, and for each tenant those of its own."""
+    """One profile, linked: its bindings, for each tenant those of its own, what the profile unbinds, and its
+    aliases, each with the key that it is."""
 
     bindings: Mapping[Key, Bound]
     tenants: Mapping[str, Mapping[Key, Bound]]
+    unbound: Mapping[Key, Stated[str]] = field(default_factory=dict[Key, Stated[str]])
+    aliases: Mapping[Key, tuple[Key, Stated[str]]] = field(default_factory=dict[Key, tuple[Key, Stated[str]]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,3 +465,5 @@ class Outputs:
 
 
 SECRETS = Key(*secret.SECRETS.split(":"))
+RUNTIME = Key("oneiric", "runtime")
+"""The application itself, which a component may need; no slot, in no cycle, and always there."""

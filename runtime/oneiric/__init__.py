@@ -7,6 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from oneiric.application import Application
     from oneiric.artifacts.contents import ArtifactError
     from oneiric.declaration import component
     from oneiric.errors import (
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         LoadError,
         MissingExtra,
         NotActive,
+        NotProvided,
         OneiricError,
         Paused,
         PortalError,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         ShutdownError,
         StateError,
         TenantsError,
+        UnboundKey,
         UnknownKey,
         UnknownProfile,
         UnknownRole,
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from oneiric.wiring import Domain, Wiring
 
 _MODULES = {
+    "Application": "application",
     "ArtifactError": "artifacts.contents",
     "Bare": "fitting",
     "Deadlines": "slot",
@@ -86,6 +90,7 @@ if not TYPE_CHECKING:
 
 __all__ = [
     "ActivationError",
+    "Application",
     "ArtifactError",
     "Bare",
     "CloseError",
@@ -99,6 +104,7 @@ __all__ = [
     "Missing",
     "MissingExtra",
     "NotActive",
+    "NotProvided",
     "OneiricError",
     "Outcome",
     "Paused",
@@ -122,6 +128,7 @@ __all__ = [
     "TenantsError",
     "Trust",
     "TrustError",
+    "UnboundKey",
     "UnknownKey",
     "UnknownProfile",
     "UnknownRole",

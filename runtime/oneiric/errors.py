@@ -72,9 +72,30 @@ class RemovedKey(OneiricError, LookupError):
         super().__init__(f"the wiring no longer has {key}: a reload removed it")
 
 
+class UnboundKey(OneiricError, LookupError):
+    """The profile, or for a tenant its own settings, take the key away: they `unbind` it."""
+
+    def __init__(self, key: str, tenant: str | None = None) -> None:
+        self.key = key
+        self.tenant = tenant
+        of_tenant = f" for tenant {tenant}" if tenant is not None else ""
+        super().__init__(f"{key} is unbound{of_tenant}: the settings take it away")
+
+
+class NotProvided(OneiricError):
+    """The application hands in no instance of `keys`, which the settings say are provided."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = keys
+        given = ", ".join(f'"{key}": …' for key in keys)
+        be = "is" if len(keys) == 1 else "are"
+        super().__init__(f"{', '.join(keys)} {be} provided by the application: Runtime(…, provide={{{given}}})")
+
+
 class LoadError(OneiricError):
     """A wiring cannot be loaded; `code` is `load` (unreadable, does not import), `shape` (not whole), `app`, or
-    `restart-needed` where another version of an artifact is loaded; subclasses have codes of their own."""
+    `restart-needed` where another version of an artifact is loaded, `provided` where the application does not hand in
+    what it says is provided; subclasses have codes of their own."""
 
     def __init__(self, code: str, what: str) -> None:
         self.code = code

@@ -9,7 +9,17 @@ import gc
 from _thread import allocate_lock
 
 from oneiric.slot import Deadlines, Held, bound, empty, fill
-from oneiric.wiring import artifacts_beside, domains_of, file_of, lines_of, may_bind_artifacts, stamp_of, without_layers
+from oneiric.wiring import (
+    aliases_of,
+    artifacts_beside,
+    domains_of,
+    file_of,
+    lines_of,
+    may_bind_artifacts,
+    stamp_of,
+    target_of,
+    without_layers,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,18 +51,21 @@ if TYPE_CHECKING:
 class Host:
     """One application. `active` are its instances by slot, `tenants` the scopes of the tenants that were asked for,
     `lines` those of the tenants that differ; `replaced` are the keys whose instances the application gave, `bare` those
-    where it took the layers away as well; `paused` says of a full key why an operator lets nothing new of it be
-    activated; `making` are threads that make what nobody waits for, and the closes of that; `leaving` is done
-    when everything is closed, `hurry`, there from entering on, when nobody waits for leases any longer; `preflight` is
-    called when it is known which wiring it is, and before anything of it starts."""
+    where it took the layers away as well, `provided` the instances of those that it has to hand in; `paused` says of a
+    full key why an operator lets nothing new of it be activated; `making` are threads that make what nobody waits for,
+    and the closes of that; `leaving` is done when everything is closed, `hurry`, there from entering on, when nobody
+    waits for leases any longer; `preflight` is called when it is known which wiring it is, and before anything of it
+    starts; `application` makes what a component is handed that needs `oneiric:runtime`."""
 
     if TYPE_CHECKING:
         hurry: asyncio.Future[None]
+        application: Callable[[Host, str | None], object]
 
     def __init__(
         self,
         wiring: type[Wiring],
         replace: Mapping[str, object],
+        provide: Mapping[str, object],
         deadlines: Deadlines,
         environ: Mapping[str, str] | None,
         tenant_idle: float,
@@ -77,8 +90,10 @@ class Host:
         self.leaving: asyncio.Future[None] | None = None
         self.idle: asyncio.Task[None] | None = None
         self.active: dict[Slot[Any], Held] = {}
+        replace, provide = (_by_target(wiring, each) if each else each for each in (replace, provide))
         self.replaced = frozenset(replace)
         self.bare: frozenset[str] = frozenset()
+        self.provided = provide
         self.paused: dict[str, str] = {}
         self.changes: AnyChanges | None = None
         self.looks: AnyLooks | None = None
@@ -91,6 +106,8 @@ class Host:
         self._generation: str | None = wiring.__generation__
         self._stamp: Stamp = None
         self.base = Scope(self, wiring)
+        for key in provide:
+            self.base.slot(key)
         if replace:
             self._replace(replace)
         self._open_lines()
@@ -203,6 +220,17 @@ class Host:
             self.loop.call_exception_handler({"message": str(error), "exception": error})
 
 
+def _by_target(wiring: type[Wiring], instances: Mapping[str, object]) -> dict[str, object]:
+    """What is handed in, by the keys that aliases are. Raises `ReplacementError` where two are of one key."""
+    found = {target_of(wiring, key): instance for key, instance in instances.items()}
+    if len(found) != len(instances):
+        from oneiric.errors import ReplacementError
+
+        aliases = [key for key in instances if target_of(wiring, key) != key]
+        raise ReplacementError(f"{key}: is {target_of(wiring, key)}, of which there are two" for key in aliases)
+    return found
+
+
 class Scope:
     """The base's view of the wiring: where needs and secrets of its components are looked up."""
 
@@ -229,6 +257,8 @@ class Scope:
             setattr(self.wiring, attribute, domain)
             for name, binding in bindings.items():
                 setattr(domain, name, bound(binding, self))
+        for attribute, name, alias in aliases_of(type(self.wiring)):
+            setattr(getattr(self.wiring, attribute), name, self.slot(alias.target))
 
     def slots(self) -> dict[str, Slot[Any]]:
         """Every slot of the base by full key."""

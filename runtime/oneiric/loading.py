@@ -12,7 +12,7 @@ from typing import Any
 
 from oneiric.errors import LoadError
 from oneiric.lines import Lines, generation_of
-from oneiric.wiring import Wiring, check_lines, domains_of, file_of, lines_of, stamp_of
+from oneiric.wiring import Wiring, aliases_of, check_lines, domains_of, file_of, lines_of, stamp_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def digest_of(wiring: type[Wiring]) -> str:
             found.update(f"{attribute} {domain.__engine__}\n".encode())
         for name, binding in bindings.items():
             found.update(f"{binding.key} {name} {binding.fingerprint}\n".encode())
+    for _, name, alias in aliases_of(wiring):
+        found.update(f"{alias.key} {name} = {alias.target}\n".encode())
     found.update(lines_of(wiring).text)
     return found.hexdigest()
 

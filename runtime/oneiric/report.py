@@ -162,10 +162,28 @@ class Served:
         parts: list[Served | Layer] = [self, *self.layers.values()]
         return [(each.needs, each.gathers, each.secrets) for each in parts]
 
+    @property
+    def unbound(self) -> bool:
+        """Whether the key is taken away, and here for its type alone."""
+        return self.raw.get("unbound") is True
+
+    @property
+    def unbound_at(self) -> str:
+        """What takes the key away."""
+        return str(self.raw.get("unbound_at", ""))
+
     def judged(self) -> tuple[list[Candidate], list[Candidate]]:
         """The candidates that lost, and those that were filtered out."""
         lost = [each for each in self.candidates if each.lost_by is not None]
         return lost, [each for each in self.candidates if each.excluded_by is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """The key that another one is, and the place that states it."""
+
+    target: str
+    stated_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +204,18 @@ class Report:
         """The keys and patterns that each role names."""
         roles = _Facts(self.raw, "the report").facts("roles", {})
         return {name: roles.texts(name) for name in roles.values}
+
+    @property
+    def unbound(self) -> dict[str, str]:
+        """The keys that the profile takes away, with the place that states it."""
+        return _Facts(self.raw, "the report").text_map("unbound")
+
+    @property
+    def aliases(self) -> dict[str, Alias]:
+        """The keys that are others, and what each is."""
+        aliases = _Facts(self.raw, "the report").facts("aliases", {})
+        found = {key: aliases.facts(key) for key in aliases.values}
+        return {key: Alias(each.of(str, "target"), each.of(str, "from")) for key, each in found.items()}
 
     def needs(self, key: str) -> dict[str, list[str]]:
         """The keys that `key` needs, each with what for: parameters, and secrets of the secrets component."""

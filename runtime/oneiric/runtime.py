@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from oneiric.host import Host
 from oneiric.slot import Deadlines
+from oneiric.wiring import target_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,15 +41,16 @@ else:
 class Runtime(_Base[W]):
     """`async with Runtime(Wiring) as runtime`: what is used inside is activated on first use, closed on exit.
 
-    `replace` puts instances of yours in the place of keys, in the base and for every tenant; they are never
-    started, checked or closed here. `tenant_idle` is after how many seconds without a call a tenant's own
-    instances are closed. `state` is the folder of this process, which swaps need: entering takes the last good
-    generation from there, and raises `StateError` where another process has it. `project` is the folder that swaps
-    compile. For `provisional` seconds after a change a component that turns unhealthy brings the previous generation
-    back; 0 for never. `unknown_tenant="base"` serves tenants that are not listed as the base. With a `role` of the
-    wiring only what is eager in it starts, and what is in no role; all else is there on demand. `follow` is the state
-    folder of another process of the application: what that makes current this one takes over. Raises `UnknownKey` for
-    a key in `replace` that the wiring does not have, `ReplacementError` for instances that do not fit their ports,
+    `replace` puts instances of yours in the place of keys, in the base and for every tenant; they are never started,
+    checked or closed here. `provide` are the instances of keys that the settings say are provided, looked at on
+    entering. `tenant_idle` is after how many seconds without a call a tenant's own instances are closed. `state` is the
+    folder of this process, which swaps need: entering takes the last good generation from there, and raises
+    `StateError` where another process has it. `project` is the folder that swaps compile. For `provisional` seconds
+    after a change a component that turns unhealthy brings the previous generation back; 0 for never.
+    `unknown_tenant="base"` serves tenants that are not listed as the base. With a `role` of the wiring only what is
+    eager in it starts, and what is in no role; all else is there on demand. `follow` is the state folder of another
+    process of the application: what that makes current this one takes over. Raises `UnknownKey` for a key in `replace`
+    or `provide` that the wiring does not have, `ReplacementError` for instances that do not fit their ports,
     `UnknownRole`, `LoadError` for an artifact that is not what was pinned.
     """
 
@@ -57,6 +59,7 @@ class Runtime(_Base[W]):
         wiring: type[W],
         *,
         replace: Mapping[str, object] | None = None,
+        provide: Mapping[str, object] | None = None,
         deadlines: Deadlines | None = None,
         tenant_idle: float = 600.0,
         environ: Mapping[str, str] | None = None,
@@ -67,7 +70,10 @@ class Runtime(_Base[W]):
         role: str | None = None,
         follow: str | PathLike[str] | None = None,
     ) -> None:
-        self._host = Host(wiring, replace or {}, deadlines or Deadlines(), environ, tenant_idle, unknown_tenant, role)
+        self._host = Host(
+            wiring, replace or {}, provide or {}, deadlines or Deadlines(), environ, tenant_idle, unknown_tenant, role
+        )
+        self._host.application = _application
         self._state = state
         self._project = project
         self._provisional = provisional
@@ -76,7 +82,8 @@ class Runtime(_Base[W]):
         self.wiring: W = self._host.base.wiring  # type: ignore[assignment]
 
     async def __aenter__(self) -> Self:
-        """Start everything that is eager, or nothing: `ActivationError` closes what was started."""
+        """Start everything that is eager, or nothing: `ActivationError` closes what was started. Raises `NotProvided`,
+        `ReplacementError` where what the application hands in lacks something or does not fit."""
         from oneiric.session import enter
 
         if self._state is not None or self._follow is not None:
@@ -97,7 +104,7 @@ class Runtime(_Base[W]):
         """Activate a key by name and give its `live`. Raises `UnknownKey`, `PortError`, `ActivationError`."""
         from oneiric.lifecycle.activation import activate
 
-        slot = self._scope(tenant).place(f"{domain}:{key}")
+        slot = self._scope(tenant).place(target_of(self._host.wiring_class, f"{domain}:{key}"))
         live = slot.live
         await activate(slot.home)
         return live
@@ -206,14 +213,11 @@ class Runtime(_Base[W]):
 
     def tenants(self) -> tuple[str, ...]:
         """The tenants there are: those with a file in settings/tenants. Raises `LoadError` as `tenant`."""
-        host = self._host
-        if host.lines is None:
+        if self._host.lines is None:
             return ()
-        from oneiric.tenants.bindings import tenants_in
-        from oneiric.wiring import check_lines
+        from oneiric.tenants.scope import tenants_of
 
-        check_lines(host.wiring_class, host.lines)
-        return tuple(tenants_in(host.lines))
+        return tenants_of(self._host)
 
     def portal(self) -> Portal[W]:
         """For synchronous code: `with runtime.portal() as portal: portal.call(async_function, ...)`."""
@@ -250,6 +254,13 @@ class Runtime(_Base[W]):
     def __repr__(self) -> str:
         host = self._host
         return f"<Runtime of {host.wiring_class.__qualname__}, {host.status}, {len(host.active)} active>"
+
+
+def _application(host: Host, tenant: str | None) -> object:
+    """What a component is handed for `oneiric:runtime`."""
+    from oneiric.tenants.application import View
+
+    return View(host, tenant)
 
 
 def changes_of(runtime: Runtime[Any]) -> Reloads:

@@ -47,6 +47,7 @@ async def enter(host: Host) -> None:
     try:
         if host.changes is not None:
             await host.changes.open()
+        _check_provided(host)
         if host.preflight is not None:
             await host.preflight(host)
         await activate_all(eager(host.base.slots().values()))
@@ -66,6 +67,14 @@ async def enter(host: Host) -> None:
         look_for_idle(host)
 
 
+def _check_provided(host: Host) -> None:
+    bindings = [slot.binding for slot in host.base.slots().values() if slot.binding.provided]
+    if bindings:
+        from oneiric.lifecycle.provided import check_provided
+
+        check_provided(host, bindings)
+
+
 def _begin(host: Host) -> None:
     """Let this loop be the application's."""
     host.loop = asyncio.get_running_loop()
@@ -83,7 +92,10 @@ async def beside(host: Host) -> AsyncGenerator[Host]:
     given = {slot.key: held.instance for slot, held in host.active.items()}
     replace = {key: Bare(each) if key in host.bare else each for key, each in given.items()}
     environ, tenants = host.environ, host.unknown_tenant
-    other = Host(host.wiring_class, replace, host.deadlines, environ, host.tenant_idle, tenants, host.role)
+    other = Host(
+        host.wiring_class, replace, host.provided, host.deadlines, environ, host.tenant_idle, tenants, host.role
+    )
+    other.application = host.application
     _begin(other)
     try:
         yield other

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 
         deadlines: Deadlines
         environ: Mapping[str, str] | None
+        provided: Mapping[str, object]
+        replaced: frozenset[str]
         loop: asyncio.AbstractEventLoop | None
         paused: dict[str, str]
         active: dict[Slot[Any], Held]
         making: set[asyncio.Future[Any]]
         hurry: asyncio.Future[None]
         looks: AnyLooks | None
+        application: Callable[[Any, str | None], Any]
         role: str | None
 
         def refusal(self) -> Exception | None: ...
@@ -444,11 +447,13 @@ def own(slot: Slot[Any], binding: Binding) -> None:
 
 def inactive(slot: Slot[Any]) -> Exception:
     """Why an empty slot cannot be used synchronously."""
-    from oneiric.errors import NotActive, RemovedKey
+    from oneiric.errors import NotActive, RemovedKey, UnboundKey
 
     refusal = slot.scope.host.refusal()
     if refusal is not None:
         return refusal
     if slot.state == "removed":
         return RemovedKey(slot.key)
+    if slot.binding.unbound:
+        return UnboundKey(slot.key, slot.tenant)
     return NotActive(f"{slot.key} is not active: await a call through live, runtime.use(...) or slot.lease() first")

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
     from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, overload
 
+    from oneiric.application import Application
     from oneiric.lines import Lines
     from oneiric.secret import Secret
-    from oneiric.slot import Slot
+    from oneiric.slot import AnyScope, Slot
     from oneiric.trust.signature import Trust
 
     Stamp: TypeAlias = "tuple[int, int, int] | None"
@@ -51,7 +52,7 @@ class Binding:
 
     __slots__ = (
         "artifact", "block", "blocking", "eager", "fingerprint", "inner", "key", "layers", "needs", "os", "port",
-        "provider", "python", "restart", "secrets", "tenants",
+        "provided", "provider", "python", "restart", "secrets", "tenants", "unbound",
     )  # fmt: skip
 
     key: str
@@ -69,6 +70,8 @@ class Binding:
     tenants: str | None
     layers: tuple[str, ...]
     inner: str | None
+    provided: bool
+    unbound: bool
     block: Callable[[Domain], object]
 
     if TYPE_CHECKING:
@@ -86,6 +89,24 @@ class Binding:
 
     def __repr__(self) -> str:
         return f"Binding({self.key}, provider={self.provider!r})"
+
+
+class Alias:
+    """A key that is another one: no slot of its own, but the `target`'s. `Domain.__alias__` makes them."""
+
+    __slots__ = ("key", "target")
+
+    def __init__(self, key: str, target: str) -> None:
+        self.key = key
+        self.target = target
+
+    if TYPE_CHECKING:
+
+        def __call__(self, block: Callable[[Any], T], /) -> _Block[T]: ...
+    else:
+
+        def __call__(self, block):
+            return self
 
 
 _new = object.__new__
@@ -108,6 +129,8 @@ def bind(
     tenants: str | None = None,
     layers: tuple[str, ...] = (),
     inner: str | None = None,
+    provided: bool = False,
+    unbound: bool = False,
 ) -> Binding:
     """Make the block below the `Binding` of `key` (`domain:key`), so that its domain has a `Slot` there.
 
@@ -115,8 +138,9 @@ def bind(
     where an instance that turns unhealthy is replaced by another. `artifact` is what the factory is imported from:
     `SHA256 NAME` of a pinned one. `tenants` is `NUMBER:DIGEST` of the key's lines in `tenants.jsonl`, the digest the
     first 8 hex digits of their SHA-256. `layers` are the keys of the layers around it, outermost first; of a layer,
-    `inner` is the key of what it wraps: another layer, or the key itself. A function sets the fields, since a class
-    would take its keywords in half as much time again, at each of ten thousand keys.
+    `inner` is the key of what it wraps: another layer, or the key itself. What is `provided` the application hands in;
+    what is `unbound` is there for its type alone. A function sets the fields, since a class would take its keywords in
+    half as much time again, at each of ten thousand keys.
     """
     binding = _new(Binding)
     binding.key = key
@@ -134,6 +158,8 @@ def bind(
     binding.tenants = tenants
     binding.layers = layers
     binding.inner = inner
+    binding.provided = provided
+    binding.unbound = unbound
     return binding
 
 
@@ -149,13 +175,16 @@ class _DomainType(type):
     """Keeps bindings out of the class: a class attribute by a slot's name would slow the slot's lookup."""
 
     __bindings__: dict[str, Binding]
+    __aliases__: dict[str, Alias]
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _DomainType:
         bindings = {n: value for n, value in namespace.items() if type(value) is Binding}
-        for attribute in bindings:
+        aliases = {n: value for n, value in namespace.items() if type(value) is Alias}
+        for attribute in (*bindings, *aliases):
             del namespace[attribute]
         domain = super().__new__(mcs, name, bases, namespace)
         domain.__bindings__ = bindings
+        domain.__aliases__ = aliases
         return domain
 
 
@@ -169,6 +198,19 @@ class Domain(metaclass=_DomainType):
     _inputs: _Inputs
     _inner: Any
     """What a layer wraps, as an object that is safe to keep; None elsewhere."""
+    _scope: AnyScope
+
+    @staticmethod
+    def __alias__(key: str, target: str) -> Alias:
+        """Let the block below stand for the slot of another key, whose instance it returns."""
+        return Alias(key, target)
+
+    @property
+    def _application(self) -> Application:
+        """What is handed over for `oneiric:runtime`."""
+        host = self._scope.host
+        application: Application = host.application(host, self._scope.tenant)
+        return application
 
     def _env(self, name: str, default: Default = None, *, why: str | None = None) -> str:
         """The environment variable; `default` where it is unset or empty. `VariableError` without either.
@@ -302,3 +344,15 @@ def domains_of(wiring: type[Wiring]) -> Iterator[tuple[str, type[Domain], dict[s
     """Each domain's attribute, class and bindings by attribute."""
     for attribute, domain in wiring.__domains__.items():
         yield attribute, domain, domain.__bindings__
+
+
+def aliases_of(wiring: type[Wiring]) -> Iterator[tuple[str, str, Alias]]:
+    """Each alias, with the attributes of its domain and of itself."""
+    for attribute, domain in wiring.__domains__.items():
+        for name, alias in domain.__aliases__.items():
+            yield attribute, name, alias
+
+
+def target_of(wiring: type[Wiring], key: str) -> str:
+    """The key that an alias is; any other key is itself."""
+    return next((alias.target for _, _, alias in aliases_of(wiring) if alias.key == key), key)

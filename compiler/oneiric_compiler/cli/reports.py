@@ -84,13 +84,18 @@ def of_domain(report: Report, domain: str | None) -> Mapping[str, Served]:
 
 
 def full_key(report: Report, key: str, domain: str | None) -> str:
-    """The full name of a key of the report. Raises CommandError with the nearest names for any other."""
+    """The full name of a key of the report, for an alias that of what it is. Raises CommandError with the nearest names
+    for any other."""
     named_domain, colon, _ = key.rpartition(":")
     if colon and domain is not None and named_domain != domain:
         raise CommandError(f"`{key}` is not of domain `{domain}`", help="leave out --domain")
     full = key if colon else f"{domain or 'adapter'}:{key}"
     if full in report.bindings:
         return full
+    if alias := report.aliases.get(full):
+        return alias.target
+    if at := report.unbound.get(full):
+        raise CommandError(f"`{full}` is unbound", help=f"{at} takes it away", code="ONE305")
     raise CommandError(f"nothing is bound to `{full}`", help=_near_keys(full, report.bindings), code="ONE305")
 
 

@@ -278,6 +278,41 @@ CODES: dict[str, Code] = {
         "The component is made without it: the parameter has its default.",
         "note",
     ),
+    "ONE430": Code(
+        "a key that is unbound, and stated otherwise in the same place",
+        "`unbind` takes a key away; a profile or a tenant that does cannot select it, or say how it is activated.",
+    ),
+    "ONE431": Code(
+        "a need of a key that is unbound",
+        "What the profile or the tenant unbinds is there for nobody. A need of it is an error, unless it is optional.",
+    ),
+    "ONE432": Code(
+        "a swap of a key that is unbound",
+        "An operator's swap chooses what serves a key. It does not bring back one that the settings take away.",
+    ),
+    "ONE433": Code(
+        "a provided component that says how it is made",
+        "`provided: true` is an instance that the application hands in: `Runtime(Wiring, provide={…})`. It has a key "
+        "and a port, and what precedence asks for.",
+    ),
+    "ONE434": Code(
+        "a component that is provided for a tenant alone",
+        "The application hands in one instance of a key, for the base and every tenant of it.",
+    ),
+    "ONE435": Code(
+        "the application in a list of components",
+        "`oneiric:runtime` is the running application, handed to a parameter of its own, typed `oneiric.Application`.",
+    ),
+    "ONE436": Code(
+        "an alias that has something of its own",
+        "An alias is another key: whatever is said of it is said of that. A candidate, a selection or a setting of the "
+        "alias itself would serve nobody.",
+    ),
+    "ONE437": Code("aliases that go round", "An alias leads to a key that components are declared for."),
+    "ONE438": Code(
+        "an alias for a tenant alone",
+        "A tenant's wiring has the keys of its profile's: aliases stand in a domain's file or in a profile.",
+    ),
     "ONE440": Code(
         "a layer that is not there",
         "`layers` names layers: those declared for the key with `layer=True`, and the common ones, which wrap every "

@@ -114,6 +114,11 @@ def _literals(module: Module, call: ast.Call, diagnostics: Diagnostics) -> dict[
             message = "the factory is what the decorator stands on"
             diagnostics.add("ONE203", message, span, help="remove the argument `factory`")
             complete = False
+        elif name == "provided":
+            message = "what stands under a decorator makes the instance, and one that is provided is handed in"
+            help = "write it into settings: `components: [{key: …, provided: true, port: …}]`"
+            diagnostics.add("ONE203", message, span, help=help)
+            complete = False
         elif name is None or value is _NOT_LITERAL:
             what = f"`{name}`" if name else "`**`"
             message = f"{what} is not a literal, so it cannot be read from source"

@@ -18,7 +18,7 @@ from oneiric.files import put
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.editor.builtin_schemas import REFERENCE, Schema, record_schemas, value_schema
 from oneiric_compiler.linking.settings import takes
-from oneiric_compiler.model import Candidate, Candidates, Catalog, Key, Project, Settings
+from oneiric_compiler.model import RUNTIME, Candidate, Candidates, Catalog, Key, Project, Settings
 from oneiric_compiler.pipeline import gather
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.source.docstrings import docstring
@@ -50,7 +50,7 @@ def project_schemas(project: Project, diagnostics: Diagnostics) -> dict[str, str
     of_tenants = {key: tenants[key] for key in found.base}
     for name, candidates, new_keys in (("profiles", profiles, True), ("tenants", of_tenants, False)):
         file = _File(name, f"the {name} of {settings.app.name}", common, sources, new_keys)
-        parts = {section: file.section(candidates, domain) for domain, section in sections.items()}
+        parts = {section: file.section(candidates, domain, overlay=True) for domain, section in sections.items()}
         files[name] = file.schema(_mapping(parts))
     return {f"{name}.schema.json": render_report(schema) for name, schema in files.items()}
 
@@ -83,7 +83,7 @@ class _File:
     def schema(self, shape: Schema) -> Schema:
         return {**self.head, **shape, "$defs": self.definitions}
 
-    def section(self, candidates: Candidates, domain: str) -> Schema:
+    def section(self, candidates: Candidates, domain: str, *, overlay: bool = False) -> Schema:
         """The shape of a domain's section, narrowed to its candidates."""
         served = {key.name: found for key, found in sorted(candidates.items()) if key.domain == domain}
         shape = _generic("domain")["$defs"]
@@ -97,6 +97,9 @@ class _File:
         narrowed |= {option.name: dict.fromkeys(served, option.schema) for option in KEY_OPTIONS}
         for name, known in narrowed.items():
             properties[name] = {"description": properties[name]["description"], **_mapping(known)}
+        if overlay:
+            properties["unbind"] = {**_generic("overlay")["$defs"]["section"]["properties"]["unbind"]}
+            properties["unbind"]["items"] = _one_of(list(served))
         properties["components"]["items"] = self.component(shape["component"], served)
         return _mapping(properties)
 
@@ -129,7 +132,7 @@ def _definitions(settings: Settings, found: Catalog) -> Schema:
     for level in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
         ports |= {stated.value for section in level.values() for stated in section.ports.values()}
     port = _generic("domain")["$defs"]["component"]["properties"]["port"]
-    needs = _distinct([*map(str, candidates), *(key.name for key in candidates)])
+    needs = _distinct([str(RUNTIME), *map(str, candidates), *(key.name for key in candidates)])
     return {"reference": REFERENCE, "port": _complete(port, sorted(ports)), "need": _needed(_one_of(needs))}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
-from oneiric_compiler.model import SECRETS, Candidate, Key, Stated
+from oneiric_compiler.model import RUNTIME, SECRETS, Candidate, Key, Stated
 from oneiric_compiler.source.modules import Module, Sources
 from oneiric_compiler.source.types import AnyOf, Many, Parameter, Scalar, Type, Unchecked
 
@@ -73,6 +73,10 @@ def check_handed(candidate: Candidate, sources: Sources, diagnostics: Diagnostic
         elif container(candidate, name) == "dict" and len(_names(gathered.value)) < len({*gathered.value}):
             message = f"`{name}` of `{candidate.provider}` is a mapping by name, and two of its needs have one name"
             diagnostics.add("ONE422", message, gathered.place, help="annotate the parameter as a list of them")
+        if not isinstance(gathered.value, str) and str(RUNTIME) in gathered.value:
+            message = f"`{name}` of `{candidate.provider}` lists {RUNTIME}, which is no component"
+            help = f'let a parameter of its own need it: `"application": "{RUNTIME}"`'
+            diagnostics.add("ONE435", message, gathered.place, help=help)
     if candidate.key == SECRETS and candidate.lazy:
         message = f"{SECRETS} ({candidate.provider}) has a lazy need, and secrets are fetched before anything else runs"
         diagnostics.add("ONE420", message, candidate.place, help="let it be a need like any other")

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import cast
 
 from oneiric_compiler.linking.scope import NOTHING, Scope
-from oneiric_compiler.model import Candidate, Key
+from oneiric_compiler.model import RUNTIME, Candidate, Key
 from oneiric_compiler.source.types import AnyOf, Choice, Enumeration, Parameter, Record, Scalar, Type, Unchecked, all_in
+
+_APPLICATION = "oneiric.application:Application"
 
 
 def served_types(scope: Scope) -> frozenset[str]:
@@ -18,6 +20,7 @@ def served_types(scope: Scope) -> frozenset[str]:
 def need_help(scope: Scope, candidate: Candidate, parameter: str, type: str) -> str:
     """How a candidate states that a parameter, of a port or a component's class, is a need."""
     keys = [key for key in sorted(scope.known_keys()) if type in _types(scope, key)]
+    keys = [RUNTIME] if type == _APPLICATION else keys
     key = next((str(each) for each in keys), "DOMAIN:KEY")
     declared = ".py#" in candidate.place.pointer
     written = f'needs={{"{parameter}": "{key}"}}' if declared else f'needs: {{{parameter}: "{key}"}}'

@@ -115,6 +115,16 @@ class Scope:
             return declared
         return replace(self.catalog.common[name], key=key)
 
+    def unbound(self, key: Key) -> Stated[str] | None:
+        """What takes the key away: the most specific level that unbinds it, where no more specific one selects it."""
+        for level in reversed(self.levels.values()):
+            section = level.get(key.domain, NOTHING)
+            if key.name in section.unbind:
+                return section.unbind[key.name]
+            if key.name in section.selections:
+                return None
+        return None
+
     def explicit(self, key: Key) -> tuple[Explicit, ...]:
         """Every explicit choice for the key, strongest first."""
         found: list[Explicit] = []

@@ -11,6 +11,7 @@ from typing import Any, cast
 from oneiric.texts import duration
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean
+from oneiric_compiler.linking.aliases import stated_aliases
 from oneiric_compiler.linking.doubts import doubts
 from oneiric_compiler.linking.expressions import Converted, convert
 from oneiric_compiler.linking.lacking import need_help, served_types
@@ -79,12 +80,13 @@ class ProviderSettings:
     def check(self, levels: Iterable[Level], incomplete: bool) -> None:
         """Reports what the levels set that no candidate takes, losers included."""
         self._index()
+        aliases = stated_aliases(self.scope)
         for domain, section, name in _entries(levels):
             served = list(self._served(domain, name))
             if served:
                 for parameter, stated in section.provider_settings[name].items():
                     self._check_field(served, name, parameter, stated)
-            elif not incomplete:
+            elif not incomplete and Key(domain, name.partition("/")[0]) not in aliases:
                 self._tell_unknown(domain, section, name)
 
     def touched(self, level: Level) -> set[Key]:

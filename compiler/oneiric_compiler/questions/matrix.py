@@ -16,8 +16,8 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What serves a key in each profile, with its layers (`redis in timeout, retry`), and where it is another for
-    tenants; None where it is not bound."""
+    """What serves a key in each profile, with its layers (`redis in timeout, retry`), or `= KEY` where it is an alias,
+    and where it is another for tenants; None where it is not bound."""
 
     key: str
     profiles: Mapping[str, str | None]
@@ -26,7 +26,8 @@ class Row:
 
 def matrix(reports: Mapping[str, Report]) -> list[Row]:
     """The keys that are not served alike everywhere, sorted."""
-    rows = (_row(reports, key) for key in sorted({key for report in reports.values() for key in report.bindings}))
+    keys = {key for report in reports.values() for key in (*report.bindings, *report.aliases)}
+    rows = (_row(reports, key) for key in sorted(keys))
     return [row for row in rows if row.tenants or len(set(row.profiles.values())) > 1]
 
 
@@ -60,6 +61,8 @@ def document(reports: Mapping[str, Report], rows: list[Row]) -> dict[str, Json]:
 def _row(reports: Mapping[str, Report], key: str) -> Row:
     bindings = {profile: report.bindings.get(key) for profile, report in reports.items()}
     profiles = {profile: _cell(each) for profile, each in bindings.items()}
+    aliases = {profile: report.aliases[key].target for profile, report in reports.items() if key in report.aliases}
+    profiles |= {profile: f"= {target}" for profile, target in aliases.items()}
     names = sorted({tenant for each in bindings.values() if each for tenant in each.tenants})
     tenants: dict[str, Mapping[str, str | None]] = {}
     for tenant in names:
@@ -71,7 +74,7 @@ def _row(reports: Mapping[str, Report], key: str) -> Row:
 
 def _cell(binding: Served | None) -> str | None:
     """What serves, with what is around it."""
-    if binding is None:
+    if binding is None or binding.unbound:
         return None
     if not binding.layers:
         return binding.provider

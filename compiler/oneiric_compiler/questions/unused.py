@@ -33,7 +33,7 @@ def unused(project: Project, diagnostics: Diagnostics) -> list[Unused] | None:
         resolution, linked = wire(inputs, profile, diagnostics)
         deciding.update(_choices(resolution))
         for bindings in (linked.bindings, *linked.tenants.values()):
-            won.update(id(binding.decision.winner) for binding in bindings.values())
+            won.update(id(binding.decision.winner) for binding in bindings.values() if not binding.unbound)
         deciding.update(_settings(linked))
     if diagnostics.failed:
         return None

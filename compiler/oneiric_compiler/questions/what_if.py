@@ -97,7 +97,8 @@ def _level(level: Level, key: Key, each: Supposition) -> Level:
     section = level.get(key.domain, Section())
     if each.option is None:
         selections = {**section.selections, key.name: Stated(each.provider, SUPPOSED)}
-        return {**level, key.domain: replace(section, selections=selections)}
+        unbind = {name: stated for name, stated in section.unbind.items() if name != key.name}
+        return {**level, key.domain: replace(section, selections=selections, unbind=unbind)}
     name = each.option.name
     options = {**section.options, name: {**section.options.get(name, {}), key.name: Stated(each.value, SUPPOSED)}}
     return {**level, key.domain: replace(section, options=options)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import keyword
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import Any, cast
 
@@ -90,7 +90,7 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         known = _properties(error)
         for extra in _extras(error):
             place = document.place(*path, extra, of_key=True)
-            help = _as_selection(extra, error) or did_you_mean(extra, known)
+            help = _elsewhere(extra, known) or _as_selection(extra, error) or did_you_mean(extra, known)
             diagnostics.add("ONE110", f"unknown key `{extra}`", place, help=help)
     elif error.validator == "required":
         for name in cast("list[str]", rule):
@@ -122,6 +122,13 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         diagnostics.add("ONE111", f"{name} cannot be `{_shown(path, wrong)}`", document.place(*path), help=help)
     else:
         diagnostics.add("ONE111", _wrong_shape(error, path), document.place(*path), help=_reshaped(error))
+
+
+def _elsewhere(key: str, known: Collection[str]) -> str | None:
+    """Where a section of a profile or tenant was meant that a domain's file does not have."""
+    if key == "unbind" and "selections" in known:
+        return "only a profile or a tenant takes keys away: put it under their section, such as `tasks: {unbind: …}`"
+    return None
 
 
 def _as_selection(key: str, error: ValidationError) -> str | None:
@@ -176,6 +183,9 @@ def _reshaped(error: ValidationError) -> str | None:
     if error.validator not in ("type", "format"):
         return "fill it in or remove it"
     wanted = cast("dict[str, Any]", error.schema)["type"]
+    path = tuple(error.absolute_path)
+    if error.instance is None and "selections" in path[:-1]:
+        return f"name a provider; in a profile or for a tenant `unbind: [{shortened(path[-1])}]` takes the key away"
     if "string" in wanted and isinstance(error.instance, (bool, int, float)):
         return "put it in quotes"
     if wanted == "boolean" and str(error.instance).lower() in _SWITCHES:

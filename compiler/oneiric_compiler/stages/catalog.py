@@ -22,6 +22,7 @@ from oneiric_compiler.discovery.installed import Unread, find_installed
 from oneiric_compiler.discovery.plugins import find_plugins
 from oneiric_compiler.discovery.unread import vanishing
 from oneiric_compiler.model import (
+    PROVIDED,
     App,
     Candidate,
     Catalog,
@@ -269,6 +270,8 @@ class _Builder:
         )
 
     def _signature(self, declared: Declaration) -> Signature | None:
+        if declared.factory == PROVIDED[1]:
+            return Signature(declared.place, {})
         if declared.factory not in self._signatures:
             if not self._is_in_sight(declared):
                 return None

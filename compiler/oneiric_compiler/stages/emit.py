@@ -30,6 +30,7 @@ _STRUCTURES = {
     **{name: f"oneiric.structures:{name}" for name in ("fixed", "optional")},
     **{name: f"oneiric.structures:{name}_of" for name in ("dict", "frozenset", "list", "set", "tuple")},
 }
+_RUNTIME = "oneiric:runtime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ def emit(report: Report) -> dict[str, str]:
     by_domain: dict[str, dict[str, Report]] = {}
     for key, binding in report["bindings"].items():
         by_domain.setdefault(key.partition(":")[0], {})[key] = binding
+    for key, alias in report.get("aliases", {}).items():
+        same = {**report["bindings"][alias["target"]], "alias": alias, "layers": {}}
+        by_domain.setdefault(key.partition(":")[0], {})[key] = same
     classes = class_names(sections)
     lines = TenantLines.of(report)
     engines: dict[str, str] = report.get("engines", {})
@@ -56,7 +60,7 @@ def emit(report: Report) -> dict[str, str]:
             attribute=sections[name],
             class_name=classes[name],
             engine=quoted(engines[name]) if name in engines else None,
-            body=_body(sections, classes[name], bindings, lines),
+            body=_body(sections, classes[name], dict(sorted(bindings.items())), lines),
         )
         for name, bindings in sorted(by_domain.items())
     ]
@@ -110,6 +114,8 @@ def _body(sections: Mapping[str, str], class_name: str, bindings: Mapping[str, R
         alias = f"{short}_{attribute_name(key.partition(':')[2])}"
         local = alias if short in taken or names[short] > 1 else short
         bind = _bind(key, binding, lines.by_key.get(key))
+        if "alias" in binding:
+            bind = iter((f"@Domain.__alias__({quoted(key)}, {quoted(binding['alias']['target'])})",))
         blocks.append("\n".join(_block(sections, key, binding, bind, promised.get(key), local)))
         for name, layer in layers_of(key, binding).items():
             bind = _bind(name, layer, None)
@@ -160,9 +166,17 @@ def _block(
     if promised or local != "object":
         yield from (*typed, "")
     yield from bind
+    if "alias" in binding:
+        yield f"def {attribute_name(key.partition(':')[2])}(self) -> {local}:"
+        yield f'    """{_same(binding["alias"])}"""'
+        yield f"    return {_slot(sections, binding['alias']['target'])}.current"
+        return
     awaited = "async " if binding.get("async") else ""
     yield f"{awaited}def {attribute_name(key.partition(':')[2])}(self) -> {local}:"
     yield f'    """{_docstring(binding)}"""'
+    if refused := _refused(binding):
+        yield from (f"    from oneiric.errors import {refused}", f"    raise {refused}({quoted(key)})")
+        return
     body = _Body(sections, binding)
     entered = f"self._enter{'_async' if awaited else ''}(" if binding.get("entered") else ""
     made = f"{'await ' if awaited else ''}{entered}{body.called(binding['factory'])}"
@@ -177,6 +191,26 @@ def _block(
         yield from (*_call(f"made: {local} = {made}", arguments, end), "    return made")
     else:
         yield from _call(f"return {made}", arguments, end)
+
+
+def _same(alias: Mapping[str, str]) -> str:
+    return quoted(f"the same as {alias['target']}: {alias['from'].partition('#')[0]} says so")[1:-1]
+
+
+def _slot(sections: Mapping[str, str], key: str) -> str:
+    """A key's slot, as a block reaches it."""
+    domain, _, name = key.partition(":")
+    return f"self._wiring.{sections[domain]}.{attribute_name(name)}"
+
+
+def _handed(sections: Mapping[str, str], key: str) -> str:
+    """What is handed over for a need."""
+    return "self._application" if key == _RUNTIME else f"{_slot(sections, key)}.live"
+
+
+def _refused(binding: Report) -> str | None:
+    """The error that stands where nothing makes an instance."""
+    return "UnboundKey" if binding.get("unbound") else "NotProvided" if binding.get("provided") else None
 
 
 def _call(head: str, arguments: list[str], end: str) -> Iterator[str]:
@@ -212,7 +246,7 @@ def _options(binding: Report) -> Iterator[tuple[str, str]]:
         yield "secrets", _tuple(binding["secrets"])
     if binding.get("artifact"):
         yield "artifact", quoted(binding["artifact"])
-    for name in BOUND:
+    for name in (*BOUND, "provided", "unbound"):
         if name in binding:
             stated = binding[name]
             yield name, _tuple(cast("list[str]", stated)) if isinstance(stated, list) else _literal(stated)
@@ -220,7 +254,7 @@ def _options(binding: Report) -> Iterator[tuple[str, str]]:
 
 def _awaited(binding: Report) -> list[str]:
     """The keys that are active before it is: what it is handed, but lazily."""
-    handed = {name: [key] for name, key in binding["needs"].items()}
+    handed = {name: [key] for name, key in binding["needs"].items() if key != _RUNTIME}
     handed |= {name: each["members"] for name, each in binding.get("gathers", {}).items()}
     return sorted({key for name, keys in handed.items() if name not in binding.get("lazy", ()) for key in keys})
 
@@ -234,6 +268,8 @@ def _tuple(items: list[str]) -> str:
 
 
 def _docstring(binding: Report) -> str:
+    if binding.get("unbound"):
+        return quoted(f"unbound: {binding['unbound_at'].partition('#')[0]} unbinds it")[1:-1]
     because = binding["because"].replace(f" selects {binding['provider']}", " selects it")
     return quoted(f"{binding['provider']}: {because}")[1:-1]
 
@@ -302,7 +338,7 @@ def _tenant_line(tenant: str, key: str, own: Report) -> str:
     line["needs"] = _awaited(own)
     if layers := own.get("layers"):
         line["layers"] = [*layers]
-    optional = ("async", "entered", "secrets", "artifact", *BOUND, "inner")
+    optional = ("async", "entered", "secrets", "artifact", *BOUND, "inner", "provided", "unbound")
     return json.dumps({**line, **{name: own[name] for name in optional if name in own}})
 
 
@@ -362,8 +398,7 @@ class _Body:
         if "inner" in expr:
             return "inner"
         if "need" in expr:
-            domain, _, name = expr["need"].partition(":")
-            return f"self._wiring.{self.sections[domain]}.{attribute_name(name)}.live"
+            return _handed(self.sections, expr["need"])
         return self._container(expr)
 
     def _made(self, expr: Mapping[str, Any]) -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
-from oneiric.roles import named_by
+from oneiric import roles
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean, nearest
+from oneiric_compiler.linking.aliases import check_aliases, stated_aliases, targets
 from oneiric_compiler.linking.gathering import check_handed, check_order, container, matched, ordered
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.lacking import missing_help
@@ -19,7 +20,15 @@ from oneiric_compiler.linking.layers import check_inner, placed, without_keys
 from oneiric_compiler.linking.ports import find_port, misfits
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.settings import ProviderSettings
+from oneiric_compiler.linking.unbinding import (
+    check_unbinding,
+    named_by,
+    tell_needed,
+    tell_secrets_needed,
+    unbound_by,
+)
 from oneiric_compiler.model import (
+    RUNTIME,
     SECRETS,
     Bound,
     Candidate,
@@ -54,14 +63,23 @@ def link(resolution: Resolution, inputs: Gathered, diagnostics: Diagnostics) -> 
     ports.check(scope)
     settings = ProviderSettings(scope, diagnostics)
     settings.check(scope.levels.values(), incomplete)
-    linker = _Linker(scope, resolution.decisions, settings, ports, incomplete, diagnostics)
-    linker.bind(_roots(resolution))
+    aliases = stated_aliases(scope)
+    same = targets(aliases)
+    linker = _Linker(scope, resolution.decisions, settings, ports, incomplete, diagnostics, same)
+    kept = _bound_again(resolution)
+    linker.bind([*_roots(resolution), *same.values(), *(same.get(key, key) for key in named_by(kept.values()))])
+    linker.keep_typed(kept)
+    if not incomplete:
+        for each in (scope, *(inner for inner, _ in resolution.tenants.values())):
+            check_unbinding(each, diagnostics)
+            check_aliases(each, diagnostics)
     linker.check_needs_graph(linker.bindings, linker.bindings)
     *above, level = scope.levels.values()
     linker.check_options(above, linker.decisions)
     linker.check_options((level,), linker.bindings)
     linker.check_orders(scope.levels.values())
-    _check_attributes(linker.bindings, diagnostics)
+    bound = {key: (target, aliases[key][1]) for key, target in sorted(same.items()) if target in linker.bindings}
+    _check_attributes(linker.bindings, bound, diagnostics)
     if scope.profile is None and not incomplete:
         _check_roles(inputs, diagnostics)
     users = reversed_edges({key: binding.edges for key, binding in linker.bindings.items()})
@@ -70,7 +88,25 @@ def link(resolution: Resolution, inputs: Gathered, diagnostics: Diagnostics) -> 
         own = _tenant_bindings(linker, inner, decided)
         if found := dict(sorted({**own, **_rebuilt(linker.bindings, own, users)}.items())):
             tenants[name] = found
-    return Linked(linker.bindings, tenants)
+    return Linked(linker.bindings, tenants, _unbound(scope), bound)
+
+
+def _unbound(scope: Scope) -> dict[Key, Stated[str]]:
+    """The keys that the profile takes away."""
+    known = scope.known_keys()
+    named = {key for level in scope.levels.values() for key, _ in unbound_by(level) if key in known}
+    return {key: stated for key in sorted(named) if (stated := scope.unbound(key))}
+
+
+def _bound_again(resolution: Resolution) -> dict[Key, Candidate]:
+    """The keys that the profile takes away and a tenant selects again, with what serves them there."""
+    found: dict[Key, Candidate] = {}
+    for key in _unbound(resolution.scope):
+        for inner, decided in resolution.tenants.values():
+            decision = decided.get(key)
+            if isinstance(decision, Decision) and not inner.unbound(key):
+                found.setdefault(key, decision.winner)
+    return found
 
 
 def attribute_name(key: str) -> str:
@@ -84,6 +120,8 @@ def attribute_name(key: str) -> str:
 
 def differs(one: Bound, other: Bound) -> bool:
     """Whether two bindings of a key would make different instances."""
+    if one.unbound or other.unbound:
+        return not (one.unbound and other.unbound)
     return (
         _identity(one.decision.winner) != _identity(other.decision.winner)
         or {name: setting.expr for name, setting in one.settings.items()}
@@ -179,6 +217,7 @@ class _Linker:
     ports: _Ports
     incomplete: bool
     diagnostics: Diagnostics
+    same: Mapping[Key, Key] = field(default_factory=dict[Key, Key])
     bindings: dict[Key, Bound] = field(default_factory=dict[Key, Bound])
     unserved: list[tuple[Decision, str, Stated[str]]] = field(default_factory=list[tuple[Decision, str, Stated[str]]])
 
@@ -193,7 +232,7 @@ class _Linker:
         while pending:
             key = pending.pop()
             decision = self.decisions.get(key)
-            if key in self.bindings or decision is None:
+            if key in self.bindings or key in self.same or decision is None or self.scope.unbound(key):
                 continue
             tell(decision, self.scope.question(key), self.diagnostics, settled=self.settled)
             if isinstance(decision, Decision):
@@ -202,6 +241,19 @@ class _Linker:
         self.bindings = dict(sorted(self.bindings.items()))
         self.bindings = {key: self.completed(binding, self.bindings) for key, binding in self.bindings.items()}
         self.tell_unserved(self.bindings)
+
+    def keep_typed(self, keys: Iterable[Key]) -> None:
+        """Keeps keys that are unbound, and some tenant has, for their types."""
+        for key in keys:
+            decision, stated = self.decisions.get(key), self.scope.unbound(key)
+            if isinstance(decision, Decision) and stated is not None:
+                self.bindings[key] = self.unbound(decision, stated)
+        self.bindings = dict(sorted(self.bindings.items()))
+
+    def unbound(self, decision: Decision, stated: Stated[str]) -> Bound:
+        """What stands for a key that is taken away."""
+        port = self.ports.of(self.scope, decision.key)
+        return Bound(decision, port.value if port else None, {}, {}, unbound=stated)
 
     def binding(self, decision: Decision) -> Bound:
         """The decision bound, without what it is handed only where it is bound: see `completed`."""
@@ -254,9 +306,13 @@ class _Linker:
             for name, stated in winner.gathers.items()
             if name not in winner.optional and not isinstance(stated.value, str)
         }
+        self._check_names(winner, gathers)
         self._check_needs(winner, settings)
         check_handed(winner, self.ports.sources, self.diagnostics)
         self._check_complete(decision, settings)
+        secret = next((each.stated.place for each in settings.values() if each.secrets), None)
+        if secret is not None and self.scope.unbound(SECRETS):
+            tell_secrets_needed(decision.key, winner, self.scope, secret, self.diagnostics)
         return Bound(decision, port, settings, needs, gathers=gathers)
 
     def completed(self, binding: Bound, bound: Collection[Key]) -> Bound:
@@ -265,7 +321,7 @@ class _Linker:
         needs, gathers = dict(binding.needs), dict(binding.gathers)
         for name, stated in winner.needs.items():
             key = self._needed(decision, name, stated, optional=True) if name in winner.optional else None
-            if key is not None and key in bound:
+            if key is not None and (key in bound or key == RUNTIME):
                 needs[name] = key
         for name, several in winner.gathers.items():
             if isinstance(several.value, str):
@@ -292,7 +348,7 @@ class _Linker:
     def _listed(
         self, decision: Decision, name: str, several: Stated[str | tuple[str, ...]], *, optional: bool = False
     ) -> tuple[Key, ...]:
-        stated = (Stated(need, several.place) for need in several.value)
+        stated = (Stated(need, several.place) for need in several.value if need != str(RUNTIME))
         found = (self._needed(decision, name, each, optional=optional) for each in stated)
         return tuple(key for key in found if key)
 
@@ -316,7 +372,7 @@ class _Linker:
 
     def _tell_not_bound(self, key: Key, option: str, stated: Stated[Any]) -> None:
         decision = self.decisions.get(key)
-        if isinstance(decision, Filtered):
+        if isinstance(decision, Filtered) or key in self.same:
             return
         help: Help = f"select a provider of it: `selections: {{{key.name}: …}}`"
         if decision is None:
@@ -338,14 +394,20 @@ class _Linker:
 
     def _needed(self, decision: Decision, name: str, stated: Stated[str], *, optional: bool = False) -> Key | None:
         need, known = stated.value, self.decisions
+        if need == str(RUNTIME):
+            return RUNTIME
         if ":" in need:
             key = Key(*need.split(":", 1))
+            key = self.same.get(key, key)
             keys = [key] if key in known else []
         else:
-            keys = [key for key in sorted(known) if key.name == need]
+            keys = sorted({self.same.get(key, key) for key in (*known, *self.same) if key.name == need})
         if len(keys) == 1:
-            return keys[0]
-        if keys:
+            if not self.scope.unbound(keys[0]):
+                return keys[0]
+            if not optional:
+                tell_needed(decision.key, decision.winner, keys[0], stated.place, self.scope, self.diagnostics)
+        elif keys:
             message = f"{decision.key} ({decision.winner.provider}) needs {need}, which several domains have"
             help = "write " + " or ".join(f"`{key}`" for key in keys)
             self.diagnostics.add("ONE403", message, stated.place, help=help)
@@ -370,10 +432,18 @@ class _Linker:
         self.unserved.clear()
 
     def _served_by_another(self, key: Key, need: str, edges: Mapping[Key, set[Key]]) -> str:
-        near = nearest(need, (str(each) for each in self.decisions if each != key))
+        near = nearest(need, map(str, (*(each for each in self.decisions if each != key), RUNTIME)))
         help = f"did you mean `{near}`?" if near else f"declare a component for {need}"
         above = path_to(key, edges)
         return help if len(above) < 2 else f"{help} (needed by way of {' -> '.join(map(str, above))})"
+
+    def _check_names(self, winner: Candidate, gathers: Mapping[str, Gathering]) -> None:
+        """Reports several needs of a mapping by name that come to one key."""
+        for name, each in gathers.items():
+            if each.form == "dict" and len({key.name for key in each.members}) < len(each.members):
+                message = f"`{name}` of `{winner.provider}` is a mapping by name, and two of its needs have one name"
+                place = winner.gathers[name].place
+                self.diagnostics.add("ONE422", message, place, help="annotate the parameter as a list of them")
 
     def _check_needs(self, winner: Candidate, settings: Mapping[str, Setting]) -> None:
         signature = winner.signature
@@ -426,18 +496,21 @@ def _named(parameter: str, need: str) -> str:
     return MASK if secret_name(parameter) else need
 
 
-def _check_attributes(bindings: Mapping[Key, Bound], diagnostics: Diagnostics) -> None:
+def _check_attributes(
+    bindings: Mapping[Key, Bound], aliases: Mapping[Key, tuple[Key, Stated[str]]], diagnostics: Diagnostics
+) -> None:
     taken: dict[tuple[str, str], Key] = {}
     layers = {layer.key: layer.bound for binding in bindings.values() for layer in binding.layers}
     bindings = {**bindings, **layers}
-    for key in bindings:
+    declared = {key: binding.decision.winner.place for key, binding in bindings.items()}
+    declared |= {key: stated.place for key, (_, stated) in aliases.items()}
+    for key in (*bindings, *(alias for alias in aliases if alias not in bindings)):
         name = attribute_name(key.name)
         first = taken.setdefault((key.domain, name), key)
         if first != key:
-            places = [bindings[each].decision.winner.place for each in (key, first)]
             message = f"{first} and {key} would both be the attribute `{name}`"
-            help, related = "rename one of the keys", [(f"{first} is declared here", places[1])]
-            diagnostics.add("ONE413", message, places[0], help=help, related=related)
+            help, related = "rename one of the keys", [(f"{first} is declared here", declared[first])]
+            diagnostics.add("ONE413", message, declared[key], help=help, related=related)
 
 
 def _check_roles(inputs: Gathered, diagnostics: Diagnostics) -> None:
@@ -446,7 +519,7 @@ def _check_roles(inputs: Gathered, diagnostics: Diagnostics) -> None:
     known = {str(key) for found in (catalog.base, *catalog.profiles.values()) for key in found}
     for role, stated in inputs.settings.app.roles.items():
         for index, pattern in enumerate(stated.value):
-            if not any(named_by((pattern,), key) for key in known):
+            if not any(roles.named_by((pattern,), key) for key in known):
                 place = stated.within(index) if stated.within else stated.place
                 near = partial(
                     did_you_mean, pattern, known, "name a key, such as `task:mail`, or a pattern, such as `task:*`"
@@ -468,14 +541,24 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
         if _states_option(level, key) or _orders(level, binding) or key.name in level.get(key.domain, NOTHING).layers
     }
     linker.check_orders((level,))
-    for key in sorted(decided.keys() | settings.touched(level) | stating):
+    taken = {key for key, _ in unbound_by(level) if key in base.bindings and scope.unbound(key)}
+    again = {key for key, binding in base.bindings.items() if binding.unbound and not scope.unbound(key)}
+    bound = {key for key, binding in base.bindings.items() if not binding.unbound} - taken | again
+    affected = {key for key, binding in base.bindings.items() if _is_affected(binding, taken, again)}
+    for key in sorted(decided.keys() | settings.touched(level) | stating | taken | again | affected):
         if key not in base.bindings:
             _tell_unbound(linker, key, base.decisions)
             continue
         decision = linker.decisions[key]
+        if stated := scope.unbound(key):
+            if not base.bindings[key].unbound and isinstance(decision, Decision):
+                own[key] = replace(linker.unbound(decision, stated), standby=base.bindings[key].standby)
+            continue
         tell(decision, scope.question(key), base.diagnostics, settled=base.settled)
         if isinstance(decision, Decision):
-            own[key] = linker.completed(linker.binding(decision), base.bindings)
+            own[key] = linker.completed(linker.binding(decision), bound)
+            if decision.winner.is_provided and decision.winner is not base.bindings[key].decision.winner:
+                _tell_provided(linker, decision)
             for port in (base.ports.of(base.scope, key), base.ports.of(scope, key)):
                 if port:
                     base.ports.fit(decision.winner, port)
@@ -483,6 +566,19 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
     if any(binding.edges != base.bindings[key].edges for key, binding in own.items()):
         linker.check_needs_graph(own, {**base.bindings, **own})
     return own
+
+
+def _tell_provided(tenant: _Linker, decision: Decision) -> None:
+    message = f"{decision.key} is provided for tenant `{tenant.scope.tenant}`, and not for the base"
+    help = "the application hands in one instance, for the base and every tenant: declare and select it there"
+    tenant.diagnostics.add("ONE434", message, decision.winner.place, help=help)
+
+
+def _is_affected(binding: Bound, taken: Collection[Key], again: Collection[Key]) -> bool:
+    """Whether a tenant hands the component something else, since keys are taken away from it or bound again."""
+    winners = [each.decision.winner for each in (binding, *(layer.bound for layer in binding.layers))]
+    gains = bool(again) and any(winner.optional or winner.gathers for winner in winners)
+    return gains or not binding.edges.isdisjoint(taken)
 
 
 def _states_option(level: Level, key: Key) -> bool:

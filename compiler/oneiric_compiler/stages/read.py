@@ -10,7 +10,19 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, Source, Span, did_you_mean, nearest
-from oneiric_compiler.model import App, Declaration, Key, Level, Overrides, Project, Remote, Section, Settings, Stated
+from oneiric_compiler.model import (
+    PROVIDED,
+    App,
+    Declaration,
+    Key,
+    Level,
+    Overrides,
+    Project,
+    Remote,
+    Section,
+    Settings,
+    Stated,
+)
 from oneiric_compiler.settings.documents import Document, Value, read_document
 from oneiric_compiler.settings.folder import no_settings, within
 from oneiric_compiler.settings.schema import conform, shortened
@@ -21,9 +33,10 @@ RECORDED = ("ONEIRIC_STACK_ORDER", "ONEIRIC_TRUSTED_PUBLIC_KEYS")
 """The variables whose values a report records, for `--check` to use."""
 _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
 _NO_CANDIDATES = frozenset({
-    "selections", "requires", "ports", "provider_settings", "gather_order", "layers",
+    "selections", "requires", "ports", "provider_settings", "gather_order", "layers", "unbind", "aliases",
     *(option.name for option in KEY_OPTIONS),
 })  # fmt: skip
+_PROVIDED = frozenset(("key", "provided", "port", "priority", "stack_level", "capabilities"))
 _SECTION_KEYS = _NO_CANDIDATES | {"components"}
 _HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output", "roles"))
 
@@ -193,14 +206,16 @@ class _Reader:
             section.gather_order[pattern] = _named(document, tuple(_list(names)), *path, "gather_order", pattern)
         for name, layers in _mapping(value.get("layers")).items():
             section.layers[name] = _named(document, tuple(_list(layers)), *path, "layers", name)
+        for name, target in _mapping(value.get("aliases")).items():
+            section.aliases[name] = _named(document, target, *path, "aliases", name)
+        for index, name in _items(value.get("unbind")):
+            section.unbind[name] = Stated(name, document.place(*path, "unbind", index, named=name))
         for option in KEY_OPTIONS:
             if keys := _mapping(value.get(option.name)):
                 section.options[option.name] = {
                     name: _named(document, each, *path, option.name, name) for name, each in keys.items()
                 }
-        for index, component in _items(value.get("components")):
-            if {"key", "provider", "factory"} <= component.keys():
-                section.components.append(_declaration(document, domain, component, *path, "components", index))
+        section.components += self.components(document, domain, value.get("components"), *path, "components")
         for provider, fields in _mapping(value.get("provider_settings")).items():
             section.setting_places[provider] = document.place(*path, "provider_settings", provider, of_key=True)
             section.provider_settings[provider] = {
@@ -208,6 +223,26 @@ class _Reader:
                 for name, setting in _mapping(fields).items()
             }
         return section
+
+    def components(self, document: Document, domain: str, stated: Value, *path: str) -> Iterator[Declaration]:
+        """The components that a section declares, whole ones alone."""
+        for index, component in _items(stated):
+            whole = self.provided(document, component, *path, index) if component.get("provided") else component
+            if {"key", "provider", "factory"} <= whole.keys():
+                yield _declaration(document, domain, whole, *path, index)
+
+    def provided(self, document: Document, component: dict[str, Any], *path: str | int) -> dict[str, Any]:
+        """What the application hands in, as a component; nothing where it says how that would be made."""
+        wrong = [name for name in component if name not in _PROVIDED]
+        for name in wrong:
+            place = document.place(*path, name, of_key=True)
+            message = f"a component that is provided has no `{name}`: the application makes it"
+            self.diagnostics.add("ONE433", message, place, help=f"remove `{name}`, or `provided: true`")
+        if wrong or "key" not in component:
+            self.incomplete = True
+            return {}
+        provider, factory = PROVIDED
+        return {**component, "provider": provider, "factory": factory}
 
     def overlay(self, name: str, app: App) -> Level:
         domains = {section: domain for domain, section in app.sections.items()}

@@ -51,7 +51,11 @@ def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
             base = linked.bindings[key]
             alike = binding.decision is base.decision and binding.standby == base.standby
             candidates = [] if alike else _candidates(inner, catalog, binding)
-            tenants.setdefault(str(key), {})[tenant] = _tenant(binding, base, settings, candidates)
+            theirs = _tenant(binding, base, settings, candidates)
+            if base.unbound and not binding.unbound:
+                selected = inner.levels["tenant"][key.domain].selections[key.name]
+                theirs["bound_at"] = str(selected.place)
+            tenants.setdefault(str(key), {})[tenant] = theirs
     bindings: dict[str, Report] = {}
     for key, binding in linked.bindings.items():
         served = _binding(binding, settings, _candidates(scope, catalog, binding))
@@ -75,7 +79,15 @@ def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
         "profile": name,
         "domains": dict(sorted(settings.app.sections.items())),
         "inputs": read,
+        **_of_profile(inputs, linked),
     }
+    return {**facts, "bindings": bindings}
+
+
+def _of_profile(inputs: Gathered, linked: Linked) -> Report:
+    """What holds of a whole profile, where there is any of it."""
+    settings, catalog = inputs.settings, inputs.catalog
+    facts: Report = {}
     if barred := _barred(catalog):
         facts["barred"] = barred
     if settings.tenants:
@@ -83,9 +95,14 @@ def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
     bound = {key.domain for key in linked.bindings}
     if engines := {domain: ENGINES[domain] for domain in sorted(bound & ENGINES.keys())}:
         facts["engines"] = engines
+    if linked.unbound:
+        facts["unbound"] = {str(key): str(stated.place) for key, stated in linked.unbound.items()}
+    if linked.aliases:
+        stated = linked.aliases.items()
+        facts["aliases"] = {str(key): {"target": str(to), "from": str(each.place)} for key, (to, each) in stated}
     if settings.app.roles:
         facts["roles"] = {name: list(stated.value) for name, stated in sorted(settings.app.roles.items())}
-    return {**facts, "bindings": bindings}
+    return facts
 
 
 def render_report(report: Report) -> str:
@@ -118,6 +135,8 @@ def _binding(binding: Bound, settings: Settings, candidates: list[Report]) -> Re
     if candidates:
         facts["candidates"] = candidates
     facts["settings"] = {name: _setting(setting) for name, setting in binding.settings.items()}
+    if binding.unbound:
+        return {**facts, "needs": {}, "unbound_at": str(binding.unbound.place)}
     facts.update(_handed(binding))
     if binding.layers_at:
         facts["layers_from"] = str(binding.layers_at)
@@ -150,9 +169,9 @@ def _made_by(binding: Bound, settings: Settings) -> Report:
     winner = binding.decision.winner
     made = winner.signature
     facts: Report = {"provider": winner.provider, "factory": winner.factory}
-    if made.is_async:
+    if made.is_async and not binding.unbound:
         facts["async"] = True
-    if made.entered:
+    if made.entered and not binding.unbound:
         facts["entered"] = True
     if made.result:
         facts["result"] = made.result
@@ -160,6 +179,12 @@ def _made_by(binding: Bound, settings: Settings) -> Report:
         facts["port"] = binding.port
     if winner.artifact:
         facts["artifact"] = winner.artifact
+    return {**facts, "unbound": True} if binding.unbound else {**facts, **_activated(binding, settings)}
+
+
+def _activated(binding: Bound, settings: Settings) -> Report:
+    winner = binding.decision.winner
+    facts: Report = {"provided": True} if winner.is_provided else {}
     for option in EMITTED:
         stated = option.stated(winner)
         if stated is not None and not (option.targeted and getattr(settings.app, option.emitted)):
@@ -220,7 +245,8 @@ def _decided(decision: Decision) -> Report:
 
 
 def _candidates(scope: Scope, catalog: Catalog, binding: Bound) -> list[Report]:
-    alternatives, standby = wins_if(scope, catalog, binding.decision), binding.standby
+    alternatives = {} if binding.unbound else wins_if(scope, catalog, binding.decision)
+    standby = binding.standby
     return [
         _candidate(each, alternatives.get(each.order), standby.get(each.order, {}))
         for each in binding.decision.judgements

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from packaging.specifiers import SpecifierSet
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean
+from oneiric_compiler.linking.aliases import stated_aliases
 from oneiric_compiler.linking.scope import Question, Scope
 from oneiric_compiler.model import (
     Candidate,
@@ -142,11 +143,14 @@ def _stated_keys(scope: Scope) -> set[Key]:
 def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
     """Reports what the scope's own levels and overrides choose, filter or promise of what nothing declares."""
     own: list[LevelName] = ["tenant"] if scope.tenant is not None else list(scope.levels)
+    aliases = stated_aliases(scope)
     swapped = {key: choice for level in own for key, choice in scope.swaps.get(level, {}).items()}
     sections = [(domain, section) for level in own for domain, section in scope.levels[level].items()]
     chosen = [(Key(domain, name), each) for domain, section in sections for name, each in section.selections.items()]
     for key, choice in (*chosen, *swapped.items()):
         providers = {candidate.provider for candidate in scope.candidates(key)}
+        if not providers and key in aliases:
+            continue
         if not providers:
             _unknown_key(key, choice, scope, diagnostics)
         elif choice.value not in providers:
@@ -158,7 +162,7 @@ def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
         named: tuple[Mapping[str, Stated[Any]], ...] = section.requires, section.ports
         for stated in named:
             for name, each in stated.items():
-                if not scope.candidates(Key(domain, name)):
+                if Key(domain, name) not in aliases and not scope.candidates(Key(domain, name)):
                     _unknown_key(Key(domain, name), each, scope, diagnostics)
 
 

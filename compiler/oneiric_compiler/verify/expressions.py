@@ -102,6 +102,8 @@ class Expressions:
             case ast.Attribute(ast.Attribute(ast.Attribute(ast.Name("self"), "_wiring"), domain), name):
                 if node.attr == "live":
                     return {"need": [domain, name]}
+            case ast.Name("self") if node.attr == "_application":
+                return {"need": ["oneiric", "runtime"]}
             case _:
                 pass
         return {"enum": self.imported(node.value), "name": node.attr}

@@ -9,6 +9,7 @@ import tokenize
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from oneiric_compiler.verify.expressions import Expression, Expressions, Strange, constant
@@ -29,7 +30,8 @@ INNER: Expression = {"inner": True}
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One key's block: the domain's class and attribute name, `bind`'s arguments, and the call it returns or enters."""
+    """One key's block: the domain's class and attribute name, `bind`'s arguments, and the call it returns or enters,
+    or `raise` and the error where it makes nothing."""
 
     domain: str
     attribute: str
@@ -45,6 +47,19 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """The block of a key that is another one: the `slot` is that key's domain and attribute, as its body reaches it."""
+
+    domain: str
+    attribute: str
+    key: str
+    target: str
+    returns: str
+    told: str
+    slot: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class WiringSource:
     """A wiring: what it is for, what it says of source roots and tenants, the class behind each domain's attribute, the
     engine of a class that names one, and its blocks in order."""
@@ -57,6 +72,7 @@ class WiringSource:
     domains: Mapping[str, str]
     engines: Mapping[str, str]
     blocks: tuple[Block, ...]
+    aliases: tuple[Alias, ...]
 
 
 def read_source(data: bytes) -> WiringSource:
@@ -89,7 +105,8 @@ def read_source(data: bytes) -> WiringSource:
         roles=stated.get("__roles__", {}),
         domains=attributes,
         engines={name: engine for name, engine, _ in classes if engine is not None},
-        blocks=tuple(block for _, _, blocks in classes for block in blocks),
+        blocks=tuple(each for _, _, blocks in classes for each in blocks if isinstance(each, Block)),
+        aliases=tuple(each for _, _, blocks in classes for each in blocks if isinstance(each, Alias)),
     )
 
 
@@ -104,10 +121,10 @@ def _text(data: bytes) -> str:
     return text
 
 
-def _pieces(line: int, text: str, start: str) -> list[tuple[int, str]]:
-    """The text cut before each line that begins with `start`, each piece with the number of its first line."""
+def _pieces(line: int, text: str, *starts: str) -> list[tuple[int, str]]:
+    """The text cut before each line that begins with one of `starts`, each piece with the number of its first line."""
     found: list[tuple[int, str]] = []
-    for piece in re.split(f"(?m)^(?={re.escape(start)})", text):
+    for piece in re.split(f"(?m)^(?={'|'.join(map(re.escape, starts))})", text):
         found.append((line, piece))
         line += piece.count("\n")
     return found
@@ -170,9 +187,9 @@ def _declaration(node: ast.stmt) -> tuple[str, str]:
             raise Strange(node)
 
 
-def _domain(line: int, text: str) -> tuple[str, str | None, list[Block]]:
+def _domain(line: int, text: str) -> tuple[str, str | None, list[Block | Alias]]:
     """The name of a domain's class, its engine, and its blocks."""
-    (_, head), *pieces = _pieces(line, text, "    @bind(")
+    (_, head), *pieces = _pieces(line, text, "    @bind(", "    @Domain.__alias__(")
     with _from(line):
         node = _class(head)
         if (
@@ -187,7 +204,7 @@ def _domain(line: int, text: str) -> tuple[str, str | None, list[Block]]:
             raise Strange(first)
         engine, others = _engine(others)
         promised = _promised(others)
-    blocks: list[Block] = []
+    blocks: list[Block | Alias] = []
     for start, piece in pieces:
         with _from(start - 1):
             bound, *others = _class(f"class _:\n{piece}").body
@@ -247,7 +264,30 @@ def _imports(nodes: Sequence[ast.stmt]) -> dict[str, str]:
     return found
 
 
-def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: Mapping[str, str]) -> Block:
+def _alias(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: Mapping[str, str]) -> Alias | None:
+    """The alias that a block is; None for one of another kind."""
+    match node:
+        case ast.FunctionDef(
+            decorator_list=[ast.Call(ast.Attribute(ast.Name("Domain"), "__alias__"), [key, target], [])],
+            body=[ast.Expr(told), ast.Return(ast.Attribute(slot, "current"))],
+        ) if _is_plain(node) and _takes_self(node.args):
+            returns = node.returns.id if isinstance(node.returns, ast.Name) else ""
+            return Alias(
+                domain=domain,
+                attribute=node.name,
+                key=constant(key),
+                target=constant(target),
+                returns=promised.get(returns, returns).removeprefix("builtins:"),
+                told=constant(told),
+                slot=Expressions({}).read(ast.Attribute(slot, "live", ast.Load())),
+            )
+        case _:
+            return None
+
+
+def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: Mapping[str, str]) -> Block | Alias:
+    if (alias := _alias(domain, node, promised)) is not None:
+        return alias
     match node.decorator_list, node.body:
         case [ast.Call(func=ast.Name(id="bind"), args=[key, fingerprint]) as bound], [ast.Expr(told), *imports, last]:
             options = {name: _literal(each) for name, each in _keywords(bound.keywords, bound).items()}
@@ -255,6 +295,28 @@ def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: 
             raise Strange(node)
     if not _is_plain(node) or not _takes_self(node.args):
         raise Strange(node)
+    named, returns = constant(key), node.returns.id if isinstance(node.returns, ast.Name) else ""
+    block = partial(
+        Block,
+        domain=domain,
+        attribute=node.name,
+        key=named,
+        fingerprint=constant(fingerprint),
+        options=options,
+        returns=promised.get(returns, returns).removeprefix("builtins:"),
+        told=constant(told),
+    )
+    if isinstance(last, ast.Raise):
+        refused = _raised(imports, last, named)
+        return block(awaited=isinstance(node, ast.AsyncFunctionDef), entered=False, factory=refused, arguments={})
+    awaited, entered, factory, arguments = _made(node, imports, last)
+    return block(awaited=awaited, entered=entered, factory=factory, arguments=arguments)
+
+
+def _made(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, imports: list[ast.stmt], last: ast.stmt
+) -> tuple[bool, bool, str, dict[str, Expression]]:
+    """How a block makes its instance: whether that is awaited, whether it is entered, by which factory, of what."""
     imports, annotated = _annotated(imports)
     wraps = "inner" in annotated
     if wraps and ast.unparse(annotated.pop("inner")) != "self._inner":
@@ -280,20 +342,19 @@ def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: 
         arguments["inner"] = INNER
     if reader.used != set(reader.imports):
         raise Strange(imports[0])
-    returns = node.returns.id if isinstance(node.returns, ast.Name) else ""
-    return Block(
-        domain=domain,
-        attribute=node.name,
-        key=constant(key),
-        fingerprint=constant(fingerprint),
-        options=options,
-        returns=promised.get(returns, returns).removeprefix("builtins:"),
-        told=constant(told),
-        awaited=awaited,
-        entered=entered is not None,
-        factory=factory,
-        arguments=arguments,
-    )
+    return awaited, entered is not None, factory, arguments
+
+
+def _raised(imports: Sequence[ast.stmt], node: ast.Raise, key: str) -> str:
+    """`raise`, and the error that a block raises of its key, as `module:name`, where that is all it does."""
+    match node:
+        case ast.Raise(exc=ast.Call(ast.Name(name), [ast.Constant(named)], []), cause=None) if named == key:
+            imported = _imports(imports)
+            if imported.keys() != {name}:
+                raise Strange(node)
+            return f"raise {imported[name]}"
+        case _:
+            raise Strange(node)
 
 
 def _entered(node: ast.expr, awaited: bool) -> ast.Call | None:

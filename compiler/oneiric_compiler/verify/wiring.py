@@ -13,10 +13,12 @@ from oneiric_compiler.verify.expressions import Expression
 from oneiric_compiler.verify.layers import promised, stack
 from oneiric_compiler.verify.source import INNER, TAKEN, Block, WiringSource, read_source
 
-_STATED = ("artifact", "eager", "blocking", "python", "os", "restart")
+_STATED = ("artifact", "eager", "blocking", "python", "os", "restart", "provided", "unbound")
 _FINGERPRINTED = ("provider", "factory", "async", "entered", "result", "port", "lazy", *_STATED)
 """The facts a fingerprint is made of, besides the settings' expressions and the needs."""
 OPTIONS = ("secrets", *_STATED)
+_RUNTIME = "oneiric:runtime"
+_NOT_PROVIDED = "oneiric.errors:NotProvided"
 
 
 def wiring(report: Facts, data: bytes, tenants: Mapping[str, str]) -> Iterator[str]:
@@ -47,9 +49,39 @@ def wiring(report: Facts, data: bytes, tenants: Mapping[str, str]) -> Iterator[s
     if [block.key for block in source.blocks] != [*expected]:
         unlike = sorted(blocks.keys() ^ expected.keys())
         yield f"wiring.py and the report bind different keys: {', '.join(unlike) or 'in another order'}"
+    yield from _aliases(report, source)
     for key, block in blocks.items():
         if binding := expected.get(key):
             yield from (f"{key}: wiring.py {finding}" for finding in _block(report, source, block, binding, tenants))
+
+
+def _aliases(report: Facts, source: WiringSource) -> Iterator[str]:
+    stated = report.get("aliases", {})
+    if [each.key for each in source.aliases] != sorted(stated):
+        yield f"wiring.py has the aliases {[each.key for each in source.aliases]}, and the report says {sorted(stated)}"
+        return
+    for each in source.aliases:
+        to = stated[each.key]["target"]
+        if (binding := report["bindings"].get(to)) is None:
+            continue
+        domain, _, name = each.key.partition(":")
+        told = f"the same as {to}: {stated[each.key]['from'].partition('#')[0]} says so"
+        expected = (
+            report["domains"][domain],
+            attribute_of(name),
+            to,
+            _need_of(report, to),
+            seen_as(binding),
+            _ascii(told),
+        )
+        section = next((attribute for attribute, kind in source.domains.items() if kind == each.domain), None)
+        found = (section, each.attribute, each.target, each.slot, each.returns, each.told)
+        if expected != found:
+            yield f"{each.key}: wiring.py has it as {found}, and the report's facts say {expected}"
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 def _engines(report: Facts, source: WiringSource) -> Iterator[str]:
@@ -76,19 +108,24 @@ def _block(
     options |= {"layers": tuple(binding.get("layers", ())), "inner": binding.get("inner")}
     options.update((name, _in_source(binding[name])) for name in OPTIONS if name in binding)
     options["tenants"] = tenants.get(block.key)
+    unbound = binding.get("unbound", False)
     because = binding["because"].replace(f" selects {binding['provider']}", " selects it")
+    told = f"unbound: {binding['unbound_at'].partition('#')[0]} unbinds it" if unbound else because
     printed = fingerprint(binding)
     domain, _, name = block.key.partition(":")
     said: dict[str, tuple[object, object]] = {
         "domain": (source.domains.get(report["domains"][domain]), block.domain),
         "attribute": (attribute_of(name), block.attribute),
-        "factory": (binding["factory"], block.factory),
+        "factory": (_made_by(binding), block.factory),
         "promise": (seen_as(binding), block.returns),
         "async": (binding.get("async", False), block.awaited),
         "entered": (binding.get("entered", False), block.entered),
         "fingerprint": (printed, block.fingerprint),
         "fingerprint of the report": (printed, binding["fingerprint"]),
-        "words": (f"{binding['provider']}: {because}".encode("ascii", "backslashreplace").decode(), block.told),
+        "words": (
+            (told if unbound else f"{binding['provider']}: {told}").encode("ascii", "backslashreplace").decode(),
+            block.told,
+        ),
         "options": (
             repr(sorted((name, each) for name, each in options.items() if each or each is False)),
             repr(sorted(block.options.items())),
@@ -99,6 +136,8 @@ def _block(
     for what, (expected, found) in said.items():
         if expected != found:
             yield f"has another {what}: {found}, and the report's facts say {expected}"
+    if binding.get("provided", False) != (binding["factory"] == _NOT_PROVIDED and not unbound):
+        yield f"has the factory {binding['factory']}, and provided says {binding.get('provided', False)}"
     for need in handed(binding):
         if need not in report["bindings"]:
             yield f"needs {need}, which is not bound"
@@ -110,15 +149,29 @@ def _block(
             yield f"is handed what {name} gathers in another order"
 
 
+def _made_by(binding: Facts) -> str:
+    """What its block calls, or raises where nothing makes an instance."""
+    if binding.get("unbound"):
+        return "raise oneiric.errors:UnboundKey"
+    return f"raise {binding['factory']}" if binding.get("provided") else str(binding["factory"])
+
+
 def _is_gathered(report: Facts, key: str, gathered: Facts, *, optional: bool) -> bool:
     """Whether a parameter's components are those that its pattern matches, or those that are listed, in their order."""
     stated, members = gathered["from"], gathered["members"]
     if isinstance(stated, str):
+        bound = (each for each, binding in report["bindings"].items() if not binding.get("unbound"))
         own = key.partition("/")[0]
-        return sorted(members) == sorted(k for k in report["bindings"] if k.startswith(stated[:-1]) and k != own)
+        return sorted(members) == sorted(each for each in bound if each.startswith(stated[:-1]) and each != own)
     asked = iter(cast("list[str]", stated))
-    listed = all(any(member == need or member.endswith(f":{need}") for need in asked) for member in members)
+    listed = all(any(_is_named(report, member, need) for need in asked) for member in members)
     return listed and (optional or len(members) == len(cast("list[str]", stated)))
+
+
+def _is_named(report: Facts, member: str, need: str) -> bool:
+    """Whether a need, with its domain or without, is a key or an alias of it."""
+    names = [member, *(alias for alias, each in report.get("aliases", {}).items() if each["target"] == member)]
+    return any(name == need or name.endswith(f":{need}") for name in names)
 
 
 def _names(keys: list[str]) -> list[str]:
@@ -145,7 +198,7 @@ def several(gathered: Facts) -> Expression:
 
 
 def _by_parameter(binding: Facts) -> dict[str, list[str]]:
-    single = {name: [key] for name, key in binding["needs"].items()}
+    single = {name: [key] for name, key in binding["needs"].items() if key != _RUNTIME}
     return {**single, **{name: each["members"] for name, each in binding.get("gathers", {}).items()}}
 
 
@@ -193,6 +246,8 @@ def _arguments(report: Facts, binding: Facts) -> dict[str, Any]:
 
 def _need_of(report: Facts, key: str) -> Expression:
     domain, _, name = key.partition(":")
+    if key == _RUNTIME:
+        return {"need": [domain, name]}
     return {"need": [report["domains"][domain], attribute_of(name)]}
 
 

@@ -22,6 +22,7 @@ from oneiric.errors import (
     Refused,
     RuntimeNotRunning,
     Unavailable,
+    UnboundKey,
     VariableError,
 )
 from oneiric.lifecycle.closing import awaited, close_late, close_unclaimed, discard, drain
@@ -71,7 +72,7 @@ async def activate(slot: Slot[Any]) -> Held:
     """The slot's instance, made if there is none; nothing is awaited between its return and the caller's use. Of a key
     with layers it is what these wrap: its `home` has the outermost.
 
-    Raises `ActivationError`, `Paused`, `RemovedKey`, `RuntimeNotRunning`, `RuntimeClosed`.
+    Raises `ActivationError`, `Paused`, `RemovedKey`, `UnboundKey`, `RuntimeNotRunning`, `RuntimeClosed`.
     """
     host = slot.scope.host
     while slot.held is None:
@@ -86,6 +87,8 @@ async def activate(slot: Slot[Any]) -> Held:
             slot = slot.home
         if slot.held is not None:
             break
+        if slot.binding.unbound:
+            raise UnboundKey(slot.key, slot.tenant)
         if (why := _paused(slot)) is not None:
             raise Paused(slot.key, why)
         if asyncio.get_running_loop() is not host.loop:
@@ -122,7 +125,9 @@ def eager(slots: Iterable[Slot[Any]]) -> list[Slot[Any]]:
 
 
 def starts(slot: Slot[Any]) -> bool:
-    """Whether the slot is eager, in the role of this process where that has one."""
+    """Whether the slot is eager, in the role of this process where that has one, or handed in by the application."""
+    if slot.binding.provided:
+        return True
     if not slot.binding.eager or slot.scope.host.role is None:
         return slot.binding.eager
     from oneiric import roles
@@ -224,6 +229,8 @@ def _look_after(host: AnyHost) -> None:
 async def _made(slot: Slot[Any]) -> Held:
     """A healthy instance that no slot has yet. Raises `ActivationError`."""
     binding, environ = slot.binding, slot.scope.host.environ
+    if binding.provided and slot.key in slot.scope.host.provided:
+        return Held(slot, slot.scope.host.provided[slot.key], owned=False, binding=binding)
     _check_platform(slot)
     await _activate_needs(slot)
     secrets = await _fetch_secrets(slot)

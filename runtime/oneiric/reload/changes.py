@@ -26,7 +26,7 @@ from oneiric.reload.state import Origin
 from oneiric.reload.transaction import settle, warmed
 from oneiric.tenants.scope import listed
 from oneiric.tracing import span
-from oneiric.wiring import Wiring
+from oneiric.wiring import Wiring, target_of
 
 PROBATION = "the probation"
 """Who rolls back a generation that turned unhealthy, as the history names it."""
@@ -84,6 +84,7 @@ class Reloads:
         note: str | None,
     ) -> Outcome:
         """See `Runtime.swap`."""
+        key = target_of(self._host.wiring_class, key)
         self._host.base.slot(key)
         if tenant is not None and not listed(self._host, tenant):
             raise UnknownTenant(tenant)

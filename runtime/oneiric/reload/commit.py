@@ -11,7 +11,7 @@ from oneiric.reload.staging import Staging
 from oneiric.slot import Held, Slot, empty, fill, rebind, stack_of
 from oneiric.tenants.idle import look_for_idle
 from oneiric.tenants.scope import TenantScope, extend, opened, opened_of, scope_of
-from oneiric.wiring import Binding
+from oneiric.wiring import Binding, Domain, aliases_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Switch:
                     self._take(present or self._scope(staged.tenant).slot(staged.key), staged, held)
             self._show_layers()
             for held in self.users:
-                if held.owned and host.active.get(held.slot) is held:
+                if held.slot.key not in host.replaced and host.active.get(held.slot) is held:
                     del host.active[held.slot]
                     empty(held.slot)
             for held in host.active.values():
@@ -109,16 +109,28 @@ class Switch:
         prepared = self._prepared
         for key in prepared.added:
             attribute, name = prepared.attributes[key]
-            domain = getattr(base.wiring, attribute, None)
-            if domain is None:
-                domain = prepared.wiring.__domains__[attribute]()
-                setattr(base.wiring, attribute, domain)
-            setattr(domain, name, prepared.slots[key])
+            setattr(self._domain(base, attribute), name, prepared.slots[key])
             base.removed.pop(key, None)
         for slot in prepared.removed:
             base.removed[slot.key] = slot
             self._remove(slot)
+        self._change_aliases(base)
         base.become(prepared.slots)
+
+    def _change_aliases(self, base: Scope) -> None:
+        for attribute, name, alias in aliases_of(self._host.wiring_class):
+            if alias.key not in self._prepared.slots:
+                delattr(getattr(base.wiring, attribute), name)
+        for attribute, name, alias in aliases_of(self._prepared.wiring):
+            setattr(self._domain(base, attribute), name, self._prepared.slots[alias.target])
+
+    def _domain(self, base: Scope, attribute: str) -> Domain:
+        """The base's domain, made where its wiring had none of its keys yet."""
+        domain: Domain | None = getattr(base.wiring, attribute, None)
+        if domain is None:
+            domain = self._prepared.wiring.__domains__[attribute]()
+            setattr(base.wiring, attribute, domain)
+        return domain
 
     def _remove(self, slot: Slot[Any]) -> None:
         """A slot ends; where what is drained with it needs it, it goes on serving until they are closed."""
@@ -163,9 +175,8 @@ class Switch:
     def _settle(self, changed: list[TenantScope]) -> None:
         """Let everything made in staging call the runtime's slots."""
         host = self._host
-        if self._prepared.added:
-            for scope in opened(host):
-                extend(scope.wiring, scope)
+        for scope in opened(host):
+            extend(scope.wiring, scope)
         for part in self._staging.parts():
             becomes = part.becomes = self._scope(part.tenant)
             part.over = True

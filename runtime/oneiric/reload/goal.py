@@ -85,4 +85,4 @@ async def _deciding_tenants(wiring: type[Wiring], key: str) -> list[str]:
         tenants = report.bindings[key].tenants
     except (ReportError, KeyError) as error:
         raise Nack("load", f"it is unknown which tenants decide on {key}: {error}") from error
-    return sorted(name for name, at in tenants.items() if at.decided_by.startswith("tenant-"))
+    return sorted(name for name, at in tenants.items() if at.decided_by.startswith("tenant-") and not at.unbound)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from oneiric.errors import LoadError
+from oneiric.errors import LoadError, NotProvided, ReplacementError
 from oneiric.host import Host, Scope
+from oneiric.lifecycle.provided import check_provided
 from oneiric.lines import Lines, order_of
 from oneiric.loading import digest_of, load
 from oneiric.reload.outcome import Place, Plan
@@ -17,6 +18,7 @@ from oneiric.tenants.scope import TenantScope, opened_of
 from oneiric.wiring import (
     Binding,
     Wiring,
+    aliases_of,
     artifacts_beside,
     check_lines,
     domains_of,
@@ -67,7 +69,7 @@ class Prepared:
         ]
         self.ported = [slot for slot in self.changed if slot.binding.port != self.bindings[slot.key].port]
         self.relayered = [slot for slot, binding in self.adopted if binding.layers != slot.binding.layers]
-        self.eager = [slot for slot, binding in self.adopted if binding.eager]
+        self.eager = [slot for slot, binding in self.adopted if binding.eager or binding.provided]
 
     def _check(self, host: Host) -> None:
         app, running = self.wiring.__app__, host.wiring_class.__app__
@@ -79,11 +81,22 @@ class Prepared:
             )
         if host.role is not None and host.role not in self.wiring.__roles__:
             raise LoadError("app", f"the wiring has no role {host.role}, which this runtime is of")
+        provided: list[Binding] = []
         for binding in self.bindings.values():
+            if binding.provided:
+                provided.append(binding)
             wraps = () if binding.inner is None else (binding.inner,)
             for need in (*binding.needs, *binding.layers, *wraps, *((SECRETS,) if binding.secrets else ())):
                 if need not in self.bindings:
                     raise LoadError("shape", f"{binding.key} needs {need}, which the wiring does not have")
+        for _, _, alias in aliases_of(self.wiring):
+            if alias.target not in self.bindings or alias.key in self.bindings:
+                raise LoadError("shape", f"{alias.key} is said to be {alias.target}, and that is not so")
+        if provided:
+            try:
+                check_provided(host, provided)
+            except (NotProvided, ReplacementError) as error:
+                raise LoadError("provided", str(error)) from error
 
     def _artifacts(self, pinned: str | None) -> tuple[Ready, ...]:
         """What has to be on the path before anything of this wiring is activated."""

@@ -74,7 +74,7 @@ class _Staged:
         if self.over:
             raise RuntimeClosed("the reload that made this is over")
         if present is not None and present.held is not None:
-            kept = not present.held.owned or present.binding.fingerprint == binding.fingerprint
+            kept = key in self.host.replaced or present.binding.fingerprint == binding.fingerprint
             if kept and present.state == "active":
                 return present
         slot: Slot[Any] = self.own.setdefault(key, bound(binding, self))
@@ -129,17 +129,17 @@ class Staging(_Staged):
 
     def missing(self) -> Iterator[Slot[Any]]:
         """Staged slots that lack an instance which the commit needs."""
-        wanted = [slot.key for slot in self.prepared.changed if (held := slot.held) is not None and held.owned]
+        wanted = [slot.key for slot in self.prepared.changed if slot.held is not None]
         wanted += [
             key for slot in self.prepared.relayered if slot.held for key in self.prepared.bindings[slot.key].layers
         ]
         for key in wanted:
             slot = self.slot(key)
-            if slot.held is None:
+            if slot.held is None and not slot.binding.unbound and key not in self.host.replaced:
                 yield slot
         yield from eager([self.slot(slot.key) for slot in self.prepared.eager if slot.held is None])
         for scope, key, binding in self.prepared.open_tenants(self.host):
-            if binding is not None and _in_use(scope, key):
+            if binding is not None and not binding.unbound and _in_use(scope, key):
                 for each in (*binding.layers, key):
                     slot = self.of_tenant(scope).slot(each)
                     if slot.held is None:

@@ -15,6 +15,7 @@ from oneiric.lifecycle.closing import retire
 from oneiric.serve.folder import NOTES, StateFolder
 from oneiric.slot import Held
 from oneiric.tracing import words
+from oneiric.wiring import target_of
 
 FORMAT = "oneiric.notes/1"
 _SHAPE: Shape = {"format": FORMAT, "keys": NOTES}
@@ -40,10 +41,11 @@ class Notes:
 
     async def pause(self, key: str, note: str, resume: bool) -> dict[str, Any]:
         """Let nothing new of a key be activated, or with `resume` no longer so. Raises `UnknownKey`, `OSError`."""
-        return await self._note("pause", key, note, resume)
+        return await self._note("pause", target_of(self._host.wiring_class, key), note, resume)
 
     async def drain(self, key: str, note: str, resume: bool) -> dict[str, Any]:
         """The same, and close what is active of it."""
+        key = target_of(self._host.wiring_class, key)
         answer = await self._note("drain", key, note, resume)
         if not resume:
             answer["reports"] = [words(error) for error in await self._drain(key)]

@@ -57,6 +57,7 @@ def _binding(line: bytes, key: str) -> Binding:
             artifact=entry.get("artifact"),
             layers=tuple(entry.get("layers", ())),
             inner=entry.get("inner"),
+            unbound=entry.get("unbound", False),
         )
         binding.block = block_of(entry)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -122,10 +123,14 @@ def evaluate(expression: dict[str, Any], domain: Any) -> Any:
 
         return b64decode(expression["bytes"])
     if "need" in expression:
-        return domain._scope.place(expression["need"]).live
+        return _handed(expression["need"], domain)
     if "inner" in expression:
         return domain._inner
     return _container(expression, domain)
+
+
+def _handed(key: str, domain: Any) -> Any:
+    return domain._application if key == "oneiric:runtime" else domain._scope.place(key).live
 
 
 def _made(expression: dict[str, Any], domain: Any) -> Any:

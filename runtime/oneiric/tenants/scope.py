@@ -7,7 +7,7 @@ from _weakref import ref
 from oneiric.errors import UnknownTenant
 from oneiric.host import Scope
 from oneiric.slot import bound, checked, own, rebind, share, shared_slot, stack_of
-from oneiric.tenants.bindings import binding_in, start_of
+from oneiric.tenants.bindings import binding_in, start_of, tenants_in
 from oneiric.wiring import Domain, check_lines
 
 TYPE_CHECKING = False
@@ -36,6 +36,14 @@ def scope_of(host: Host, tenant: str) -> AnyScope:
     if host.unknown_tenant == "base":
         return host.base
     raise UnknownTenant(tenant)
+
+
+def tenants_of(host: Host) -> tuple[str, ...]:
+    """The tenants there are. Raises `LoadError` where the list is not what the wiring says it is."""
+    if host.lines is None:
+        return ()
+    check_lines(host.wiring_class, host.lines)
+    return tuple(tenants_in(host.lines))
 
 
 def listed(host: Host, tenant: str) -> bool:
@@ -190,6 +198,8 @@ class _View(Domain):
     def __getattr__(self, name: str) -> Slot[Any]:
         domain = self._scope.wiring_class.__domains__[self._attribute]
         binding = domain.__bindings__.get(name)
+        if binding is None and (alias := domain.__aliases__.get(name)) is not None:
+            return self._scope.place(alias.target)  # which may be another one after a reload: it is not kept
         if binding is None:
             raise AttributeError(f"{domain.__name__} has no key {name}")
         slot = self._scope.place(binding.key)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias, get_args
 
@@ -47,7 +47,21 @@ def compare(old: Report, new: Report) -> list[Difference]:
     for key in sorted({*before, *after}):
         if before.get(key) != after.get(key):
             found += _key(key, old.bindings.get(key), new.bindings.get(key))
+    found += _aliases(old, new)
     return sorted(found, key=lambda each: (CLASSES.index(each.kind), each.key, each.tenant or "", each.what))
+
+
+def _aliases(old: Report, new: Report) -> Iterator[Difference]:
+    """Keys that have become another one, or are no longer."""
+    before, after = old.aliases, new.aliases
+    for key in sorted({*before, *after}):
+        was, now = before.get(key), after.get(key)
+        if (was and was.target) != (now and now.target):
+            because = f"{now.stated_at.partition('#')[0]} makes it one" if now else ""
+            sides = was.target if was else None, now.target if now else None
+            yield Difference("winner", key, None, "alias of", *sides, because, _how(was, now))
+        elif was and now and was.stated_at != now.stated_at:
+            yield Difference("provenance", key, None, "alias stated at", was.stated_at, now.stated_at)
 
 
 def without(changes: Iterable[Difference], ignored: Iterable[str]) -> list[Difference]:
@@ -75,7 +89,13 @@ def _told(change: Difference) -> tuple[str, ...]:
 
 
 def _binding(key: str, tenant: str | None, old: Served | None, new: Served | None) -> Iterator[Difference]:
+    told = new.unbound_at if new is not None and new.unbound else None
+    old, new = (None if each is None or each.unbound else each for each in (old, new))
+    if old is None and new is None:
+        return
     change = _served(key, tenant, old, new)
+    if change and told:
+        change = replace(change, because=f"{told.partition('#')[0]} unbinds it")
     served = change.kind if change else None
     made = [*([change] if change else ()), *_made(key, tenant, old, new, served)]
     yield from made

@@ -29,6 +29,8 @@ def tell(
     reports of the others.
     """
     binding = report.bindings[key]
+    if binding.unbound:
+        return _unbound(binding, key, locate, tenant)
     lost, excluded = binding.judged()
     lines: list[Line] = [
         [
@@ -44,6 +46,8 @@ def tell(
     lines += section("filtered out", filtered)
     lines += section("settings", _settings(binding.settings, locate))
     lines += section("layers, outermost first", _layers(binding, locate))
+    aliases = [(name, "is this key", locate(at.stated_at)) for name, at in report.aliases.items() if at.target == key]
+    lines += section("aliases", aliases)
     stated = [(name, _text(each.value), locate(each.stated_at)) for name, each in binding.options.items()]
     lines += section("stated for the key", stated + _roles(report, key, binding))
     lines += _tree_section("needs", key, report.needs, report)
@@ -59,6 +63,19 @@ def tell(
         (name, *(difference(binding, each, locate) if each else ("not bound", ""))) for name, each in others.items()
     ]
     return lines + section("profiles that differ", [row for row in served if row[1]])
+
+
+def _unbound(binding: Served, key: str, locate: Locate, tenant: str | None) -> list[Line]:
+    """A key that is taken away, and the tenants that have it."""
+    of_tenant = f" for tenant {visible(tenant)}" if tenant else ""
+    lines: list[Line] = [[(visible(key), "bold"), (" is unbound", "yellow"), (of_tenant, "plain")]]
+    lines += rows([("unbound at", locate(binding.unbound_at), "")])
+    having = [(name, f"{own.provider} by {own.decided_by}", locate(own.decided_at)) for name, own in _having(binding)]
+    return lines + section("tenants that have it", having)
+
+
+def _having(binding: Served) -> list[tuple[str, Served]]:
+    return [(name, own) for name, own in binding.tenants.items() if not own.unbound]
 
 
 def _roles(report: Report, key: str, binding: Served) -> list[tuple[str, str, str]]:
@@ -126,6 +143,8 @@ def _winner(binding: Served, locate: Locate) -> list[tuple[str, str, str]]:
     ]
     facts += [("port", binding.port, "")] if binding.port else []
     facts += [("declared", _origin(each, locate), "") for each in binding.candidates if each.won]
+    if binding.raw.get("provided"):
+        facts.append(("instance", "the application hands it in: Runtime(…, provide=…)", ""))
     if binding.rebuilt_for:
         facts.append(("own instance", f"since it needs {', '.join(binding.rebuilt_for)}", ""))
     if binding.shared:
@@ -239,6 +258,8 @@ def _layered(base: Served, own: Served, locate: Locate) -> tuple[str, str]:
 
 def difference(base: Served, own: Served, locate: Locate) -> tuple[str, str]:
     """How a tenant's or profile's binding differs, and where that is stated; nothing when it does not."""
+    if own.unbound or base.unbound:
+        return ("unbound", locate(own.unbound_at)) if not base.unbound else ("bound again", locate(own.decided_at))
     if own.provider != base.provider or own.decided_at != base.decided_at:
         return f"{own.provider} by {own.decided_by}", locate(own.decided_at)
     changed = {name: each.stated_at for name, each in own.settings.items() if each != base.settings.get(name)}

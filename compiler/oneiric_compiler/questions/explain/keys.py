@@ -60,6 +60,8 @@ def listing(keys: Mapping[str, Served]) -> list[Line]:
 
 
 def _why(_: str, binding: Served) -> str:
+    if binding.unbound:
+        return f"unbound: {binding.unbound_at.partition('#')[0]} unbinds it"
     differ = [name for name, own in binding.tenants.items() if difference(binding, own, str)[0]]
     more = f" (tenants that differ: {len(differ)})" if differ else ""
     if binding.shared:
@@ -70,10 +72,16 @@ def _why(_: str, binding: Served) -> str:
 
 
 def _shadow(_: str, binding: Served) -> str:
+    if binding.unbound:
+        return "unbound"
     lost, excluded = binding.judged()
     shadowed = [f"{each.provider} ({each.lost_by})" for each in lost]
     shadowed += [f"{each.provider} (filtered out by {each.excluded_by})" for each in excluded]
     return f"{binding.decided_by:<18}" + (f" before {', '.join(shadowed)}" if shadowed else "")
+
+
+def _serving(binding: Served) -> str:
+    return "-" if binding.unbound else binding.provider
 
 
 def _by_domain(
@@ -81,7 +89,7 @@ def _by_domain(
 ) -> list[Line]:
     wide = max(map(len, marks.values()), default=0) if marks else 0
     names = max((len(key.partition(":")[2]) for key in keys), default=0)
-    providers = max((len(binding.provider) for binding in keys.values()), default=0)
+    providers = max((len(_serving(binding)) for binding in keys.values()), default=0)
     lines: list[Line] = []
     domain = None
     for key, binding in sorted(keys.items()):
@@ -91,6 +99,6 @@ def _by_domain(
             lines.append([(visible(own_domain), "bold")])
             domain = own_domain
         mark = f"  {marks.get(key, ''):<{wide}}" if marks and wide else ""
-        cells = (f"{mark}  {padded(visible(name), names)}  ", f"{padded(visible(binding.provider), providers)}  ")
+        cells = (f"{mark}  {padded(visible(name), names)}  ", f"{padded(visible(_serving(binding)), providers)}  ")
         lines.append([(cells[0], "plain"), (cells[1], "green"), (visible(told(key, binding)), "plain")])
     return lines

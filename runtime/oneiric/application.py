@@ -1,0 +1,33 @@
+"""The running application, as a component sees it that needs `oneiric:runtime`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from oneiric.lifecycle.health import Health
+
+
+class Application(Protocol):
+    """What a component may ask of the application it runs in. A tenant's own instance sees
+    that tenant alone.
+
+    It is there before and after everything else: nothing is activated for it, and it is never closed.
+    """
+
+    def tenants(self) -> tuple[str, ...]:
+        """The tenants there are; for a tenant itself alone. Raises `LoadError` as `Runtime.tenants`."""
+        ...
+
+    def tenant(self, name: str) -> Any:
+        """The wiring as that tenant sees it. Raises `UnknownTenant`, for a tenant of any other."""
+        ...
+
+    async def health(self) -> tuple[Health, ...]:
+        """Ask every active component how it is; for a tenant its own and those that it may share. Not to be called by a
+        component's own `health`, which would wait for itself."""
+        ...
+
+    def paused(self) -> Mapping[str, str]:
+        """The full keys that an operator lets nothing new be activated of, and what they noted."""
+        ...

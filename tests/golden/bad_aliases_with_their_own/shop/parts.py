@@ -1,0 +1,5 @@
+from oneiric import component
+
+
+@component("adapter", "store", provider="std")
+class Store: ...

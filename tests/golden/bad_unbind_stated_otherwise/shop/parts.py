@@ -1,0 +1,7 @@
+from oneiric import component
+
+
+@component("task", "cron", provider="std")
+class Cron: ...
+
+
