@@ -132,7 +132,10 @@ def _definitions(settings: Settings, found: Catalog) -> Schema:
     for level in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
         ports |= {stated.value for section in level.values() for stated in section.ports.values()}
     port = _generic("domain")["$defs"]["component"]["properties"]["port"]
-    needs = _distinct([str(RUNTIME), *map(str, candidates), *(key.name for key in candidates)])
+    levels = (settings.base, *settings.profiles.values())
+    aliases = {Key(domain, name) for level in levels for domain, section in level.items() for name in section.aliases}
+    keys = {*candidates, *aliases}
+    needs = _distinct([str(RUNTIME), *map(str, keys), *(key.name for key in keys)])
     return {"reference": REFERENCE, "port": _complete(port, sorted(ports)), "need": _needed(_one_of(needs))}
 
 
