@@ -37,7 +37,8 @@ class Trial:
     def lacking(self, key: str, facts: Facts, tenant: str | None = None) -> list[Missing]:
         """The variables, extras, modules and files that what serves a key needs and this process has not.
 
-        Facts that are not as a compile writes them lack nothing: what they would need is not known.
+        What is unbound lacks nothing, and so do facts that are not as a compile writes them: what they would need is
+        not known.
         """
         if not is_made(facts):
             return []

@@ -11,6 +11,7 @@ from typing import Any
 import oneiric
 import pytest
 from oneiric import Deadlines, Runtime, Slot, UnboundKey
+from oneiric.preflight.trial import Trial
 
 from tests.unit.cli.running import run as command
 from tests.unit.runtime.making import run
@@ -208,6 +209,12 @@ def test_questions_and_reviews_know_it(project: Path) -> None:
     supposed = command("explain", "task:cron", "--what-if", "provider=std", "--profile", "small", cwd=project)
     assert supposed.returncode in (0, 1), supposed.stderr
     assert "std" in supposed.stdout
+
+
+def test_what_is_taken_away_lacks_nothing_before_a_start() -> None:
+    facts = {"provider": "std", "factory": "nowhere.parts:Cron", "settings": {}, "decided_at": "nowhere/parts.py#Cron"}
+    assert [each.name for each in Trial({}).lacking("task:cron", facts)] == ["nowhere"]
+    assert Trial({}).lacking("task:cron", {**facts, "unbound": True}) == []
 
 
 def without_tenants_mark(report: dict[str, Any]) -> None:
