@@ -25,6 +25,10 @@ def _made(text: str, maker: Callable[[Schema], None]) -> str:
 def _domain(schema: Schema) -> None:
     section, component = (schema["$defs"][name]["properties"] for name in ("section", "component"))
     component |= {option.name: option.schema for option in OPTIONS}
+    declared = schema["$defs"]["component"]
+    for branch in ("then", "else"):
+        told = {name: {"description": component[name]["description"]} for name in declared[branch]["required"]}
+        declared[branch]["properties"] = told
     names = section["selections"]["propertyNames"]
     for option in KEY_OPTIONS:
         keys = {"type": ["object", "null"], "propertyNames": names, "additionalProperties": option.schema}
