@@ -107,7 +107,7 @@ def test_it_is_one_slot_and_one_instance(project: Path) -> None:
             assert acme.adapters.session_store is acme.adapters.store
             assert await (await runtime.use("task", "queue", tenant="acme")).name() == "Memory"
 
-    run(story())
+    run(story(), within=120)
     assert sorted(sys.modules["alike.parts"].CLOSED) == ["Disk", "Memory", "User"]
 
 
@@ -119,7 +119,7 @@ def test_a_replacement_by_the_alias_is_one_of_the_key(project: Path) -> None:
             assert runtime.wiring.adapters.store.current is fake
             assert await runtime.tenant("acme").adapters.store.live.name() == "fake"
 
-    run(story())
+    run(story(), within=120)
     with pytest.raises(ReplacementError, match="adapter:session-store: is adapter:store, of which there are two"):
         of(project, replace={"adapter:session-store": fake, "adapter:store": Fake()})
     with pytest.raises(ReplacementError, match="adapter:store: object has no method name"):
@@ -135,7 +135,7 @@ def test_a_swap_by_the_alias_is_one_of_the_key(project: Path) -> None:
             assert runtime.overrides.document()["overrides"] == {"adapter:store": "memory"}
             assert await runtime.wiring.tasks.queue.live.name() == "Memory"
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_a_reload_leads_it_elsewhere_and_ends_it(project: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_reload_leads_it_elsewhere_and_ends_it(project: Path) -> None:
                 _ = runtime.wiring.tasks.queue
             assert runtime.wiring.adapters.session_store is runtime.wiring.adapters.other
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_what_is_taken_away_has_no_alias_that_serves(project: Path) -> None:
@@ -171,7 +171,7 @@ def test_what_is_taken_away_has_no_alias_that_serves(project: Path) -> None:
             with pytest.raises(UnboundKey, match="adapter:store is unbound for tenant acme"):
                 await runtime.tenant("acme").adapters.session_store.live.name()
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_questions_and_reviews_know_it(project: Path) -> None:

@@ -88,7 +88,7 @@ def test_the_bases_components_see_every_tenant(project: Path) -> None:
             assert application.paused() == {}
         assert application.tenants() == ("acme", "plain")
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_a_tenants_own_instance_sees_that_tenant_alone(project: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_tenants_own_instance_sees_that_tenant_alone(project: Path) -> None:
                     application.tenant(name)
             assert {each.tenant for each in await application.health()} == {None, "acme"}
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_what_a_reload_makes_sees_the_application_after_it(project: Path) -> None:
@@ -121,7 +121,7 @@ def test_what_a_reload_makes_sees_the_application_after_it(project: Path) -> Non
             assert before is not after
             assert before.tenants() == after.tenants() == ("acme", "late", "plain")
 
-    run(story())
+    run(story(), within=120)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_what_is_handed_in_serves_and_is_left_alone(project: Path) -> None:
             assert await (await runtime.use("service", "tide", tenant="acme")).now() == "tide at fixed"
             assert [each.key for each in await runtime.health() if "phases" in each.key and each.tenant is None] == []
 
-    run(story())
+    run(story(), within=120)
     assert phases.told == []
 
 
@@ -140,7 +140,7 @@ def test_all_that_is_missing_is_told_before_anything_starts(project: Path) -> No
             await of(project, provide={"service:moons": Moons()}).__aenter__()
         assert raised.value.keys == ("service:phases",)
 
-    run(story())
+    run(story(), within=120)
     assert started() == []
 
 
@@ -154,7 +154,7 @@ def test_what_does_not_fit_its_port_is_told_before_anything_starts(project: Path
             await of(project, provide={"service:phases": Sync(), "service:moons": object()}).__aenter__()
         assert [each.partition(":")[2].partition(":")[0] for each in raised.value.mistakes] == ["moons", "phases"]
 
-    run(story())
+    run(story(), within=120)
     assert started() == []
 
 
@@ -169,7 +169,7 @@ def test_a_replacement_takes_its_place(project: Path) -> None:
         async with of(project, replace=fakes) as runtime:
             assert await runtime.wiring.services.tide.live.now() == "tide at full"
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_what_the_settings_no_longer_take_from_the_application_is_not_used(project: Path) -> None:
@@ -188,7 +188,7 @@ def test_what_the_settings_no_longer_take_from_the_application_is_not_used(proje
             assert await live.now() == "full"
             assert runtime.wiring.services.phases.current is phases
 
-    run(story())
+    run(story(), within=120)
     assert phases.told == []
     assert started().count("closed") == 1
 
@@ -203,7 +203,7 @@ def test_a_wiring_that_wants_what_was_not_handed_in_is_rejected_and_changes_noth
             assert "service:stars, service:suns" in str(outcome.reason)
             assert await runtime.wiring.services.tide.live.now() == "tide at full"
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_explain_says_who_makes_it(project: Path) -> None:

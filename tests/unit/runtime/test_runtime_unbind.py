@@ -114,7 +114,7 @@ def test_a_tenant_does_not_have_it_and_all_others_do(project: Path) -> None:
             for tenant, name in ((None, "Cron"), ("plain", "Cron"), ("zeta", "Other")):
                 assert await (await runtime.use("service", "page", tenant=tenant)).name() == name
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_a_profile_does_not_have_it_and_a_tenant_that_selects_it_does(project: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_profile_does_not_have_it_and_a_tenant_that_selects_it_does(project: P
                 assert await (await runtime.use("service", "page", tenant=tenant)).name() == "none"
             assert await (await runtime.use("service", "page", tenant="zeta")).name() == "Other"
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_a_reload_takes_it_away_and_brings_it_back(project: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_reload_takes_it_away_and_brings_it_back(project: Path) -> None:
             assert ("plain", "task:cron") in outcome.plan.replace
             await refused(runtime, "plain", by="plain")
 
-    run(story())
+    run(story(), within=120)
     assert sys.modules["unbinds.parts"].CLOSED.count("Other") == 1
 
 
@@ -167,7 +167,7 @@ def test_a_replacement_takes_its_place_for_everyone(project: Path) -> None:
         async with of(project, replace={"task:cron": Fake()}) as runtime:
             assert await runtime.tenant("acme").tasks.cron.live.name() == "fake"
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_a_swap_of_it_is_refused(project: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_swap_of_it_is_refused(project: Path) -> None:
             assert (await runtime.swap("task:cron", "other", all_tenants=True)).accepted
             await refused(runtime, "acme", by="acme")
 
-    run(story())
+    run(story(), within=120)
 
 
 def test_questions_and_reviews_know_it(project: Path) -> None:
