@@ -25,7 +25,8 @@ class Offer:
     @classmethod
     def of(cls, report: Report) -> Offer:
         """The part of a report that counts here."""
-        types = {key: annotated(binding) for key, binding in report["bindings"].items()}
+        bindings = {key: each for key, each in report["bindings"].items() if not each.get("unbound")}
+        types = {key: annotated(binding) for key, binding in bindings.items()}
         classes, attributes = class_names(report["domains"]), report["domains"]
         bound = sorted({key.partition(":")[0] for key in types})
         return cls(report["app"], {name: (attributes[name], classes[name]) for name in bound}, types)

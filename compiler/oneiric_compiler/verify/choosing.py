@@ -70,7 +70,7 @@ def _module(reports: Mapping[str, Facts], found: list[str]) -> str:
 
 
 def _binds(report: Facts, domain: str) -> bool:
-    return any(key.startswith(f"{domain}:") for key in report["bindings"])
+    return any(key.startswith(f"{domain}:") and not each.get("unbound") for key, each in report["bindings"].items())
 
 
 def _lines(reports: Mapping[str, Facts], domains: set[str], classes: Mapping[str, str]) -> Iterator[str]:
@@ -80,7 +80,7 @@ def _lines(reports: Mapping[str, Facts], domains: set[str], classes: Mapping[str
         if domain not in domains:
             continue
         bindings = {profile: each["bindings"].get(key) for profile, each in reports.items()}
-        types = {profile: seen_as(each) for profile, each in bindings.items() if each}
+        types = {profile: seen_as(each) for profile, each in bindings.items() if each and not each.get("unbound")}
         attribute = attribute_of(name)
         if lacking := [profile for profile in reports if profile not in types]:
             said = f"# {key} is not in {', '.join(lacking)}"
