@@ -137,10 +137,12 @@ def candidate(part: Part, key: Key = KEY) -> Candidate:
         gathers={},
         optional=(),
         lazy=(),
+        layer=False,
         port=None,
         python_version=part.python,
         os_platform=part.os,
         eager=False,
+        blocking=True,
         barred=("allowlist", ("shop.parts", [])) if part.barred else None,
     )
 
@@ -179,7 +181,9 @@ def answers(case: Case, profile: bool) -> tuple[Expected, Expected | None]:
         {**added["base"], **(unrelated if case.unrelated else {})},
         {"busy": added["profile"]},
         {"acme": added["tenant"]},
-        {},
+        layers={},
+        common={},
+        plugins={},
     )
     resolution = resolve(
         Gathered(settings, catalog, Sources((), Diagnostics())), "busy" if profile else None, Diagnostics()
