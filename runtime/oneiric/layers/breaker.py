@@ -61,9 +61,9 @@ class _Breaker:
         self._trying = False
         self.is_open = False
         self.failed = 0
-        """How many calls in a row have failed since it was closed."""
+        """How many calls in a row have failed since one went well."""
         self.period: int = 0
-        """Another one each time it opens, closes or is tried: calls of an earlier one have no say any more."""
+        """Another one each time it opens, closes or was tried in vain: calls of an earlier one have no say any more."""
 
     def admit(self) -> int:
         """Let one call in to try an open breaker; its period. Raises `BreakerOpen`."""
@@ -71,7 +71,6 @@ class _Breaker:
         if left > 0 or self._trying:
             raise BreakerOpen(self._key, max(left, 0.0))
         self._trying = True
-        self.period += 1
         return self.period
 
     def went_well(self, period: int) -> int:
@@ -89,15 +88,16 @@ class _Breaker:
         begin again; the period that the call has a say in from now on."""
         return self.went_well(period) if self.is_open else period
 
-    def went_wrong(self, period: int, error: BaseException | None = None) -> None:
-        """A call of this period came to an error, or was given up."""
+    def went_wrong(self, period: int, error: BaseException) -> None:
+        """A call of this period came to an error, or was cancelled."""
         if period != self.period:
             return
         self._trying = False
         if not isinstance(error, self._errors) or isinstance(error, (BreakerOpen, LimitReached)):
+            self.period += self.is_open
             return
         self.failed += 1
-        if self.is_open or self.failed >= self._failures:
+        if self.failed >= self._failures:
             self.is_open = True
             self.period += 1
             self._until = asyncio.get_running_loop().time() + self._recovery
@@ -128,17 +128,6 @@ class _Steps(Steps):
             self._proved = True
             self._period = breaker.works(self._period)
         return item
-
-    async def aclose(self) -> None:
-        self._give_up()
-        await self._steps.aclose()
-
-    def _give_up(self) -> None:
-        if self._period is not None and not self._proved:
-            self._wrapped._layer.went_wrong(self._period)
-
-    def __del__(self) -> None:
-        self._give_up()
 
 
 class _Entered(Entered):

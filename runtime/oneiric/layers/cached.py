@@ -139,8 +139,6 @@ async def _cancelled(task: asyncio.Task[Any]) -> None:
             await asyncio.wait({task})
         except asyncio.CancelledError:
             task.cancel()
-    if not task.cancelled():
-        task.exception()
 
 
 _SAME_TYPE_ONLY = frozenset({str, bytes, type(None)})

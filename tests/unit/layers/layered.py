@@ -131,6 +131,22 @@ class Scripted:
         return value
 
 
+class Failing:
+    """An async iterator, not a generator, that fails and goes on to be there."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def __aiter__(self) -> Failing:
+        return self
+
+    async def __anext__(self) -> Any:
+        raise Down
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
 @asynccontextmanager
 async def handles(**serving: object) -> AsyncIterator[list[Any]]:
     """Live handles of the port, one for each that serves it, of a runtime of their own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -262,6 +263,44 @@ def test_a_block_fails_for_itself_and_its_leaving_for_the_component() -> None:
             with pytest.raises(Down):
                 async with layer.block():
                     pass
+        assert await refused(layer) == 30
+
+    through(THREE, story)
+
+
+class Raising(AbstractAsyncContextManager[str]):
+    """Raises what its block raised, as a `finally` in `__aexit__` does."""
+
+    async def __aenter__(self) -> str:
+        return "in"
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            raise error
+
+
+def test_a_context_that_raises_its_blocks_error_has_not_failed() -> None:
+    async def story(layer: Any, script: Any) -> None:
+        script.block = lambda source=None: Raising()
+        for _ in range(5):
+            with pytest.raises(Down):
+                async with layer.block():
+                    raise Down("of the block")
+        assert await layer.get("a") == "get"
+
+    through(THREE, story)
+
+
+def test_the_end_of_an_iterator_that_tried_it_in_vain_closes_nothing() -> None:
+    async def story(layer: Any, script: Scripted) -> None:
+        await half_opened(layer, script)
+        script.outcomes = [Broken()]
+        steps = layer.stream()
+        with pytest.raises(Broken):
+            await anext(steps)
+        assert [item async for item in steps] == []
+        script.outcomes = [Down()]
+        await fail(layer, 1)
         assert await refused(layer) == 30
 
     through(THREE, story)

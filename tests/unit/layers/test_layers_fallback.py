@@ -10,7 +10,7 @@ import pytest
 from oneiric import errors
 from oneiric.layers.fallback import fallback
 
-from tests.unit.layers.layered import DOWN, Broken, Down, Hang, Scripted, handles
+from tests.unit.layers.layered import DOWN, Broken, Down, Failing, Hang, Scripted, handles
 from tests.unit.layers.virtual import run
 
 
@@ -90,6 +90,16 @@ def test_an_iterator_is_the_others_before_its_first_item_or_never() -> None:
             await anext(layer.stream())
 
     told(story, Down(), "a", Down(), Down())
+
+
+def test_an_iterator_that_failed_is_closed_before_the_others_is_asked() -> None:
+    async def story(layer: Any, first: Any, second: Scripted) -> None:
+        failing = Failing()
+        first.stream = lambda source=None: failing
+        assert await anext(layer.stream()) == "step"
+        assert failing.closed
+
+    told(story)
 
 
 def test_an_iterator_without_items_is_an_answer() -> None:

@@ -15,7 +15,19 @@ from oneiric import errors
 from oneiric.layers.retry import _Retries, retry
 from oneiric.layers.timeout import timeout
 
-from tests.unit.layers.layered import BROKEN, DOWN, LATE, UNAVAILABLE, Broken, Down, Hang, Late, Scripted, through
+from tests.unit.layers.layered import (
+    BROKEN,
+    DOWN,
+    LATE,
+    UNAVAILABLE,
+    Broken,
+    Down,
+    Failing,
+    Hang,
+    Late,
+    Scripted,
+    through,
+)
 from tests.unit.layers.virtual import now
 
 SOON = partial(retry, errors=[UNAVAILABLE], delay=timedelta(0))
@@ -170,7 +182,7 @@ def test_two_thousand_attempts_overflow_nowhere(delay: timedelta) -> None:
     through(partial(SOON, attempts=2001, delay=delay, max=longest), story, *began, "there")
     retries = _Retries((Down,), 2001, delay, longest)
     wait = retries.wait(SimpleNamespace(attempt_number=2000))  # type: ignore[arg-type]
-    assert (longest.total_seconds() / 2 if delay else 0) <= wait <= longest.total_seconds()
+    assert longest.total_seconds() / 2 <= wait <= longest.total_seconds() if delay else wait == 0
 
 
 def test_an_iterator_is_made_again_until_its_first_item_and_never_after() -> None:
@@ -184,6 +196,17 @@ def test_an_iterator_is_made_again_until_its_first_item_and_never_after() -> Non
         assert [item async for item in steps] == []
 
     through(SOON, story, Down(), Down(), "first", Down(), "second")
+
+
+def test_an_iterator_that_failed_is_closed_before_there_is_another() -> None:
+    async def story(layer: Any, script: Any) -> None:
+        made: list[Failing] = []
+        script.stream = lambda source=None: made.append(Failing()) or made[-1]
+        with pytest.raises(Down):
+            await anext(layer.stream())
+        assert [each.closed for each in made] == [True, True, False], "the last one is its user's to close"
+
+    through(SOON, story)
 
 
 def test_the_end_of_an_iterator_is_no_error_whatever_is_named() -> None:

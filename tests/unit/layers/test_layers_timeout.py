@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -115,6 +116,28 @@ def test_an_iterator_has_the_time_for_each_step_and_its_user_all_the_time() -> N
         assert [item async for item in steps] == []
 
     through(TEN, story, partial(takes, 9), partial(takes, 9), Hang)
+
+
+def test_an_iterator_has_the_time_to_be_closed() -> None:
+    async def slowly(seconds: float) -> AsyncIterator[str]:
+        try:
+            yield "item"
+        finally:
+            await asyncio.sleep(seconds)
+
+    async def story(layer: Any, script: Any) -> None:
+        for seconds in (9.9, 1000):
+            script.stream = lambda source=None, seconds=seconds: slowly(seconds)
+            steps, began = layer.stream(), now()
+            assert await anext(steps) == "item"
+            if seconds < 10:
+                await steps.aclose()
+            else:
+                with pytest.raises(TimedOut):
+                    await steps.aclose()
+            assert now() - began <= 10
+
+    through(TEN, story)
 
 
 def test_a_context_has_the_time_to_be_entered_and_to_be_left() -> None:
