@@ -63,7 +63,7 @@ class _Breaker:
         self.failed = 0
         """How many calls in a row have failed since one went well."""
         self.period: int = 0
-        """Another one each time it opens, closes or was tried in vain: calls of an earlier one have no say any more."""
+        """Another one each time it opens or was tried in vain: calls of an earlier one have no say any more."""
 
     def admit(self) -> int:
         """Let one call in to try an open breaker; its period. Raises `BreakerOpen`."""
@@ -73,20 +73,17 @@ class _Breaker:
         self._trying = True
         return self.period
 
-    def went_well(self, period: int) -> int:
-        """A call of this period came to a result; the period that it has a say in from now on."""
-        if period != self.period:
-            return period
-        self.failed = 0
-        if self.is_open:
+    def went_well(self, period: int) -> None:
+        """A call of this period came to a result."""
+        if period == self.period:
+            self.failed = 0
             self.is_open = self._trying = False
-            self.period += 1
-        return self.period
 
-    def works(self, period: int) -> int:
+    def works(self, period: int) -> None:
         """A call of this period has begun well and is not over: enough to close it, and not for a count of failures to
-        begin again; the period that the call has a say in from now on."""
-        return self.went_well(period) if self.is_open else period
+        begin again."""
+        if self.is_open:
+            self.went_well(period)
 
     def went_wrong(self, period: int, error: BaseException) -> None:
         """A call of this period came to an error, or was cancelled."""
@@ -126,7 +123,7 @@ class _Steps(Steps):
             raise
         if not self._proved:
             self._proved = True
-            self._period = breaker.works(self._period)
+            breaker.works(self._period)
         return item
 
 
@@ -145,7 +142,8 @@ class _Entered(Entered):
         except BaseException as error:
             breaker.went_wrong(period, error)
             raise
-        self._period = breaker.works(period)
+        self._period = period
+        breaker.works(period)
         return entered
 
     async def __aexit__(

@@ -201,7 +201,12 @@ def test_an_iterator_is_made_again_until_its_first_item_and_never_after() -> Non
 def test_an_iterator_that_failed_is_closed_before_there_is_another() -> None:
     async def story(layer: Any, script: Any) -> None:
         made: list[Failing] = []
-        script.stream = lambda source=None: made.append(Failing()) or made[-1]
+
+        def stream(source: object = None) -> Failing:
+            made.append(Failing())
+            return made[-1]
+
+        script.stream = stream
         with pytest.raises(Down):
             await anext(layer.stream())
         assert [each.closed for each in made] == [True, True, False], "the last one is its user's to close"
