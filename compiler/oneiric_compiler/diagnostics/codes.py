@@ -327,6 +327,15 @@ CODES: dict[str, Code] = {
         "a layer that does not fit what it wraps",
         "A layer takes what it wraps as `inner`, and offers the same: the port of its key.",
     ),
+    "ONE443": Code(
+        "an exception that is not there",
+        "`errors` names exceptions as `module:Class`, by the name alone one of the port's package, of `oneiric.errors` "
+        "(Unavailable, Refused, Closed, Misconfigured) or of Python.",
+    ),
+    "ONE444": Code(
+        "a method that is not there",
+        "`methods` of the layer `cached` names async methods of the port that it offers.",
+    ),
     # 5xx: outputs
     "ONE501": Code("the output cannot be written", "The output folder or a file in it cannot be created or replaced."),
     "ONE502": Code("the outputs are stale", "The settings or sources say otherwise now. Run `oneiric compile`."),

@@ -1,4 +1,4 @@
-"""What the settings place around a key: the layers there, and whether they fit its port."""
+"""What the settings place around a key: the layers there, whether they fit its port, and what they name of it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
 from oneiric_compiler.linking.ports import misfits
 from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.model import Candidate, Key, Setting, Stated
+from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.source.types import Unchecked
-from oneiric_compiler.tables.layers import INNER, KEYS, NAMES
+from oneiric_compiler.tables.layers import ERRORS, INNER, KEYS, METHODS, NAMES
 
 
 def placed(scope: Scope, key: Key, diagnostics: Diagnostics) -> Iterator[tuple[str, Place, Candidate]]:
@@ -80,3 +81,66 @@ def without_keys(layer: Candidate, settings: Mapping[str, Setting]) -> tuple[Can
         if setting is not None and isinstance(setting.stated.value, str):
             needs[name] = Stated(setting.stated.value, setting.stated.place)
     return replace(layer, needs=needs), kept
+
+
+def check_methods(
+    layer: Candidate, settings: Mapping[str, Setting], port: Symbol | None, sources: Sources, diagnostics: Diagnostics
+) -> None:
+    """Reports what a layer names as a method of the port that is none."""
+    setting = settings.get(METHODS)
+    if not layer.is_builtin or setting is None or port is None or not isinstance(setting.stated.value, list):
+        return
+    members = sources.members(port).by_name
+    methods = [name for name, (_, node) in members.items() if isinstance(node, ast.AsyncFunctionDef)]
+    for index, name in enumerate(setting.stated.value):
+        if name not in methods:
+            message = f"`{METHODS}` of `{layer.provider}` names `{name}`, which is no async method of `{port.name}`"
+            near = partial(did_you_mean, str(name), methods)
+            diagnostics.add("ONE444", message, setting.stated.at(index), help=near)
+
+
+def with_errors(
+    layer: Candidate, settings: dict[str, Setting], port: str, sources: Sources, diagnostics: Diagnostics
+) -> dict[str, Setting]:
+    """The settings of a layer, in which exceptions have their whole names; what names none is reported."""
+    setting = settings.get(ERRORS)
+    if not layer.is_builtin or setting is None or not isinstance(setting.stated.value, list):
+        return settings
+    found: list[Value] = []
+    for index, text in enumerate(setting.stated.value):
+        reference = _exception(str(text), port, sources)
+        if reference is None:
+            message = f"`{ERRORS}` of `{layer.provider}` names `{text}`, which is no exception"
+            near = partial(did_you_mean, str(text), _known(port, sources), "write `module:Class`")
+            diagnostics.add("ONE443", message, setting.stated.at(index), help=near)
+        found.append(reference or text)
+    return {**settings, ERRORS: replace(setting, expr={"value": found})}
+
+
+_BASES = "oneiric.errors"
+_BUILTIN = ("TimeoutError", "ConnectionError", "OSError", "LookupError", "ValueError", "RuntimeError", "Exception")
+
+
+def _exception(text: str, port: str, sources: Sources) -> str | None:
+    if ":" in text:
+        return text if sources.find(text) or text.partition(":")[0] == "builtins" else None
+    if text in _BUILTIN:
+        return f"builtins:{text}"
+    modules = (_BASES, *_package(port))
+    return next((f"{module}:{text}" for module in reversed(modules) if text in _classes(module, sources)), None)
+
+
+def _package(port: str) -> tuple[str, ...]:
+    """The port's module, and the package that it is in."""
+    module = port.partition(":")[0]
+    return tuple(dict.fromkeys((module.rpartition(".")[0] or module, module)))
+
+
+def _classes(module: str, sources: Sources) -> set[str]:
+    read = sources.module(module)
+    definitions = {} if read is None else read.definitions
+    return {name for name, node in definitions.items() if isinstance(node, ast.ClassDef)}
+
+
+def _known(port: str, sources: Sources) -> set[str]:
+    return set[str](_BUILTIN).union(*(_classes(module, sources) for module in (_BASES, *_package(port))))

@@ -273,7 +273,7 @@ def _other_parameter(lacks: Candidate, parameter: str) -> str:
     if lacks.layer and parameter == INNER:
         return f"remove it: `{INNER}` is what the layer wraps"
     taken = {name for name, each in (lacks.signature.parameters or {}).items() if each.by_name}
-    known = taken - lacks.handed.keys()
+    known = taken - lacks.handed.keys() - ({INNER} if lacks.layer else set())
     return answer(lacks, parameter, known) or did_you_mean(parameter, known) or "remove it, or add the parameter"
 
 

@@ -16,7 +16,7 @@ from oneiric_compiler.linking.aliases import check_aliases, stated_aliases, targ
 from oneiric_compiler.linking.gathering import check_handed, check_order, container, matched, ordered
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.lacking import missing_help
-from oneiric_compiler.linking.layers import check_inner, placed, without_keys
+from oneiric_compiler.linking.layers import check_inner, check_methods, placed, with_errors, without_keys
 from oneiric_compiler.linking.ports import find_port, misfits
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.settings import ProviderSettings
@@ -289,6 +289,8 @@ class _Linker:
                 self.ports.fit(candidate, port)
             check_inner(candidate, self.ports.promise(promised), self.ports.sources, self.diagnostics)
             settings = self.settings.of(candidate, text)
+            settings = with_errors(candidate, settings, promised, self.ports.sources, self.diagnostics)
+            check_methods(candidate, settings, self.ports.promise(promised), self.ports.sources, self.diagnostics)
             layer, settings = without_keys(candidate, settings)
             judgement = Judgement(layer, 0, won=True)
             wrapping = Decision(Key(key.domain, f"{key.name}/{text}"), (judgement,), ALONE, place, "")

@@ -12,43 +12,43 @@ class Services(Domain):
     _wiring: Wiring
 
     if TYPE_CHECKING:
-        from shop.parts import Audit
+        from layers.parts import Audit
 
-    @bind("service:audit", "b5adbb8f",
+    @bind("service:audit", "a7adf76a",
           provider="std",
-          port="shop.parts:Audit")
+          port="layers.parts:Audit")
     def audit(self) -> Audit:
         """std: the only candidate"""
-        from shop.parts import audit
+        from layers.parts import audit
         return audit()
 
     if TYPE_CHECKING:
-        from shop.parts import Http
+        from layers.parts import Http
 
-    @bind("service:http", "7e431ed5",
+    @bind("service:http", "784f03a6",
           provider="plain",
-          port="shop.parts:Http",
+          port="layers.parts:Http",
           layers=("service:http/audited:outer", "service:http/counted", "service:http/audited"),
-          tenants="7:cb687147")
+          tenants="7:94f33c35")
     def http(self) -> Http:
         """plain: the only candidate"""
-        from shop.parts import Plain
+        from layers.parts import Plain
         return Plain()
 
     if TYPE_CHECKING:
-        from shop.parts import Http
+        from layers.parts import Http
 
-    @bind("service:http/audited:outer", "26823bc5",
+    @bind("service:http/audited:outer", "26077385",
           provider="audited",
-          port="shop.parts:Http",
+          port="layers.parts:Http",
           needs=("service:audit",),
           secrets=("AUDIT",),
           inner="service:http/counted")
     def _layer_http_audited_outer(self) -> Http:
         """audited: settings/services.yml puts it around service:http"""
-        from shop.parts import Audited
+        from layers.parts import Audited
         if TYPE_CHECKING:
-            from shop.parts import Http
+            from layers.parts import Http
         inner: Http = self._inner
         return Audited(
             label=self._env("LABEL", "outer"),
@@ -58,17 +58,17 @@ class Services(Domain):
         )
 
     if TYPE_CHECKING:
-        from shop.parts import Http
+        from layers.parts import Http
 
-    @bind("service:http/counted", "9a6328e5",
+    @bind("service:http/counted", "d2d1280c",
           provider="counted",
-          port="shop.parts:Http",
+          port="layers.parts:Http",
           inner="service:http/audited")
     async def _layer_http_counted(self) -> Http:
         """counted: settings/services.yml puts it around service:http"""
-        from shop.parts import counted
+        from layers.parts import counted
         if TYPE_CHECKING:
-            from shop.parts import Http
+            from layers.parts import Http
         inner: Http = self._inner
         return await counted(
             most=3,
@@ -76,19 +76,19 @@ class Services(Domain):
         )
 
     if TYPE_CHECKING:
-        from shop.parts import Http
+        from layers.parts import Http
 
-    @bind("service:http/audited", "4618b54f",
+    @bind("service:http/audited", "189c6ae0",
           provider="audited",
-          port="shop.parts:Http",
+          port="layers.parts:Http",
           needs=("service:audit",),
           secrets=("AUDIT",),
           inner="service:http")
     def _layer_http_audited(self) -> Http:
         """audited: settings/services.yml puts it around service:http"""
-        from shop.parts import Audited
+        from layers.parts import Audited
         if TYPE_CHECKING:
-            from shop.parts import Http
+            from layers.parts import Http
         inner: Http = self._inner
         return Audited(
             label="inner",
@@ -98,16 +98,16 @@ class Services(Domain):
         )
 
     if TYPE_CHECKING:
-        from shop.parts import Reader
+        from layers.parts import Reader
 
-    @bind("service:reader", "8db13b8e",
+    @bind("service:reader", "149c9ad4",
           provider="std",
-          port="shop.parts:Reader",
+          port="layers.parts:Reader",
           needs=("service:http",),
-          tenants="3:354019c6")
+          tenants="3:4f36170b")
     def reader(self) -> Reader:
         """std: the only candidate"""
-        from shop.parts import Reader
+        from layers.parts import Reader
         return Reader(
             http=self._wiring.services.http.live,
         )

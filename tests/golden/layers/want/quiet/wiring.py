@@ -12,39 +12,39 @@ class Services(Domain):
     _wiring: Wiring
 
     if TYPE_CHECKING:
-        from shop.parts import Audit
+        from layers.parts import Audit
 
-    @bind("service:audit", "b5adbb8f",
+    @bind("service:audit", "a7adf76a",
           provider="std",
-          port="shop.parts:Audit")
+          port="layers.parts:Audit")
     def audit(self) -> Audit:
         """std: the only candidate"""
-        from shop.parts import audit
+        from layers.parts import audit
         return audit()
 
     if TYPE_CHECKING:
-        from shop.parts import Http
+        from layers.parts import Http
 
-    @bind("service:http", "7e431ed5",
+    @bind("service:http", "784f03a6",
           provider="plain",
-          port="shop.parts:Http",
-          tenants="6:36b38462")
+          port="layers.parts:Http",
+          tenants="6:b7e30c42")
     def http(self) -> Http:
         """plain: the only candidate"""
-        from shop.parts import Plain
+        from layers.parts import Plain
         return Plain()
 
     if TYPE_CHECKING:
-        from shop.parts import Reader
+        from layers.parts import Reader
 
-    @bind("service:reader", "8db13b8e",
+    @bind("service:reader", "149c9ad4",
           provider="std",
-          port="shop.parts:Reader",
+          port="layers.parts:Reader",
           needs=("service:http",),
-          tenants="2:0e664a46")
+          tenants="2:60053e22")
     def reader(self) -> Reader:
         """std: the only candidate"""
-        from shop.parts import Reader
+        from layers.parts import Reader
         return Reader(
             http=self._wiring.services.http.live,
         )

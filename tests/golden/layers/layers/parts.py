@@ -7,7 +7,7 @@ class Http(Protocol):
     async def get(self, url: str) -> str: ...
 
 
-@component("service", "http", provider="plain", port="shop.parts:Http")
+@component("service", "http", provider="plain", port="layers.parts:Http")
 class Plain:
     async def get(self, url: str) -> str:
         return url
