@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
     class OfferedServices(Domain):
-        audit = default.Services.audit  # shop.parts:Audit
-        http = default.Services.http  # shop.parts:Http
-        reader = default.Services.reader  # shop.parts:Reader
+        audit = default.Services.audit  # layers.parts:Audit
+        http = default.Services.http  # layers.parts:Http
+        reader = default.Services.reader  # layers.parts:Reader
 
 
     class Offered(Wiring, app="shop"):
