@@ -27,7 +27,8 @@ class Adapters(Domain):
 
     @bind("adapter:cache", "883c4197",
           provider="redis",
-          port="oneiric.adapters.cache:Cache")
+          port="oneiric.adapters.cache:Cache",
+          layers=("adapter:cache/timeout", "adapter:cache/breaker"))
     def cache(self) -> Cache:
         """redis: settings/profiles/production.yml selects it"""
         from oneiric.adapters.cache.redis import RedisCache
@@ -35,6 +36,45 @@ class Adapters(Domain):
             default_ttl=self._env_as(float, "SHOP_CACHE_TTL", "300"),
             key_prefix="{}:cache:".format(self._env("SHOP_NAME", "shop")),
             url=self._env("SHOP_REDIS", "redis://localhost:6379/0"),
+        )
+
+    if TYPE_CHECKING:
+        from oneiric.adapters.cache import Cache
+
+    @bind("adapter:cache/timeout", "dda756a4",
+          provider="timeout",
+          port="oneiric.adapters.cache:Cache",
+          inner="adapter:cache/breaker")
+    def _layer_cache_timeout(self) -> Cache:
+        """timeout: settings/profiles/production.yml puts it around adapter:cache"""
+        from datetime import timedelta
+        from oneiric.layers.timeout import timeout
+        if TYPE_CHECKING:
+            from oneiric.adapters.cache import Cache
+        inner: Cache = self._inner
+        return timeout(
+            timeout=timedelta(milliseconds=500),
+            inner=inner,
+        )
+
+    if TYPE_CHECKING:
+        from oneiric.adapters.cache import Cache
+
+    @bind("adapter:cache/breaker", "916571ca",
+          provider="breaker",
+          port="oneiric.adapters.cache:Cache",
+          inner="adapter:cache")
+    def _layer_cache_breaker(self) -> Cache:
+        """breaker: settings/profiles/production.yml puts it around adapter:cache"""
+        from datetime import timedelta
+        from oneiric.layers.breaker import breaker
+        if TYPE_CHECKING:
+            from oneiric.adapters.cache import Cache
+        inner: Cache = self._inner
+        return breaker(
+            errors=["Unavailable"],
+            recovery=timedelta(seconds=10),
+            inner=inner,
         )
 
     if TYPE_CHECKING:
@@ -57,11 +97,52 @@ class Adapters(Domain):
 
     @bind("adapter:http", "b2e6f778",
           provider="aiohttp",
-          port="oneiric.adapters.http:HttpClient")
+          port="oneiric.adapters.http:HttpClient",
+          layers=("adapter:http/timeout", "adapter:http/retry"))
     def http(self) -> HttpClient:
         """aiohttp: stack level -10 beats -15 of httpx"""
         from oneiric.adapters.http.aiohttp import AioHTTPClient
         return AioHTTPClient()
+
+    if TYPE_CHECKING:
+        from oneiric.adapters.http import HttpClient
+
+    @bind("adapter:http/timeout", "25ed4c4e",
+          provider="timeout",
+          port="oneiric.adapters.http:HttpClient",
+          inner="adapter:http/retry")
+    def _layer_http_timeout(self) -> HttpClient:
+        """timeout: settings/profiles/production.yml puts it around adapter:http"""
+        from datetime import timedelta
+        from oneiric.layers.timeout import timeout
+        if TYPE_CHECKING:
+            from oneiric.adapters.http import HttpClient
+        inner: HttpClient = self._inner
+        return timeout(
+            timeout=timedelta(seconds=5),
+            inner=inner,
+        )
+
+    if TYPE_CHECKING:
+        from oneiric.adapters.http import HttpClient
+
+    @bind("adapter:http/retry", "c1934c63",
+          provider="retry",
+          port="oneiric.adapters.http:HttpClient",
+          inner="adapter:http")
+    def _layer_http_retry(self) -> HttpClient:
+        """retry: settings/profiles/production.yml puts it around adapter:http"""
+        from datetime import timedelta
+        from oneiric.layers.retry import retry
+        if TYPE_CHECKING:
+            from oneiric.adapters.http import HttpClient
+        inner: HttpClient = self._inner
+        return retry(
+            attempts=3,
+            delay=timedelta(milliseconds=200),
+            errors=["Unavailable"],
+            inner=inner,
+        )
 
     if TYPE_CHECKING:
         from oneiric.adapters.queue import Queue
