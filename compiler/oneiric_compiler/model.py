@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
@@ -301,6 +301,13 @@ class Catalog:
     distributions: Mapping[str, str] = field(default_factory=dict[str, str])
     manifests: tuple[Evidence, ...] = ()
     incomplete: bool = False
+
+    def layer(self, key: Key, name: str) -> Candidate | None:
+        """The layer of that name which fits the key: one that is declared for it, or a common one."""
+        declared = next((each for each in self.layers.get(key, ()) if each.provider == name), None)
+        if declared is not None or name not in self.common:
+            return declared
+        return replace(self.common[name], key=key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from oneiric.adapters.cache import Cache
 
-    @bind("adapter:cache/breaker", "916571ca",
+    @bind("adapter:cache/breaker", "e7343d3a",
           provider="breaker",
           port="oneiric.adapters.cache:Cache",
           inner="adapter:cache")
@@ -72,7 +72,7 @@ class Adapters(Domain):
             from oneiric.adapters.cache import Cache
         inner: Cache = self._inner
         return breaker(
-            errors=["Unavailable"],
+            errors=["oneiric.errors:Unavailable"],
             recovery=timedelta(seconds=10),
             inner=inner,
         )
@@ -126,7 +126,7 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from oneiric.adapters.http import HttpClient
 
-    @bind("adapter:http/retry", "c1934c63",
+    @bind("adapter:http/retry", "e9952b0d",
           provider="retry",
           port="oneiric.adapters.http:HttpClient",
           inner="adapter:http")
@@ -140,7 +140,7 @@ class Adapters(Domain):
         return retry(
             attempts=3,
             delay=timedelta(milliseconds=200),
-            errors=["Unavailable"],
+            errors=["oneiric.errors:Unavailable"],
             inner=inner,
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,13 +18,15 @@ from oneiric.files import put
 
 from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.editor.builtin_schemas import REFERENCE, Schema, record_schemas, value_schema
+from oneiric_compiler.linking.layers import everywhere
 from oneiric_compiler.linking.settings import takes
-from oneiric_compiler.model import RUNTIME, Candidate, Candidates, Catalog, Key, Project, Settings
+from oneiric_compiler.model import RUNTIME, Candidate, Candidates, Catalog, Gathered, Key, Project, Settings
 from oneiric_compiler.pipeline import gather
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.source.docstrings import docstring
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.stages.report import render_report
+from oneiric_compiler.tables.layers import NAMES
 from oneiric_compiler.tables.options import KEY_OPTIONS
 
 Offered: TypeAlias = Mapping[str, tuple[Candidate, ...]]
@@ -39,17 +42,17 @@ def project_schemas(project: Project, diagnostics: Diagnostics) -> dict[str, str
     inputs = gather(project, diagnostics)
     if inputs is None or diagnostics.failed:
         return None
-    settings, found, sources = inputs.settings, inputs.catalog, inputs.sources
+    settings, found = inputs.settings, inputs.catalog
     sections, common = dict(sorted(settings.app.sections.items())), _definitions(settings, found)
     files = {name: _generic(name) for name in _PROJECT}
     for domain, section in sections.items():
-        file = _File(section, f"settings/{section}.yml of {settings.app.name}", common, sources)
+        file = _File(section, f"settings/{section}.yml of {settings.app.name}", common, inputs)
         files[section] = file.schema(file.section(found.base, domain))
     profiles = _merged([found.base, *found.profiles.values()])
     tenants = _merged([found.base, *found.tenants.values()])
     of_tenants = {key: tenants[key] for key in found.base}
     for name, candidates, new_keys in (("profiles", profiles, True), ("tenants", of_tenants, False)):
-        file = _File(name, f"the {name} of {settings.app.name}", common, sources, new_keys)
+        file = _File(name, f"the {name} of {settings.app.name}", common, inputs, new_keys)
         parts = {section: file.section(candidates, domain, overlay=True) for domain, section in sections.items()}
         files[name] = file.schema(_mapping(parts))
     return {f"{name}.schema.json": render_report(schema) for name, schema in files.items()}
@@ -76,9 +79,10 @@ def write_schemas(folder: Path, files: Mapping[str, str]) -> list[str]:
 class _File:
     """The schema of one file; what its parts have in common is defined once, named by its content."""
 
-    def __init__(self, name: str, title: str, definitions: Schema, sources: Sources, new_keys: bool = True) -> None:
+    def __init__(self, name: str, title: str, definitions: Schema, inputs: Gathered, new_keys: bool = True) -> None:
         self.head = {"$schema": _DIALECT, "$id": f"{name}.schema.json", "title": f"Oneiric: {title}"}
-        self.definitions, self.sources, self.new_keys = dict(definitions), sources, new_keys
+        self.definitions, self.sources, self.new_keys = dict(definitions), inputs.sources, new_keys
+        self.layers = list(everywhere(inputs.settings, inputs.catalog))
 
     def schema(self, shape: Schema) -> Schema:
         return {**self.head, **shape, "$defs": self.definitions}
@@ -86,13 +90,17 @@ class _File:
     def section(self, candidates: Candidates, domain: str, *, overlay: bool = False) -> Schema:
         """The shape of a domain's section, narrowed to its candidates."""
         served = {key.name: found for key, found in sorted(candidates.items()) if key.domain == domain}
+        layers = [(text, layer) for text, layer in self.layers if layer.key.domain == domain]
         shape = _generic("domain")["$defs"]
         properties: Schema = shape["section"]["properties"]
         narrowed: dict[str, Schema] = {
             "selections": {key: _one_of(_distinct(each.provider for each in found)) for key, found in served.items()},
             "requires": {key: _list_of(_capabilities(found)) for key, found in served.items()},
             "ports": {key: {"$ref": "#/$defs/port"} for key in served},
-            "provider_settings": {name: self.defined(self.fields(found)) for name, found in _entries(served).items()},
+            "provider_settings": {
+                name: self.defined(self.fields(found)) for name, found in _entries(served, layers).items()
+            },
+            "layers": {key: _stack([each.provider for _, each in layers if each.key.name == key]) for key in served},
         }
         narrowed |= {option.name: dict.fromkeys(served, option.schema) for option in KEY_OPTIONS}
         for name, known in narrowed.items():
@@ -167,13 +175,23 @@ def _capabilities(found: Iterable[Candidate]) -> list[str]:
     return _distinct(name for each in found for name in each.capabilities)
 
 
-def _entries(served: Offered) -> dict[str, list[Candidate]]:
+def _stack(layers: Iterable[str]) -> Schema:
+    """A list of layers by name, each perhaps with a label."""
+    names = _distinct([*layers, *NAMES])
+    labelled = {"type": "string", "pattern": f"^({'|'.join(map(re.escape, names))}):[A-Za-z0-9][A-Za-z0-9._-]*$"}
+    return {"type": "array", "items": {"anyOf": [_one_of(names), labelled]}, "uniqueItems": True}
+
+
+def _entries(served: Offered, layers: Iterable[tuple[str, Candidate]]) -> dict[str, list[Candidate]]:
     """What `provider_settings` can hold, `provider` and `key/provider`, with the candidates each is for."""
     entries: dict[str, list[Candidate]] = {}
     for key, found in served.items():
         for each in found:
             for name in (each.provider, f"{key}/{each.provider}"):
                 entries.setdefault(name, []).append(each)
+    for text, layer in layers:
+        for name in (f"{layer.key.name}/{text}", *(() if ":" in text else (text,))):
+            entries.setdefault(name, []).append(layer)
     return dict(sorted(entries.items()))
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
 from oneiric_compiler.linking.ports import misfits
 from oneiric_compiler.linking.scope import Scope
-from oneiric_compiler.model import Candidate, Key, Setting, Stated
+from oneiric_compiler.model import Candidate, Catalog, Key, Setting, Settings, Stated
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.source.types import Unchecked
@@ -34,6 +34,19 @@ def placed(scope: Scope, key: Key, diagnostics: Diagnostics) -> Iterator[tuple[s
             if any(each.provider == name for each in scope.candidates(key)):
                 help, message = partial(str, _IS_PROVIDER), f"{message}, but a provider"
             diagnostics.add("ONE440", message, place, help=help)
+
+
+def everywhere(settings: Settings, catalog: Catalog) -> Iterator[tuple[str, Candidate]]:
+    """The layers of every key, declared for it or placed anywhere, by what settings call them: name or label."""
+    names = {(key, each.provider) for key, layers in catalog.layers.items() for each in layers}
+    for level in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
+        for domain, section in level.items():
+            for name, stated in section.layers.items():
+                for text in stated.value:
+                    names |= {(Key(domain, name), text), (Key(domain, name), text.partition(":")[0])}
+    for key, text in sorted(names):
+        if (layer := catalog.layer(key, text.partition(":")[0])) is not None:
+            yield text, layer
 
 
 _IS_PROVIDER = "select it: `selections`; a layer is declared with `layer=True` and takes `inner`"

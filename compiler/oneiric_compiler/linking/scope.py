@@ -110,10 +110,7 @@ class Scope:
 
     def layer(self, key: Key, name: str) -> Candidate | None:
         """The layer of that name which fits the key: one that is declared for it, or a common one."""
-        declared = next((each for each in self.catalog.layers.get(key, ()) if each.provider == name), None)
-        if declared is not None or name not in self.catalog.common:
-            return declared
-        return replace(self.catalog.common[name], key=key)
+        return self.catalog.layer(key, name)
 
     def unbound(self, key: Key) -> Stated[str] | None:
         """What takes the key away: the most specific level that unbinds it, where no more specific one selects it."""

@@ -15,6 +15,7 @@ from oneiric_compiler.linking.aliases import stated_aliases
 from oneiric_compiler.linking.doubts import doubts
 from oneiric_compiler.linking.expressions import Converted, convert
 from oneiric_compiler.linking.lacking import need_help, served_types
+from oneiric_compiler.linking.layers import everywhere
 from oneiric_compiler.linking.merging import merged
 from oneiric_compiler.linking.plain_secrets import plain_secrets
 from oneiric_compiler.linking.scope import NOTHING, Scope
@@ -104,7 +105,7 @@ class ProviderSettings:
             return
         added = self.scope.added.get("tenant", {})
         if self.below is None:
-            for text, layer in self._placed_layers():
+            for text, layer in everywhere(self.scope.settings, self.scope.catalog):
                 self._by_provider.setdefault((layer.key.domain, text), []).append(layer)
         if self.below is not None:
             self.below._index()
@@ -116,19 +117,6 @@ class ProviderSettings:
                     self._by_provider[name] = [*self._by_provider.get(name, ()), candidate]
                 else:
                     self._by_provider.setdefault(name, []).append(candidate)
-
-    def _placed_layers(self) -> Iterator[tuple[str, Candidate]]:
-        """The layers of every key, declared for it or placed anywhere, by what settings call them: name or label."""
-        settings, catalog = self.scope.settings, self.scope.catalog
-        names = {(key, each.provider) for key, layers in catalog.layers.items() for each in layers}
-        for level in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
-            for domain, section in level.items():
-                for name, stated in section.layers.items():
-                    for text in stated.value:
-                        names |= {(Key(domain, name), text), (Key(domain, name), text.partition(":")[0])}
-        for key, text in sorted(names):
-            if (layer := self.scope.layer(key, text.partition(":")[0])) is not None:
-                yield text, layer
 
     def _served(self, domain: str, name: str) -> Iterator[Candidate]:
         """The candidates that a `provider` or `key/provider` entry is for."""

@@ -256,6 +256,7 @@ class _Builder:
         known = {**(found.parameters or {})}
         known |= {key: replace(known[key], type=Scalar("str")) for key in layers.KEYS.get(name, ())}
         options: dict[str, Any] = {option.name: option.read({"layer": True}) for option in OPTIONS}
+        options["priority"] = 0
         declared = Declaration(Key("", name), name, layers.factory(name), symbol.place, {}, {})
         return Candidate(
             key=declared.key,
@@ -266,7 +267,7 @@ class _Builder:
             signature=replace(found, parameters=known, result=None, made=None),
             priority_from="default",
             priority_place=declared.place,
-            **{**options, "priority": 0, **_links(declared, options)},
+            **(options | _links(declared, options)),
         )
 
     def _signature(self, declared: Declaration) -> Signature | None:

@@ -37,7 +37,7 @@ def is_ours(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return HEAD in file.read(2 * len(HEAD))  # a merge conflict may stand before it
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
         return path.is_dir()  # which is told when it is to be written

@@ -332,8 +332,7 @@ def _inner(slot: Slot[Any], key: str) -> Any:
 
 
 async def _build(slot: Slot[Any], inputs: Inputs, inner: Any) -> Any:
-    block, domain = slot.binding.block, context(slot.scope, inputs)
-    domain._inner = inner
+    block, domain = slot.binding.block, context(slot.scope, inputs, inner)
     future: asyncio.Future[Any]
     if inspect.iscoroutinefunction(block):
         future = slot.scope.host.spawn(contained(block(domain)))
