@@ -55,7 +55,7 @@ RECIPES = {
             {
                 "compiler/oneiric_compiler/diagnostics/examples.txt",
                 "docs/diagnostics.md",
-                *(f"{CASE}/want/{name}" for name in ("errors.txt", "explain.json", "wiring.py")),
+                *(f"{CASE}/want/{name}" for name in ("choose.py", "errors.txt", "explain.json", "wiring.py")),
                 *(f"{CASE}/want/quiet/{name}" for name in ("explain.json", "wiring.py")),
             }
         ),
