@@ -59,7 +59,7 @@ class Host:
 
     if TYPE_CHECKING:
         hurry: asyncio.Future[None]
-        application: Callable[[Host, str | None], object]
+        application: Callable[[Any, str | None], Any]
 
     def __init__(
         self,

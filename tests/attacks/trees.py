@@ -163,7 +163,10 @@ def written(choose: Random, tree: Any) -> str:
             )
     except (yaml.YAMLError, ValueError):
         pass
-    return json.dumps(tree, indent=choose.choice((None, 2)), default=str)
+    try:
+        return json.dumps(tree, indent=choose.choice((None, 2)), default=str)
+    except ValueError:  # it holds itself, by an anchor
+        return yaml.safe_dump(tree, sort_keys=False)
 
 
 def _changed(choose: Random, tree: Any, path: Path, others: Sequence[Any], words: Sequence[str]) -> Any:

@@ -50,7 +50,7 @@ def emit(report: Report) -> dict[str, str]:
     for key, binding in report["bindings"].items():
         by_domain.setdefault(key.partition(":")[0], {})[key] = binding
     for key, alias in report.get("aliases", {}).items():
-        same = {**report["bindings"][alias["target"]], "alias": alias, "layers": {}}
+        same: Report = {**report["bindings"][alias["target"]], "alias": alias, "layers": {}}
         by_domain.setdefault(key.partition(":")[0], {})[key] = same
     classes = class_names(sections)
     lines = TenantLines.of(report)
