@@ -59,7 +59,7 @@ class Host:
 
     if TYPE_CHECKING:
         hurry: asyncio.Future[None]
-        application: Callable[[Any, str | None], Any]
+        application: Any
 
     def __init__(
         self,

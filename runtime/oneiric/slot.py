@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         making: set[asyncio.Future[Any]]
         hurry: asyncio.Future[None]
         looks: AnyLooks | None
-        application: Callable[[Any, str | None], Any]
+        application: Any
         role: str | None
 
         def refusal(self) -> Exception | None: ...
