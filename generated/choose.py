@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
     class OfferedServices(Domain):
+        check_amount = default.Services.check_amount  # shop.ports:Check
+        check_pieces = default.Services.check_pieces  # shop.ports:Check
         notifier = default.Services.notifier  # shop.ports:Notifier
         orders = default.Services.orders  # shop.ports:Orders
         payments = default.Services.payments  # shop.ports:Payments

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import SystemRandom
 
@@ -11,7 +11,7 @@ from oneiric.adapters.cache import Cache
 from oneiric.adapters.database import Database
 from oneiric.adapters.monitoring import Monitoring
 
-from shop.ports import Notifier, Payments, Pricing, Receipts, Shipping, Tax, Warehouse
+from shop.ports import Check, Notifier, Payments, Pricing, Receipts, Shipping, Tax, Warehouse
 
 NUMBERS = 2**53
 """Orders have numbers below this at random: databases that take turns in a swap never give the same one."""
@@ -23,6 +23,7 @@ NUMBERS = 2**53
     provider="shop",
     needs={
         "cache": "adapter:cache",
+        "checks": ["service:check.pieces", "service:check.amount"],
         "database": "adapter:database",
         "monitoring": "adapter:monitoring",
         "notifier": "service:notifier",
@@ -42,6 +43,7 @@ class ShopOrders:
         self,
         *,
         cache: Cache,
+        checks: Sequence[Check],
         database: Database,
         notifier: Notifier,
         payments: Payments,
@@ -56,11 +58,14 @@ class ShopOrders:
         self._cache, self._database, self._notifier, self._payments = cache, database, notifier, payments
         self._pricing, self._receipts, self._shipping, self._tax = pricing, receipts, shipping, tax
         self._warehouse, self._monitoring, self._currency = warehouse, monitoring, currency
+        self._checks = checks
 
     async def start(self) -> None:
         await self._database.execute(Path(__file__).with_name("schema.sql").read_text("utf-8"))
 
     async def place(self, customer: str, articles: Mapping[str, int]) -> int:
+        for each in self._checks:
+            await each.check(customer, articles)
         goods = sum([await self._pricing.price(name) * pieces for name, pieces in articles.items()])
         total = goods + await self._shipping.quote(sum(articles.values()))
         order = SystemRandom().randrange(NUMBERS)

@@ -16,6 +16,16 @@ class PaymentRefused(Exception):
     """The payment was not taken."""
 
 
+class Check(Protocol):
+    async def check(self, customer: str, articles: Mapping[str, int]) -> None:
+        """Raises `OrderRefused` for an order that is not taken."""
+        ...
+
+
+class OrderRefused(Exception):
+    """The order was not taken."""
+
+
 class Pricing(Protocol):
     async def price(self, article: str) -> int:
         """The price of one piece of an article. Raises KeyError for an article that is not sold."""
@@ -56,7 +66,8 @@ class Orders(Protocol):
     async def place(self, customer: str, articles: Mapping[str, int]) -> int:
         """Takes an order of so many pieces of each article; its number.
 
-        Raises KeyError for an article that is not sold, `PaymentRefused` when it is not paid: then nothing is kept.
+        Raises `OrderRefused`, KeyError for an article that is not sold, `PaymentRefused` when it is not paid: then
+        nothing is kept.
         """
         ...
 

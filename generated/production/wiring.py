@@ -193,6 +193,30 @@ class Services(Domain):
     _wiring: Wiring
 
     if TYPE_CHECKING:
+        from shop.ports import Check
+
+    @bind("service:check.amount", "ce7fb22f",
+          provider="limits",
+          port="shop.ports:Check")
+    def check_amount(self) -> Check:
+        """limits: the only candidate"""
+        from shop.checks import AmountCheck, Limits
+        return AmountCheck(
+            limits=Limits(pieces=50, articles=10),
+        )
+
+    if TYPE_CHECKING:
+        from shop.ports import Check
+
+    @bind("service:check.pieces", "89965138",
+          provider="whole",
+          port="shop.ports:Check")
+    def check_pieces(self) -> Check:
+        """whole: the only candidate"""
+        from shop.checks import PiecesCheck
+        return PiecesCheck()
+
+    if TYPE_CHECKING:
         from shop.ports import Notifier
 
     @bind("service:notifier", "afee954f",
@@ -209,12 +233,14 @@ class Services(Domain):
     if TYPE_CHECKING:
         from shop.ports import Orders
 
-    @bind("service:orders", "4db71d09",
+    @bind("service:orders", "13650997",
           provider="shop",
           port="shop.ports:Orders",
           needs=(
               "adapter:cache",
               "adapter:database",
+              "service:check.amount",
+              "service:check.pieces",
               "service:notifier",
               "service:payments",
               "service:pricing",
@@ -224,7 +250,7 @@ class Services(Domain):
               "service:warehouse",
           ),
           eager=True,
-          tenants="2:84b74142")
+          tenants="2:edd41927")
     def orders(self) -> Orders:
         """shop: the only candidate"""
         from shop.orders import ShopOrders
@@ -238,6 +264,10 @@ class Services(Domain):
             shipping=self._wiring.services.shipping.live,
             tax=self._wiring.services.tax.live,
             warehouse=self._wiring.services.warehouse.live,
+            checks=[
+                self._wiring.services.check_pieces.live,
+                self._wiring.services.check_amount.live,
+            ],
         )
 
     if TYPE_CHECKING:
