@@ -10,6 +10,7 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span
 _MARKER = re.compile(r"^(<{7}|>{7})(?: [^\n]*)?$", re.MULTILINE)
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[^xuU])", re.DOTALL)
 _INDENT = "check the indentation, and put text in quotes that holds `: ` or starts with a sign"
+_IN_BRACKETS = 'within brackets put a reference in quotes: `{name: "${NAME}"}`'
 _BACKSLASH = "put the text in single quotes, where a backslash is nothing but that"
 
 
@@ -44,6 +45,8 @@ def explained(source: Source, problem: str, context: str, begin: Span | None, at
         return problem, at, "put text that starts with `!` in quotes"
     if "\t" in source.line(at.line):
         return problem, at, "indent with spaces, not tabs"
+    if "flow" in context and "${" in source.line(at.line):
+        return problem, at, _IN_BRACKETS
     return problem, at, _INDENT
 
 
