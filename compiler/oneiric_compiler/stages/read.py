@@ -378,7 +378,10 @@ def _lacks_candidates(document: Document, depth: int) -> bool:
 
 
 def _without_gaps(value: Value) -> Value:
-    return _list(value) if isinstance(value, list) else value
+    """A field of a component without the items, at any depth, that were left out for not fitting."""
+    if isinstance(value, dict):
+        return {name: _without_gaps(each) for name, each in value.items()}
+    return [_without_gaps(each) for each in _list(value)] if isinstance(value, list) else value
 
 
 def _is_folder(path: Path) -> bool:
