@@ -29,7 +29,7 @@ from oneiric_compiler.stages import leftovers
 from oneiric_compiler.stages.emit import emit
 from oneiric_compiler.stages.report import render_report
 from oneiric_compiler.stages.write import write
-from oneiric_compiler.verify import verify
+from oneiric_compiler.verify import choosing, verify
 
 from tests.attacks.trees import CANARY
 from tests.golden.golden_cases import NOW, surroundings
@@ -105,14 +105,16 @@ UNPLACED = frozenset(("ONE101", "ONE116", "ONE208"))
 
 
 def judge_outputs(outputs: Outputs, *, canaries: bool) -> None:
+    reports = {name: json.loads(files["explain.json"]) for name, (_, files) in outputs.profiles.items()}
+    chooser = outputs.profiles.get("default", ("", dict[str, bytes]()))[1].get("choose.py")
+    assert chooser is None or [*choosing(reports, chooser)] == [], "what chooses a profile is not of the reports"
     for folder, files in outputs.profiles.values():
         source, report = files["wiring.py"], json.loads(files["explain.json"])
         compile(source, f"{folder}/wiring.py", "exec", dont_inherit=True)
         assert render_report(report).encode() == files["explain.json"], "the report is not written as it is read"
         emitted = {name: text.encode() for name, text in emit(report).items()}
-        assert emitted == {name: data for name, data in files.items() if name != "explain.json"}, (
-            "not of the report alone"
-        )
+        of_one = {name: data for name, data in files.items() if name not in ("explain.json", "choose.py")}
+        assert emitted == of_one, "not of the report alone"
         findings = list(verify(report, source, files.get("tenants.jsonl", b"")))
         assert findings == [], findings
         for name, data in files.items():
