@@ -10,6 +10,8 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you
 from oneiric_compiler.linking.graph import cycles
 from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.model import Key, Level, Stated
+from oneiric_compiler.text.redact import MASK
+from oneiric_compiler.text.secret_names import secret_name
 
 
 def aliases_in(level: Level) -> Iterator[tuple[Key, Key, Stated[str]]]:
@@ -71,7 +73,8 @@ def _check_ways(scope: Scope, stated: Mapping[Key, tuple[Key, Stated[str]]], dia
                 str(other) if ":" in each.value else other.name for other in known if other.domain == target.domain
             ]
             help = partial(did_you_mean, each.value, names, "declare a component for it")
-            message = f"{key} is an alias of {target}, for which nothing declares a component"
+            led = MASK if secret_name(key.name) else target  # a secret in the wrong place
+            message = f"{key} is an alias of {led}, for which nothing declares a component"
             diagnostics.add("ONE305", message, each.place, help=help)
 
 
