@@ -63,7 +63,7 @@ def gone(file: str) -> Callable[[Path], None]:
 def test_what_is_compiled_is_what_compile_would_write_with_and_without_the_swaps(root: Path) -> None:
     found = swapped(root)
     assert (found.drifted, found.drift) == ((), [])
-    assert found.plain == outputs_of(root).profiles["default"][1]
+    assert found.plain == {n: data for n, data in outputs_of(root).profiles["default"][1].items() if n != "choose.py"}
     assert b'provider="cash"' in found.swapped["wiring.py"]
     winner, *_ = found.changes
     assert (winner.kind, winner.key, winner.old, winner.new) == ("winner", "service:payments", "card", "cash")

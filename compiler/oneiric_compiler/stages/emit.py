@@ -407,7 +407,7 @@ class _Body:
         return f"{self.called(expr['make'])}({', '.join(arguments)})"
 
     def _container(self, expr: Mapping[str, Any]) -> str:
-        kind, items = next(iter(expr.items()))
+        ((kind, items),) = expr.items()
         if _is_of_needs(items):
             return self._on_lines(kind, items)
         if kind == "dict":

@@ -309,15 +309,16 @@ def _block(domain: str, node: ast.FunctionDef | ast.AsyncFunctionDef, promised: 
     if isinstance(last, ast.Raise):
         refused = _raised(imports, last, named)
         return block(awaited=isinstance(node, ast.AsyncFunctionDef), entered=False, factory=refused, arguments={})
-    awaited, entered, factory, arguments = _made(node, imports, last)
+    typed = {returns: promised[returns]} if returns in promised else dict[str, str]()
+    awaited, entered, factory, arguments = _made(node, imports, last, typed)
     return block(awaited=awaited, entered=entered, factory=factory, arguments=arguments)
 
 
 def _made(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, imports: list[ast.stmt], last: ast.stmt
+    node: ast.FunctionDef | ast.AsyncFunctionDef, imports: list[ast.stmt], last: ast.stmt, typed: Mapping[str, str]
 ) -> tuple[bool, bool, str, dict[str, Expression]]:
     """How a block makes its instance: whether that is awaited, whether it is entered, by which factory, of what."""
-    imports, annotated = _annotated(imports)
+    imports, annotated = _annotated(imports, typed)
     wraps = "inner" in annotated
     if wraps and ast.unparse(annotated.pop("inner")) != "self._inner":
         raise Strange(last)
@@ -387,17 +388,19 @@ def _literal(node: ast.expr) -> Any:
     return node.value if isinstance(node, ast.Constant) else ast.literal_eval(node)
 
 
-def _annotated(nodes: Sequence[ast.stmt]) -> tuple[list[ast.stmt], dict[str, ast.expr]]:
-    """The imports of a block, and the values of `name: Type = value` after them, of a type that is imported for type
-    checkers alone."""
+def _annotated(nodes: Sequence[ast.stmt], typed: Mapping[str, str]) -> tuple[list[ast.stmt], dict[str, ast.expr]]:
+    """The imports of a block, and the values of `name: Type = value` after them, of the one type of `typed` that is
+    imported for type checkers alone."""
     imports, found = [*nodes], dict[str, ast.expr]()
     while imports and isinstance(imports[-1], ast.AnnAssign):
         node = imports.pop()
         match node:
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if name not in found:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id=kind), value=ast.expr() as value) if (
+                name not in found and kind in (typed or ("object",))
+            ):
                 found[name] = value
             case _:
                 raise Strange(node)
-    if found and imports and isinstance(imports[-1], ast.If):
-        _promised([imports.pop()])
+    if found and typed and _promised([imports.pop()] if imports else []) != typed:
+        raise Strange(nodes[-1])
     return imports, found

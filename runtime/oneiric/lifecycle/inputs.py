@@ -83,7 +83,7 @@ class Inputs:
         return f"{self._binding.key} ({self._binding.provider})"
 
 
-def context(scope: AnyScope, inputs: Inputs, inner: object) -> Domain:
+def context(scope: AnyScope, inputs: Inputs, inner: object = None) -> Domain:
     """What a block runs on: the scope's wiring, the inputs of one activation, and what a layer wraps."""
     domain = Domain()
     vars(domain).update(_scope=scope, _wiring=scope.wiring, _inputs=inputs, _inner=inner)

@@ -53,7 +53,7 @@ def test_a_signal_closes_everything_and_leaves_a_snapshot(project: Path, number:
     left = json.loads(served.folder.status.read_text())
     assert (left["state"], left["components"]) == ("stopped", [])
     told = command(project, "status", "--json", code=1)
-    assert json.loads(told.stdout) == {**left, "running": False}
+    assert json.loads(told.stdout) == {**left, "running": False, "followers": []}
 
 
 def test_the_folder_and_what_is_in_it_are_private(project: Path) -> None:
