@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from oneiric_compiler.verify.decisions import Facts, escaped
+from oneiric_compiler.verify.decisions import Facts
+from oneiric_compiler.verify.places import places, unread
 from oneiric_compiler.verify.wiring import handed
 
 
@@ -16,16 +17,9 @@ def aliases(report: Facts) -> Iterator[str]:
             yield f"{key}: is said to be {each['target']}, and is bound"
         if each["target"] not in bindings:
             yield f"{key}: is said to be {each['target']}, which is not bound"
-        domain, _, name = key.partition(":")
-        section, profile = report["domains"][domain], report["profile"]
-        places = (
-            f"settings/{section}.yml#/aliases/{escaped(name)}",
-            f"settings/profiles/{profile}.yml#/{section}/aliases/{escaped(name)}",
-        )
-        if each["from"] not in places:
+        if each["from"] not in places(report, key, "aliases"):
             yield f"{key}: an alias cannot be stated at {each['from']}"
-        if (file := each["from"].partition("#")[0]) not in report["inputs"]["settings"]:
-            yield f"{key}: {file} is not among the inputs"
+        yield from (f"{key}: {finding}" for finding in unread(report, each["from"]))
     for key, binding in bindings.items() if stated else ():
         for own in (binding, *binding["tenants"].values()):
             if named := [need for need in handed(own) if need in stated]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from oneiric_compiler.verify.decisions import Facts, escaped
+from oneiric_compiler.verify.decisions import Facts
+from oneiric_compiler.verify.places import places, unread
 
 
 def promised(binding: Facts) -> str | None:
@@ -45,16 +46,6 @@ def _layers(report: Facts, key: str, tenant: str | None, binding: Facts) -> Iter
     if len(lists) > 1:
         yield f"its layers are of several lists: {', '.join(sorted(lists))}"
     for place in lists:
-        if place not in _places(report, key, tenant):
+        if place not in places(report, key, "layers", tenant):
             yield f"its layers cannot be stated at {place}"
-        if (file := place.partition("#")[0]) not in report["inputs"]["settings"]:
-            yield f"{file} is not among the inputs"
-
-
-def _places(report: Facts, key: str, tenant: str | None) -> Iterator[str]:
-    domain, _, name = key.partition(":")
-    section = report["domains"][domain]
-    yield f"settings/{section}.yml#/layers/{escaped(name)}"
-    yield f"settings/profiles/{report['profile']}.yml#/{section}/layers/{escaped(name)}"
-    if tenant is not None:
-        yield f"settings/tenants/{tenant}.yml#/{section}/layers/{escaped(name)}"
+        yield from unread(report, place)

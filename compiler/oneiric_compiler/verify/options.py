@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from oneiric_compiler.verify.decisions import Facts, escaped
+from oneiric_compiler.verify.decisions import Facts
+from oneiric_compiler.verify.places import places, unread
 
 _DEFAULTS = {"eager": False, "restart": "never"}
 _DECLARED = ("eager",)
@@ -30,17 +31,6 @@ def _options(report: Facts, key: str, tenant: str | None, binding: Facts) -> Ite
         each = stated[name]
         if each["value"] != found or not isinstance(each["value"], type(default)):
             yield f"`{name}` is stated as {each['value']}, and the report says {found}"
-        if each["from"] not in _places(report, key, tenant, name):
+        if each["from"] not in places(report, key, name, tenant):
             yield f"`{name}` cannot be stated at {each['from']}"
-        if (file := each["from"].partition("#")[0]) not in report["inputs"]["settings"]:
-            yield f"{file} is not among the inputs"
-
-
-def _places(report: Facts, key: str, tenant: str | None, option: str) -> Iterator[str]:
-    """Where it may be stated: the domain's file, the profile's and the tenant's."""
-    domain, _, name = key.partition(":")
-    section = report["domains"][domain]
-    yield f"settings/{section}.yml#/{option}/{escaped(name)}"
-    yield f"settings/profiles/{report['profile']}.yml#/{section}/{option}/{escaped(name)}"
-    if tenant is not None:
-        yield f"settings/tenants/{tenant}.yml#/{section}/{option}/{escaped(name)}"
+        yield from unread(report, each["from"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from oneiric_compiler.verify.decisions import Facts, escaped
+from oneiric_compiler.verify.decisions import Facts
+from oneiric_compiler.verify.places import places, unread
 from oneiric_compiler.verify.wiring import handed
 
 
@@ -32,24 +33,16 @@ def _own(report: Facts, key: str, tenant: str, binding: Facts, own: Facts) -> It
         if own["settings"] or own["needs"] or "gathers" in own:
             yield "is unbound, and has settings or needs"
     elif binding.get("unbound"):
-        at, place = own.get("bound_at"), _place(report, key, tenant, "selections")
+        at, place = own.get("bound_at"), places(report, key, "selections", tenant)[-1]
         if at != place:
             yield f"a tenant binds again what it selects at {place}, and the report says {at}"
 
 
 def _stated(report: Facts, key: str, tenant: str | None, at: str) -> Iterator[str]:
-    place = _place(report, key, tenant, "unbind")
+    *_, place = places(report, key, "unbind", tenant)  # of its own level alone
     if at != place:
         yield f"is unbound at {place}, and the report says {at}"
-    if (file := place.partition("#")[0]) not in report["inputs"]["settings"]:
-        yield f"{file} is not among the inputs"
-
-
-def _place(report: Facts, key: str, tenant: str | None, what: str) -> str:
-    """Where the profile, or a tenant, states something of a key."""
-    domain, _, name = key.partition(":")
-    file = f"settings/tenants/{tenant}.yml" if tenant is not None else f"settings/profiles/{report['profile']}.yml"
-    return f"{file}#/{report['domains'][domain]}/{what}/{escaped(name)}"
+    yield from unread(report, place)
 
 
 def _needed(report: Facts) -> Iterator[str]:
