@@ -211,6 +211,11 @@ class Settings:
     incomplete: bool = False
     unsettled: bool = False
 
+    def sections(self) -> Iterator[tuple[str, Section]]:
+        """What every level says of each domain: the base, all profiles and all tenants."""
+        for level in (self.base, *self.profiles.values(), *self.tenants.values()):
+            yield from level.items()
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

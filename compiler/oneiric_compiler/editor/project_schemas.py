@@ -137,8 +137,7 @@ def _definitions(settings: Settings, found: Catalog) -> Schema:
     """What every file refers to: references, and the ports and needs there are."""
     candidates = _merged([found.base, *found.profiles.values(), *found.tenants.values()])
     ports = {each.port.value for served in candidates.values() for each in served if each.port}
-    for level in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
-        ports |= {stated.value for section in level.values() for stated in section.ports.values()}
+    ports |= {stated.value for _, section in settings.sections() for stated in section.ports.values()}
     port = _generic("domain")["$defs"]["component"]["properties"]["port"]
     levels = (settings.base, *settings.profiles.values())
     aliases = {Key(domain, name) for level in levels for domain, section in level.items() for name in section.aliases}

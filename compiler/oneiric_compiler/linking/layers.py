@@ -23,7 +23,7 @@ def placed(scope: Scope, key: Key, diagnostics: Diagnostics) -> Iterator[tuple[s
     for index, text in enumerate(stated.value if stated else ()):
         assert stated is not None
         name, place = text.partition(":")[0], stated.at(index)
-        layer = scope.layer(key, name)
+        layer = scope.catalog.layer(key, name)
         if layer is not None:
             _check_name(scope, key, layer, diagnostics)
             yield text, place, layer
@@ -39,11 +39,10 @@ def placed(scope: Scope, key: Key, diagnostics: Diagnostics) -> Iterator[tuple[s
 def everywhere(settings: Settings, catalog: Catalog) -> Iterator[tuple[str, Candidate]]:
     """The layers of every key, declared for it or placed anywhere, by what settings call them: name or label."""
     names = {(key, each.provider) for key, layers in catalog.layers.items() for each in layers}
-    for level in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
-        for domain, section in level.items():
-            for name, stated in section.layers.items():
-                for text in stated.value:
-                    names |= {(Key(domain, name), text), (Key(domain, name), text.partition(":")[0])}
+    for domain, section in settings.sections():
+        for name, stated in section.layers.items():
+            for text in stated.value:
+                names |= {(Key(domain, name), text), (Key(domain, name), text.partition(":")[0])}
     for key, text in sorted(names):
         if (layer := catalog.layer(key, text.partition(":")[0])) is not None:
             yield text, layer

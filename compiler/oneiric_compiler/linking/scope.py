@@ -108,10 +108,6 @@ class Scope:
         stated = [level.get(key.domain, NOTHING).layers.get(key.name) for level in self.levels.values()]
         return next((each for each in reversed(stated) if each), None)
 
-    def layer(self, key: Key, name: str) -> Candidate | None:
-        """The layer of that name which fits the key: one that is declared for it, or a common one."""
-        return self.catalog.layer(key, name)
-
     def unbound(self, key: Key) -> Stated[str] | None:
         """What takes the key away: the most specific level that unbinds it, where no more specific one selects it."""
         for level in reversed(self.levels.values()):

@@ -81,15 +81,14 @@ def _stack_order(settings: Settings, candidates: Catalog) -> Iterator[Unused]:
 
 def _stated(settings: Settings) -> Iterator[Unused]:
     """What the levels select, require and set."""
-    for level in (settings.base, *settings.profiles.values(), *settings.tenants.values()):
-        for domain, section in level.items():
-            for name, provider in section.selections.items():
-                yield Unused("selection", f"{domain}:{name} {provider.value}", str(provider.place))
-            for name, wanted in section.requires.items():
-                yield Unused("requirement", f"{domain}:{name} {', '.join(wanted.value)}", str(wanted.place))
-            for entry, fields in section.provider_settings.items():
-                for name, value in fields.items():
-                    yield Unused("setting", f"{domain} {entry} {name}", str(value.place))
+    for domain, section in settings.sections():
+        for name, provider in section.selections.items():
+            yield Unused("selection", f"{domain}:{name} {provider.value}", str(provider.place))
+        for name, wanted in section.requires.items():
+            yield Unused("requirement", f"{domain}:{name} {', '.join(wanted.value)}", str(wanted.place))
+        for entry, fields in section.provider_settings.items():
+            for name, value in fields.items():
+                yield Unused("setting", f"{domain} {entry} {name}", str(value.place))
 
 
 def _all(candidates: Catalog) -> Iterator[Candidate]:

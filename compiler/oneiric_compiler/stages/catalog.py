@@ -238,10 +238,8 @@ class _Builder:
 
     def common(self) -> dict[str, Candidate]:
         """The built-in layers by name, as far as the settings place one."""
-        settings = self.settings
-        levels = (settings.base, *settings.profiles.values(), *settings.tenants.values())
-        sections = [section for level in levels for section in level.values()]
-        placed = {each for section in sections for stated in section.layers.values() for each in stated.value}
+        stated = [each for _, section in self.settings.sections() for each in section.layers.values()]
+        placed = {text for each in stated for text in each.value}
         return {
             name: layer
             for name in sorted({text.partition(":")[0] for text in placed}.intersection(layers.NAMES))

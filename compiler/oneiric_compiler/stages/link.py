@@ -287,10 +287,10 @@ class _Linker:
                 return
             if port:
                 self.ports.fit(candidate, port)
-            check_inner(candidate, self.ports.promise(promised), self.ports.sources, self.diagnostics)
-            settings = self.settings.of(candidate, text)
-            settings = with_errors(candidate, settings, promised, self.ports.sources, self.diagnostics)
-            check_methods(candidate, settings, self.ports.promise(promised), self.ports.sources, self.diagnostics)
+            offered, sources = self.ports.promise(promised), self.ports.sources
+            check_inner(candidate, offered, sources, self.diagnostics)
+            settings = with_errors(candidate, self.settings.of(candidate, text), promised, sources, self.diagnostics)
+            check_methods(candidate, settings, offered, sources, self.diagnostics)
             layer, settings = without_keys(candidate, settings)
             judgement = Judgement(layer, 0, won=True)
             wrapping = Decision(Key(key.domain, f"{key.name}/{text}"), (judgement,), ALONE, place, "")

@@ -155,7 +155,7 @@ def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
             _unknown_key(key, choice, scope, diagnostics)
         elif choice.value not in providers:
             help: Help = partial(did_you_mean, choice.value, providers)
-            if scope.layer(key, choice.value):
+            if scope.catalog.layer(key, choice.value):
                 help = f"it is a layer, which wraps what serves a key: `layers: {{{key.name}: [{choice.value}]}}`"
             diagnostics.add("ONE301", f"{key} has no candidate `{choice.value}`", choice.place, help=help)
     for domain, section in sections:
