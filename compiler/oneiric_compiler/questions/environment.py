@@ -11,7 +11,7 @@ from oneiric.preflight.reads import Read, bindings_of, mapping, reads
 from oneiric.report import Json, Report
 from oneiric.secret import PREFIX, SECRETS
 
-from oneiric_compiler.questions.explain.rows import section
+from oneiric_compiler.questions.explain.rows import counted, section
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import redacted, visible
 from oneiric_compiler.text.secret_names import secret_name
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from oneiric.preflight.check import Preflight
     from oneiric.preflight.missing import Want
 
-_NAMED = 3
-"""Tenants that are named; more are counted."""
 _WITHOUT = {
     (True, False): "required",
     (False, True): "its default is not shown",
@@ -142,8 +140,7 @@ def _default(read: Read) -> str | None:
 
 
 def _tenants(tenants: tuple[str, ...]) -> str:
-    more = f" and {len(tenants) - _NAMED} more" if len(tenants) > _NAMED else ""
-    return f"tenant{'' if len(tenants) == 1 else 's'} {', '.join(tenants[:_NAMED])}{more}"
+    return f"tenant{'' if len(tenants) == 1 else 's'} {counted(tenants)}"
 
 
 def _provider(report: Report) -> str:

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from oneiric.report import Json, Report, Served
 
+from oneiric_compiler.questions.explain.rows import counted
 from oneiric_compiler.text.paint import Line, columns, padded
 from oneiric_compiler.text.redact import visible
-
-_NAMED = 3
-"""Tenants of a row that are named; more are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def tell(reports: Mapping[str, Report], rows: list[Row]) -> list[Line]:
         alike: dict[tuple[str, ...], list[str]] = {}
         for tenant, served in row.tenants.items():
             alike.setdefault(tuple(each or "-" for each in served.values()), []).append(tenant)
-        table += [(f"  {_names(tenants)}", list(cells)) for cells, tenants in alike.items()]
+        table += [(f"  {counted(tenants)}", list(cells)) for cells, tenants in alike.items()]
     shown = [(visible(name), [visible(cell) for cell in cells]) for name, cells in table]
     first = max(columns(name) for name, _ in shown)
     wide = [max(columns(cells[column]) for _, cells in shown) for column in range(len(reports))]
@@ -79,11 +77,6 @@ def _cell(binding: Served | None) -> str | None:
     if not binding.layers:
         return binding.provider
     return f"{binding.provider} in {', '.join(key.partition('/')[2] for key in binding.layers)}"
-
-
-def _names(tenants: list[str]) -> str:
-    more = f" and {len(tenants) - _NAMED} more" if len(tenants) > _NAMED else ""
-    return ", ".join(tenants[:_NAMED]) + more
 
 
 def _scopes(reports: Mapping[str, Report]) -> str:

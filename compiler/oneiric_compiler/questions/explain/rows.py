@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from oneiric_compiler.text.paint import Line, columns, padded
 from oneiric_compiler.text.redact import visible
+
+_NAMED = 3
+"""Tenants that are named; more are counted."""
 
 
 def section(title: str, facts: list[tuple[str, str, str]]) -> list[Line]:
@@ -25,3 +30,9 @@ def rows(facts: list[tuple[str, str, str]]) -> list[Line]:
         else:
             lines.append([(start, "plain"), (padded(text, second), "plain"), (f"  {more}" if more else "", "dim")])
     return lines
+
+
+def counted(tenants: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(tenants) - _NAMED} more" if len(tenants) > _NAMED else ""
+    return ", ".join(tenants[:_NAMED]) + more
