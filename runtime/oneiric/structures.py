@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeGuard, TypeVar, cast
 
 from oneiric.convert import Unshown, boolean, convert, one_of, word
@@ -97,14 +98,14 @@ def entries_of(text: str) -> dict[str, Any]:
     return dict(read(written)) if written else {}
 
 
-class Converter(Generic[T]):
+class Converter(ABC, Generic[T]):
     """Of a text, or by `take` of what stands in one."""
 
-    def __call__(self, text: str) -> T:
-        raise NotImplementedError
+    @abstractmethod
+    def __call__(self, text: str) -> T: ...
 
-    def take(self, node: Any) -> T:
-        raise NotImplementedError
+    @abstractmethod
+    def take(self, node: Any) -> T: ...
 
 
 def take(converter: Callable[[str], T], node: Any, at: object) -> T:

@@ -121,7 +121,7 @@ async def activate_all(slots: Iterable[Slot[Any]]) -> None:
 def eager(slots: Iterable[Slot[Any]]) -> list[Slot[Any]]:
     """Those to activate without being asked: eager, not active yet, and not waiting for an operator to resume a
     key that they are or need."""
-    return [slot.home for slot in slots if slot.home.held is None and starts(slot) and not waits(slot.home)]
+    return [home for slot in slots if starts(slot) and (home := slot.home).held is None and not waits(home)]
 
 
 def starts(slot: Slot[Any]) -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 
 from oneiric.errors import RuntimeClosed, StateError, UnknownTenant, refused
 from oneiric.host import Host
-from oneiric.reload.follow import Follower
 from oneiric.reload.goal import Goal, goal_of
 from oneiric.reload.history import Generation, History
 from oneiric.reload.hooks import Hooks
@@ -27,6 +26,10 @@ from oneiric.reload.transaction import settle, warmed
 from oneiric.tenants.scope import listed
 from oneiric.tracing import span
 from oneiric.wiring import Wiring, target_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from oneiric.reload.follow import Follower
 
 PROBATION = "the probation"
 """Who rolls back a generation that turned unhealthy, as the history names it."""
@@ -56,6 +59,8 @@ class Reloads:
         if follow is not None:
             if state is not None:
                 raise StateError("a runtime owns a state folder or follows one: give `state` or `follow`, not both")
+            from oneiric.reload.follow import Follower
+
             self._follower = Follower(host, follow, self.history, self._requests)
             self.history.followed = self._follower.folder
 
