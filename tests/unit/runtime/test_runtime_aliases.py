@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import oneiric
 import pytest
-from oneiric import Deadlines, ReplacementError, Runtime, Slot, UnboundKey
+from oneiric import Deadlines, ReplacementError, Slot, UnboundKey
 
 from tests.unit.cli.running import run as command
 from tests.unit.runtime.making import run
+from tests.unit.runtime.projects import compiled, made, of
 
 PARTS = """
 from typing import Protocol
@@ -64,7 +64,7 @@ class Fake:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for path, text in {
+    files = {
         "settings/app.yml": "name: alike\npackages: [alike]\nprofiles: [apart]\n",
         "settings/adapters.yml": ALIASES,
         "settings/tasks.yml": 'aliases: {queue: "adapter:session-store"}\n',
@@ -72,25 +72,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "settings/tenants/acme.yml": "adapters: {selections: {store: memory}}\n",
         "alike/__init__.py": "",
         "alike/parts.py": PARTS,
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "alike"]:
-        monkeypatch.delitem(sys.modules, name)
-    compiled(tmp_path)
-    return tmp_path
-
-
-def compiled(root: Path, adapters: str | None = None) -> None:
-    if adapters is not None:
-        (root / "settings/adapters.yml").write_text(adapters)
-    assert command("compile", cwd=root).returncode == 0
-    assert command("verify", cwd=root).returncode == 0
-
-
-def of(root: Path, **options: Any) -> Runtime[Any]:
-    return Runtime(oneiric.load(root / "generated/wiring.py"), **options)
+    }
+    return made(tmp_path, monkeypatch, "alike", files)
 
 
 def test_it_is_one_slot_and_one_instance(project: Path) -> None:
@@ -144,7 +127,7 @@ def test_a_reload_leads_it_elsewhere_and_ends_it(project: Path) -> None:
             user = await runtime.use("service", "user")
             tenant: Slot[Any] = runtime.tenant("acme").adapters.session_store
             assert await tenant.live.name() == "Memory"
-            compiled(project, "aliases: {session-store: other}\n")
+            compiled(project, adapters="aliases: {session-store: other}\n")
             outcome = await runtime.reload()
             assert outcome.accepted, outcome.reason
             assert await user.name() == "Other"

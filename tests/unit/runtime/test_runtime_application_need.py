@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import oneiric
 import pytest
-from oneiric import Runtime, UnknownTenant
+from oneiric import UnknownTenant
 
 from tests.unit.cli.running import run as command
 from tests.unit.runtime.making import run
+from tests.unit.runtime.projects import compiled, made, of
 
 if TYPE_CHECKING:
     from oneiric import Application
@@ -46,29 +45,14 @@ class Two(Base): ...
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for path, text in {
+    files = {
         "settings/app.yml": "name: asks\npackages: [asks]\n",
         "settings/tenants/acme.yml": "services: {provider_settings: {two/std: {name: acme}}}\n",
         "settings/tenants/plain.yml": "",
         "asks/__init__.py": "",
         "asks/parts.py": PARTS,
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "asks"]:
-        monkeypatch.delitem(sys.modules, name)
-    compiled(tmp_path)
-    return tmp_path
-
-
-def compiled(root: Path) -> None:
-    assert command("compile", cwd=root).returncode == 0
-    assert command("verify", cwd=root).returncode == 0
-
-
-def of(root: Path, **options: Any) -> Runtime[Any]:
-    return Runtime(oneiric.load(root / "generated/wiring.py"), **options)
+    }
+    return made(tmp_path, monkeypatch, "asks", files)
 
 
 def test_the_bases_components_see_every_tenant(project: Path) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-import oneiric
 import pytest
-from oneiric import ActivationError, NotActive, Runtime, RuntimeClosed
+from oneiric import ActivationError, NotActive, RuntimeClosed
 
 from tests.unit.cli.running import run as command
 from tests.unit.runtime.making import run
+from tests.unit.runtime.projects import compiled, made, of
 
 PARTS = """
 from collections.abc import Mapping
@@ -87,33 +86,18 @@ gather_order: {"plugin.*": ["*", plugin.a]}
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for path, text in {
+    files = {
         "settings/app.yml": "name: gathers\npackages: [gathers]\n",
         "settings/tenants/acme.yml": "services: {selections: {plugin.b: other}}\n",
         "settings/tenants/zeta.yml": 'services: {gather_order: {"plugin.*": [plugin.b]}}\n',
         "gathers/__init__.py": "",
         "gathers/parts.py": PARTS,
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "gathers"]:
-        monkeypatch.delitem(sys.modules, name)
-    compiled(tmp_path)
-    return tmp_path
-
-
-def compiled(root: Path) -> None:
-    assert command("compile", cwd=root).returncode == 0
-    assert command("verify", cwd=root).returncode == 0
+    }
+    return made(tmp_path, monkeypatch, "gathers", files)
 
 
 def parts() -> ModuleType:
     return sys.modules["gathers.parts"]
-
-
-def of(project: Path) -> Runtime[Any]:
-    return Runtime(oneiric.load(project / "generated/wiring.py"))
 
 
 def test_several_are_handed_over_in_their_order_and_by_their_names(project: Path) -> None:

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import oneiric
 import pytest
-from oneiric import NotProvided, ReplacementError, Runtime, UnknownKey
+from oneiric import NotProvided, ReplacementError, UnknownKey
 
 from tests.unit.cli.running import run as command
 from tests.unit.runtime.making import run
+from tests.unit.runtime.projects import compiled, made, of
 
 PARTS = """
 from typing import Protocol
@@ -82,31 +82,14 @@ class Moons:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for path, text in {
+    files = {
         "settings/app.yml": "name: provides\npackages: [provides]\n",
         "settings/services.yml": SERVICES,
         "settings/tenants/acme.yml": "services: {selections: {phases: fixed}}\n",
         "provides/__init__.py": "",
         "provides/parts.py": PARTS,
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "provides"]:
-        monkeypatch.delitem(sys.modules, name)
-    compiled(tmp_path)
-    return tmp_path
-
-
-def compiled(root: Path, services: str | None = None) -> None:
-    if services is not None:
-        (root / "settings/services.yml").write_text(services)
-    assert command("compile", cwd=root).returncode == 0
-    assert command("verify", cwd=root).returncode == 0
-
-
-def of(root: Path, **options: Any) -> Runtime[Any]:
-    return Runtime(oneiric.load(root / "generated/wiring.py"), **options)
+    }
+    return made(tmp_path, monkeypatch, "provides", files)
 
 
 def started() -> list[str]:
@@ -178,11 +161,11 @@ def test_what_the_settings_no_longer_take_from_the_application_is_not_used(proje
     async def story() -> None:
         async with of(project, provide={"service:phases": phases, "service:moons": Moons()}) as runtime:
             live = runtime.wiring.services.phases.live
-            compiled(project, SERVICES + "selections: {phases: fixed}\n")
+            compiled(project, services=SERVICES + "selections: {phases: fixed}\n")
             outcome = await runtime.reload()
             assert outcome.accepted, outcome.reason
             assert await live.now() == "fixed"
-            compiled(project, SERVICES)
+            compiled(project, services=SERVICES)
             outcome = await runtime.reload()
             assert outcome.accepted, outcome.reason
             assert await live.now() == "full"
@@ -197,7 +180,7 @@ def test_a_wiring_that_wants_what_was_not_handed_in_is_rejected_and_changes_noth
     async def story() -> None:
         async with of(project, provide={"service:phases": Phases(), "service:moons": Moons()}) as runtime:
             more = '  - {key: stars, provided: true, port: "provides.parts:Phases"}\n'
-            compiled(project, SERVICES + more + more.replace("stars", "suns"))
+            compiled(project, services=SERVICES + more + more.replace("stars", "suns"))
             outcome = await runtime.reload()
             assert (outcome.accepted, outcome.code) == (False, "provided")
             assert "service:stars, service:suns" in str(outcome.reason)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import oneiric
 import pytest
 from oneiric import Deadlines, Runtime, Slot, UnboundKey
 from oneiric.preflight.trial import Trial
 
 from tests.unit.cli.running import run as command
 from tests.unit.runtime.making import run
+from tests.unit.runtime.projects import compiled, made, of
 
 PARTS = """
 from typing import Protocol
@@ -62,7 +62,7 @@ class Page(Base):
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for path, text in {
+    files = {
         "settings/app.yml": "name: unbinds\npackages: [unbinds]\nprofiles: [small]\n",
         "settings/profiles/small.yml": "tasks: {unbind: [cron]}\n",
         "settings/tenants/acme.yml": "tasks: {unbind: [cron]}\n",
@@ -70,23 +70,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "settings/tenants/plain.yml": "",
         "unbinds/__init__.py": "",
         "unbinds/parts.py": PARTS,
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "unbinds"]:
-        monkeypatch.delitem(sys.modules, name)
-    compiled(tmp_path)
-    return tmp_path
-
-
-def compiled(root: Path) -> None:
-    assert command("compile", cwd=root).returncode == 0
-    assert command("verify", cwd=root).returncode == 0
-
-
-def of(root: Path, profile: str = "", **options: Any) -> Runtime[Any]:
-    return Runtime(oneiric.load(root / "generated" / profile / "wiring.py"), **options)
+    }
+    return made(tmp_path, monkeypatch, "unbinds", files)
 
 
 async def refused(runtime: Runtime[Any], tenant: str | None, *, by: str | None = None) -> None:
