@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Span
-from oneiric_compiler.model import Stated
+from oneiric_compiler.linking.scope import NOTHING, Scope
+from oneiric_compiler.model import Candidate, Key, Stated
 from oneiric_compiler.source.annotations import is_protocol
 from oneiric_compiler.source.modules import Function, Sources, Symbol, dotted_name, is_generator
 from oneiric_compiler.source.signatures import is_generic
@@ -15,6 +17,56 @@ _AWAITABLE = frozenset(("Awaitable", "Coroutine", "Future", "Task"))
 _MACHINERY = frozenset(
     ("__init__", "__new__", "__init_subclass__", "__class_getitem__", "__subclasshook__", "__slots__")
 )
+
+
+@dataclass(slots=True)
+class Ports:
+    """The port of each key, found and checked once."""
+
+    sources: Sources
+    diagnostics: Diagnostics
+    _found: dict[str, Symbol | None] = field(default_factory=dict[str, Symbol | None])
+    _checked: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+
+    def check(self, scope: Scope) -> None:
+        """Reports candidates that promise, or offer, another port than their key has."""
+        for key in sorted(scope.known_keys()):
+            port = self.of(scope, key)
+            for candidate in scope.candidates(key):
+                if candidate.port and port and candidate.port.value != port.value:
+                    message = (
+                        f"`{candidate.provider}` says the port of {key} is `{candidate.port.value}`, not `{port.value}`"
+                    )
+                    help, related = "state it once, or the same everywhere", [("the other is stated here", port.place)]
+                    self.diagnostics.add("ONE406", message, candidate.port.place, help=help, related=related)
+                elif port:
+                    self.fit(candidate, port)
+
+    def of(self, scope: Scope, key: Key) -> Stated[str] | None:
+        """The port that the most specific level states for the key, else a candidate."""
+        for level in reversed(scope.levels.values()):
+            if stated := level.get(key.domain, NOTHING).ports.get(key.name):
+                return stated
+        return next((each.port for each in scope.candidates(key) if each.port), None)
+
+    def promise(self, port: str) -> Symbol | None:
+        """What a port, or the class that a key has in its place, promises."""
+        return self._found.get(port) or self.sources.find(port)
+
+    def fit(self, candidate: Candidate, port: Stated[str]) -> None:
+        """Reports what keeps a candidate from serving the port."""
+        if port.value not in self._found:
+            self._found[port.value] = find_port(self.sources, port, self.diagnostics)
+        symbol, made = self._found[port.value], candidate.signature.made
+        pair = (port.value, candidate.factory)
+        if symbol is None or made is None or pair in self._checked:
+            return
+        self._checked.add(pair)
+        for reason, place, promise in misfits(self.sources, symbol, made):
+            message = f"`{candidate.provider}` cannot serve {candidate.key}: `{made.name}` {reason}"
+            help = "offer what the port promises, or let the port promise less"
+            related = [(f"the promise of `{symbol.name}`", promise)]
+            self.diagnostics.add("ONE405", message, place, help=help, related=related)
 
 
 def find_port(sources: Sources, stated: Stated[str], diagnostics: Diagnostics) -> Symbol | None:

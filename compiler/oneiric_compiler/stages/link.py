@@ -17,7 +17,7 @@ from oneiric_compiler.linking.gathering import check_handed, check_order, contai
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.lacking import missing_help
 from oneiric_compiler.linking.layers import check_inner, check_methods, placed, with_errors, without_keys
-from oneiric_compiler.linking.ports import find_port, misfits
+from oneiric_compiler.linking.ports import Ports
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.settings import ProviderSettings
 from oneiric_compiler.linking.unbinding import (
@@ -43,7 +43,6 @@ from oneiric_compiler.model import (
     Setting,
     Stated,
 )
-from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.stages.resolve import Filtered, Resolution, tell
 from oneiric_compiler.tables.builtins import DEFAULT_LEVEL
 from oneiric_compiler.tables.layers import INNER
@@ -59,7 +58,7 @@ Decisions: TypeAlias = "MutableMapping[Key, Decision | Filtered]"
 def link(resolution: Resolution, inputs: Gathered, diagnostics: Diagnostics) -> Linked:
     """Binds every key of a profile that is declared, selected or needed, and what each tenant has of its own."""
     scope, incomplete = resolution.scope, inputs.incomplete
-    ports = _Ports(inputs.sources, diagnostics)
+    ports = Ports(inputs.sources, diagnostics)
     ports.check(scope)
     settings = ProviderSettings(scope, diagnostics)
     settings.check(scope.levels.values(), incomplete)
@@ -162,59 +161,11 @@ def _is_always_bound(builtin: Candidate) -> bool:
 
 
 @dataclass(slots=True)
-class _Ports:
-    """The port of each key, found and checked once."""
-
-    sources: Sources
-    diagnostics: Diagnostics
-    _found: dict[str, Symbol | None] = field(default_factory=dict[str, Symbol | None])
-    _checked: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-
-    def check(self, scope: Scope) -> None:
-        for key in sorted(scope.known_keys()):
-            port = self.of(scope, key)
-            for candidate in scope.candidates(key):
-                if candidate.port and port and candidate.port.value != port.value:
-                    message = (
-                        f"`{candidate.provider}` says the port of {key} is `{candidate.port.value}`, not `{port.value}`"
-                    )
-                    help, related = "state it once, or the same everywhere", [("the other is stated here", port.place)]
-                    self.diagnostics.add("ONE406", message, candidate.port.place, help=help, related=related)
-                elif port:
-                    self.fit(candidate, port)
-
-    def of(self, scope: Scope, key: Key) -> Stated[str] | None:
-        for level in reversed(scope.levels.values()):
-            if stated := level.get(key.domain, NOTHING).ports.get(key.name):
-                return stated
-        return next((each.port for each in scope.candidates(key) if each.port), None)
-
-    def promise(self, port: str) -> Symbol | None:
-        """What a port, or the class that a key has in its place, promises."""
-        return self._found.get(port) or self.sources.find(port)
-
-    def fit(self, candidate: Candidate, port: Stated[str]) -> None:
-        """Reports what keeps a candidate from serving the port."""
-        if port.value not in self._found:
-            self._found[port.value] = find_port(self.sources, port, self.diagnostics)
-        symbol, made = self._found[port.value], candidate.signature.made
-        pair = (port.value, candidate.factory)
-        if symbol is None or made is None or pair in self._checked:
-            return
-        self._checked.add(pair)
-        for reason, place, promise in misfits(self.sources, symbol, made):
-            message = f"`{candidate.provider}` cannot serve {candidate.key}: `{made.name}` {reason}"
-            help = "offer what the port promises, or let the port promise less"
-            related = [(f"the promise of `{symbol.name}`", promise)]
-            self.diagnostics.add("ONE405", message, place, help=help, related=related)
-
-
-@dataclass(slots=True)
 class _Linker:
     scope: Scope
     decisions: Decisions
     settings: ProviderSettings
-    ports: _Ports
+    ports: Ports
     incomplete: bool
     diagnostics: Diagnostics
     same: Mapping[Key, Key] = field(default_factory=dict[Key, Key])
