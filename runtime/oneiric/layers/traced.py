@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextvars import Context, copy_context
-from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -11,8 +10,6 @@ from oneiric.layers._wrapping import Call, Entered, Step, Steps, Wrapping, key_o
 from oneiric.tracing import Traced, span
 
 P = TypeVar("P")
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Where the buckets of the histogram end, unless a view of the application says otherwise."""
 
 
 def traced(inner: P) -> P:
@@ -30,38 +27,10 @@ def traced(inner: P) -> P:
 
 class _Told:
     def __init__(self, key: str) -> None:
-        self.key = key
         self.domain, _, self.name = key.partition(":")
-        self.histogram = _histogram()
 
-    def __call__(self, method: str) -> _Call:
-        return _Call(self, method)
-
-
-class _Call:
-    """One call, from entering this until its exit."""
-
-    __slots__ = ("_begin", "_method", "_span", "_told")
-
-    def __init__(self, told: _Told, method: str) -> None:
-        self._told = told
-        self._method = method
-        self._span: Traced = span("call", domain=told.domain, key=told.name, method=method)
-
-    def __enter__(self) -> None:
-        self._span.__enter__()
-        self._begin = perf_counter()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        took = perf_counter() - self._begin
-        self._span.__exit__(kind, error, trace)
-        if self._told.histogram is not None:
-            attributes = {"oneiric.key": self._told.key, "oneiric.method": self._method}
-            if kind is not None:
-                attributes["error.type"] = f"{kind.__module__}.{kind.__qualname__}"
-            self._told.histogram.record(took, attributes)
+    def __call__(self, method: str) -> Traced:
+        return span("call", domain=self.domain, key=self.name, method=method)
 
 
 class _Apart:
@@ -70,9 +39,9 @@ class _Apart:
 
     __slots__ = ("_call", "_context")
 
-    def __init__(self, call: _Call) -> None:
+    def __init__(self, call: Traced) -> None:
         self._context: Context = copy_context()
-        self._call: _Call | None = call
+        self._call: Traced | None = call
         self._context.run(call.__enter__)
 
     def end(self, error: BaseException | None = None) -> None:
@@ -137,20 +106,6 @@ class _Entered(Entered):
             raise
         self._apart.end(None if left else error)
         return left
-
-
-def _histogram() -> Any:
-    """OpenTelemetry's, which goes to the provider of the application, be it set later; None without its API."""
-    try:
-        from opentelemetry import metrics
-    except ModuleNotFoundError:
-        return None
-    meter = metrics.get_meter("oneiric")
-    text = "How long calls took"
-    try:
-        return meter.create_histogram("oneiric.call.duration", "s", text, explicit_bucket_boundaries_advisory=SECONDS)
-    except TypeError:  # before 1.30 only views had a say in the buckets
-        return meter.create_histogram("oneiric.call.duration", "s", text)
 
 
 _CALL = """\

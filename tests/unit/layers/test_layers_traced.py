@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -131,6 +130,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[tuple[Any, ..
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader])
     monkeypatch.setattr(metrics, "get_meter", provider.get_meter)
+    monkeypatch.setattr(tracing, "_recorders", None)
 
     def counts() -> dict[tuple[Any, ...], int]:
         data: Any = reader.get_metrics_data()
@@ -156,16 +156,5 @@ def test_calls_are_measured_by_key_method_and_kind_of_error(measured: Any) -> No
             (("error.type", f"{Broken.__module__}.Broken"), key, ("oneiric.method", "get")): 1,
             (key, ("oneiric.method", "stream")): 1,
         }
-
-    through(traced, story)
-
-
-def test_without_opentelemetry_there_are_only_spans(spans: SPANS, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "opentelemetry", None)
-
-    async def story(layer: Any, script: Scripted) -> None:
-        assert layer._layer.histogram is None
-        await layer.get("a")
-        assert calls(spans) == [("get", None)]
 
     through(traced, story)

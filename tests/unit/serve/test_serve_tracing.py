@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import oneiric
 import pytest
 from oneiric import tracing
 from oneiric.errors import UnknownKey
 from oneiric.tracing import End, Traced, forget, record, span
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -112,3 +115,21 @@ def test_without_the_api_nothing_is_missed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
     assert (done.stdout, done.stderr) == ("well\n", "")
+
+
+def test_what_takes_time_is_measured_by_attributes_of_few_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = InMemoryMetricReader()
+    monkeypatch.setattr(metrics, "get_meter", MeterProvider([reader]).get_meter)
+    monkeypatch.setattr(tracing, "_recorders", None)
+    for generation in ("abc", "def"):
+        with span("swap", domain="adapter", key="cache", tenant="acme", generation=generation, accepted=True):
+            pass
+    with pytest.raises(UnknownKey), span("swap", key="adapter:cash"):
+        raise UnknownKey("adapter:cash", [])
+    data: Any = reader.get_metrics_data()
+    (measured,) = data.resource_metrics[0].scope_metrics[0].metrics
+    assert (measured.name, measured.unit) == ("oneiric.swap.duration", "s")
+    assert {tuple(sorted(point.attributes.items())): point.count for point in measured.data.data_points} == {
+        (("oneiric.accepted", True), ("oneiric.key", "adapter:cache")): 2,
+        (("error.type", "oneiric.errors.UnknownKey"), ("oneiric.key", "adapter:cash")): 1,
+    }
