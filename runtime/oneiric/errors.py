@@ -245,6 +245,29 @@ class AdapterError(OneiricError):
         super().__init__(self.what if provider is None else f"{self.domain}:{self.key} ({provider}): {self.what}")
 
 
+class ActionError(OneiricError):
+    """Anything an action raises by itself: the base of `InvalidPayload` and the like in `oneiric.actions`.
+
+    `key` is the action's, `provider` where known; `field` is the one of its payload, `setting` the one of its settings
+    to look at. The text names all of them and holds no value of a payload; `what` is the text without key and provider.
+    """
+
+    domain = "action"
+
+    def __init__(
+        self, what: str, *, key: str, provider: str | None = None, field: str | None = None, setting: str | None = None
+    ) -> None:
+        of_field = f"`{field}` " if field is not None else ""
+        by_setting = f" (setting {setting})" if setting is not None else ""
+        self.what = f"{of_field}{what}{by_setting}"
+        self.key = key
+        self.provider = provider
+        self.field = field
+        self.setting = setting
+        of_provider = f" ({provider})" if provider is not None else ""
+        super().__init__(f"{self.domain}:{key}{of_provider}: {self.what}")
+
+
 class Closed(OneiricError):
     """The component was closed, or not started yet: the base of `CacheClosed` and its like, whatever the port."""
 

@@ -21,6 +21,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 CHECKOUT = Path(__file__).resolve().parents[2]
 ADAPTERS = CHECKOUT / "runtime/oneiric/adapters"
+ACTIONS = CHECKOUT / "runtime/oneiric/actions"
 ELSEWHERE = {other for word in WORDS for other in word.elsewhere.split()}
 BASES = {"Closed", "Unavailable", "Refused", "Misconfigured"}
 KEPT = {("monitoring/sentry", "dsn")}  # what Sentry calls the address and key of a project, in its pages and its SDKs
@@ -76,13 +77,14 @@ def test_the_errors_of_a_port_join_the_bases(key: str) -> None:
     assert {base for _, base in named} >= ({"Closed", "Unavailable"} if key == "secrets" else BASES)
 
 
-def test_an_action_lies_in_the_module_of_its_group_with_its_port() -> None:
+def test_an_action_lies_in_the_module_of_its_group_or_of_its_name_with_its_port() -> None:
     for name in [name for name in SETTINGS if name.startswith("action/")]:
         _, key, provider = name.split("/")
-        module = f"oneiric.actions.{key.partition('.')[0]}"
-        source = (CHECKOUT / "runtime" / f"{module.replace('.', '/')}.py").read_text("utf-8")
-        assert f'"{key}",\n    provider="{provider}"' in source
-        ports = re.findall(rf'port="{re.escape(module)}:(\w+)"', source)
+        modules = [ACTIONS / f"{part}.py" for part in key.split(".")]
+        sources = {path.stem: path.read_text("utf-8") for path in modules if path.is_file()}
+        declared = f'"{key}",\n    provider="{provider}"'
+        ((module, source),) = [each for each in sources.items() if declared in each[1]]
+        ports = re.findall(rf'port="oneiric\.actions\.{module}:(\w+)"', source)
         assert ports and [port for port in ports if f"class {port}(Protocol):" not in source] == []
         takes = [
             (node.args.posonlyargs + node.args.args)[1:]

@@ -73,15 +73,14 @@ RECIPES = {
         },
         tests=("tests/unit/cli/test_cli_tenants.py", "tests/layout/test_layout_documents.py"),
     ),
-    "action": Recipe(  # the first brings the room's `__init__`
+    "action": Recipe(
         {
-            "runtime/oneiric/actions/__init__.py",
             "runtime/oneiric/actions/hash.py",
             "docs/actions/hash.sha256.md",
             "changes/+hash.added.md",
             "tests/unit/actions/test_actions_hash.py",
         },
-        frozenset({"schemas/settings/action/hash.sha256/hashlib.schema.json", "README.md"}),
+        frozenset({"schemas/settings/action/hash.sha256/hashlib.schema.json", "docs/actions.md"}),
         ("tests/unit/actions",),
     ),
     "engine": Recipe(  # the first brings the room's `__init__`

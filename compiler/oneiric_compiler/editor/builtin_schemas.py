@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from oneiric_compiler.diagnostics.found import Diagnostics
-from oneiric_compiler.model import App, Candidate, Overrides, Project, Settings
+from oneiric_compiler.model import App, Candidate, Key, Overrides, Project, Settings
 from oneiric_compiler.source.docstrings import Docstring, docstring
 from oneiric_compiler.source.modules import Sources, Symbol
 from oneiric_compiler.source.types import (
@@ -53,13 +53,19 @@ _BOUNDS = {**_COMPARED, "min_length": "minItems", "max_length": "maxItems"}
 
 def settings_schemas() -> dict[str, str]:
     """The schema of every built-in provider's settings, by path: `NAME.schema.json`."""
-    nothing = Settings(App(source_roots=()), {}, {}, {}, Overrides(), {}, {})
-    found, sources = catalog(Project(Path(), Path(), {}), nothing, Diagnostics())
+    found, sources = builtins_and_sources()
     return {
         f"{name_of(candidate)}.schema.json": json.dumps(settings_schema(sources, candidate), indent=2) + "\n"
-        for _, candidates in sorted(found.base.items())
+        for _, candidates in sorted(found.items())
         for candidate in candidates
     }
+
+
+def builtins_and_sources() -> tuple[Mapping[Key, Sequence[Candidate]], Sources]:
+    """The built-in candidates, by key, and what they are read from."""
+    nothing = Settings(App(source_roots=()), {}, {}, {}, Overrides(), {}, {})
+    found, sources = catalog(Project(Path(), Path(), {}), nothing, Diagnostics())
+    return found.base, sources
 
 
 def name_of(builtin: Candidate) -> str:

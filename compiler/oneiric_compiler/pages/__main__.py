@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from oneiric_compiler.editor.builtin_schemas import settings_schemas
+from oneiric_compiler.pages.calls import Calls
 from oneiric_compiler.pages.diagnostics import page
 from oneiric_compiler.pages.lists import with_every_contract, with_every_extra
 from oneiric_compiler.pages.marked import filled
@@ -29,10 +30,14 @@ def made(root: Path) -> dict[Path, str | None]:
     files: dict[Path, str | None] = dict.fromkeys(root.glob("schemas/settings/**/*.schema.json"))
     files |= {root / "schemas/settings" / name: text for name, text in schemas.items()}
     ports = Ports({name.removesuffix(".schema.json"): json.loads(text) for name, text in schemas.items()})
+    calls = Calls()
     makers = {
+        "actions": calls.index,
         "options": options,
+        "payload": calls.payload,
         "ports": ports.links,
         "providers": ports.providers,
+        "result": calls.result,
         "settings": ports.settings,
         "tiers": tiers,
         "words": words,

@@ -19,9 +19,9 @@ class Ports:
         self._schemas = schemas
 
     def links(self, _: str) -> str:
-        """`<!-- ports -->`: a link from the README to each page."""
-        ports = {name.rpartition("/")[0] for name in self._schemas}
-        return ", ".join(f"[{port.rpartition('/')[2]}]({page_of(port)})" for port in sorted(ports))
+        """`<!-- ports -->`: a link from the README to the page of each port of an adapter."""
+        ports = {name.rpartition("/")[0] for name in self._schemas if name.count("/") == 1}
+        return ", ".join(f"[{port}]({page_of(port)})" for port in sorted(ports))
 
     def providers(self, port: str) -> str:
         """`<!-- providers of PORT -->`: what each offers and needs, the default first."""

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from oneiric.environment import make_in
 from oneiric.errors import (
+    ActionError,
     ActivationError,
     AdapterError,
     Closed,
@@ -389,7 +390,7 @@ async def _step(
         fail(slot, step, f"{step} {syntax_failed(error)}", error)
     except VariableError as error:
         fail(slot, step, f"{step} failed: {error}{await _place(slot, error.variable)}", error)
-    except AdapterError as error:
+    except (AdapterError, ActionError) as error:
         fail(slot, step, f"{step} failed: {error.what}", error)
     except OneiricError as error:
         fail(slot, step, f"{step} failed: {error}", error)

@@ -14,6 +14,7 @@ import pytest
 pytest.register_assert_rewrite(*(f"{__name__}.{path.stem}" for path in Path(__file__).parent.glob("[a-z]*.py")))
 
 # made by `just generate`, from here to the end
+from oneiric.testing.contracts.actions import ActionContract  # noqa: E402
 from oneiric.testing.contracts.cache import CacheContract, NetworkedCacheContract  # noqa: E402
 from oneiric.testing.contracts.database import DatabaseContract, NetworkedDatabaseContract  # noqa: E402
 from oneiric.testing.contracts.http import HttpContract, NetworkedHttpContract  # noqa: E402
@@ -25,6 +26,7 @@ from oneiric.testing.contracts.secrets import SecretsContract  # noqa: E402
 from oneiric.testing.contracts.storage import NetworkedStorageContract, StorageContract  # noqa: E402
 
 __all__ = [
+    "ActionContract",
     "CacheContract",
     "DatabaseContract",
     "HttpContract",

@@ -71,6 +71,12 @@ def capabilities(component: object) -> frozenset[str]:
     )
 
 
+def ports(component: object) -> list[str]:
+    """The ports that the declarations of a component name."""
+    declared = [declaration.arguments["port"] for declaration in getattr(type(component), "__oneiric__", ())]
+    return [port for port in declared if port is not None]
+
+
 async def cancelled_at_every_step(work: Callable[[], Coroutine[Any, Any, object]]) -> AsyncGenerator[int, None]:
     """Run `work()` again and again, cancelled after ever more turns of the loop, until one run is not cancelled.
 

@@ -9,14 +9,22 @@ from oneiric import component
 
 
 class Digest(TypedDict):
-    """What a digest comes to, in hexadecimal digits."""
+    """What a digest comes to.
+
+    `algorithm`: the one that was used.
+    `digest`: in hexadecimal digits.
+    """
 
     algorithm: str
     digest: str
 
 
 class Sha256(Protocol):
-    """The SHA-256 of a text in UTF-8."""
+    """Gives the SHA-256 of a text in UTF-8.
+
+    `text`: what is digested.
+    `salt`: what stands before it.
+    """
 
     async def __call__(self, *, text: str, salt: str = "") -> Digest: ...
 

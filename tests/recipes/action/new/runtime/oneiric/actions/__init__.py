@@ -1,1 +1,0 @@
-"""The built-in actions: `oneiric.actions.GROUP` has the ports of the keys `GROUP.NAME`, and pure functions."""
