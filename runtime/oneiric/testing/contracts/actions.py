@@ -142,7 +142,7 @@ class ActionContract(Contract[Action]):
         assert type(result) is dict
         assert json.loads(json.dumps(result, allow_nan=False)) == result, "a result is of JSON"
         for promised in map(load, ports(action)):
-            kind = get_type_hints(promised.__call__).get("return")
+            kind: Any = get_type_hints(promised.__call__).get("return")
             if is_typeddict(kind):
                 fields = get_type_hints(kind, include_extras=True)
                 required = {name for name, each in fields.items() if _is_required(each, kind.__total__)}
