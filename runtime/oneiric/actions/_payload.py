@@ -24,6 +24,7 @@ _TOO_BIG = 10**MAX_DIGITS
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 T = TypeVar("T")
+Text = TypeVar("Text", bound=str)
 
 
 class _NotGiven:
@@ -83,10 +84,11 @@ class Fields:
             raise self.wrong(field, f"is a number from {least:g} to {most:g}, and this one is not")
         return float(value)
 
-    def one_of(self, field: str, value: object, choices: Collection[str]) -> str:
+    def one_of(self, field: str, value: object, choices: Collection[Text]) -> Text:
         """One of these texts, in whatever case."""
-        if isinstance(value, str) and value.lower() in choices:
-            return value.lower()
+        for choice in choices:
+            if isinstance(value, str) and value.lower() == choice:
+                return choice
         raise self.wrong(field, f"is one of {', '.join(choices)}, and this one is not")
 
     def texts(self, field: str, value: object) -> list[str]:

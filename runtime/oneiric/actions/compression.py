@@ -21,7 +21,7 @@ Encoding: TypeAlias = Literal["hex", "base64"]
 
 _ENCODE: Final = "compression.encode"
 _HASH: Final = "compression.hash"
-_DIGESTS = (
+_DIGESTS: tuple[DigestAlgorithm, ...] = (
     "sha256",
     "sha512",
     "blake2b",
@@ -34,8 +34,8 @@ _DIGESTS = (
     "sha1",
     "md5",
 )
-_ENCODINGS = ("hex", "base64")
-_MODES = ("compress", "decompress")
+_ENCODINGS: tuple[Encoding, ...] = ("hex", "base64")
+_MODES: tuple[Mode, ...] = ("compress", "decompress")
 
 
 class Encoded(TypedDict):
@@ -81,7 +81,7 @@ def compress(data: bytes, *, algorithm: Algorithm = "zlib", level: int | None = 
     installed.
     """
     checks = payload_of(_ENCODE)
-    checks.one_of("algorithm", algorithm, LEVELS)
+    algorithm = checks.one_of("algorithm", algorithm, LEVELS)
     return compressed(data, algorithm, _level(checks, algorithm, level, 6))
 
 
@@ -92,7 +92,7 @@ def decompress(data: bytes, *, algorithm: Algorithm = "zlib", max_output: int = 
     `ActionMissingExtra` where `brotli` or `zstd` is not installed.
     """
     checks = payload_of(_ENCODE)
-    checks.one_of("algorithm", algorithm, LEVELS)
+    algorithm = checks.one_of("algorithm", algorithm, LEVELS)
     return decompressed(data, algorithm, max_output)
 
 
@@ -107,7 +107,7 @@ def encode(
 ) -> Encoded:
     """As the action `compression.encode`. `compress` and `decompress` do the same to bytes."""
     checks = payload_of(_ENCODE)
-    checks.one_of("mode", mode, _MODES)
+    mode = checks.one_of("mode", mode, _MODES)
     if mode == "decompress":
         if text is not None:
             raise checks.wrong("text", "is what is compressed: `data` is what is decompressed")
@@ -153,10 +153,10 @@ class Compression:
 
     def __init__(self, *, algorithm: Algorithm = "zlib", level: int = 6, max_output: int = 67_108_864) -> None:
         checks = settings_of(_ENCODE, "builtin-compression")
-        checks.one_of("algorithm", algorithm, LEVELS)
+        algorithm = checks.one_of("algorithm", algorithm, LEVELS)
         self._level = checks.integer("level", level, *LEVELS[algorithm])
         self._max_output = checks.integer("max_output", max_output, 1, 2**40)
-        self._algorithm: Algorithm = algorithm
+        self._algorithm = algorithm
 
     async def __call__(
         self,
@@ -168,8 +168,7 @@ class Compression:
         level: int | None = None,
     ) -> Encoded:
         checks = payload_of(_ENCODE)
-        used = chosen(algorithm, self._algorithm)
-        checks.one_of("algorithm", used, LEVELS)
+        used = checks.one_of("algorithm", chosen(algorithm, self._algorithm), LEVELS)
         work = partial(
             encode,
             mode=mode,
@@ -243,8 +242,8 @@ def digest(
     Raises `InvalidPayload`; `ActionMissingExtra` where `blake3` is not installed.
     """
     checks = payload_of(_HASH)
-    checks.one_of("algorithm", algorithm, _DIGESTS)
-    checks.one_of("encoding", encoding, _ENCODINGS)
+    algorithm = checks.one_of("algorithm", algorithm, _DIGESTS)
+    encoding = checks.one_of("encoding", encoding, _ENCODINGS)
     name = checks.one(value=value, text=given(text), data=data)
     content = checks.text("text", text) if name == "text" else checks.json(name, value if name == "value" else data)
     before = b"" if salt is None else canonical(checks.json("salt", salt))
@@ -284,10 +283,10 @@ class Hashing:
         self, *, algorithm: DigestAlgorithm = "sha256", encoding: Encoding = "hex", salt: str | None = None
     ) -> None:
         checks = settings_of(_HASH, "builtin-hash")
-        checks.one_of("algorithm", algorithm, _DIGESTS)
-        checks.one_of("encoding", encoding, _ENCODINGS)
-        self._algorithm: DigestAlgorithm = algorithm
-        self._encoding: Encoding = encoding
+        algorithm = checks.one_of("algorithm", algorithm, _DIGESTS)
+        encoding = checks.one_of("encoding", encoding, _ENCODINGS)
+        self._algorithm = algorithm
+        self._encoding = encoding
         self._salt = salt
 
     async def __call__(
