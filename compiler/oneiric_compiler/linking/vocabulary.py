@@ -66,6 +66,9 @@ _RECONNECTS = "the next call connects again, within `connect_timeout`: remove it
 _NO_PUBSUB = "messages go through the stream alone: remove it"
 
 ANSWERS = {
+    "action/security.secure/builtin-security-secure": {
+        "include_symbols": "tokens have letters, digits, `-` and `_`: remove it",
+    },
     "cache/redis": {
         "decode_responses": "values are bytes, whatever it says: remove it",
         "enable_client_cache": _NO_CLIENT_CACHE,
@@ -123,7 +126,8 @@ def answer(candidate: Candidate, setting: str, known: Collection[str]) -> str | 
 
     `known` are the settings it has.
     """
-    name = f"{candidate.key.name}/{candidate.provider}"
+    domain = "" if candidate.key.domain == "adapter" else f"{candidate.key.domain}/"
+    name = f"{domain}{candidate.key.name}/{candidate.provider}"
     if is_builtin(candidate.factory) and (said := ANSWERS.get(name, {}).get(setting)):
         return said
     word = _ELSEWHERE.get(setting)
