@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from oneiric.application import Application
     from oneiric.artifacts.contents import ArtifactError
     from oneiric.declaration import component
+    from oneiric.declared import Emitted, RunHandle
     from oneiric.errors import (
         ActivationError,
         CloseError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         PreflightError,
         RemovedKey,
         ReplacementError,
+        RunFailed,
         RuntimeClosed,
         RuntimeForked,
         RuntimeNotRunning,
@@ -59,6 +61,7 @@ _MODULES = {
     "Bare": "fitting",
     "Deadlines": "slot",
     "Domain": "wiring",
+    "Emitted": "declared",
     "Event": "reload.outcome",
     "Health": "lifecycle.health",
     "Missing": "preflight.missing",
@@ -66,6 +69,7 @@ _MODULES = {
     "Plan": "reload.outcome",
     "Portal": "portal",
     "Preflight": "preflight.check",
+    "RunHandle": "declared",
     "Runtime": "runtime",
     "Secret": "secret",
     "Slot": "slot",
@@ -97,6 +101,7 @@ __all__ = [
     "Deadlines",
     "Domain",
     "DrainExpired",
+    "Emitted",
     "EngineError",
     "Event",
     "Health",
@@ -116,6 +121,8 @@ __all__ = [
     "PreflightError",
     "RemovedKey",
     "ReplacementError",
+    "RunFailed",
+    "RunHandle",
     "Runtime",
     "RuntimeClosed",
     "RuntimeForked",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
 
@@ -222,6 +222,19 @@ class EngineError(OneiricError):
         self.domain = domain
         self.step = step
         super().__init__(f"the engine of {domain}: {what}")
+
+
+class RunFailed(OneiricError):
+    """The run `id` of `key` came to no result: `errors` are those of its nodes (`node`, `type`, `message`, `attempts`),
+    in the flow's order; `cancelled` is whether somebody ended it."""
+
+    def __init__(self, id: str, key: str, errors: Iterable[Mapping[str, Any]], *, cancelled: bool = False) -> None:
+        self.id = id
+        self.key = key
+        self.errors = tuple(errors)
+        self.cancelled = cancelled
+        told = "; ".join(f"{each['node']}: {each['type']}: {each['message']}" for each in self.errors)
+        super().__init__(f"run {id} of {key} {'was cancelled' if cancelled else 'failed'}{told and f': {told}'}")
 
 
 class ShutdownError(OneiricError, ExceptionGroup[Exception]):

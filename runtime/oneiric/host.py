@@ -254,6 +254,8 @@ class Scope:
         # vars() of these two would be quicker here, and make every later lookup slow before Python 3.13
         for attribute, domain_class, bindings in domains_of(type(self.wiring)):
             domain = domain_class()
+            if domain_class.__scoped__:
+                domain._scope = self
             setattr(self.wiring, attribute, domain)
             for name, binding in bindings.items():
                 setattr(domain, name, bound(binding, self))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from typing import Any, Generic, Protocol, TypeVar
 
+    from oneiric.declared import RunHandle
     from oneiric.wiring import Binding, Wiring
 
     T = TypeVar("T")
@@ -241,6 +242,20 @@ class Slot(_Base[T]):
         from oneiric.live.leases import SlotLease
 
         return SlotLease(self)
+
+    async def start(self, input: object, /, *, id: str | None = None, queue: str | None = None) -> RunHandle[Any]:
+        """Have the engine run it, with what it takes as a JSON object, for the tenant whose view this is of: with `id`
+        once, however often that is asked for. Raises `PayloadError`, `Paused`, and what the engine raises."""
+        from oneiric.declared import work_of
+
+        started: RunHandle[Any] = await work_of(self.scope).start(self, input, id=id, queue=queue)
+        return started
+
+    async def inline(self, input: object, /) -> Any:
+        """Run here, as plain code, what the wiring says of a workflow: without engine, retries and limits."""
+        from oneiric.declared import work_of
+
+        return await work_of(self.scope).inline(self, input)
 
     @property
     def home(self) -> Slot[T]:

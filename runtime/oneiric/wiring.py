@@ -191,10 +191,15 @@ class _DomainType(type):
 class Domain(metaclass=_DomainType):
     """One domain of a wiring. Its instances hold the slots; a block runs on one made for its activation.
 
-    `__engine__` is what drives its components, as `module:Class`: see `lifecycle.engines`.
+    `__engine__` is what drives its components, as `module:Class`: see `lifecycle.engines`. `__subscriptions__` and
+    `__schedules__` are what it drives them by, as the report has it. Instances of a domain that is `__scoped__` know
+    the scope they are of.
     """
 
     __engine__: ClassVar[str | None] = None
+    __scoped__: ClassVar[bool] = False
+    __subscriptions__: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    __schedules__: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     _inputs: _Inputs
     _inner: Any
     """What a layer wraps, as an object that is safe to keep; None elsewhere."""
@@ -250,7 +255,10 @@ class Wiring:
 
     `__source_roots__` are the folders of the project that its components are imported from; `__listed__` is
     `NUMBER:DIGEST` of the lines that list the tenants, None where there are none; `__serial__` is what its signers
-    numbered it, where it was loaded with trust; `__roles__` are the keys and patterns that each role names.
+    numbered it, where it was loaded with trust; `__roles__` are the keys and patterns that each role names;
+    `__queues__` are the limits of queues by name, `__outbox__` is the key of the database that events of a transaction
+    wait in, `__exports__` the key of the queue that events go to as well, by the pattern of their topics, `__imports__`
+    the keys of those that events come from.
     """
 
     __app__: ClassVar[str]
@@ -259,6 +267,10 @@ class Wiring:
     __source_roots__: ClassVar[tuple[str, ...]] = (".", "src")
     __listed__: ClassVar[str | None] = None
     __roles__: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    __queues__: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    __outbox__: ClassVar[str | None] = None
+    __exports__: ClassVar[Mapping[str, str]] = {}
+    __imports__: ClassVar[tuple[str, ...]] = ()
     __file__: ClassVar[str | None] = None
     __generation__: ClassVar[str | None] = None
     __tenants__: ClassVar[Lines | None] = None

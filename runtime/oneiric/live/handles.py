@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from oneiric.declared import flow_of
 from oneiric.errors import PortError, RemovedKey
 from oneiric.forwarding import forwarding_class
 from oneiric.lifecycle.activation import activate
@@ -25,6 +26,8 @@ def handle_for(slot: Slot[Any]) -> Any:
     """A handle of the slot's port. Raises `PortError`, `RemovedKey`."""
     if slot.state == "removed":
         raise RemovedKey(slot.key)
+    if flow_of(slot.binding) is not None:
+        return LiveFlow(slot)
     handle = handle_on(slot.home)
     slot.scope.note(handle)
     return handle
@@ -76,6 +79,23 @@ class _Handle:
     def __key__(self) -> str:
         """The full key that this stands for, be it what only some of its layers are around; what layers tell of."""
         return stack_of(self._slot.key)
+
+    def __repr__(self) -> str:
+        return f"<live {self._slot.key}>"
+
+
+class LiveFlow:
+    """A workflow that settings declare, safe to keep. Unlike a component's, its runs are of the scope it was asked in:
+    the slot is the tenant's also where the tenant has none of its own."""
+
+    __slots__ = ("_slot",)
+
+    def __init__(self, slot: Slot[Any]) -> None:
+        self._slot = slot
+
+    async def __call__(self, input: object, /) -> Any:
+        """Run it and wait for its result. Raises `RunFailed`."""
+        return await (await self._slot.start(input)).result()
 
     def __repr__(self) -> str:
         return f"<live {self._slot.key}>"

@@ -115,6 +115,11 @@ class Switch:
             base.removed[slot.key] = slot
             self._remove(slot)
         self._change_aliases(base)
+        for attribute, kind in prepared.wiring.__domains__.items():
+            if kind.__scoped__:
+                domain = kind()
+                domain._scope = base  # pyright: ignore[reportPrivateUsage]
+                setattr(base.wiring, attribute, domain)
         base.become(prepared.slots)
 
     def _change_aliases(self, base: Scope) -> None:

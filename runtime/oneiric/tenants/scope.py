@@ -184,9 +184,9 @@ def view(scope: AnyScope) -> Wiring:
 
 def extend(shown: Wiring, scope: AnyScope) -> None:
     """Give a view the domains that its wiring has by now."""
-    for attribute in scope.wiring_class.__domains__:
-        if attribute not in vars(shown):
-            domain = _View()
+    for attribute, kind in scope.wiring_class.__domains__.items():
+        if kind.__scoped__ or attribute not in vars(shown):
+            domain = kind() if kind.__scoped__ else _View()
             vars(domain).update(_scope=scope, _attribute=attribute)
             setattr(shown, attribute, domain)
 

@@ -2,8 +2,12 @@
 
 from typing import assert_type
 
-from oneiric import Runtime, Slot
+from oneiric import Emitted, Runtime, Slot
+from oneiric.declared import TopicSlot
+from oneiric.flows.model import Run
 
+from tests.unit.runtime.orders.parts import Order, OrderPlaced
+from tests.unit.runtime.orders.wiring import Wiring as Orders
 from tests.unit.runtime.shop.parts import Cache, Checkout
 from tests.unit.runtime.shop.wiring import Wiring
 
@@ -22,3 +26,19 @@ async def use(runtime: Runtime[Wiring]) -> None:
         assert_type(entered, Runtime[Wiring])
     with Runtime(Wiring).portal() as portal:
         assert_type(portal.call(portal.runtime.wiring.services.check_out.live.total, "basket"), int)
+
+
+async def run(runtime: Runtime[Orders]) -> None:
+    fulfil = runtime.wiring.workflows.fulfil
+    result = await fulfil.live(Order("o1", 2))
+    assert_type(result["labels"], list[str])
+    assert_type((await fulfil.inline(Order("o1", 2)))["labels"], list[str])
+    handle = await fulfil.start(Order("o1", 2), id="o1", queue="orders")
+    assert_type((await handle.result())["labels"], list[str])
+    assert_type(await handle.cancel(), bool)
+    assert_type(await handle.status(), Run)
+    assert_type(runtime.wiring.topics.order_placed, TopicSlot[OrderPlaced])
+    assert_type(await runtime.wiring.topics.order_placed.emit({"customer": "c", "cents": 1}), Emitted)
+    await fulfil.start({"id": "o1"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await fulfil.live(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await runtime.wiring.topics.order_placed.emit({"customer": 1})  # type: ignore[typeddict-item]  # pyright: ignore[reportArgumentType]

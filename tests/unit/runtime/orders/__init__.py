@@ -1,0 +1,1 @@
+"""A project with workflows, as the compiler would have it, by hand."""
