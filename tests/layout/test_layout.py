@@ -51,8 +51,6 @@ ENTRIES = {
     "oneiric_compiler.cli",
     "oneiric_compiler.pages.__main__",
     "oneiric.profiles",
-    "oneiric.flows.attempts",
-    "oneiric.flows.interpreter",
     "oneiric.testing.contracts",
     "oneiric.testing.fixture",
 }
