@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         LoadError,
         MissingExtra,
         NotActive,
+        NotInRun,
         NotProvided,
         OneiricError,
         Paused,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from oneiric.secret import Secret
     from oneiric.slot import Deadlines, Slot
     from oneiric.snapshot import Snapshot
+    from oneiric.stepping import Token, steps, token
     from oneiric.trust.signature import Trust, TrustError
     from oneiric.wiring import Domain, Wiring
 
@@ -74,12 +76,15 @@ _MODULES = {
     "Secret": "secret",
     "Slot": "slot",
     "Snapshot": "snapshot",
+    "Token": "stepping",
     "Trust": "trust.signature",
     "TrustError": "trust.signature",
     "Want": "preflight.missing",
     "Wiring": "wiring",
     "component": "declaration",
     "load": "loading",
+    "steps": "stepping",
+    "token": "stepping",
 }
 
 
@@ -109,6 +114,7 @@ __all__ = [
     "Missing",
     "MissingExtra",
     "NotActive",
+    "NotInRun",
     "NotProvided",
     "OneiricError",
     "Outcome",
@@ -133,6 +139,7 @@ __all__ = [
     "Snapshot",
     "StateError",
     "TenantsError",
+    "Token",
     "Trust",
     "TrustError",
     "UnboundKey",
@@ -145,4 +152,6 @@ __all__ = [
     "Wiring",
     "component",
     "load",
+    "steps",
+    "token",
 ]

@@ -237,6 +237,10 @@ class RunFailed(OneiricError):
         super().__init__(f"run {id} of {key} {'was cancelled' if cancelled else 'failed'}{told and f': {told}'}")
 
 
+class NotInRun(OneiricError):
+    """What only a run has was asked for outside of one."""
+
+
 class ShutdownError(OneiricError, ExceptionGroup[Exception]):
     """Everything that went wrong while a runtime closed; all else was closed all the same."""
 
