@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 
 from oneiric.adapters.storage import _CONTENT_TYPE
+from oneiric.secrecy.names import secret_name
+from oneiric.secrecy.shapes import secrets_in
 from oneiric_compiler.cli.reports import stated_output
 from oneiric_compiler.diagnostics.found import Diagnostics, Source, Span, did_you_mean
 from oneiric_compiler.diagnostics.render import as_github, as_json, as_sarif, as_text
@@ -19,8 +21,6 @@ from oneiric_compiler.settings.schema import shortened
 from oneiric_compiler.source.types import AnyOf, Scalar
 from oneiric_compiler.stages.read import parse_stack_order
 from oneiric_compiler.text.redact import Shown, mask, masked, redacted, visible
-from oneiric_compiler.text.secret_names import secret_name
-from oneiric_compiler.text.secret_shapes import secrets_in
 
 WORDS = (
     *("a", "A", "aB", "a=", "a: ", "a:", ":", "://", "://a:", "://a:b@", "a://b:c@", "${A", "${A:-", "${A:-b}", "$${"),

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from oneiric.secrecy.names import secret_name
+
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean
 from oneiric_compiler.linking.graph import cycles
 from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.model import Key, Level, Stated
 from oneiric_compiler.text.redact import MASK
-from oneiric_compiler.text.secret_names import secret_name
 
 
 def aliases_in(level: Level) -> Iterator[tuple[Key, Key, Stated[str]]]:

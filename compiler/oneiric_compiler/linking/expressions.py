@@ -13,6 +13,8 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from oneiric.convert import Unshown, boolean, one_of
+from oneiric.secrecy.names import secret_name
+from oneiric.secrecy.shapes import UNKNOWN
 from oneiric.structures import entries_of, items_of, natural
 
 from oneiric_compiler.diagnostics.found import did_you_mean
@@ -37,8 +39,6 @@ from oneiric_compiler.source.types import (
 )
 from oneiric_compiler.tables.forms import FORMS, Form, make
 from oneiric_compiler.text.references import Malformed, Part, Reference, parse, references_in
-from oneiric_compiler.text.secret_names import secret_name
-from oneiric_compiler.text.secret_shapes import UNKNOWN
 
 Expr: TypeAlias = dict[str, Any]
 Written: TypeAlias = Callable[[Path_, "int | float"], str]

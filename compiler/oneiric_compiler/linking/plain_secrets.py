@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias, cast
 
 from oneiric.convert import Unshown
+from oneiric.secrecy.names import authorization_name, leads_elsewhere, secret_name
+from oneiric.secrecy.shapes import Shape, is_written, secrets_in
 from oneiric.structures import natural, read
 
 from oneiric_compiler.linking.expressions import told
 from oneiric_compiler.linking.unfit import Unfit
 from oneiric_compiler.settings.documents import Value
-from oneiric_compiler.text.secret_names import authorization_name, leads_elsewhere, secret_name
-from oneiric_compiler.text.secret_shapes import Shape, is_written, secrets_in
 
 Path: TypeAlias = tuple[str | int, ...]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
+from oneiric.secrecy.names import secret_name
 from oneiric.texts import duration
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean
@@ -25,7 +26,6 @@ from oneiric_compiler.model import Candidate, Key, Level, Section, Setting, Stat
 from oneiric_compiler.settings.documents import Path_, Value, json_pointer
 from oneiric_compiler.source.types import Scalar, Type, Unchecked, all_in, inside, parts, record_in, unread
 from oneiric_compiler.tables.layers import INNER
-from oneiric_compiler.text.secret_names import secret_name
 
 
 @dataclass(slots=True)

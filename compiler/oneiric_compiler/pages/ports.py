@@ -76,8 +76,10 @@ def type_of(schema: Schema) -> str:
 def _kind(schema: Schema) -> str:
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
-    if "$ref" in schema:
-        return "secret"  # a reference, where nothing else is taken
+    if "$ref" in schema:  # a reference, where nothing else is taken, or a class with fields
+        return "secret" if schema["$ref"] == "#/$defs/reference" else "mapping"
+    if "type" not in schema:
+        return "any value"
     if isinstance(schema["type"], list):
         return " or ".join(_kind({**schema, "type": each}) for each in cast("list[str]", schema["type"]))
     if schema["type"] == "array":

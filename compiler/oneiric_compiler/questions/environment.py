@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from oneiric.preflight.reads import Read, bindings_of, mapping, reads
 from oneiric.report import Json, Report
+from oneiric.secrecy.names import secret_name
 from oneiric.secret import PREFIX, SECRETS
 
 from oneiric_compiler.questions.explain.rows import counted, section
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import redacted, visible
-from oneiric_compiler.text.secret_names import secret_name
 
 Locate: TypeAlias = Callable[[str], str]
 

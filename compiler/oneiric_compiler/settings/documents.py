@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import yaml
+from oneiric.secrecy.names import secret_name
 from yaml.reader import ReaderError
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
 from oneiric_compiler.settings.mistakes import explained, tell_conflicts
 from oneiric_compiler.text.redact import MASK
-from oneiric_compiler.text.secret_names import secret_name
 
 if TYPE_CHECKING:
     import zipfile

@@ -11,12 +11,12 @@ from typing import Any, cast
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.protocols import Validator
+from oneiric.secrecy.names import secret_name
 
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.settings.documents import Document, Path_, Value
 from oneiric_compiler.text.redact import MASK, masked
-from oneiric_compiler.text.secret_names import secret_name
 
 KINDS = {
     "object": "a mapping",

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from oneiric import roles
+from oneiric.secrecy.names import secret_name
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean, nearest
 from oneiric_compiler.linking.aliases import check_aliases, stated_aliases, targets
@@ -48,7 +49,6 @@ from oneiric_compiler.tables.builtins import DEFAULT_LEVEL
 from oneiric_compiler.tables.layers import INNER
 from oneiric_compiler.tables.tiers import ALONE
 from oneiric_compiler.text.redact import MASK
-from oneiric_compiler.text.secret_names import secret_name
 
 WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))
 

@@ -11,10 +11,10 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from oneiric.report import Json
+from oneiric.secrecy.names import authorization_name, secret_name
+from oneiric.secrecy.shapes import secrets_in
 
 from oneiric_compiler.text.references import closings
-from oneiric_compiler.text.secret_names import authorization_name, secret_name
-from oneiric_compiler.text.secret_shapes import secrets_in
 
 MASK = "****"
 _NAMED = re.compile(r"""(?<![\w.\-/])(?P<name>[\w.\-/]++)(?:["']\s*+:|\s*+:(?=\s|$)|\s*+=(?!=))\s*+""")

@@ -178,6 +178,12 @@ def given(value: T | None) -> T:
     return cast("T", NOT_GIVEN) if value is None else value
 
 
+def one_record(checks: Fields, data: Json, record: Json) -> dict[str, Json]:
+    """The record of a payload, which may call it either way."""
+    field = checks.one(data=given(data), record=given(record))
+    return checks.mapping(field, data if field == "data" else record)
+
+
 def canonical(value: Json) -> bytes:
     """A value of JSON as bytes that depend on nothing else: a text is its UTF-8, all else is JSON with sorted names, no
     spaces and non-ASCII as `\\uXXXX`."""

@@ -7,10 +7,10 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oneiric.secrecy.names import secret_name
+from oneiric.secrecy.shapes import UNKNOWN, secrets_in
 from oneiric_compiler.linking.plain_secrets import plain_secrets
 from oneiric_compiler.text.redact import masked, redacted
-from oneiric_compiler.text.secret_names import secret_name
-from oneiric_compiler.text.secret_shapes import UNKNOWN, secrets_in
 
 SECRET = "hunter2"
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-from oneiric_compiler.text.secret_names import authorization_name, secret_name
+from oneiric.secrecy.names import authorization_name, secret_name
 
 Shape: TypeAlias = Literal["url", "connection", "authorization", "private-key", "token", "pair"]
 
