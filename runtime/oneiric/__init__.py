@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from oneiric.application import Application
     from oneiric.artifacts.contents import ArtifactError
     from oneiric.declaration import component
-    from oneiric.declared import Emitted, RunHandle
+    from oneiric.declared import RunHandle
+    from oneiric.envelope import Delivered, Emitted, Envelope, EnvelopeError, EventError
     from oneiric.errors import (
         ActivationError,
         CloseError,
@@ -63,7 +64,11 @@ _MODULES = {
     "Bare": "fitting",
     "Deadlines": "slot",
     "Domain": "wiring",
-    "Emitted": "declared",
+    "Delivered": "envelope",
+    "Emitted": "envelope",
+    "Envelope": "envelope",
+    "EnvelopeError": "envelope",
+    "EventError": "envelope",
     "Event": "reload.outcome",
     "Health": "lifecycle.health",
     "Missing": "preflight.missing",
@@ -104,11 +109,15 @@ __all__ = [
     "Bare",
     "CloseError",
     "Deadlines",
+    "Delivered",
     "Domain",
     "DrainExpired",
     "Emitted",
     "EngineError",
+    "Envelope",
+    "EnvelopeError",
     "Event",
+    "EventError",
     "Health",
     "LoadError",
     "Missing",

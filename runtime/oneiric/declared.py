@@ -10,9 +10,10 @@ from oneiric.wiring import Domain, bind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
     from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+    from oneiric.envelope import Emitted
     from oneiric.flows.model import Flow, Run
     from oneiric.slot import AnyScope
     from oneiric.wiring import Binding
@@ -48,6 +49,12 @@ if TYPE_CHECKING:
         async def inline(self, input: I_contra, /) -> R_co:
             """Run what the wiring says of it here, as plain code: without engine, retries and limits. For tests."""
             ...
+
+    class AnyTransaction(Protocol):
+        """What is used of a transaction of the port `database`."""
+
+        async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int: ...
+        async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]: ...
 
     class _FlowBlock(Protocol[I_contra, R_co]):
         def __get__(self, domain: Domain | None, owner: type[Domain], /) -> FlowSlot[I_contra, R_co]: ...
@@ -160,25 +167,6 @@ class RunHandle(_OfResult[R_co]):
         return f"<run {self.id}>"
 
 
-class Emitted:
-    """What became of an event: its `id`; `answers`, the error of each direct handler that was called, None where it
-    succeeded, by subscription; `runs`, the ids of what was submitted for durable ones. `kept` is whether it waits in
-    the outbox for the caller's transaction, so that durable deliveries are still to come."""
-
-    __slots__ = ("answers", "id", "kept", "runs")
-
-    def __init__(
-        self, id: str, answers: Mapping[str, str | None], runs: tuple[str, ...] = (), *, kept: bool = False
-    ) -> None:
-        self.id = id
-        self.answers = answers
-        self.runs = runs
-        self.kept = kept
-
-    def __repr__(self) -> str:
-        return f"Emitted({self.id!r}, answers={self.answers!r}, runs={self.runs!r}, kept={self.kept})"
-
-
 class Topic:
     """A topic as a wiring declares it: `type` is the name of that of its events (None: any JSON object), `order_by` the
     field by whose value they keep their order."""
@@ -220,7 +208,7 @@ class TopicSlot(_OfEvent[T_contra]):
         self,
         event: T_contra,
         *,
-        transaction: object = None,
+        transaction: AnyTransaction | None = None,
         key: str | None = None,
         id: str | None = None,
         source: str | None = None,
@@ -228,7 +216,9 @@ class TopicSlot(_OfEvent[T_contra]):
         time: str | None = None,
     ) -> Emitted:
         """Tell who subscribed: `transaction`, of the outbox's database, makes it part of what that commits. `key` is in
-        the place of the topic's `order_by`; the rest sets the envelope. Raises `PayloadError`."""
+        the place of what the topic's `order_by` leads to. The rest sets the envelope: an event emitted twice under one
+        `id` (and `source`) is one event to durable deliveries; `time` is in RFC 3339. What handlers raise is in the
+        answer. Raises `EventError`, and with a transaction what the database raises."""
         emitted: Emitted = await load(_EMIT)(
             self.scope, self.topic, event,
             transaction=transaction, key=key, id=id, source=source, subject=subject, time=time,

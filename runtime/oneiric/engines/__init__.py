@@ -1,0 +1,1 @@
+"""What drives the components of a domain beside the calls of the application."""
