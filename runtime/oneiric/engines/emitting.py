@@ -28,6 +28,8 @@ from oneiric.tracing import span
 from oneiric.wiring import Wiring
 
 _emitters: WeakKeyDictionary[Host, Emitter] = WeakKeyDictionary()
+ORDERED = "events"
+"""The queue of deliveries that keep an order, where their subscription names none."""
 _log = logging.getLogger("oneiric.events")
 
 
@@ -158,7 +160,7 @@ class Emitter:
             flow,
             envelope.data if starts else written(envelope),
             tenant=envelope.tenant,
-            queue=subscription.queue or flow.get("queue"),
+            queue=subscription.queue or flow.get("queue") or (None if order is None else ORDERED),
             order=None if order is None else f"{subscription.name}/{order}",
         )
         new = await work.submit(submission)
