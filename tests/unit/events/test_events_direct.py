@@ -222,8 +222,10 @@ def wrong(self: Any, *, event: Shipped) -> None:
         (
             wrong,
             None,
-            "EventError: event:bad does not take the event: "
-            "the value is wrong: object missing required field `parcels`",
+            (
+                "EventError: event:bad does not take the event: "
+                "the value is wrong: object missing required field `parcels`"
+            ),
         ),
     ],
 )
