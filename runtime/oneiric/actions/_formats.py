@@ -29,8 +29,8 @@ def yaml_text(value: Json, *, sort_keys: bool, ensure_ascii: bool) -> str:
 
 
 def msgpack_bytes(value: Json, checks: Fields, field: str, *, sort_keys: bool) -> bytes:
-    with extra_of(KEY, EXTRA):
-        import msgspec
+    import msgspec
+
     try:
         return msgspec.msgpack.encode(value, order="deterministic" if sort_keys else None)
     except OverflowError:
@@ -70,8 +70,8 @@ def from_toml(text: str, checks: Fields, field: str) -> Json:
 
 
 def from_msgpack(data: bytes, checks: Fields, field: str) -> Json:
-    with extra_of(KEY, EXTRA):
-        import msgspec
+    import msgspec
+
     try:
         return msgspec.msgpack.decode(data)
     except RecursionError:

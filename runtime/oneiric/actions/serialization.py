@@ -91,7 +91,7 @@ def encode(
 def encode(value: Json, *, format: Format = "json", sort_keys: bool = False, ensure_ascii: bool = False) -> str | bytes:
     """A value of JSON as a text, or as bytes of `msgpack`.
 
-    Raises `InvalidPayload` for what JSON has not, `ActionMissingExtra` where the format's library is not installed.
+    Raises `InvalidPayload` for what JSON has not, `ActionMissingExtra` where the library of `yaml` is not installed.
     """
     return _encoded(payload_of(KEY), "value", value, format, sort_keys, ensure_ascii)
 
@@ -152,7 +152,7 @@ def _format(checks: Fields, field: str, format: object) -> Format:
 class Serialization:
     """Reads and writes texts and bytes that hold values of JSON.
 
-    Needs the extra `action-serialization` for `yaml` and `msgpack`.
+    Needs the extra `action-serialization` for `yaml`.
 
     `default_format`: what is used where a payload names none.
     `sort_keys`: whether mappings are encoded with sorted names.
