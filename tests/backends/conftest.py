@@ -21,4 +21,6 @@ def _fixture(kind: Kind) -> object:
 
 globals().update({kind.name: _fixture(kind) for kind in KINDS})
 
-pytest.register_assert_rewrite("tests.backends.activation", "tests.backends.pooled")
+pytest.register_assert_rewrite(
+    "tests.backends.activation", "tests.backends.pooled", "tests.unit.events.killing", "tests.unit.events.outboxes"
+)

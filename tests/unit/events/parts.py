@@ -49,7 +49,7 @@ def wired(
     subscriptions: Mapping[str, Mapping[str, Any]],
     *,
     adapters: Mapping[str, tuple[str, Callable[[], Any]]] | None = None,
-    tenants: Mapping[str, str] | None = None,
+    engine: bool = True,
     **stated: Any,
 ) -> type[Any]:
     """A wiring as the compiler writes it: a handler per key of domain event, and adapters by key, provider and
@@ -64,7 +64,8 @@ def wired(
         )
         for name, handle in handlers.items()
     }
-    events["__engine__"] = "oneiric.engines.events:Events"
+    if engine:
+        events["__engine__"] = "oneiric.engines.events:Events"
     events["__subscriptions__"] = subscriptions
     bound: dict[str, Any] = {
         key: bind(
