@@ -55,7 +55,9 @@ class Host:
     full key why an operator lets nothing new of it be activated; `making` are threads that make what nobody waits for,
     and the closes of that; `leaving` is done when everything is closed, `hurry`, there from entering on, when nobody
     waits for leases any longer; `preflight` is called when it is known which wiring it is, and before anything of it
-    starts; `application` makes what a component is handed that needs `oneiric:runtime`."""
+    starts; `work` is what runs are submitted to and carried on by, once there is any (`engines.work.Work`); `resuming`
+    are those who wait for something paused; `application` makes what a component is handed that needs
+    `oneiric:runtime`."""
 
     if TYPE_CHECKING:
         hurry: asyncio.Future[None]
@@ -95,9 +97,11 @@ class Host:
         self.bare: frozenset[str] = frozenset()
         self.provided = provide
         self.paused: dict[str, str] = {}
+        self.resuming: set[asyncio.Future[None]] = set()
         self.changes: AnyChanges | None = None
         self.looks: AnyLooks | None = None
         self.engines: AnyEngines | None = None
+        self.work: Any = None
         self.preflight: Callable[[Host], Awaitable[None]] | None = None
         self.tenants: dict[str, AnyScope] = {}
         self.lines: Lines | None = None
@@ -213,6 +217,24 @@ class Host:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
+
+    async def resumed(self, key: str) -> None:
+        """Wait until a key is not paused."""
+        while key in self.paused:
+            assert self.loop is not None
+            waiting: asyncio.Future[None] = self.loop.create_future()
+            self.resuming.add(waiting)
+            try:
+                await waiting
+            finally:
+                self.resuming.discard(waiting)
+
+    def resume(self, key: str) -> None:
+        """Let a key be activated again."""
+        self.paused.pop(key, None)
+        for each in self.resuming:
+            if not each.done():
+                each.set_result(None)
 
     def report(self, error: BaseException) -> None:
         """Hand an error that nobody waits for to the loop's exception handler."""

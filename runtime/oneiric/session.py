@@ -15,6 +15,7 @@ from oneiric.host import Host
 from oneiric.lifecycle.activation import activate_all, cancel, eager
 from oneiric.lifecycle.order import close_in_order
 from oneiric.lifecycle.steps import outlast
+from oneiric.wiring import Wiring, domains_of
 
 _PASSES = 10
 """How often the closing begins once more where a component cancels every task there is."""
@@ -85,16 +86,23 @@ def _begin(host: Host) -> None:
 
 
 @asynccontextmanager
-async def beside(host: Host) -> AsyncGenerator[Host]:
-    """An application like one that was not entered yet, with its replacements, in which nothing starts by itself."""
+async def beside(host: Host, wiring: type[Wiring] | None = None) -> AsyncGenerator[Host]:
+    """An application like this one, with its replacements, of this wiring or another of its generations, in which
+    nothing starts by itself."""
     from oneiric.fitting import Bare
 
-    given = {slot.key: held.instance for slot, held in host.active.items()}
+    wiring = wiring or host.wiring_class
+    known = {binding.key for _, _, bindings in domains_of(wiring) for binding in bindings.values()}
+    given = {
+        slot.key: held.instance for slot, held in host.active.items() if slot.key in host.replaced and slot.key in known
+    }
     replace = {key: Bare(each) if key in host.bare else each for key, each in given.items()}
+    provide = {key: each for key, each in host.provided.items() if key in known}
     environ, tenants = host.environ, host.unknown_tenant
     other = Host(
-        host.wiring_class, replace, host.provided, host.deadlines, environ, host.tenant_idle, tenants, host.role
-    )
+        wiring, replace, provide, host.deadlines, environ, host.tenant_idle, tenants,
+        host.role if host.role in wiring.__roles__ else None,
+    )  # fmt: skip
     other.application = host.application
     _begin(other)
     try:

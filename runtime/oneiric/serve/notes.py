@@ -109,7 +109,7 @@ class Notes:
         if notes:
             self._host.paused[key] = "; ".join(f"{kind}: {note['note']}" for kind, note in sorted(notes.items()))
         else:
-            self._host.paused.pop(key, None)
+            self._host.resume(key)
 
 
 async def _close(host: Host, held: Held) -> list[Exception]:

@@ -7,6 +7,7 @@ from functools import partial
 from json import dumps, loads
 
 from oneiric.convert import boolean, one_of
+from oneiric.declared import flow_binding
 from oneiric.errors import TenantsError
 from oneiric.references import load
 from oneiric.secret import Secret
@@ -42,6 +43,8 @@ def binding_in(lines: Lines, tenant: str, key: str) -> Binding | None:
 def _binding(line: bytes, key: str) -> Binding:
     try:
         entry = loads(line)
+        if "flow" in entry:
+            return _flow(key, entry)
         binding = bind(
             key,
             entry["fingerprint"],
@@ -63,6 +66,12 @@ def _binding(line: bytes, key: str) -> Binding:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise TenantsError(f"the tenants' line of {key} is not one the compiler writes") from error
     return binding
+
+
+def _flow(key: str, entry: dict[str, Any]) -> Binding:
+    """A workflow that settings declare, as this tenant has it."""
+    needs = tuple(entry.get("needs", ()))
+    return flow_binding(key, entry["fingerprint"], entry["flow"], entry.get("input"), None, needs=needs)
 
 
 def _path(text: str) -> Path:

@@ -13,6 +13,19 @@ if TYPE_CHECKING:
     from typing import Any, TypedDict
 
 
+class Adapters(Domain):
+    _wiring: Wiring
+
+    if TYPE_CHECKING:
+        from oneiric.adapters.engine import Engine
+
+    @bind("adapter:engine", "e1", provider="inline", port="oneiric.adapters.engine:Engine")
+    def engine(self) -> Engine:
+        """inline: settings/adapters.yml selects it"""
+        from oneiric.adapters.engine.inline import InlineEngine
+        return InlineEngine()
+
+
 class Tasks(Domain):
     _wiring: Wiring
 
@@ -41,6 +54,7 @@ class Tasks(Domain):
 
 class Workflows(Domain):
     _wiring: Wiring
+    __engine__ = "oneiric.engines.workflows:Workflows"
 
     if TYPE_CHECKING:
         from tests.unit.runtime.orders.parts import Order
@@ -87,9 +101,10 @@ class Topics(BaseTopics):
 class Wiring(BaseWiring, app="orders", profile="default"):
     __listed__ = "2:fa310436"
     __queues__ = {"orders": {"at_once": 20, "at_once_here": 10}}
+    adapters: Adapters
     tasks: Tasks
     topics: Topics
     workflows: Workflows
 
 
-Wiring.domains(tasks=Tasks, topics=Topics, workflows=Workflows)
+Wiring.domains(adapters=Adapters, tasks=Tasks, topics=Topics, workflows=Workflows)
