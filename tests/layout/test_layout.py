@@ -51,7 +51,6 @@ ENTRIES = {
     "oneiric_compiler.cli",
     "oneiric_compiler.pages.__main__",
     "oneiric.profiles",
-    "oneiric.calls",
     "oneiric.flows.attempts",
     "oneiric.flows.interpreter",
     "oneiric.testing.contracts",

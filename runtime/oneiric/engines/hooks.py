@@ -13,14 +13,13 @@ import asyncio
 from typing import Any, Protocol
 
 from oneiric.declared import topics_of
+from oneiric.engines.events import emit
 from oneiric.errors import OneiricError
 from oneiric.flows.model import Outcome, Run, Step
 from oneiric.host import Host
-from oneiric.references import load
 from oneiric.tenants.scope import scope_of
 
 PREFIX = "workflow."
-_EMIT = "oneiric.engines.events:emit"
 
 
 class Runs(Protocol):
@@ -91,8 +90,6 @@ class Hooks:
         event = {"run": run.id, "workflow": run.key, "tenant": run.tenant, **more}
         try:
             id = f"{run.id}/{more['node']}/{what}" if "node" in more else f"{run.id}/{what}"
-            await load(_EMIT)(
-                scope, topic, event, transaction=None, key=None, id=id, source=None, subject=run.id, time=None
-            )
+            await emit(scope, topic, event, id=id, subject=run.id)
         except OneiricError as error:
             host.report(error)

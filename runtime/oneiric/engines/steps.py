@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from oneiric.calls import PayloadError, parse_call
-from oneiric.flows.model import ONCE, Flow, Step, Submission
+from oneiric.boundary import plain
+from oneiric.calls import parse_call
+from oneiric.flows.model import ONCE, Flow, Node, Step, Submission
 from oneiric.stepping import Token
 
 NODE = "run"
@@ -50,28 +51,17 @@ class Steps:
             count = self._counts[call] = self._counts.get(call, -1) + 1
             name = f"{call}[{count}]" if count else call
         step = self._step
-        payload = payload or {}
-        flow = one_call(call, payload, attempts=attempts)
-        run = Submission(f"{step.token}/{name}", flow, payload, tenant=step.tenant, generation=step.generation)
+        flow = one_call(call, attempts=attempts)
+        run = Submission(
+            f"{step.token}/{name}", flow, plain(payload or {}), tenant=step.tenant, generation=step.generation
+        )
         await self._work.submit(run)
         return await self._work.result(run.id)
 
 
-def one_call(call: str, payload: Mapping[str, Any] | None = None, *, attempts: int = 1) -> Flow:
-    """The flow of a run that is one call, with this payload. Raises `PayloadError` for names that no parameter has."""
+def one_call(call: str, *, attempts: int = 1) -> Flow:
+    """The flow of a run that is one call, of what the run is given."""
     key, _ = parse_call(call)
-    for name in payload or {}:
-        if not name.isidentifier():
-            raise PayloadError(call, "", f"has a field {name!r}, which no parameter is called")
-    return {
-        "key": key,
-        "nodes": {
-            NODE: {
-                "call": call,
-                "after": [],
-                "with": {name: f"${{input.{name}}}" for name in payload or {}},
-                "retry": {**ONCE, "attempts": attempts},
-            }
-        },
-        "result": f"${{{NODE}}}",
-    }
+    whole: Any = "${input}"
+    node: Node = {"call": call, "after": [], "with": whole, "retry": {**ONCE, "attempts": attempts}}
+    return {"key": key, "nodes": {NODE: node}, "result": f"${{{NODE}}}"}

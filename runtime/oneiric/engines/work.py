@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from oneiric.boundary import PlainError, plain, read_as
 from oneiric.calls import PayloadError, invoke, parse_call, served
 from oneiric.declared import FlowBlock, RunHandle, flow_of
+from oneiric.engines.handling import handled
 from oneiric.engines.hooks import Hooks
 from oneiric.engines.pinned import Pinned
 from oneiric.engines.steps import Steps, one_call
+from oneiric.envelope import read
 from oneiric.errors import OneiricError, Paused, RunFailed, UnknownTenant
 from oneiric.flows.model import Flow, Limits, Run, Step, Submission, Unserved
-from oneiric.host import Host
+from oneiric.host import Host, Scope
 from oneiric.lifecycle.inputs import Inputs, context
 from oneiric.references import load
 from oneiric.slot import Slot
 from oneiric.stepping import CURRENT
 from oneiric.tenants.scope import scope_of
 
-if TYPE_CHECKING:
-    from oneiric.slot import AnyScope
-
 ENGINE = "adapter:engine"
-_HANDLED = "oneiric.engines.handling:handled"
 
 
 class NoQueue(OneiricError, LookupError):
@@ -120,7 +118,7 @@ class Work:
             raise NoQueue(f"there is no queue {queue}; the settings have {known}")
         scope = self._scope(host, tenant)
         payload = payload_of(slot, input)
-        flow = _flow(served(scope, slot.key), payload)
+        flow = _flow(served(scope, slot.key))
         submission = Submission(
             id=id or uuid4().hex,
             flow=flow,
@@ -145,9 +143,7 @@ class Work:
 
     def flow_of(self, key: str, tenant: str | None) -> Flow:
         """The flow of a run of a key in that view: a declared one's own, else the one call. Raises `Unserved`."""
-        slot = served(self._scope(self.host, tenant), key)
-        block = flow_of(slot.binding)
-        return one_call(slot.key) if block is None else block.flow
+        return _flow(served(self._scope(self.host, tenant), key))
 
     async def result(self, run: str) -> Any:
         """What a run results in, once it has ended. Raises `RunFailed`, `UnknownRun`."""
@@ -182,21 +178,21 @@ class Work:
             finally:
                 CURRENT.reset(token)
 
-    async def _resumed(self, scope: AnyScope, step: Step) -> Any:
+    async def _resumed(self, scope: Scope, step: Step) -> Any:
         while True:
             try:
                 return await self._called(scope, step)
             except Paused as error:
                 await self.host.resumed(error.key)
 
-    async def _called(self, scope: AnyScope, step: Step) -> Any:
+    async def _called(self, scope: Scope, step: Step) -> Any:
         key, _ = parse_call(step.call)
         slot = served(scope, key)
         block = flow_of(slot.binding)
         if block is not None:
             return await self._nested(slot, block, step)
         if slot.key.startswith("event:"):
-            return await load(_HANDLED)(scope, slot.key, step.payload)
+            return plain(await handled(scope, slot.key, read(step.payload.get("envelope"))))
         return await invoke(scope, step.call, step.payload, token=step.token)
 
     async def _nested(self, slot: Slot[Any], block: FlowBlock, step: Step) -> Any:
@@ -208,17 +204,16 @@ class Work:
         await self.submit(Submission(step.token, block.flow, payload, tenant=step.tenant, generation=pinned))
         return await self.result(step.token)
 
-    def _scope(self, host: Host, tenant: str | None) -> AnyScope:
+    def _scope(self, host: Host, tenant: str | None) -> Scope:
         """The view of a tenant. Raises `Unserved` for one that is not known: its work is not the base's."""
         if tenant is None:
             return host.base
         try:
-            scope = scope_of(host, tenant)
+            scope: Any = scope_of(host, tenant)
         except UnknownTenant as error:
             raise Unserved(str(error)) from error
-        if scope.tenant is None and host.unknown_tenant != "base":
-            raise Unserved(f"there is no tenant {tenant!r}")
-        return scope
+        of_tenant: Scope = scope
+        return of_tenant
 
 
 def limits_of(stated: Mapping[str, Any]) -> Limits:
@@ -242,6 +237,6 @@ def payload_of(slot: Slot[Any], input: object) -> dict[str, Any]:
     return made
 
 
-def _flow(slot: Slot[Any], payload: Mapping[str, Any]) -> Flow:
+def _flow(slot: Slot[Any]) -> Flow:
     block = flow_of(slot.binding)
-    return one_call(slot.key, payload) if block is None else block.flow
+    return one_call(slot.key) if block is None else block.flow
