@@ -24,6 +24,8 @@ T = TypeVar("T")
 FORMAT = "oneiric.explain/1"
 PROVIDED = "provided", "oneiric.errors:NotProvided"
 """The provider of what the application hands in, and, for a factory, what is raised where it does not."""
+DECLARED = "declared", "oneiric.declared:flow"
+"""The provider of a workflow that the settings declare, and, for a factory, what makes it."""
 DOMAINS = {
     "adapter": "adapters",
     "service": "services",
@@ -93,11 +95,21 @@ class Declaration:
     places: Mapping[str, Place]
 
 
+class Entry(NamedTuple):
+    """What one level, or all together, state of a workflow, queue, topic, subscription or schedule: its fields, and the
+    parts that are merged one by one, which are nodes."""
+
+    place: Place
+    fields: Mapping[str, Stated[Any]]
+    parts: Mapping[str, Entry] = {}
+
+
 @dataclass(slots=True)
 class Section:
     """What one level says of one domain; `options` are those of keys, by option and key, `gather_order` is of what each
     pattern gathers, `layers` are `NAME` or `NAME:LABEL` by key, `unbind` are the names of keys that it takes away,
-    `aliases` the keys that others are."""
+    `aliases` the keys that others are. `entries` are by kind and name, `single` what is stated once; `disable` are the
+    names of entries that it takes away."""
 
     selections: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
     requires: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
@@ -110,6 +122,9 @@ class Section:
     layers: dict[str, Stated[tuple[str, ...]]] = field(default_factory=dict[str, Stated[tuple[str, ...]]])
     unbind: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
     aliases: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
+    entries: dict[str, dict[str, Entry]] = field(default_factory=dict[str, dict[str, Entry]])
+    single: dict[str, Stated[Any]] = field(default_factory=dict[str, Stated[Any]])
+    disable: dict[str, Stated[str]] = field(default_factory=dict[str, Stated[str]])
 
 
 Level: TypeAlias = dict[str, Section]
@@ -281,6 +296,11 @@ class Candidate:
     def is_provided(self) -> bool:
         """Whether the application hands the instance in."""
         return self.factory == PROVIDED[1]
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether it is a workflow that the settings declare."""
+        return self.factory == DECLARED[1]
 
     @property
     def is_own(self) -> bool:

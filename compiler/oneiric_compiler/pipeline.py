@@ -10,6 +10,7 @@ from oneiric_compiler.stages.catalog import catalog
 from oneiric_compiler.stages.choosing import NAME as CHOOSE
 from oneiric_compiler.stages.choosing import Offer, choosing
 from oneiric_compiler.stages.emit import emit
+from oneiric_compiler.stages.flows import flows
 from oneiric_compiler.stages.link import link
 from oneiric_compiler.stages.read import read
 from oneiric_compiler.stages.report import Report, render_report, report
@@ -47,9 +48,10 @@ def reports(inputs: Gathered, profile: str | None, diagnostics: Diagnostics) -> 
     """The report of every profile, or of the one named, as long as `diagnostics` holds no error."""
     for name in _profile_names(inputs.settings.profiles, profile, diagnostics):
         overlay = None if name == "default" else name
-        _, linked = wire(inputs, overlay, diagnostics)
+        resolution, linked = wire(inputs, overlay, diagnostics)
+        declared = flows(resolution.scope, linked, inputs, diagnostics)
         if not diagnostics.failed:
-            yield name, report(inputs, linked, overlay)
+            yield name, report(inputs, linked, declared, overlay)
 
 
 def wire(inputs: Gathered, profile: str | None, diagnostics: Diagnostics) -> tuple[Resolution, Linked]:

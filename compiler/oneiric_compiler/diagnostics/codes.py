@@ -432,4 +432,77 @@ CODES: dict[str, Code] = {
         "a secret that a sync needs is missing",
         "The auth header of a source refers to an environment variable that is not set, or holds what no header can.",
     ),
+    # 7xx: workflows, events and schedules
+    "ONE701": Code(
+        "a call that nothing serves",
+        "A workflow, schedule or subscription calls a key that the wiring does not have. A run of it would never "
+        "get any further.",
+    ),
+    "ONE702": Code(
+        "a call that cannot be made",
+        "What is called is an async method whose parameters are given by name: `async def __call__(self, *, "
+        "order: str)`. Another method than `__call__` is named after a `#`.",
+    ),
+    "ONE703": Code(
+        "a workflow without nodes",
+        "A workflow has at least one node, which says what it calls.",
+    ),
+    "ONE704": Code(
+        "a name that a workflow does not have",
+        "`after` names nodes, and references begin with `input`, with `item` where there is `for_each`, or with "
+        "the name of a node of the same workflow.",
+    ),
+    "ONE705": Code(
+        "nodes that wait for each other",
+        "A node waits for the nodes that it refers to and for those that `after` names. In a circle none could begin.",
+    ),
+    "ONE706": Code(
+        "a secret or variable in what is stored",
+        "What a node is given is kept with its run, in clear, for as long as the run is kept. Secrets and "
+        "variables are settings of the component that needs them.",
+    ),
+    "ONE707": Code(
+        "a reference that cannot be read",
+        "A reference is `${input.id}`, `${item}`, `${NODE.path[0]}` or `${nodes['a.b'].x}`, with a default after "
+        "`:-`. `$${` is a plain `${`.",
+    ),
+    "ONE708": Code(
+        "a condition that cannot be read",
+        "A condition has a `path` and asks something of it: equals, any_of, above, below, exists or matches. "
+        "`any` holds where one of its conditions does, `not` where its condition does not.",
+    ),
+    "ONE709": Code(
+        "a node for each item, of which list or how many is not said",
+        "`for_each` refers to a list, and `most` says how many items there may be: steps are numbered before the "
+        "first is made.",
+    ),
+    "ONE710": Code(
+        "a reference to what is not there",
+        "The type of the input, or of what a node results in, has no such field.",
+    ),
+    "ONE711": Code(
+        "a parameter that is not given",
+        "What is called has a parameter without default that `with` lacks.",
+    ),
+    "ONE712": Code(
+        "a parameter that is not taken",
+        "What is called has no parameter of that name.",
+    ),
+    "ONE713": Code(
+        "a parameter of another type",
+        "What `with` gives, or the value that a reference leads to, is not of the type of the parameter.",
+    ),
+    "ONE714": Code(
+        "a result that may be missing",
+        "A node that may be skipped, or whose failure the run goes on after, may have no result. Say what stands "
+        "in for it: `${node.x:-null}`.",
+    ),
+    "ONE716": Code(
+        "a queue that is not declared",
+        "Runs wait in queues that `queues` declares in settings/workflows.yml.",
+    ),
+    "ONE717": Code(
+        "limits that contradict each other",
+        "The smaller of two limits could never be reached, or is passed at once.",
+    ),
 }

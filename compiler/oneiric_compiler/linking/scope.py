@@ -75,10 +75,25 @@ class Scope:
         )
 
     def candidates(self, key: Key) -> tuple[Candidate, ...]:
-        return tuple(each for added in self.added.values() for each in added.get(key, ()))
+        found = tuple(each for added in self.added.values() for each in added.get(key, ()))
+        if key.domain == "workflow" and self._disables(key.name):
+            return tuple(each for each in found if not each.is_declared)
+        return found
 
     def known_keys(self) -> set[Key]:
-        return set[Key]().union(*self.added.values())
+        found = set[Key]().union(*self.added.values())
+        disabled = {key for key in found if key.domain == "workflow" and not self.candidates(key)}
+        return found - disabled
+
+    def _disables(self, workflow: str) -> bool:
+        """Whether the most specific level that says something of a workflow takes it away."""
+        for level in reversed(self.levels.values()):
+            section = level.get("workflow", NOTHING)
+            if workflow in section.entries.get("workflows", {}):
+                return False
+            if workflow in section.disable:
+                return True
+        return False
 
     def question(self, key: Key) -> Question:
         requires: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ _GROUPS = {
     "4": "Links: needs, ports and settings",
     "5": "Outputs",
     "6": "Manifests",
+    "7": "Workflows, events and schedules",
 }
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from oneiric_compiler.tables.entries import section_schemas
 from oneiric_compiler.tables.options import EMITTED, KEY_OPTIONS, OPTIONS, Schema
 from oneiric_compiler.tables.tiers import ALONE, FILTERS, RANKS, TIERS
 
@@ -33,6 +34,7 @@ def _domain(schema: Schema) -> None:
     for option in KEY_OPTIONS:
         keys = {"type": ["object", "null"], "propertyNames": names, "additionalProperties": option.schema}
         section[option.name] = {"description": option.described, **keys}
+    section |= section_schemas()
 
 
 def _manifest(schema: Schema) -> None:

@@ -16,6 +16,7 @@ from oneiric.secrecy.names import secret_name
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.settings.documents import Document, Path_, Value
+from oneiric_compiler.tables.entries import OF_ONE_DOMAIN
 from oneiric_compiler.text.redact import MASK, masked
 
 KINDS = {
@@ -91,6 +92,7 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         for extra in _extras(error):
             place = document.place(*path, extra, of_key=True)
             help = _elsewhere(extra, known) or _as_selection(extra, error) or did_you_mean(extra, known)
+            help = help or did_you_mean(extra, [name for name in known if name not in OF_ONE_DOMAIN])
             diagnostics.add("ONE110", f"unknown key `{extra}`", place, help=help)
     elif error.validator == "required":
         for name in cast("list[str]", rule):

@@ -22,6 +22,7 @@ from oneiric_compiler.discovery.installed import Unread, find_installed
 from oneiric_compiler.discovery.plugins import find_plugins
 from oneiric_compiler.discovery.unread import vanishing
 from oneiric_compiler.model import (
+    DECLARED,
     PROVIDED,
     App,
     Candidate,
@@ -30,6 +31,7 @@ from oneiric_compiler.model import (
     Key,
     Level,
     Project,
+    Section,
     Settings,
     Stated,
 )
@@ -65,7 +67,7 @@ def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> t
     allowed = ("oneiric", *settings.app.allow, *(p.value for p in settings.app.packages))
     builder.allowed = frozenset((*allowed, *(module for plugin in plugins for module in plugin.modules)))
     for _, section in sorted(settings.base.items()):
-        builder.add_settings(section.components, builder.base)
+        builder.add_settings((*section.components, *_workflows(section)), builder.base)
     profiles = {name: builder.level(level, builder.base) for name, level in settings.profiles.items()}
     tenants = {name: builder.level(level, builder.base) for name, level in settings.tenants.items()}
     versions = {plugin.name: plugin.version for plugin in plugins}
@@ -145,6 +147,12 @@ class _Builder:
     def level(self, level: Level, below: _Found) -> dict[Key, tuple[Candidate, ...]]:
         """What an overlay's components add, by key, with the candidates they come on top of."""
         components = [each for _, section in sorted(level.items()) for each in section.components]
+        components += [
+            each
+            for section in level.values()
+            for each in _workflows(section)
+            if ("settings", each.provider) not in below.get(each.key, {})
+        ]
         added = {each.key: dict(below.get(each.key, {})) for each in components if not each.fields.get("layer")}
         self.add_settings(components, added)
         return {key: tuple(found.values())[len(below.get(key, ())) :] for key, found in added.items()}
@@ -269,7 +277,7 @@ class _Builder:
         )
 
     def _signature(self, declared: Declaration) -> Signature | None:
-        if declared.factory == PROVIDED[1]:
+        if declared.factory in (PROVIDED[1], DECLARED[1]):
             return Signature(declared.place, {})
         if declared.factory not in self._signatures:
             if not self._is_in_sight(declared):
@@ -351,6 +359,14 @@ class _Builder:
             self.diagnostics.add("ONE111", message, declared.places["python_version"], help=help)
             return False
         return True
+
+
+def _workflows(section: Section) -> Iterator[Declaration]:
+    """The workflows of a section, as what serves their keys."""
+    provider, factory = DECLARED
+    for name, entry in section.entries.get("workflows", {}).items():
+        places = dict.fromkeys(("provider", "factory"), entry.place)
+        yield Declaration(Key("workflow", name), provider, factory, entry.place, {}, places)
 
 
 def _links(declared: Declaration, options: Mapping[str, Any]) -> dict[str, Any]:

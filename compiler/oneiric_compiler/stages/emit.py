@@ -1,10 +1,11 @@
-"""Stage 6: the report to the wiring: `wiring.py`, and `tenants.jsonl` where tenants differ."""
+"""Stage 7: the report to the wiring: `wiring.py`, and `tenants.jsonl` where tenants differ."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import keyword
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from typing import Any, cast
 
 import jinja2
 
+from oneiric_compiler.model import DECLARED
 from oneiric_compiler.resources import templates
 from oneiric_compiler.settings.documents import Value
+from oneiric_compiler.stages.flow_code import FlowCode, flow_literal, literal
 from oneiric_compiler.stages.link import WIRING_NAMES, attribute_name
-from oneiric_compiler.stages.report import Report
+from oneiric_compiler.stages.report import Report, without_places
 from oneiric_compiler.tables.options import BOUND
 
 _WIDTH = 80
@@ -52,6 +55,8 @@ def emit(report: Report) -> dict[str, str]:
     for key, alias in report.get("aliases", {}).items():
         same: Report = {**report["bindings"][alias["target"]], "alias": alias, "layers": {}}
         by_domain.setdefault(key.partition(":")[0], {})[key] = same
+    for domain in report.get("engines", {}):
+        by_domain.setdefault(domain, {})
     classes = class_names(sections)
     lines = TenantLines.of(report)
     engines: dict[str, str] = report.get("engines", {})
@@ -60,7 +65,7 @@ def emit(report: Report) -> dict[str, str]:
             attribute=sections[name],
             class_name=classes[name],
             engine=quoted(engines[name]) if name in engines else None,
-            body=_body(sections, classes[name], dict(sorted(bindings.items())), lines),
+            body=_body(report, classes[name], dict(sorted(bindings.items())), lines),
         )
         for name, bindings in sorted(by_domain.items())
     ]
@@ -71,6 +76,8 @@ def emit(report: Report) -> dict[str, str]:
         domains=domains,
         source_roots=(roots := report["inputs"].get("source_roots")) and _tuple(roots),
         listed=lines.listed and quoted(lines.listed),
+        declares=["flow"] if report.get("workflows") else [],
+        queues=[(quoted(name), literal(without_places(facts))) for name, facts in report.get("queues", {}).items()],
         roles=[(quoted(name), _tuple(keys)) for name, keys in report.get("roles", {}).items()],
     )
     return {"wiring.py": text, **({"tenants.jsonl": lines.text} if lines.listed else {})}
@@ -104,7 +111,8 @@ def class_names(sections: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _body(sections: Mapping[str, str], class_name: str, bindings: Mapping[str, Report], lines: TenantLines) -> str:
+def _body(report: Report, class_name: str, bindings: Mapping[str, Report], lines: TenantLines) -> str:
+    sections: Mapping[str, str] = report["domains"]
     promised = {key: found for key, binding in bindings.items() if (found := annotated(binding))}
     names = Counter(reference.rpartition(":")[2] for reference in set(promised.values()))
     taken = WIRING_NAMES | {attribute_name(key.partition(":")[2]) for key in bindings} | {class_name}
@@ -114,6 +122,9 @@ def _body(sections: Mapping[str, str], class_name: str, bindings: Mapping[str, R
         alias = f"{short}_{attribute_name(key.partition(':')[2])}"
         local = alias if short in taken or names[short] > 1 else short
         bind = _bind(key, binding, lines.by_key.get(key))
+        if flow := _flow(report, key, binding):
+            blocks.append("\n".join(_flow_block(report, key, binding, flow, lines.by_key.get(key))))
+            continue
         if "alias" in binding:
             bind = iter((f"@Domain.__alias__({quoted(key)}, {quoted(binding['alias']['target'])})",))
         blocks.append("\n".join(_block(sections, key, binding, bind, promised.get(key), local)))
@@ -191,6 +202,61 @@ def _block(
         yield from (*_call(f"made: {local} = {made}", arguments, end), "    return made")
     else:
         yield from _call(f"return {made}", arguments, end)
+
+
+def _flow(report: Report, key: str, binding: Report) -> Report | None:
+    """What a workflow of the settings is, where the key is one."""
+    found: Report | None = report.get("workflows", {}).get(key.partition(":")[2])
+    return found if binding["factory"] == DECLARED[1] and "alias" not in binding else None
+
+
+def _flow_block(report: Report, key: str, binding: Report, flow: Report, tenants: str | None) -> Iterator[str]:
+    """A workflow: its flow as data, and as code."""
+    attribute = attribute_name(key.partition(":")[2])
+    code = FlowCode(report["domains"], report["bindings"], flow)
+    body = code.lines()
+    given, made = "Any", "Any"
+    typed: list[str] = []
+    if "input" in flow:
+        module, _, name = flow["input"].partition(":")
+        given = f"{name}_{attribute}"
+        typed.append(f"    from {module} import {name} as {given}")
+    fields = _fields(flow.get("result"))
+    if fields:
+        made = f"Result_{attribute}"
+        typed += [
+            *([""] if typed else []),
+            f"    class {made}(TypedDict):",
+            *(f"        {name}: Any" for name in fields),
+        ]
+    if typed:
+        yield from ("if TYPE_CHECKING:", *typed, "")
+    yield f"@flow({quoted(key)}, {quoted(binding['fingerprint'])},"
+    options = dict(_options(binding))
+    if tenants:
+        options["tenants"] = quoted(tenants)
+    if "input" in flow:
+        options["input"] = quoted(flow["input"])
+    yield from (f"      {name}={value}," for name, value in options.items())
+    *lines, last = flow_literal(flow)
+    yield f"      flow={lines[0]}"
+    yield from (f"      {line}" for line in lines[1:])
+    yield f"      {last})"
+    yield f"async def {attribute}(self, input: {given}) -> {made}:"
+    levels = len(flow["levels"])
+    nodes = len(flow["nodes"])
+    place = flow["from"].partition("#")[0]
+    counted = f"{nodes} node{'s' * (nodes != 1)} in {levels} level{'s' * (levels != 1)}"
+    yield f'    """{quoted(f"{counted}; {place} declares it")[1:-1]}"""'
+    if code.imports:
+        yield f"    from oneiric.flows.inline import {', '.join(sorted(code.imports))}"
+    yield from (f"    {line}" for line in body)
+
+
+def _fields(result: Any) -> list[str]:
+    """The names of what a workflow results in, where a class can have them."""
+    names = [*cast("Report", result)] if isinstance(result, dict) else []
+    return names if all(name.isidentifier() and not keyword.iskeyword(name) for name in names) else []
 
 
 def _same(alias: Mapping[str, str]) -> str:

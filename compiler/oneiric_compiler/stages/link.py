@@ -14,6 +14,7 @@ from oneiric.secrecy.names import secret_name
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean, nearest
 from oneiric_compiler.linking.aliases import check_aliases, stated_aliases, targets
+from oneiric_compiler.linking.entries import ENGINE, wanted
 from oneiric_compiler.linking.gathering import check_handed, check_order, container, matched, ordered
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.lacking import missing_help
@@ -50,7 +51,7 @@ from oneiric_compiler.tables.layers import INNER
 from oneiric_compiler.tables.tiers import ALONE
 from oneiric_compiler.text.redact import MASK
 
-WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING"))
+WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "flow", "Any", "TypedDict", "TYPE_CHECKING"))
 
 Decisions: TypeAlias = "MutableMapping[Key, Decision | Filtered]"
 
@@ -66,7 +67,8 @@ def link(resolution: Resolution, inputs: Gathered, diagnostics: Diagnostics) -> 
     same = targets(aliases)
     linker = _Linker(scope, resolution.decisions, settings, ports, incomplete, diagnostics, same)
     kept = _bound_again(resolution)
-    linker.bind([*_roots(resolution), *same.values(), *(same.get(key, key) for key in named_by(kept.values()))])
+    asked = (*named_by(kept.values()), *wanted(scope, resolution.decisions))
+    linker.bind([*_roots(resolution), *same.values(), *(same.get(key, key) for key in asked)])
     linker.keep_typed(kept)
     if not incomplete:
         for each in (scope, *(inner for inner, _ in resolution.tenants.values())):
@@ -157,7 +159,8 @@ def _roots(resolution: Resolution) -> Iterator[Key]:
 
 
 def _is_always_bound(builtin: Candidate) -> bool:
-    return builtin.key.domain == "adapter" and builtin.stack_level == DEFAULT_LEVEL
+    is_default = builtin.key.domain == "adapter" and builtin.stack_level == DEFAULT_LEVEL
+    return is_default and builtin.key != ENGINE
 
 
 @dataclass(slots=True)

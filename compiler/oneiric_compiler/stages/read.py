@@ -11,9 +11,11 @@ from typing import Any, TypeVar, cast
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, Source, Span, did_you_mean, nearest
 from oneiric_compiler.model import (
+    DOMAINS,
     PROVIDED,
     App,
     Declaration,
+    Entry,
     Key,
     Level,
     Overrides,
@@ -26,6 +28,7 @@ from oneiric_compiler.model import (
 from oneiric_compiler.settings.documents import Document, Value, read_document
 from oneiric_compiler.settings.folder import no_settings, within
 from oneiric_compiler.settings.schema import conform, shortened
+from oneiric_compiler.tables.entries import KINDS, PARTS, SINGLE
 from oneiric_compiler.tables.options import KEY_OPTIONS
 
 T = TypeVar("T")
@@ -34,10 +37,11 @@ RECORDED = ("ONEIRIC_STACK_ORDER", "ONEIRIC_TRUSTED_PUBLIC_KEYS")
 _STACK_ITEM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*([-+]?[0-9]{1,4})\s*")
 _NO_CANDIDATES = frozenset({
     "selections", "requires", "ports", "provider_settings", "gather_order", "layers", "unbind", "aliases",
-    *(option.name for option in KEY_OPTIONS),
+    *(option.name for option in KEY_OPTIONS), *SINGLE, "disable",
+    *(kind for kind in KINDS if kind != "workflows"),
 })  # fmt: skip
 _PROVIDED = frozenset(("key", "provided", "port", "priority", "stack_level", "capabilities"))
-_SECTION_KEYS = _NO_CANDIDATES | {"components"}
+_SECTION_KEYS = _NO_CANDIDATES | {"components", "workflows"}
 _HARMLESS = frozenset(("name", "stack_order", "profiles", "target", "output", "roles"))
 
 
@@ -216,6 +220,7 @@ class _Reader:
                     name: _named(document, each, *path, option.name, name) for name, each in keys.items()
                 }
         section.components += self.components(document, domain, value.get("components"), *path, "components")
+        self.entries(document, domain, section, value, *path)
         for provider, fields in _mapping(value.get("provider_settings")).items():
             section.setting_places[provider] = document.place(*path, "provider_settings", provider, of_key=True)
             section.provider_settings[provider] = {
@@ -223,6 +228,25 @@ class _Reader:
                 for name, setting in _mapping(fields).items()
             }
         return section
+
+    def entries(self, document: Document, domain: str, section: Section, value: dict[str, Any], *path: str) -> None:
+        """What a section declares besides components, as far as it belongs to that domain."""
+        for kind, owner in (*KINDS.items(), *SINGLE.items()):
+            if kind not in value or value[kind] is None:
+                continue
+            if owner != domain:
+                place = document.place(*path, kind, of_key=True)
+                message = f"`{kind}` says nothing of domain `{domain}`"
+                help = f"put it in settings/{DOMAINS[owner]}.yml, or under `{DOMAINS[owner]}:` of a profile or tenant"
+                self.diagnostics.add("ONE110", message, place, help=help)
+                self.unsettled = True
+            elif kind in SINGLE:
+                section.single[kind] = _named(document, value[kind], *path, kind)
+            else:
+                names = _mapping(value[kind])
+                section.entries[kind] = {name: _entry(document, names[name], *path, kind, name) for name in names}
+        for index, name in _items(value.get("disable")):
+            section.disable[name] = Stated(name, document.place(*path, "disable", index, named=name))
 
     def components(self, document: Document, domain: str, stated: Value, *path: str) -> Iterator[Declaration]:
         """The components that a section declares, whole ones alone."""
@@ -360,6 +384,16 @@ def _declaration(document: Document, domain: str, fields: dict[str, Any], *path:
     places = {name: Place(f"{place.pointer}/{name}", document.place(*path, name).span) for name in fields}
     places["provider"] = Place(place.pointer, places["provider"].span)
     return Declaration(Key(domain, key), provider, fields["factory"], places["provider"], fields, places)
+
+
+def _entry(document: Document, value: Any, *path: str) -> Entry:
+    fields = _mapping(value)
+    parts = _mapping(fields.get(PARTS))
+    return Entry(
+        document.place(*path, of_key=True),
+        {name: _named(document, each, *path, name) for name, each in fields.items() if name != PARTS},
+        {name: _entry(document, each, *path, PARTS, name) for name, each in parts.items()},
+    )
 
 
 def _named(document: Document, value: T, *path: str) -> Stated[T]:

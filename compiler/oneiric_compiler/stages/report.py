@@ -1,4 +1,4 @@
-"""Stage 5: bindings to the explain report, format `oneiric.explain/1` (`schemas/explain.schema.json`).
+"""Stage 6: bindings to the explain report, format `oneiric.explain/1` (`schemas/explain.schema.json`).
 
 The report holds every fact of the wiring: `emit` reads nothing else.
 """
@@ -29,7 +29,7 @@ from oneiric_compiler.model import (
 from oneiric_compiler.settings.documents import Value, json_pointer
 from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
 from oneiric_compiler.stages.link import differs
-from oneiric_compiler.tables.engines import ENGINES
+from oneiric_compiler.tables.engines import DRIVEN, ENGINES
 from oneiric_compiler.tables.options import EMITTED, KEY_OPTIONS, OPTIONS
 from oneiric_compiler.tables.tiers import RANKS
 
@@ -40,8 +40,8 @@ _RANKED = tuple(fact for rank in RANKS for fact in (rank.fact, rank.origin) if f
 _encode = json.JSONEncoder().encode
 
 
-def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
-    """The report of one profile; None is the base, called `default`."""
+def report(inputs: Gathered, linked: Linked, declared: Report, profile: str | None) -> Report:
+    """The report of one profile, with what it declares besides components; None is the base, called `default`."""
     settings, catalog = inputs.settings, inputs.catalog
     scope = Scope.of_profile(inputs, profile)
     tenants: dict[str, dict[str, Report]] = {}
@@ -58,7 +58,8 @@ def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
             tenants.setdefault(str(key), {})[tenant] = theirs
     bindings: dict[str, Report] = {}
     for key, binding in linked.bindings.items():
-        served = _binding(binding, settings, _candidates(scope, catalog, binding))
+        flow = declared.get("workflows", {}).get(key.name) if binding.decision.winner.is_declared else None
+        served = _binding(binding, settings, _candidates(scope, catalog, binding), flow)
         bindings[str(key)] = {**served, "tenants": tenants.get(str(key), {})}
     name = profile or "default"
     read: Report = {
@@ -79,12 +80,13 @@ def report(inputs: Gathered, linked: Linked, profile: str | None) -> Report:
         "profile": name,
         "domains": dict(sorted(settings.app.sections.items())),
         "inputs": read,
-        **_of_profile(inputs, linked),
+        **_of_profile(inputs, linked, declared),
+        **declared,
     }
     return {**facts, "bindings": bindings}
 
 
-def _of_profile(inputs: Gathered, linked: Linked) -> Report:
+def _of_profile(inputs: Gathered, linked: Linked, declared: Report) -> Report:
     """What holds of a whole profile, where there is any of it."""
     settings, catalog = inputs.settings, inputs.catalog
     facts: Report = {}
@@ -93,7 +95,8 @@ def _of_profile(inputs: Gathered, linked: Linked) -> Report:
     if settings.tenants:
         facts["tenants"] = sorted(settings.tenants)
     bound = {key.domain for key in linked.bindings}
-    if engines := {domain: ENGINES[domain] for domain in sorted(bound & ENGINES.keys())}:
+    driven = {domain for domain, kinds in DRIVEN.items() if declared.keys() & {*kinds}} | (bound - DRIVEN.keys())
+    if engines := {domain: ENGINES[domain] for domain in sorted(driven & ENGINES.keys())}:
         facts["engines"] = engines
     if linked.unbound:
         facts["unbound"] = {str(key): str(stated.place) for key, stated in linked.unbound.items()}
@@ -128,9 +131,9 @@ def _lines(value: Value, depth: int) -> Iterator[str]:
         yield f"\n{' ' * depth}]"
 
 
-def _binding(binding: Bound, settings: Settings, candidates: list[Report]) -> Report:
+def _binding(binding: Bound, settings: Settings, candidates: list[Report], flow: Report | None = None) -> Report:
     facts = _made_by(binding, settings)
-    facts["fingerprint"] = _fingerprint(facts, binding)
+    facts["fingerprint"] = _fingerprint({**facts, "flow": without_places(flow)} if flow else facts, binding)
     facts.update(_decided(binding.decision))
     if candidates:
         facts["candidates"] = candidates
@@ -148,6 +151,14 @@ def _binding(binding: Bound, settings: Settings, candidates: list[Report]) -> Re
     if binding.secrets:
         facts["secrets"] = list(binding.secrets)
     return facts
+
+
+def without_places(facts: Any) -> Any:
+    """Facts less the places that state them, at any depth."""
+    if not isinstance(facts, dict):
+        return facts
+    known: Report = facts
+    return {name: without_places(each) for name, each in known.items() if name != "from"}
 
 
 def _layer(layer: Layer, settings: Settings) -> Report:

@@ -1,0 +1,115 @@
+"""Stage 5: what the settings declare besides components, checked and as facts of the report: workflows and queues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+from oneiric.texts import duration
+
+from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
+from oneiric_compiler.linking.entries import served, stated
+from oneiric_compiler.linking.flowing import Flowing
+from oneiric_compiler.linking.scope import Scope
+from oneiric_compiler.linking.targets import Targets
+from oneiric_compiler.model import Decision, Entry, Gathered, Key, Linked, Stated
+
+Facts: TypeAlias = dict[str, Any]
+RETRY = {"attempts": 1, "delay": 1.0, "max": 60.0, "jitter": 0.25}
+
+
+def flows(scope: Scope, linked: Linked, inputs: Gathered, diagnostics: Diagnostics) -> Facts:
+    """The facts of a profile by kind and name, of kinds that have any."""
+    decisions: dict[Key, Decision] = {key: bound.decision for key, bound in linked.bindings.items()}
+    declared = served(scope, decisions)
+    same = {key: target for key, (target, _) in linked.aliases.items()}
+    targets = Targets(inputs.sources, linked.bindings, same, declared, diagnostics)
+    queues = stated(scope, "queues")
+    found: Facts = {
+        "workflows": {
+            name: _workflow(name, entry, targets, queues, diagnostics) for name, entry in sorted(declared.items())
+        },
+        "queues": {name: _queue(entry, diagnostics) for name, entry in sorted(queues.items())},
+    }
+    return {kind: facts for kind, facts in found.items() if facts}
+
+
+def _workflow(
+    name: str, entry: Entry, targets: Targets, queues: Mapping[str, Entry], diagnostics: Diagnostics
+) -> Facts:
+    fields = entry.fields
+    flowing = Flowing(name, entry, targets, diagnostics)
+    nodes = flowing.checked()
+    facts: Facts = {"from": str(entry.place)}
+    for field in ("input", "result", "steps", "start_when", "queue"):
+        if field in fields:
+            facts[field] = fields[field].value
+    if "queue" in fields:
+        check_queue(fields["queue"], queues, f"workflow `{name}`", diagnostics)
+    facts["levels"] = [list(level) for level in flowing.levels]
+    facts["nodes"] = {node: {**_node(entry.parts[node], diagnostics), **read} for node, read in nodes.items()}
+    if flowing.reads_result:
+        facts["reads"] = flowing.reads_result
+    return facts
+
+
+def _node(node: Entry, diagnostics: Diagnostics) -> Facts:
+    fields, facts = node.fields, {"from": str(node.place)}
+    return {**facts, **_plain(fields, diagnostics, "call", "with", "when", "for_each", "most", "at_once", "on_error")}
+
+
+def _plain(fields: Mapping[str, Stated[Any]], diagnostics: Diagnostics, *names: str) -> Facts:
+    """These fields as they are stated, and those of calls with their durations in seconds."""
+    facts: Facts = {name: fields[name].value for name in names if name in fields}
+    if "retry" in fields:
+        facts["retry"] = retry(fields["retry"], diagnostics)
+    if "timeout" in fields:
+        facts["timeout"] = seconds(fields["timeout"].value, fields["timeout"].place, diagnostics)
+    return facts
+
+
+def retry(stated: Stated[Any], diagnostics: Diagnostics) -> Facts:
+    """How often and when a call is made again, all of it said."""
+    value: dict[str, Any] = stated.value
+    found = {**RETRY, **value}
+    for name in ("delay", "max"):
+        if name in value:
+            found[name] = seconds(value[name], stated.at(name), diagnostics)
+    if found["delay"] > found["max"]:
+        message = f"the first wait of {found['delay']:g} s is longer than the longest of {found['max']:g} s"
+        place = stated.at("delay" if "delay" in value else "max")
+        diagnostics.add("ONE717", message, place, help="raise `max`, or wait less at first")
+    return {name: found[name] for name in RETRY}
+
+
+def seconds(value: Any, place: Place, diagnostics: Diagnostics) -> float:
+    """A duration in seconds; one that is none is reported."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    try:
+        return duration(str(value)).total_seconds()
+    except ValueError as error:
+        diagnostics.add("ONE111", f"`{value}` is not {error}", place, help="write it with its unit, such as `30s`")
+        return 0.0
+
+
+def _queue(entry: Entry, diagnostics: Diagnostics) -> Facts:
+    fields = entry.fields
+    facts: Facts = {"from": str(entry.place)}
+    facts |= {name: fields[name].value for name in ("at_once", "at_once_here") if name in fields}
+    if "rate" in fields and {"limit", "per"} <= fields["rate"].value.keys():
+        rate = fields["rate"].value
+        facts["rate"] = [rate["limit"], seconds(rate["per"], fields["rate"].at("per"), diagnostics)]
+    if facts.get("at_once_here", 0) > facts.get("at_once", facts.get("at_once_here", 0)):
+        message = f"{facts['at_once_here']} runs in one process are more than {facts['at_once']} in all"
+        diagnostics.add("ONE717", message, fields["at_once_here"].place, help="lower it, or raise `at_once`")
+    return facts
+
+
+def check_queue(stated: Stated[Any], queues: Mapping[str, Entry], by: str, diagnostics: Diagnostics) -> None:
+    """Reports a queue that nobody declares."""
+    if stated.value not in queues:
+        help = partial(did_you_mean, stated.value, queues, f"declare it: `queues: {{{stated.value}: {{at_once: 10}}}}`")
+        message = f"{by} waits in the queue `{stated.value}`, which is not declared"
+        diagnostics.add("ONE716", message, stated.place, help=help)
