@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         NotActive,
         NotInRun,
         NotProvided,
+        NurseryEnded,
         OneiricError,
         Paused,
         PortalError,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     )
     from oneiric.fitting import Bare
     from oneiric.lifecycle.health import Health
+    from oneiric.lifecycle.nursery import Nursery
     from oneiric.loading import load
     from oneiric.portal import Portal
     from oneiric.preflight.check import Preflight
@@ -72,6 +74,7 @@ _MODULES = {
     "Event": "reload.outcome",
     "Health": "lifecycle.health",
     "Missing": "preflight.missing",
+    "Nursery": "lifecycle.nursery",
     "Outcome": "reload.outcome",
     "Plan": "reload.outcome",
     "Portal": "portal",
@@ -125,6 +128,8 @@ __all__ = [
     "NotActive",
     "NotInRun",
     "NotProvided",
+    "Nursery",
+    "NurseryEnded",
     "OneiricError",
     "Outcome",
     "Paused",

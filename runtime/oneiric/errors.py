@@ -215,6 +215,13 @@ class DrainExpired(_ComponentError):
     leases: int
 
 
+class NurseryEnded(OneiricError):
+    """A background task was begun in a nursery that takes none any more: it is closed, or a task of it failed."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the nursery takes no more tasks: {why}")
+
+
 class EngineError(OneiricError):
     """The engine of a `domain` failed at a `step` (start, settle, stop); the cause is chained."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 from oneiric.errors import CloseError, DrainExpired
+from oneiric.lifecycle.health import nurseries
+from oneiric.lifecycle.nursery import Nursery
 from oneiric.lifecycle.steps import Failed, bounded, call, lifecycle
 from oneiric.slot import Held
 
@@ -22,22 +24,36 @@ def _closer(instance: Any) -> Callable[[], Any] | None:
     return lifecycle(instance, "close") if aclose is None else aclose
 
 
-async def close(held: Held) -> CloseError | None:
-    """Close the instance; the error it came to, if any."""
+async def close(held: Held) -> list[CloseError]:
+    """End the background tasks of the instance, then close it; the errors it came to."""
     if held.asked is not None:
         held.asked.cancel()
+    found = nurseries(held.instance)
+    errors = [await _ended(held, "a background task", _end(found))] if found else []
     method = held.stay.leave if held.stay else _closer(held.instance)
-    if method is None:
-        return None
-    seconds = held.slot.scope.host.deadlines.close
+    if method is not None:
+        errors.append(await _ended(held, "close", call(method, blocking=held.binding.blocking)))
+    return [error for error in errors if error is not None]
+
+
+async def _end(found: list[Nursery]) -> None:
+    """End all tasks at once. Raises what one failed with, or a group of what several did."""
+    groups = await asyncio.gather(*(each.aclose() for each in found), return_exceptions=True)
+    errors = [error for group in groups if isinstance(group, BaseExceptionGroup) for error in group.exceptions]
+    if errors:
+        raise errors[0] if len(errors) == 1 else BaseExceptionGroup("background tasks failed", errors)
+
+
+async def _ended(held: Held, name: str, work: Coroutine[Any, Any, object]) -> CloseError | None:
+    """Wait for a part of the closing, within its deadline; the error that it came to, if any."""
     try:
-        await bounded(asyncio.ensure_future(call(method, blocking=held.binding.blocking)), seconds)
+        await bounded(asyncio.ensure_future(work), held.slot.scope.host.deadlines.close)
     except Failed as error:
-        return _error(held, f"close {error}", error)
+        return _error(held, f"{name} {error}", error)
     except asyncio.CancelledError as error:
-        return _error(held, "close was cut short: everything was cancelled", error)
+        return _error(held, f"{name} was cut short: everything was cancelled", error)
     except Exception as error:
-        return _error(held, f"close raised {type(error).__name__}", error)
+        return _error(held, f"{name} raised {type(error).__name__}", error)
     return None
 
 
@@ -50,8 +66,7 @@ def _error(held: Held, what: str, cause: BaseException) -> CloseError:
 
 
 async def _close_and_report(held: Held) -> None:
-    error = await close(held)
-    if error is not None:
+    for error in await close(held):
         held.slot.scope.host.report(error)
 
 
@@ -114,8 +129,7 @@ async def drain(held: Held, until: float, hurry: asyncio.Future[Any]) -> list[Ex
     if held.leases:
         held.expired = held.leases
         errors.append(expired(held, f"closed with {held.leases} leases still held: the drain deadline passed"))
-    error = await close(held)
-    return [*errors, error] if error is not None else errors
+    return [*errors, *await close(held)]
 
 
 def expired(held: Held, what: str) -> DrainExpired:

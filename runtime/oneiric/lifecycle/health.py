@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import MemberDescriptorType
 from typing import Any, NamedTuple, cast
 
+from oneiric.lifecycle.nursery import Nursery
 from oneiric.lifecycle.steps import Failed, begun, bounded, contained, has_no_lifecycle, lifecycle
 from oneiric.slot import Held
 
@@ -87,19 +88,29 @@ async def _answer(held: Held, health: Callable[[], Any], seconds: float) -> Any:
 
 
 def ended(instance: object) -> str | None:
-    """What a background task of the component ended with, where that is an error: a task that it keeps in an
-    attribute, or in a collection there. None where none did."""
-    if has_no_lifecycle(instance):
-        return None
-    for task in _tasks(instance):
-        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-            return f"a background task of it raised {type(error).__name__}"
-    return None
+    """What a background task of the component ended with, where that is an error: a task, or one of a nursery, that it
+    keeps in an attribute, or in a collection there. None where none did."""
+    errors = (_error(each) for each in _kept(instance))
+    error = next((error for error in errors if error is not None), None)
+    return None if error is None else f"a background task of it raised {type(error).__name__}"
 
 
-def _tasks(instance: object) -> Iterator[asyncio.Task[Any]]:
-    for value in _attributes(instance):
-        yield from (each for each in _within(value) if _is_task(each))
+def nurseries(instance: object) -> list[Nursery]:
+    """Those that a component keeps in an attribute, or in a collection there."""
+    return [each for each in _kept(instance) if _is(each, Nursery)]
+
+
+def _error(kept: Any) -> BaseException | None:
+    if _is(kept, asyncio.Task):
+        return kept.exception() if kept.done() and not kept.cancelled() else None
+    return kept.failure if _is(kept, Nursery) else None
+
+
+def _kept(instance: object) -> Iterator[Any]:
+    """What is in the attributes of an instance, and in collections there."""
+    if not has_no_lifecycle(instance):
+        for value in _attributes(instance):
+            yield from _within(value)
 
 
 def _within(value: Any) -> Iterable[Any]:
@@ -111,8 +122,8 @@ def _within(value: Any) -> Iterable[Any]:
     return cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
 
 
-def _is_task(value: object) -> bool:
-    return issubclass(type(value), asyncio.Task)  # without asking the value, which may say anything
+def _is(value: object, kind: type) -> bool:
+    return issubclass(type(value), kind)  # without asking the value, which may say anything
 
 
 def _attributes(instance: object) -> list[object]:

@@ -34,6 +34,10 @@ def made(kind: type[Any]) -> Callable[[], OneiricError]:
         return lambda: kind("shape", "has no bindings")
     if issubclass(kind, errors.AdapterError) and "__init__" not in vars(kind):
         return lambda: kind("does not answer", provider="redis", setting="url")
+    if issubclass(kind, errors.ActionError):
+        return lambda: kind(
+            "is not a text", key="data.sanitize", provider="builtin", field="data", setting="mask_fields"
+        )
     if kind.__module__ == "oneiric.layers":
         return lambda: kind(*LAYERED[kind.__name__])
     return lambda: kind("what went wrong")

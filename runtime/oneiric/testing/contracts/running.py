@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, TypeVar
 
+from oneiric.lifecycle.health import ended, nurseries
+
 T = TypeVar("T")
 
 DEADLINE = 60.0
@@ -53,13 +55,16 @@ async def started(component: T) -> AsyncGenerator[T, None]:
 
 
 async def close(component: object) -> None:
-    """Close a component as the runtime does: by `aclose` or else `close`, either sync or async."""
+    """Close a component as the runtime does: its nurseries, then itself by `aclose` or else `close`, sync or async."""
+    for nursery in nurseries(component):
+        await nursery.aclose()
     await _call(component, "aclose" if hasattr(component, "aclose") else "close")
 
 
 async def health(component: object) -> bool:
-    """The health of a component; one without `health` is healthy."""
-    return bool(await _call(component, "health")) if hasattr(component, "health") else True
+    """The health of a component; one without `health` is healthy, and none of which a background task failed."""
+    told = bool(await _call(component, "health")) if hasattr(component, "health") else True
+    return told and ended(component) is None
 
 
 def capabilities(component: object) -> frozenset[str]:
