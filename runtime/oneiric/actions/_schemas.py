@@ -63,7 +63,7 @@ class Model:
         with extra_of(KEY, EXTRA):
             import pydantic
         self._checks = checks
-        self._error: type[Any] = pydantic.ValidationError
+        self._error = pydantic.ValidationError
         try:
             self._adapter: Any = pydantic.TypeAdapter(wanted)
         except pydantic.PydanticUserError as error:

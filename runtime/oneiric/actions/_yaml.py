@@ -63,11 +63,11 @@ def _check_aliases(value: Any, most: int) -> None:
     def size(each: object) -> int:
         if not isinstance(each, dict | list):
             return 1
-        if id(each) not in sizes:
-            sizes[id(each)] = None
-            inner = cast("dict[str, object]", each).values() if isinstance(each, dict) else cast("list[object]", each)
-            sizes[id(each)] = 1 + sum(map(size, inner))
-        found = sizes[id(each)]
+        inner = cast("dict[str, object] | list[object]", each)
+        if id(inner) not in sizes:
+            sizes[id(inner)] = None
+            sizes[id(inner)] = 1 + sum(map(size, inner.values() if isinstance(inner, dict) else inner))
+        found = sizes[id(inner)]
         if found is None:
             raise NotRead("holds an alias of what it is a part of")
         return found
@@ -80,7 +80,8 @@ class _Loader(yaml.CSafeLoader):
     """Refuses what JSON has not: tags of its own, merges, the same name twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        names = [self.construct_object(name, deep=True) for name, _ in node.value]
+        construct = cast("Any", self).construct_object
+        names = [construct(name, deep=True) for name, _ in node.value]
         for (name, _), found in zip(node.value, names, strict=True):
             if not isinstance(found, str):
                 raise _refused("holds a name that is not a text", name)
@@ -88,9 +89,7 @@ class _Loader(yaml.CSafeLoader):
                 raise _refused("holds a merge (`<<`), which is not read", name)
         if len(set(names)) < len(names):
             raise _refused("holds a mapping with the same name twice", node)
-        return {
-            found: self.construct_object(each, deep=deep) for found, (_, each) in zip(names, node.value, strict=True)
-        }
+        return {found: construct(each, deep=deep) for found, (_, each) in zip(names, node.value, strict=True)}
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -121,11 +120,13 @@ def _constructor(kind: str, pattern: re.Pattern[str]) -> Any:
     return construct
 
 
+_LOADER: Any = _Loader
+_DUMPER: Any = _Dumper
 _Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1
 for _kind, _pattern in _CORE:
     _anchored = re.compile(rf"(?:{_pattern.pattern})\Z")
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _anchored, None)
-    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _anchored, None)
+    for _either in (_LOADER, _DUMPER):
+        _either.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _anchored, None)
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _constructor(_kind, _pattern))
 for _kind in ("timestamp", "binary", "omap", "pairs", "set"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", yaml.SafeLoader.yaml_constructors[None])

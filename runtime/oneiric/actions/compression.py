@@ -283,10 +283,8 @@ class Hashing:
         self, *, algorithm: DigestAlgorithm = "sha256", encoding: Encoding = "hex", salt: str | None = None
     ) -> None:
         checks = settings_of(_HASH, "builtin-hash")
-        algorithm = checks.one_of("algorithm", algorithm, _DIGESTS)
-        encoding = checks.one_of("encoding", encoding, _ENCODINGS)
-        self._algorithm = algorithm
-        self._encoding = encoding
+        self._algorithm: DigestAlgorithm = checks.one_of("algorithm", algorithm, _DIGESTS)
+        self._encoding: Encoding = checks.one_of("encoding", encoding, _ENCODINGS)
         self._salt = salt
 
     async def __call__(

@@ -38,8 +38,8 @@ async def close(held: Held) -> list[CloseError]:
 
 async def _end(found: list[Nursery]) -> None:
     """End all tasks at once. Raises what one failed with, or a group of what several did."""
-    groups = await asyncio.gather(*(each.aclose() for each in found), return_exceptions=True)
-    errors = [error for group in groups if isinstance(group, BaseExceptionGroup) for error in group.exceptions]
+    await asyncio.gather(*(each.end() for each in found))
+    errors = [error for each in found for error in each.untold()]
     if errors:
         raise errors[0] if len(errors) == 1 else BaseExceptionGroup("background tasks failed", errors)
 

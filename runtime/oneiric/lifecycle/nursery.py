@@ -62,14 +62,22 @@ class Nursery:
         Raises an exception group of what tasks failed with, each told once. Cancelling this leaves them cancelled, and
         waits no longer.
         """
+        await self.end()
+        if errors := self.untold():
+            raise BaseExceptionGroup("background tasks failed", errors)
+
+    async def end(self) -> None:
+        """The same, and say nothing of what failed."""
         self._closed = True
         own = asyncio.current_task()
         self._cancel(own)
         while others := self._tasks - {own}:
             await asyncio.wait(others)
-        told, self._untold = self._untold, []
-        if told:
-            raise BaseExceptionGroup("background tasks failed", told)
+
+    def untold(self) -> list[BaseException]:
+        """What tasks failed with, unless this gave it before."""
+        errors, self._untold = self._untold, []
+        return errors
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
-from typing import Any, NotRequired, Required, TypeAlias, get_origin, get_type_hints, is_typeddict
+from typing import Any, NotRequired, Required, TypeAlias, cast, get_origin, get_type_hints, is_typeddict
 
 import pytest
 
@@ -161,10 +161,12 @@ async def _awaited(action: Action, payload: Payload) -> Any:
 def _spoil(value: Any) -> None:
     """Change all that can be changed of a result."""
     if isinstance(value, dict):
-        for each in list(value.values()):
+        mapping = cast("dict[str, Any]", value)
+        for each in list(mapping.values()):
             _spoil(each)
-        value["spoiled"] = True
+        mapping["spoiled"] = True
     elif isinstance(value, list):
-        for each in value:
+        several = cast("list[object]", value)
+        for each in several:
             _spoil(each)
-        value.append("spoiled")
+        several.append("spoiled")
