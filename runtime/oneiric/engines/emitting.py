@@ -28,8 +28,8 @@ from oneiric.tracing import span
 from oneiric.wiring import Wiring
 
 _emitters: WeakKeyDictionary[Host, Emitter] = WeakKeyDictionary()
-ORDERED = "events"
-"""The queue of deliveries that keep an order, where their subscription names none."""
+ORDERED = "ordered"
+"""The queue of runs that keep an order, where nothing names another."""
 _log = logging.getLogger("oneiric.events")
 
 
@@ -161,6 +161,7 @@ class Emitter:
             envelope.data if starts else written(envelope),
             tenant=envelope.tenant,
             queue=subscription.queue or flow.get("queue") or (None if order is None else ORDERED),
+            generation=self.host.generation if flow.get("steps") == "pinned" else None,
             order=None if order is None else f"{subscription.name}/{order}",
         )
         new = await work.submit(submission)

@@ -126,6 +126,15 @@ class Engine(Protocol):
         """Begin runs again."""
         ...
 
+    async def marks(self, prefix: str) -> dict[str, str]:
+        """The marks whose name begins so. A mark is a text that all processes see: how far something came."""
+        ...
+
+    async def mark(self, name: str, value: str | None, *, was: str | None) -> bool:
+        """Write a mark that is still as it `was`, None where there is none or is to be none; whether it was. Of several
+        who try at a time one has its way. A name has at most `MAX_ID` characters."""
+        ...
+
     async def queues(self) -> list[QueueState]:
         """The queues that were named to `work`, or have runs, by name."""
         ...

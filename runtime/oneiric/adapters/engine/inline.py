@@ -54,6 +54,7 @@ class InlineEngine:
         self._keep = keep
         self._runs: dict[str, Kept] = {}
         self._queues: dict[str | None, Waiting] = {}
+        self._marks: dict[str, str] = {}
         self._caller: Caller | None = None
         self._paused = False
         self._closed = False
@@ -172,6 +173,20 @@ class InlineEngine:
         else:
             self._queue(queue).paused = False
         self._begin()
+
+    async def marks(self, prefix: str) -> dict[str, str]:
+        self._refuse_when_closed()
+        return {name: value for name, value in sorted(self._marks.items()) if name.startswith(prefix)}
+
+    async def mark(self, name: str, value: str | None, *, was: str | None) -> bool:
+        self._refuse_when_closed()
+        if self._marks.get(name) != was:
+            return False
+        if value is None:
+            self._marks.pop(name, None)
+        else:
+            self._marks[name] = value
+        return True
 
     async def queues(self) -> list[QueueState]:
         self._refuse_when_closed()

@@ -117,6 +117,27 @@ class EngineContract(Contract[Engine]):
 
         self.check(case)
 
+    def test_a_mark_is_written_where_it_is_as_it_was(self) -> None:
+        async def case(engine: Engine) -> None:
+            assert await engine.marks("") == {}
+            assert not await engine.mark("a/1", "x", was="y")
+            assert await engine.mark("a/1", "x", was=None)
+            assert not await engine.mark("a/1", "y", was=None)
+            assert await engine.mark("a/1", "b ä €", was="x")
+            assert await engine.mark("a/%", "z", was=None)
+            assert await engine.mark("A/2", "z", was=None)
+            assert await engine.marks("a/") == {"a/%": "z", "a/1": "b ä €"}
+            assert await engine.marks("a/%") == {"a/%": "z"}
+            assert await engine.marks("a_") == {}
+            tries = (engine.mark("a/1", str(each), was="b ä €") for each in range(10))
+            assert sum(await asyncio.gather(*tries)) == 1
+            assert not await engine.mark("a/%", None, was="y")
+            assert await engine.mark("a/%", None, was="z")
+            assert await engine.mark("none", None, was=None)
+            assert sorted(await engine.marks("")) == ["A/2", "a/1"]
+
+        self.check(case)
+
     def test_a_run_waits_for_whoever_works(self) -> None:
         async def case(engine: Engine) -> None:
             await engine.submit(Submission("r1", flow("a"), {}))
