@@ -505,4 +505,39 @@ CODES: dict[str, Code] = {
         "limits that contradict each other",
         "The smaller of two limits could never be reached, or is passed at once.",
     ),
+    "ONE718": Code(
+        "a type of events that is not found",
+        "A topic's type is a class under a source root or in a listed plugin: a TypedDict, a dataclass, a pydantic "
+        "model or a msgspec struct.",
+    ),
+    "ONE719": Code(
+        "a topic that is not declared",
+        "Subscriptions and exports name topics, or patterns with one `*` at the end that match at least one.",
+    ),
+    "ONE720": Code(
+        "a handler that no subscription names",
+        "A component of domain event is told of what the subscription of its name says. Without one it would never be "
+        "called.",
+    ),
+    "ONE721": Code(
+        "a subscription that starts what it cannot",
+        "A subscription has a handler, the component of its name, or starts a workflow; not both, and nothing else.",
+    ),
+    "ONE722": Code(
+        "a handler of another type",
+        "The type of the parameter `event` is not that of the topic, so the handler would be given what it does not "
+        "expect.",
+    ),
+    "ONE723": Code(
+        "a schedule that does not say when", "A schedule has one of `cron`, `every` and `at`, and `every` is above 0."
+    ),
+    "ONE724": Code("an unknown time zone", "Zones are those of the IANA database, such as `Europe/Berlin`."),
+    "ONE725": Code(
+        "a cron expression that is none, or never comes",
+        "Five fields: minute, hour, day of month, month, day of week. At least one day has to match in time.",
+    ),
+    "ONE726": Code(
+        "an instant that cannot be read",
+        "Instants are ISO 8601 with an offset or `Z`; `at` may do without one where the schedule has a `zone`.",
+    ),
 }

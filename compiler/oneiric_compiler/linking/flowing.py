@@ -13,11 +13,11 @@ from oneiric.flows.paths import parsed
 from oneiric.flows.references import ROOTS, Reference, parts, references
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
-from oneiric_compiler.linking.reading import ANY, fits, literal_fits, read
-from oneiric_compiler.linking.targets import Target, Targets
+from oneiric_compiler.linking.payloads import check_payload
+from oneiric_compiler.linking.reading import ANY, read
+from oneiric_compiler.linking.targets import Targets
 from oneiric_compiler.model import Entry, Stated
-from oneiric_compiler.source.types import Many, Scalar, Type
-from oneiric_compiler.text.redact import masked
+from oneiric_compiler.source.types import Many, Type
 
 _PATH = "path "
 """What the texts of those references begin with that are the path of a condition, not written as `${…}`."""
@@ -96,7 +96,7 @@ class Flowing:
         for name in ("with", "for_each"):
             if name in node.fields:
                 yield from self._in(node.fields[name], tell=False)
-        for condition, place in _conditions(node.fields.get("when")):
+        for condition, place in conditions(node.fields.get("when")):
             try:
                 root, *rest = parsed(condition["path"])
             except (ValueError, KeyError, TypeError):
@@ -117,7 +117,7 @@ class Flowing:
         if name not in _TAKEN:
             self._types[name] = ANY
         self._check_list(name, fields, by)
-        for condition, place in _whole(fields.get("when")):
+        for condition, place in whole_conditions(fields.get("when")):
             for at, what in faults(condition):
                 self._tell("ONE708", what, place(*at), "see docs/workflows.md, conditions")
         for each in ("with", "for_each"):
@@ -135,7 +135,7 @@ class Flowing:
             result = target.result
             if name not in _TAKEN:
                 self._types[name] = Many("list", result) if "for_each" in fields else result
-            self._check_payload(target, fields.get("with"), fields["call"].place, by)
+            check_payload(target, fields.get("with"), fields["call"].place, by, self._types, self.diagnostics)
         if self._may_be_missing(name, fields, node):
             self._may_lack.add(name)
         return {"reads": dict(sorted(reads.items()))} if reads else {}
@@ -199,45 +199,6 @@ class Flowing:
         found = read(self._types.get(listed.root, ANY), listed.path).type
         return found.item if isinstance(found, Many) and found.kind != "dict" else ANY
 
-    def _check_payload(self, target: Target, given: Stated[Any] | None, called_at: Place, by: str) -> None:
-        """Holds what a node gives against what it calls."""
-        value: dict[str, Any] = given.value if given else {}
-        if target.parameters is None:
-            return
-        related = [("defined here", target.place)]
-        for name, parameter in target.parameters.items():
-            if parameter.required and name not in value:
-                place = given.place if given else called_at
-                what = f"{target.key} requires `{name}`, which {by} does not give"
-                self.diagnostics.add("ONE711", what, place, help=f"add it under `with`: `{name}: …`", related=related)
-        for name, each in value.items():
-            assert given is not None
-            if name not in target.parameters:
-                help = partial(did_you_mean, name, target.parameters, "remove it")
-                what = f"{target.key} takes no `{name}`"
-                place = given.within(name, of_key=True) if given.within else given.place
-                self.diagnostics.add("ONE712", what, place, help=help, related=related)
-            elif wrong := self._misfit(each, target.parameters[name].type):
-                what = f"`{name}` of {target.key} is {target.parameters[name].type}, and {wrong}"
-                fitting = _to_fit(each, target.parameters[name].type)
-                self.diagnostics.add("ONE713", what, given.at(name), help=fitting, related=related)
-
-    def _misfit(self, template: Any, wanted: Type) -> str | None:
-        """Why what a template becomes is not of a type."""
-        if not isinstance(template, str):
-            return None if literal_fits(template, wanted) else f"`{masked(str(template))}` is not"
-        try:
-            whole = parts(template)
-        except ValueError:
-            return None
-        if len(whole) == 1 and isinstance(whole[0], Reference):
-            reference = whole[0]
-            if reference.root not in self._types or reference.has_default:
-                return None
-            found = read(self._types[reference.root], reference.path)
-            return None if found.missing or fits(found.type, wanted) else f"`${{{reference.text}}}` is {found.type}"
-        return None if fits(Scalar("str"), wanted) else f"`{masked(template)}` is a text"
-
     def _result(self, stated: Stated[Any]) -> dict[str, str]:
         reads: dict[str, str] = {}
         for place, reference in self._in(stated):
@@ -261,28 +222,16 @@ def _shown(reference: Reference) -> str:
     return f"`{path}`" if path != reference.text else f"`${{{path}}}`"
 
 
-def _to_fit(template: Any, wanted: Type) -> str:
-    """What to write so that a parameter gets its type."""
-    if wanted == Scalar("str") and isinstance(template, int | float) and not isinstance(template, bool):
-        return f'put it in quotes: `"{template}"`'
-    whole = parts(template) if isinstance(template, str) else ()
-    if len(whole) > 1:
-        reference = next((part for part in whole if isinstance(part, Reference)), None)
-        if reference:
-            return f"a whole value keeps its type: `${{{reference.text}}}` and no text around it"
-    return f"give something that is {wanted}, or let what is called take this"
-
-
-def _whole(stated: Stated[Any] | None) -> Iterator[tuple[Any, Any]]:
+def whole_conditions(stated: Stated[Any] | None) -> Iterator[tuple[Any, Any]]:
     """The conditions of a list, each with what gives the place of a path in it."""
     for index, condition in enumerate(stated.value if stated else ()):
         if condition is not None and stated is not None:
             yield condition, partial(stated.at, index)
 
 
-def _conditions(stated: Stated[Any] | None) -> Iterator[tuple[dict[str, Any], Place]]:
+def conditions(stated: Stated[Any] | None) -> Iterator[tuple[dict[str, Any], Place]]:
     """Every condition that has a path, those within others too."""
-    pending = list(_whole(stated))
+    pending = list(whole_conditions(stated))
     while pending:
         condition, place = pending.pop(0)
         if not isinstance(condition, dict):

@@ -63,6 +63,16 @@ class Targets:
         module, node = members.by_name[name]
         return self._method(key, name, module, node, place)
 
+    def serves(self, text: str, place: Place, by: str) -> bool:
+        """Whether something serves a key; it is reported where nothing does."""
+        key = called(text)
+        bound = self.bindings.get(self.same.get(key, key))
+        if bound is None or bound.unbound:
+            help = partial(did_you_mean, text, [str(each) for each in self.bindings], "declare a component for it")
+            self.diagnostics.add("ONE701", f"{by} names {key}, which nothing serves", place, help=help)
+            return False
+        return True
+
     def type_of(self, reference: str) -> Type:
         """The type that `module:Name` is; `Any` where it is not in sight."""
         symbol = self.sources.find(reference)

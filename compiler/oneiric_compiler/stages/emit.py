@@ -43,6 +43,7 @@ class DomainCode:
     attribute: str
     class_name: str
     engine: str | None
+    tables: list[tuple[str, list[str]]]
     body: str
 
 
@@ -65,6 +66,7 @@ def emit(report: Report) -> dict[str, str]:
             attribute=sections[name],
             class_name=classes[name],
             engine=quoted(engines[name]) if name in engines else None,
+            tables=[*_entries(report, name)],
             body=_body(report, classes[name], dict(sorted(bindings.items())), lines),
         )
         for name, bindings in sorted(by_domain.items())
@@ -76,11 +78,52 @@ def emit(report: Report) -> dict[str, str]:
         domains=domains,
         source_roots=(roots := report["inputs"].get("source_roots")) and _tuple(roots),
         listed=lines.listed and quoted(lines.listed),
-        declares=["flow"] if report.get("workflows") else [],
-        queues=[(quoted(name), literal(without_places(facts))) for name, facts in report.get("queues", {}).items()],
+        declares=_declares(report),
+        topics=[*_topics(report)],
+        tables=[*_tables(report)],
         roles=[(quoted(name), _tuple(keys)) for name, keys in report.get("roles", {}).items()],
     )
     return {"wiring.py": text, **({"tenants.jsonl": lines.text} if lines.listed else {})}
+
+
+def _declares(report: Report) -> list[str]:
+    """What a wiring imports to declare what is no component."""
+    return [*(["Topics as BaseTopics"] if "topics" in report else []), *(["flow"] if "workflows" in report else []),
+            *(["topic"] if "topics" in report else [])]  # fmt: skip
+
+
+def _topics(report: Report) -> Iterator[dict[str, str | None]]:
+    """Each topic: its attribute, what it is declared by, and the type of its events with what imports it."""
+    topics: dict[str, Report] = report.get("topics", {})
+    names = Counter(each.rpartition(":")[2] for each in {facts["type"] for facts in topics.values() if "type" in facts})
+    taken = WIRING_NAMES | {attribute_name(name) for name in topics}
+    for name, facts in topics.items():
+        module, _, typed = facts.get("type", "").partition(":")
+        attribute = attribute_name(name)
+        stated = "".join(f", {each}={quoted(facts[each])}" for each in ("type", "order_by") if each in facts)
+        local = typed if names[typed] == 1 and typed not in taken else f"{typed}_{attribute}"
+        imported = f"from {module} import {typed}{f' as {local}' if local != typed else ''}" if typed else None
+        local = local if typed else "dict[str, Any]"
+        yield {"attribute": attribute, "stated": f"{quoted(name)}{stated}", "type": local, "imported": imported}
+
+
+def _entries(report: Report, domain: str) -> Iterator[tuple[str, list[str]]]:
+    """The static tables of a domain's class, an entry a line."""
+    for kind in {"event": ("subscriptions",), "task": ("schedules",)}.get(domain, ()):
+        if found := report.get(kind):
+            yield f"__{kind}__", [f"{quoted(name)}: {literal(without_places(facts))}," for name, facts in found.items()]
+
+
+def _tables(report: Report) -> Iterator[tuple[str, str | list[str]]]:
+    """What the wiring as a whole states, by its name there: a value, or a mapping with an entry a line."""
+    if queues := report.get("queues"):
+        yield "__queues__", [f"{quoted(name)}: {literal(without_places(facts))}," for name, facts in queues.items()]
+    if outbox := report.get("outbox"):
+        yield "__outbox__", quoted(outbox["key"])
+    if exports := report.get("exports"):
+        yield "__exports__", [f"{quoted(pattern)}: {quoted(each['key'])}," for pattern, each in exports.items()]
+    if imports := report.get("imports"):
+        yield "__imports__", _tuple([*imports])
 
 
 def rendered(template: str, **values: object) -> str:
@@ -116,14 +159,19 @@ def _body(report: Report, class_name: str, bindings: Mapping[str, Report], lines
     promised = {key: found for key, binding in bindings.items() if (found := annotated(binding))}
     names = Counter(reference.rpartition(":")[2] for reference in set(promised.values()))
     taken = WIRING_NAMES | {attribute_name(key.partition(":")[2]) for key in bindings} | {class_name}
+    flows = {key: each for key, binding in bindings.items() if (each := _flow(report, key, binding))}
+    inputs = {each["input"] for each in flows.values() if "input" in each}
+    names.update(reference.rpartition(":")[2] for reference in inputs - {*promised.values()})
     blocks: list[str] = []
     for key, binding in bindings.items():
         short = promised[key].rpartition(":")[2] if key in promised else "object"
         alias = f"{short}_{attribute_name(key.partition(':')[2])}"
         local = alias if short in taken or names[short] > 1 else short
         bind = _bind(key, binding, lines.by_key.get(key))
-        if flow := _flow(report, key, binding):
-            blocks.append("\n".join(_flow_block(report, key, binding, flow, lines.by_key.get(key))))
+        if flow := flows.get(key):
+            short = flow.get("input", "").rpartition(":")[2]
+            given = f"{short}_{attribute_name(key.partition(':')[2])}" if short in taken or names[short] > 1 else short
+            blocks.append("\n".join(_flow_block(report, key, binding, flow, given, lines.by_key.get(key))))
             continue
         if "alias" in binding:
             bind = iter((f"@Domain.__alias__({quoted(key)}, {quoted(binding['alias']['target'])})",))
@@ -210,20 +258,21 @@ def _flow(report: Report, key: str, binding: Report) -> Report | None:
     return found if binding["factory"] == DECLARED[1] and "alias" not in binding else None
 
 
-def _flow_block(report: Report, key: str, binding: Report, flow: Report, tenants: str | None) -> Iterator[str]:
+def _flow_block(
+    report: Report, key: str, binding: Report, flow: Report, given: str, tenants: str | None
+) -> Iterator[str]:
     """A workflow: its flow as data, and as code."""
     attribute = attribute_name(key.partition(":")[2])
     code = FlowCode(report["domains"], report["bindings"], flow)
     body = code.lines()
-    given, made = "Any", "Any"
+    made = "Any"
     typed: list[str] = []
     if "input" in flow:
         module, _, name = flow["input"].partition(":")
-        given = f"{name}_{attribute}"
-        typed.append(f"    from {module} import {name} as {given}")
+        typed.append(f"    from {module} import {name}{f' as {given}' if given != name else ''}")
     fields = _fields(flow.get("result"))
     if fields:
-        made = f"Result_{attribute}"
+        made = f"{attribute.title().replace('_', '')}Result"
         typed += [
             *([""] if typed else []),
             f"    class {made}(TypedDict):",
@@ -242,7 +291,7 @@ def _flow_block(report: Report, key: str, binding: Report, flow: Report, tenants
     yield f"      flow={lines[0]}"
     yield from (f"      {line}" for line in lines[1:])
     yield f"      {last})"
-    yield f"async def {attribute}(self, input: {given}) -> {made}:"
+    yield f"async def {attribute}(self, input: {given or 'Any'}) -> {made}:"
     levels = len(flow["levels"])
     nodes = len(flow["nodes"])
     place = flow["from"].partition("#")[0]

@@ -1,4 +1,5 @@
-"""Stage 5: what the settings declare besides components, checked and as facts of the report: workflows and queues."""
+"""Stage 5: what the settings declare besides components, checked and as facts of the report: workflows and their
+queues, topics and subscriptions, schedules."""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ from typing import Any, TypeAlias
 from oneiric.texts import duration
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
-from oneiric_compiler.linking.entries import served, stated
+from oneiric_compiler.linking.entries import served, single, stated
 from oneiric_compiler.linking.flowing import Flowing
+from oneiric_compiler.linking.scheduling import Scheduling
 from oneiric_compiler.linking.scope import Scope
+from oneiric_compiler.linking.subscribing import Subscribing, matches
 from oneiric_compiler.linking.targets import Targets
 from oneiric_compiler.model import Decision, Entry, Gathered, Key, Linked, Stated
 
@@ -25,19 +28,50 @@ def flows(scope: Scope, linked: Linked, inputs: Gathered, diagnostics: Diagnosti
     declared = served(scope, decisions)
     same = {key: target for key, (target, _) in linked.aliases.items()}
     targets = Targets(inputs.sources, linked.bindings, same, declared, diagnostics)
-    queues = stated(scope, "queues")
+    queues, topics, schedules = (stated(scope, kind) for kind in ("queues", "topics", "schedules"))
+    subscribing = Subscribing(topics, stated(scope, "subscriptions"), targets, plain, diagnostics)
+    scheduling = Scheduling(targets, inputs.settings.tenants, seconds, diagnostics)
     found: Facts = {
-        "workflows": {
-            name: _workflow(name, entry, targets, queues, diagnostics) for name, entry in sorted(declared.items())
-        },
+        "workflows": {name: _workflow(name, entry, targets, diagnostics) for name, entry in sorted(declared.items())},
         "queues": {name: _queue(entry, diagnostics) for name, entry in sorted(queues.items())},
+        "topics": {name: subscribing.topic(name, entry) for name, entry in sorted(topics.items())},
+        "subscriptions": {
+            name: subscribing.subscription(name, entry) for name, entry in sorted(subscribing.subscriptions.items())
+        },
+        "schedules": {name: scheduling.schedule(name, entry) for name, entry in sorted(schedules.items())},
+        **_ways(scope, subscribing, targets),
     }
+    _check_queues(
+        {"workflow": declared, "subscription": subscribing.subscriptions, "schedule": schedules}, queues, diagnostics
+    )
+    if topics or subscribing.subscriptions:
+        subscribing.check_handlers(linked.bindings)
     return {kind: facts for kind, facts in found.items() if facts}
 
 
-def _workflow(
-    name: str, entry: Entry, targets: Targets, queues: Mapping[str, Entry], diagnostics: Diagnostics
-) -> Facts:
+def _ways(scope: Scope, subscribing: Subscribing, targets: Targets) -> Facts:
+    """The outbox, and the queues that events go to and come from."""
+    outbox, exported, imported = (single(scope, name) for name in ("outbox", "export", "import"))
+    found: Facts = {}
+    if outbox and targets.serves(outbox.value, outbox.place, "`outbox`"):
+        found["outbox"] = {"key": outbox.value, "from": str(outbox.place)}
+    if exported:
+        found["exports"] = {}
+        for pattern, key in sorted(exported.value.items()):
+            place = exported.at(pattern)
+            if not any(matches(pattern, topic) for topic in subscribing.topics):
+                subscribing.tell_unmatched(pattern, place, "`export`")
+            if targets.serves(key, place, "`export`"):
+                found["exports"][pattern] = {"key": key, "from": str(place)}
+    if imported:
+        stated = [(key, imported.at(at)) for at, key in enumerate(imported.value) if key is not None]
+        found["imports"] = {
+            key: {"from": str(place)} for key, place in stated if targets.serves(key, place, "`import`")
+        }
+    return found
+
+
+def _workflow(name: str, entry: Entry, targets: Targets, diagnostics: Diagnostics) -> Facts:
     fields = entry.fields
     flowing = Flowing(name, entry, targets, diagnostics)
     nodes = flowing.checked()
@@ -45,8 +79,6 @@ def _workflow(
     for field in ("input", "result", "steps", "start_when", "queue"):
         if field in fields:
             facts[field] = fields[field].value
-    if "queue" in fields:
-        check_queue(fields["queue"], queues, f"workflow `{name}`", diagnostics)
     facts["levels"] = [list(level) for level in flowing.levels]
     facts["nodes"] = {node: {**_node(entry.parts[node], diagnostics), **read} for node, read in nodes.items()}
     if flowing.reads_result:
@@ -56,10 +88,10 @@ def _workflow(
 
 def _node(node: Entry, diagnostics: Diagnostics) -> Facts:
     fields, facts = node.fields, {"from": str(node.place)}
-    return {**facts, **_plain(fields, diagnostics, "call", "with", "when", "for_each", "most", "at_once", "on_error")}
+    return {**facts, **plain(fields, diagnostics, "call", "with", "when", "for_each", "most", "at_once", "on_error")}
 
 
-def _plain(fields: Mapping[str, Stated[Any]], diagnostics: Diagnostics, *names: str) -> Facts:
+def plain(fields: Mapping[str, Stated[Any]], diagnostics: Diagnostics, *names: str) -> Facts:
     """These fields as they are stated, and those of calls with their durations in seconds."""
     facts: Facts = {name: fields[name].value for name in names if name in fields}
     if "retry" in fields:
@@ -107,9 +139,15 @@ def _queue(entry: Entry, diagnostics: Diagnostics) -> Facts:
     return facts
 
 
-def check_queue(stated: Stated[Any], queues: Mapping[str, Entry], by: str, diagnostics: Diagnostics) -> None:
-    """Reports a queue that nobody declares."""
-    if stated.value not in queues:
-        help = partial(did_you_mean, stated.value, queues, f"declare it: `queues: {{{stated.value}: {{at_once: 10}}}}`")
-        message = f"{by} waits in the queue `{stated.value}`, which is not declared"
-        diagnostics.add("ONE716", message, stated.place, help=help)
+def _check_queues(
+    kinds: Mapping[str, Mapping[str, Entry]], queues: Mapping[str, Entry], diagnostics: Diagnostics
+) -> None:
+    """Reports queues that nobody declares."""
+    for kind, entries in kinds.items():
+        for name, entry in sorted(entries.items()):
+            stated = entry.fields.get("queue")
+            if stated and stated.value not in queues:
+                otherwise = f"declare it in settings/workflows.yml: `queues: {{{stated.value}: {{at_once: 10}}}}`"
+                help = partial(did_you_mean, stated.value, queues, otherwise)
+                message = f"{kind} `{name}` waits in the queue `{stated.value}`, which is not declared"
+                diagnostics.add("ONE716", message, stated.place, help=help)

@@ -51,7 +51,21 @@ from oneiric_compiler.tables.layers import INNER
 from oneiric_compiler.tables.tiers import ALONE
 from oneiric_compiler.text.redact import MASK
 
-WIRING_NAMES = frozenset(("Domain", "Wiring", "BaseWiring", "bind", "flow", "Any", "TypedDict", "TYPE_CHECKING"))
+WIRING_NAMES = frozenset(
+    (
+        "Domain",
+        "Wiring",
+        "BaseWiring",
+        "BaseTopics",
+        "Topics",
+        "bind",
+        "flow",
+        "topic",
+        "Any",
+        "TypedDict",
+        "TYPE_CHECKING",
+    )
+)
 
 Decisions: TypeAlias = "MutableMapping[Key, Decision | Filtered]"
 

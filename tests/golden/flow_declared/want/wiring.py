@@ -149,9 +149,9 @@ class Workflows(Domain):
     __engine__ = "oneiric.engines.workflows:Workflows"
 
     if TYPE_CHECKING:
-        from flow_declared.orders import Order as Order_fulfil
+        from flow_declared.orders import Order
 
-        class Result_fulfil(TypedDict):
+        class FulfilResult(TypedDict):
             charge: Any
             labels: Any
 
@@ -167,7 +167,7 @@ class Workflows(Domain):
               "steps": "current",
               "queue": "orders",
           })
-    async def fulfil(self, input: Order_fulfil) -> Result_fulfil:
+    async def fulfil(self, input: Order) -> FulfilResult:
         """3 nodes in 2 levels; settings/workflows.yml declares it"""
         from oneiric.flows.inline import given, holds, or_error
         reserve = await self._wiring.tasks.reserve_stock.live(order=input["id"], quantity=input["quantity"])

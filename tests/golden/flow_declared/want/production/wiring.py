@@ -160,9 +160,9 @@ class Workflows(Domain):
         return None
 
     if TYPE_CHECKING:
-        from flow_declared.orders import Order as Order_fulfil
+        from flow_declared.orders import Order
 
-        class Result_fulfil(TypedDict):
+        class FulfilResult(TypedDict):
             charge: Any
             labels: Any
 
@@ -180,7 +180,7 @@ class Workflows(Domain):
               "start_when": "level",
               "queue": "orders",
           })
-    async def fulfil(self, input: Order_fulfil) -> Result_fulfil:
+    async def fulfil(self, input: Order) -> FulfilResult:
         """4 nodes in 2 levels; settings/workflows.yml declares it"""
         from oneiric.flows.inline import continued, given, holds, or_error, text
         reserve = await self._wiring.tasks.reserve_stock.live(order=input["id"], quantity=input["quantity"])
