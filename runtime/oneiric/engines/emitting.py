@@ -19,7 +19,7 @@ from oneiric.engines.delivery import Places, deliver
 from oneiric.engines.handling import handled
 from oneiric.engines.outbox import Outbox
 from oneiric.engines.subscriptions import Subscription, by_topic, table_of, wanting
-from oneiric.envelope import Delivered, Emitted, Envelope, EventError, checked, encoded, read, written
+from oneiric.envelope import Delivered, Emitted, Envelope, EventError, checked, encoded, written
 from oneiric.flows.model import Flow, Submission
 from oneiric.flows.paths import MISSING, found, parsed
 from oneiric.host import Host, Scope
@@ -215,15 +215,11 @@ def delivering(subscription: Subscription) -> Flow:
                 "retry": subscription.retry,
             }
         },
+        "result": "${handle}",
     }
     if subscription.timeout is not None:
         flow["nodes"]["handle"]["timeout"] = subscription.timeout
     return flow
-
-
-async def handle_step(scope: Scope, call: str, payload: Mapping[str, Any]) -> Any:
-    """What the step of a durable delivery calls."""
-    return await handled(scope, call, read(payload["envelope"]))
 
 
 def ordering(topic: Topic, envelope: Envelope, key: str | None = None) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
-from oneiric.boundary import PlainError, read_as
+from oneiric.boundary import PlainError, plain, read_as
 from oneiric.envelope import Envelope, EventError
 from oneiric.host import Scope
 from oneiric.lifecycle.steps import in_thread
@@ -44,6 +44,14 @@ async def handled(scope: Scope, key: str, envelope: Envelope) -> Any:
             return await instance(**arguments)
         result = (await in_thread(partial(instance, **arguments))).get()
         return await result if inspect.isawaitable(result) else result
+
+
+async def handled_step(scope: Scope, key: str, envelope: Envelope) -> Any:
+    """The same for a step of a run: what the handler gives, or None where that is not JSON, which nobody asked for."""
+    try:
+        return plain(await handled(scope, key, envelope))
+    except PlainError:
+        return None
 
 
 def _innermost(scope: Scope, key: str, instance: Any) -> Any:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from oneiric.boundary import PlainError, plain, read_as
 from oneiric.calls import PayloadError, invoke, parse_call, served
 from oneiric.declared import FlowBlock, RunHandle, flow_of
-from oneiric.engines.handling import handled
+from oneiric.engines.handling import handled_step
 from oneiric.engines.hooks import Hooks
 from oneiric.engines.pinned import Pinned
 from oneiric.engines.steps import Steps, one_call
@@ -192,7 +192,7 @@ class Work:
         if block is not None:
             return await self._nested(slot, block, step)
         if slot.key.startswith("event:"):
-            return plain(await handled(scope, slot.key, read(step.payload.get("envelope"))))
+            return await handled_step(scope, slot.key, read(step.payload.get("envelope")))
         return await invoke(scope, step.call, step.payload, token=step.token)
 
     async def _nested(self, slot: Slot[Any], block: FlowBlock, step: Step) -> Any:

@@ -22,6 +22,13 @@ class Shipped:
     parcels: list[str]
 
 
+PORTS = {
+    "database": "oneiric.adapters.database:Database",
+    "engine": "oneiric.adapters.engine:Engine",
+    "queue": "oneiric.adapters.queue:Queue",
+}
+
+
 def typed(handle: Callable[..., Any]) -> Any:
     """A component whose call is that function."""
     return type("Handler", (), {"__call__": handle})()
@@ -68,13 +75,7 @@ def wired(
         events["__engine__"] = "oneiric.engines.events:Events"
     events["__subscriptions__"] = subscriptions
     bound: dict[str, Any] = {
-        key: bind(
-            f"adapter:{key}",
-            "f",
-            provider=provider,
-            port=f"oneiric.adapters.{'database' if 'database' in key else 'queue'}:"
-            f"{'Database' if 'database' in key else 'Queue'}",
-        )(block(make))
+        key: bind(f"adapter:{key}", "f", provider=provider, port=PORTS.get(key, PORTS["queue"]))(block(make))
         for key, (provider, make) in (adapters or {}).items()
     }
     wiring: Any = type("Made", (Wiring,), {f"__{name}__": value for name, value in stated.items()}, app="shop")
