@@ -24,12 +24,14 @@ from oneiric_compiler.cli import (
     manifest,
     matrix,
     operate,
+    queue,
     remote,
     remote_status,
     schema,
     serve,
     status,
     verify,
+    workflow,
 )
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import release, result_text, styled
@@ -123,4 +125,6 @@ for _group, _commands in _GROUPS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_group)(_command)
 app.command("orchestrate", hidden=True)(serve.serve)
+app.add_typer(workflow.app, name="workflow", rich_help_panel="Work")
+app.add_typer(queue.app, name="queue", rich_help_panel="Work")
 app.add_typer(manifest.app, name="manifest", rich_help_panel=_SIGNED)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+_RUNS = ("workflow", "task", "action")
+
 
 def keys(ctx: Any, incomplete: str) -> list[str]:
     """Keys: by their names in the domain that is named, else the adapter's, and by their full names."""
@@ -55,6 +57,17 @@ def roles(ctx: Any, incomplete: str) -> list[str]:
     return _starting(_report(ctx).get("roles", {}), incomplete)
 
 
+def workflows(ctx: Any, incomplete: str) -> list[str]:
+    """Workflows by their names, and whatever else can run by its full name."""
+    full = [key for key in _report(ctx).get("bindings", ()) if key.partition(":")[0] in _RUNS]
+    names = (key.partition(":")[2] for key in full if key.startswith("workflow:"))
+    return _starting([*names, *full], incomplete)
+
+
+def queues(ctx: Any, incomplete: str) -> list[str]:
+    return _starting(_report(ctx).get("queues", {}), incomplete)
+
+
 def codes(ctx: Any, incomplete: str) -> list[str]:
     from oneiric_compiler.diagnostics.codes import CODES
 
@@ -75,6 +88,7 @@ def _quietly(complete: Callable[[Any, str], list[str]]) -> Callable[[Any, str], 
 
 KEYS, PROVIDERS, PROFILES, TENANTS = map(_quietly, (keys, providers, profiles, tenants))
 DOMAINS, PROCESSES, CODES, ROLES = map(_quietly, (domains, processes, codes, roles))
+WORKFLOWS, QUEUES = map(_quietly, (workflows, queues))
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:

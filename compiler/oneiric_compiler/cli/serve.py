@@ -14,6 +14,7 @@ from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.progress import working
 from oneiric_compiler.cli.reports import no_output, stated_name
+from oneiric_compiler.cli.runs import CheckpointFile, NoCheckpoints, checkpoints_of
 
 _PORTS = 65535
 
@@ -55,6 +56,8 @@ def serve(
         str | None,
         typer.Option(metavar="ROLE", help="Start what is of this role alone.", autocompletion=complete.ROLES),
     ] = None,
+    checkpoints: CheckpointFile = None,
+    no_checkpoints: NoCheckpoints = False,
 ) -> None:
     """Run a wiring until SIGTERM: SIGHUP reloads, the other commands operate it. Logs go to stderr."""
     from oneiric.errors import OneiricError
@@ -92,6 +95,7 @@ def serve(
         health_period=health_period,
         trust=trusted,
         role=role,
+        checkpoints=checkpoints_of(checkpoints, no_checkpoints),
         locate=Locator(root.resolve(), settings_folder(root, os.environ).absolute()),
         asked=None if wiring is not None else (stated_name(root), profile or "default"),
     )

@@ -113,9 +113,8 @@ class Work:
         host: Any = slot.scope.host
         if (why := self.host.paused.get(slot.key)) is not None:
             raise Paused(slot.key, why)
-        if queue is not None and queue not in host.wiring_class.__queues__:
-            known = ", ".join(sorted(host.wiring_class.__queues__)) or "none"
-            raise NoQueue(f"there is no queue {queue}; the settings have {known}")
+        if queue is not None:
+            self.check_queue(queue)
         scope = self._scope(host, tenant)
         payload = payload_of(slot, input)
         flow = _flow(served(scope, slot.key))
@@ -129,6 +128,12 @@ class Work:
         )
         await self.submit(submission)
         return RunHandle(self, submission.id)
+
+    def check_queue(self, queue: str) -> None:
+        """Raise `NoQueue` unless the wiring has this queue."""
+        queues = self.host.wiring_class.__queues__
+        if queue not in queues:
+            raise NoQueue(f"there is no queue {queue}; the settings have {', '.join(sorted(queues)) or 'none'}")
 
     async def inline(self, slot: Slot[Any], input: object) -> Any:
         """What the wiring says of a workflow, as plain code; of any other key its call."""

@@ -12,13 +12,14 @@ from aiohttp.typedefs import Handler
 
 from oneiric.documents import Misfit, check, parse
 from oneiric.errors import OneiricError, refused
+from oneiric.flows.model import MAX_VALUE
 from oneiric.reload.request import ASKING
 from oneiric.serve.gate import error_answer
 from oneiric.serve.logs import log_error
 from oneiric.serve.operations import OPERATIONS
 from oneiric.serve.peer import may_operate, peer_of, user_of
 
-_LARGEST = 64 * 1024
+_LARGEST = MAX_VALUE + 64 * 1024
 
 
 def application(process: Any, log: Any) -> web.Application:

@@ -12,7 +12,7 @@ from oneiric.documents import Shape
 
 ANSWER = 2.0
 """Seconds in which a process that is well answers what changes nothing."""
-_CHANGE, _NOTE = 120.0, 60.0
+_CHANGE, _NOTE, _RUNS = 120.0, 60.0, 30.0
 _OPTIONAL: Shape = (str, None)
 
 
@@ -37,9 +37,17 @@ _SWAPPED: Mapping[str, Shape] = {
     "with_settings": bool,
     "note": _OPTIONAL,
 }
+_STARTED: Mapping[str, Shape] = {
+    "key": str,
+    "payload": str,
+    "id": _OPTIONAL,
+    "queue": _OPTIONAL,
+    "tenant": _OPTIONAL,
+}
+_LISTED: Mapping[str, Shape] = {"key": _OPTIONAL, "state": _OPTIONAL, "queue": _OPTIONAL, "limit": int}
 
 OPERATIONS: Mapping[str, Operation] = {
-    "status": Operation("status.document", {}, reads=True),
+    "status": Operation("status.whole", {}, reads=True),
     "keys": Operation("status.keys", {}, reads=True),
     "health": Operation("status.health", {"probe": bool, "within": float}, reads=True),
     "history": Operation("changes.history", {}, reads=True),
@@ -48,4 +56,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "rollback": Operation("changes.rollback", {"to": _OPTIONAL}, seconds=_CHANGE),
     "pause": Operation("notes.pause", _NOTED, seconds=_NOTE),
     "drain": Operation("notes.drain", _NOTED, seconds=_NOTE),
+    "workflow-start": Operation("runs.start", _STARTED, seconds=_RUNS),
+    "workflow-wait": Operation("runs.wait", {"id": str, "within": float}, reads=True, seconds=_RUNS),
+    "workflow-list": Operation("runs.listed", _LISTED, reads=True, seconds=_RUNS),
+    "workflow-show": Operation("runs.show", {"id": str}, reads=True, seconds=_RUNS),
+    "workflow-steps": Operation("runs.steps", {"id": str}, reads=True, seconds=_RUNS),
+    "workflow-cancel": Operation("runs.cancel", {"id": str}, seconds=_RUNS),
+    "workflow-retry": Operation("runs.retry", {"id": str, "step": _OPTIONAL}, seconds=_RUNS),
+    "queue-list": Operation("runs.queues", {}, reads=True, seconds=_RUNS),
+    "queue-pause": Operation("runs.pause", {"queue": _OPTIONAL, "resume": bool}, seconds=_RUNS),
 }

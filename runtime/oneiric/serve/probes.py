@@ -33,7 +33,7 @@ def inside(status: Status) -> web.Application:
     """The same for clients on this machine, and `/status`: as `oneiric status`."""
 
     async def whole(_: web.Request) -> web.Response:
-        return web.json_response(status.document())
+        return web.json_response(await status.whole())
 
     app = outside(status)
     app.middlewares.append(_this_machine)

@@ -27,11 +27,13 @@ from oneiric.reload.state import State
 from oneiric.runtime import Runtime, changes_of, host_of
 from oneiric.serve import control, ending, probes
 from oneiric.serve.changes import Changes
+from oneiric.serve.checkpoints import ENGINE, Checkpoints, engine_of, kept
 from oneiric.serve.client import running
 from oneiric.serve.folder import StateFolder
 from oneiric.serve.gate import answering
 from oneiric.serve.logs import configure, log_error, spans
 from oneiric.serve.notes import Notes
+from oneiric.serve.runs import Runs
 from oneiric.serve.sockets import LOOPBACK, address_of, bound, control_socket
 from oneiric.serve.status import Status
 from oneiric.tracing import forget, record
@@ -48,8 +50,8 @@ class Serving:
     host and port of probes from outside (None: none), `watch` whether a change of the wiring's files is a reload,
     `provisional` the seconds after which a change is kept, `health_period` those after which components are looked at
     again (0: never), `trust` who has to have signed the wiring (None: nobody), `asked` the app (None: any) and the
-    profile that a signed wiring has to be of, `role` what starts (None: all that is eager), `locate` what shows a place
-    of the settings as it is today.
+    profile that a signed wiring has to be of, `role` what starts (None: all that is eager), `checkpoints` where runs
+    are kept (None: as the settings say), `locate` what shows a place of the settings as it is today.
     """
 
     root: Path
@@ -64,6 +66,7 @@ class Serving:
     trust: Trust | None = None
     asked: tuple[str | None, str] | None = None
     role: str | None = None
+    checkpoints: Checkpoints | None = None
     locate: Callable[[str], str] = str
 
 
@@ -85,12 +88,18 @@ def serve(serving: Serving) -> int:
     folder = StateFolder.of(serving.root, name) if serving.state is None else StateFolder(serving.state)
     socket_path = folder.socket
     folder.make()
+    engine = None if serving.checkpoints is None else engine_of(serving.checkpoints)
     runtime = Runtime(
-        wiring, state=folder.path, project=serving.root, provisional=serving.provisional, role=serving.role
+        wiring,
+        replace=None if engine is None else {ENGINE: engine},
+        state=folder.path,
+        project=serving.root,
+        provisional=serving.provisional,
+        role=serving.role,
     )
     with _having(folder, changes_of(runtime).history.state, name):
         log = configure().bind(process=name)
-        process = Process(serving, runtime, folder, name, log)
+        process = Process(serving, runtime, folder, name, log, engine)
         return ending.run(process.main(socket_path), process.exits)
 
 
@@ -131,13 +140,17 @@ def source_roots(root: Path, wiring: type[Wiring]) -> list[str]:
 class Process:
     """One process: its runtime, what is told about it (`status`), and what operates it (`changes`, `notes`)."""
 
-    def __init__(self, serving: Serving, runtime: Runtime[Any], folder: StateFolder, name: str, log: Any) -> None:
+    def __init__(
+        self, serving: Serving, runtime: Runtime[Any], folder: StateFolder, name: str, log: Any, engine: Any = None
+    ) -> None:
         self._serving = serving
+        self._engine = engine
         self._runtime = runtime
         self._log = log
         self.notes = Notes(folder, host_of(runtime), log, lambda: self.status.change())
         wiring = str(serving.wiring.absolute())
-        self.status = Status(folder, runtime, self.notes, log, name=name, wiring=wiring)
+        self.runs = Runs(host_of(runtime))
+        self.status = Status(folder, runtime, self.notes, self.runs, log, name=name, wiring=wiring)
         self.changes = Changes(runtime, self.status, log)
         host_of(runtime).preflight = self._preflight
         self._looks = self._look_at(host_of(runtime)) if serving.health_period else None
@@ -234,7 +247,10 @@ class Process:
 
     async def _live(self) -> int:
         self.status.enter("starting")
-        async with self._runtime:
+        async with AsyncExitStack() as stack:
+            if self._engine is not None:
+                await stack.enter_async_context(kept(self._engine))
+            await stack.enter_async_context(self._runtime)
             self.status.enter("running")
             if self._looks is not None:
                 self._looks.begin()

@@ -16,8 +16,11 @@ from oneiric.lifecycle.health import Health, ask_all
 from oneiric.runtime import Runtime, changes_of, host_of
 from oneiric.serve.folder import STATUS_FORMAT, StateFolder
 from oneiric.serve.notes import Notes
+from oneiric.serve.runs import Runs
 from oneiric.slot import Slot
 
+_SUMMED_UP = 1.0
+"""Seconds for the queues of a status."""
 _PAUSE = 0.2
 """Seconds between two snapshots at least."""
 
@@ -32,7 +35,7 @@ class Status:
     `address` the loopback port's, `http` that of probes from outside."""
 
     def __init__(
-        self, folder: StateFolder, runtime: Runtime[Any], notes: Notes, log: Any, *, name: str, wiring: str
+        self, folder: StateFolder, runtime: Runtime[Any], notes: Notes, runs: Runs, log: Any, *, name: str, wiring: str
     ) -> None:
         self.state = "starting"
         self.last: Mapping[str, object] | None = None
@@ -42,6 +45,7 @@ class Status:
         self._runtime = runtime
         self._host = host_of(runtime)
         self._notes = notes
+        self._runs = runs
         self._log = log
         self._name = name
         self._wiring = wiring
@@ -56,6 +60,11 @@ class Status:
 
     def _unwell(self) -> list[Health]:
         return [] if self._host.looks is None else self._host.looks.unwell()
+
+    async def whole(self) -> dict[str, Any]:
+        """The document, with the queues as they are now where runs are carried on here."""
+        queues = await self._runs.summary(_SUMMED_UP)
+        return self.document() if queues is None else {**self.document(), "queues": queues}
 
     def document(self) -> dict[str, Any]:
         """The whole of it; only the components that are not inactive, or have a note."""

@@ -132,7 +132,7 @@ def test_a_process_is_not_ready_for_what_is_eager_and_its_needs_alone(tmp_path: 
         runtime = Runtime(small)
         host = host_of(runtime)
         looks = host.looks = Looks(host, renew, period=0.01)
-        status = Status(StateFolder(tmp_path), runtime, None, None, name="x", wiring="x")  # type: ignore[arg-type]
+        status = Status(StateFolder(tmp_path), runtime, None, None, None, name="x", wiring="x")  # type: ignore[arg-type]
         async with runtime:
             looks.begin()
             async with runtime.wiring.adapters.spare.lease() as spare:
