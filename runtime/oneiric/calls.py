@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import Parameter, isawaitable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -129,7 +129,7 @@ def _type(port: type, function: Any, annotation: Any) -> Any:
 
 def _arguments(call: str, taken: Taken, payload: Mapping[str, Any], token: str | None) -> dict[str, Any]:
     arguments = dict(payload)
-    if taken.types.get("token") is Token and "token" not in arguments:
+    if "token" not in arguments and _is_token(taken.types.get("token")):
         arguments["token"] = Token(token or uuid4().hex)
     for name in arguments:
         if name not in taken.types and not taken.open:
@@ -138,9 +138,13 @@ def _arguments(call: str, taken: Taken, payload: Mapping[str, Any], token: str |
         raise PayloadError(call, name, "is missing")
     for name, value in arguments.items():
         wanted = taken.types.get(name, Any)
-        if wanted is not Any and wanted is not Token:
+        if wanted is not Any and not _is_token(wanted):
             arguments[name] = _read(call, name, value, wanted)
     return arguments
+
+
+def _is_token(wanted: Any) -> bool:
+    return wanted is Token or Token in get_args(wanted)
 
 
 def _read(call: str, name: str, value: Any, wanted: Any) -> Any:

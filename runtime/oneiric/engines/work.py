@@ -10,6 +10,7 @@ from uuid import uuid4
 from oneiric.boundary import PlainError, plain, read_as
 from oneiric.calls import PayloadError, invoke, parse_call, served
 from oneiric.declared import FlowBlock, RunHandle, flow_of
+from oneiric.engines.emitting import ORDERED
 from oneiric.engines.handling import handled_step
 from oneiric.engines.hooks import Hooks
 from oneiric.engines.pinned import Pinned
@@ -97,7 +98,11 @@ class Work:
                     await engine.limit(name, limits)
 
     def _queues(self) -> dict[str, Limits]:
-        return {name: limits_of(stated) for name, stated in self.host.wiring_class.__queues__.items()}
+        """Those that the settings state, and that of what keeps an order and names none."""
+        wiring = self.host.wiring_class
+        ordered = any(domain.__subscriptions__ or domain.__schedules__ for domain in wiring.__domains__.values())
+        found = {ORDERED: Limits()} if ordered else {}
+        return {**found, **{name: limits_of(stated) for name, stated in wiring.__queues__.items()}}
 
     async def submit(self, submission: Submission) -> bool:
         """Have the engine keep a run; False where there is one of that id. Raises what the engine does."""

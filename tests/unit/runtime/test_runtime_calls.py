@@ -53,6 +53,7 @@ class Model:
 class Greets(Protocol):
     async def __call__(self, *, who: Person, at: Address, often: int = 1) -> Person: ...
     async def tag(self, *, name: str, token: Token) -> str: ...
+    async def perhaps(self, *, token: Token | None = None) -> str: ...
     async def anything(self, **fields: Any) -> dict[str, Any]: ...
     async def broken(self) -> object: ...
     def at_once(self, *, number: float) -> float: ...
@@ -65,6 +66,9 @@ class Greeter:
 
     async def tag(self, *, name: str, token: Token) -> str:
         return f"{name} {token}"
+
+    async def perhaps(self, *, token: Token | None = None) -> str:
+        return f"{token}"
 
     async def anything(self, **fields: Any) -> dict[str, Any]:
         return fields
@@ -117,6 +121,7 @@ def test_a_payload_of_other_types_is_refused_by_its_field(payload: Any, field: s
 def test_a_step_is_given_its_token_and_any_other_call_one_of_its_own() -> None:
     assert asked("task:greet#tag", {"name": "a"}, token="run/a") == "a run/a"
     assert len(asked("task:greet#tag", {"name": "a"})) == len("a ") + 32
+    assert asked("task:greet#perhaps", {}, token="run/a") == "run/a"
 
 
 def test_what_takes_anything_is_given_it() -> None:
@@ -132,7 +137,7 @@ def test_what_json_cannot_carry_is_an_error_of_the_call() -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        ("task:greet#tags", "has no method tags; it has __call__, anything, at_once, broken, tag"),
+        ("task:greet#tags", "has no method tags; it has __call__, anything, at_once, broken, perhaps, tag"),
         ("task:gret", "did you mean task:greet"),
     ],
 )
