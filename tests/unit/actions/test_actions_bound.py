@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from oneiric_compiler.editor.builtin_schemas import builtins_and_sources
 
+from tests.unit.cli.running import run as command
 from tests.unit.runtime.projects import compiled, made, of
 
 NEEDING = """
@@ -68,3 +69,42 @@ def test_one_that_is_needed_is_bound_and_typed_by_its_port(tmp_path: Path, monke
             assert (await live(text="x", algorithm="bz2"))["algorithm"] == "bz2"
 
     asyncio.run(story())
+
+
+MISTAKES = """\
+selections:
+  compression.encode: builtin-compresion
+  compression.hash: builtin-hash
+  security.secure: builtin-security-secure
+  security.signature: builtin-security-signature
+  validation.schema: builtin-validation-schema
+provider_settings:
+  builtin-compression: {algorithm: rar, level: nine}
+  builtin-hash: {algorithms: sha256}
+  builtin-security-secure: {include_symbols: false}
+  builtin-security-signature: {secret: hunter2hunter2}
+  builtin-validation-schema:
+    fields: [{name: id, type: date, requires: true}]
+"""
+
+
+def test_mistakes_in_settings_are_told_all_at_once(tmp_path: Path) -> None:
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings/app.yml").write_text("name: shop\n")
+    (tmp_path / "settings/actions.yml").write_text(MISTAKES)
+    done = command("compile", cwd=tmp_path)
+    assert done.returncode == 2
+    told = done.stdout + done.stderr
+    for wanted in (
+        "`builtin-compresion`",
+        "did you mean `builtin-compression`?",
+        "`algorithm` of `builtin-compression`: `rar` is not one of",
+        "`level` of `builtin-compression`: `nine` is not int",
+        "`algorithms`",
+        "tokens have letters, digits, `-` and `_`: remove it",
+        "`date` is not one of",
+        "`requires`",
+        "`secret`",
+    ):
+        assert wanted in told, told
+    assert "hunter2" not in told
