@@ -95,11 +95,11 @@ EDITS: dict[str, tuple[Edit, str]] = {
     ),
     "one of a domain of which nothing is bound": (
         lambda report, text: ({**report, "engines": {**report["engines"], "workflow": "evil:Engine"}}, text),
-        "the report says evil:Engine is the engine of workflow, of which wiring.py binds nothing",
+        "the report says evil:Engine is the engine of workflow, which wiring.py does not have",
     ),
     "one of a domain that is not there": (
         lambda report, text: ({**report, "engines": {**report["engines"], "attic": "evil:Engine"}}, text),
-        "the report says evil:Engine is the engine of attic, of which wiring.py binds nothing",
+        "the report says evil:Engine is the engine of attic, which wiring.py does not have",
     ),
     "two lines": (lambda report, text: (report, text.replace(LINE, LINE * 2)), "line 14 has no place in a wiring"),
     "a line after the blocks": (

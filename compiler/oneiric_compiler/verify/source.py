@@ -10,16 +10,28 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from oneiric_compiler.verify.expressions import Expression, Expressions, Strange, constant
+from oneiric_compiler.verify.flowing import FlowBlock, TopicBlock, flow_block, topic_blocks
 
 _HEAD = """\
 from __future__ import annotations
 from oneiric.wiring import Domain, Wiring as BaseWiring, bind
 TYPE_CHECKING = False"""
+_DECLARING = """\
+from __future__ import annotations
+from oneiric.declared import {names}
+from oneiric.wiring import Domain, Wiring as BaseWiring, bind
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict"""
+_DECLARED = ("Topics as BaseTopics, flow, topic", "Topics as BaseTopics, topic", "flow")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
-TAKEN = ("Domain", "Wiring", "BaseWiring", "bind", "TYPE_CHECKING")
+TAKEN = (
+    "Domain", "Wiring", "BaseWiring", "BaseTopics", "Topics", "bind", "flow", "topic", "Any", "TypedDict",
+    "TYPE_CHECKING",
+)  # fmt: skip
 """What a wiring itself calls by these names: no domain's class, and no key's attribute."""
 
 _OWN = ("self", "int", "float", "set", "frozenset", "TYPE_CHECKING")
@@ -62,7 +74,8 @@ class Alias:
 @dataclass(frozen=True, slots=True)
 class WiringSource:
     """A wiring: what it is for, what it says of source roots and tenants, the class behind each domain's attribute, the
-    engine of a class that names one, and its blocks in order."""
+    engine of a class that names one, and its blocks in order. `declared` are the names that it imports to declare what
+    is no component, `stated` its tables by name, those of domains too, `flows` and `topics` what it declares."""
 
     app: str
     profile: str
@@ -73,6 +86,10 @@ class WiringSource:
     engines: Mapping[str, str]
     blocks: tuple[Block, ...]
     aliases: tuple[Alias, ...]
+    declared: str
+    stated: Mapping[str, Any]
+    flows: tuple[FlowBlock, ...]
+    topics: tuple[TopicBlock, ...]
 
 
 def read_source(data: bytes) -> WiringSource:
@@ -83,17 +100,21 @@ def read_source(data: bytes) -> WiringSource:
     """
     text = _text(data)
     (_, head), *domains = _pieces(1, text, "class ")
-    if not domains or ast.unparse(ast.parse(head)) != _HEAD:
+    declared = _declared(head) if domains else None
+    if declared is None:
         raise ValueError("it does not begin as a wiring does")
     line, last = domains.pop()
+    topics = _topics(domains)
     classes = [_domain(start, piece) for start, piece in domains]
     with _from(line):
-        declared, *called = ast.parse(last).body
-        (app, profile), stated, attributes = _wiring(declared)
+        node, *called = ast.parse(last).body
+        (app, profile), stated, attributes = _wiring(node)
         given = ", ".join(f"{name}={each}" for name, each in attributes.items())
         if [ast.unparse(node) for node in called] != [f"Wiring.domains({given})"]:
-            raise Strange((called or [declared])[-1])
-    names = [name for name, _, _ in classes]
+            raise Strange((called or [node])[-1])
+    if topics and attributes.pop("topics", None) != "Topics":
+        raise ValueError("its topics are not named by `Wiring`")
+    names = [each.name for each in classes]
     if names != [*attributes.values()] or len({*names, *TAKEN}) != len(names) + len(TAKEN):
         raise ValueError(f"its classes are {', '.join(names)}, and `Wiring` names {', '.join(attributes.values())}")
     roots, listed = stated.get("__source_roots__", ()), stated.get("__listed__")
@@ -104,10 +125,34 @@ def read_source(data: bytes) -> WiringSource:
         listed=listed,
         roles=stated.get("__roles__", {}),
         domains=attributes,
-        engines={name: engine for name, engine, _ in classes if engine is not None},
-        blocks=tuple(each for _, _, blocks in classes for each in blocks if isinstance(each, Block)),
-        aliases=tuple(each for _, _, blocks in classes for each in blocks if isinstance(each, Alias)),
+        engines={each.name: each.engine for each in classes if each.engine is not None},
+        blocks=tuple(block for each in classes for block in each.blocks if isinstance(block, Block)),
+        aliases=tuple(block for each in classes for block in each.blocks if isinstance(block, Alias)),
+        declared=declared,
+        stated={name: value for each in (stated, *(each.tables for each in classes)) for name, value in each.items()},
+        flows=tuple(block for each in classes for block in each.blocks if isinstance(block, FlowBlock)),
+        topics=topics,
     )
+
+
+def _declared(head: str) -> str | None:
+    """What a wiring that begins like this imports to declare what is no component; None where it begins otherwise."""
+    found = ast.unparse(ast.parse(head))
+    if found == _HEAD:
+        return ""
+    return next((names for names in _DECLARED if found == _DECLARING.format(names=names)), None)
+
+
+def _topics(classes: list[tuple[int, str]]) -> tuple[TopicBlock, ...]:
+    """The topics, whose class comes last, and is taken from the others."""
+    if not classes or not classes[-1][1].startswith("class Topics(BaseTopics):"):
+        return ()
+    line, text = classes.pop()
+    with _from(line):
+        node = _class(text)
+        if not _is_plain(node) or node.keywords:
+            raise Strange(node)
+        return tuple(topic_blocks(node))
 
 
 def _text(data: bytes) -> str:
@@ -166,6 +211,12 @@ def _stated(node: ast.stmt) -> tuple[str, Any]:
             return "__listed__", text
         case ast.Assign(targets=[ast.Name(id="__source_roots__")], value=ast.Tuple(elts=items)):
             return "__source_roots__", tuple(constant(item) for item in items)
+        case ast.Assign(targets=[ast.Name(id="__outbox__")], value=ast.Constant(value=str(text))):
+            return "__outbox__", text
+        case ast.Assign(targets=[ast.Name(id="__imports__")], value=ast.Tuple(elts=items)):
+            return "__imports__", tuple(constant(item) for item in items)
+        case ast.Assign(targets=[ast.Name(id="__queues__" | "__exports__" as name)], value=ast.Dict() as value):
+            return name, ast.literal_eval(value)
         case ast.Assign(targets=[ast.Name(id="__roles__")], value=ast.Dict(keys=names, values=values)):
             return "__roles__", {constant(name): _texts(each) for name, each in zip(names, values, strict=True) if name}
         case _:
@@ -187,32 +238,64 @@ def _declaration(node: ast.stmt) -> tuple[str, str]:
             raise Strange(node)
 
 
-def _domain(line: int, text: str) -> tuple[str, str | None, list[Block | Alias]]:
-    """The name of a domain's class, its engine, and its blocks."""
-    (_, head), *pieces = _pieces(line, text, "    @bind(", "    @Domain.__alias__(")
+class _Class(NamedTuple):
+    """A domain's class: its name, its engine, what drives that, and its blocks."""
+
+    name: str
+    engine: str | None
+    tables: Mapping[str, Any]
+    blocks: list[Block | Alias | FlowBlock]
+
+
+def _domain(line: int, text: str) -> _Class:
+    (_, head), *pieces = _pieces(line, text, "    @bind(", "    @Domain.__alias__(", "    @flow(")
     with _from(line):
         node = _class(head)
-        if (
-            not pieces
-            or node.keywords
-            or not _is_plain(node)
-            or [ast.unparse(base) for base in node.bases] != ["Domain"]
-        ):
+        if node.keywords or not _is_plain(node) or [ast.unparse(base) for base in node.bases] != ["Domain"]:
             raise Strange(node)
         first, *others = node.body
         if ast.unparse(first) != "_wiring: Wiring" or first.col_offset != 4:
             raise Strange(first)
         engine, others = _engine(others)
+        tables, others = _tables(others)
+        if not pieces and engine is None:
+            raise Strange(node)
         promised = _promised(others)
-    blocks: list[Block | Alias] = []
+        results = _results(others)
+    blocks: list[Block | Alias | FlowBlock] = []
     for start, piece in pieces:
         with _from(start - 1):
             bound, *others = _class(f"class _:\n{piece}").body
             if not isinstance(bound, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 raise Strange(bound)
-            blocks.append(_block(node.name, bound, promised))
+            if piece.startswith("    @flow("):
+                blocks.append(flow_block(node.name, bound, promised, results))
+            else:
+                blocks.append(_block(node.name, bound, promised))
             promised |= _promised(others)
-    return node.name, engine, blocks
+            results |= _results(others)
+    return _Class(node.name, engine, tables, blocks)
+
+
+def _tables(nodes: list[ast.stmt]) -> tuple[dict[str, Any], list[ast.stmt]]:
+    """What drives a domain's engine, and what comes after it."""
+    match nodes:
+        case [ast.Assign(targets=[ast.Name(id="__subscriptions__" | "__schedules__" as name)], value=value), *others]:
+            return {name: ast.literal_eval(value)}, others
+        case _:
+            return {}, nodes
+
+
+def _results(nodes: Sequence[ast.stmt]) -> dict[str, tuple[str, ...]]:
+    """The classes of what workflows result in, for type checkers alone: their fields, of any type."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in (each for node in nodes if isinstance(node, ast.If) for each in node.body):
+        match each:
+            case ast.ClassDef(name=name, bases=[ast.Name("TypedDict")], keywords=[], body=body, decorator_list=[]):
+                found[name] = tuple(ast.unparse(field).removesuffix(": Any") for field in body)
+            case _:
+                pass
+    return found
 
 
 def _engine(nodes: list[ast.stmt]) -> tuple[str | None, list[ast.stmt]]:
@@ -243,8 +326,8 @@ def _promised(nodes: Sequence[ast.stmt]) -> dict[str, str]:
     found: dict[str, str] = {}
     for node in nodes:
         match node:
-            case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
-                found |= _imports(node.body)
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=body, orelse=[]):
+                found |= _imports([each for each in body if not isinstance(each, ast.ClassDef)])
             case _:
                 raise Strange(node)
     return found

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from oneiric_compiler.verify.decisions import Facts
+from oneiric_compiler.verify.declared import declared, is_flow
 from oneiric_compiler.verify.expressions import Expression
 from oneiric_compiler.verify.layers import promised, stack
 from oneiric_compiler.verify.source import INNER, TAKEN, Block, WiringSource, read_source
@@ -45,11 +46,15 @@ def wiring(report: Facts, data: bytes, tenants: Mapping[str, str]) -> Iterator[s
     blocks = {block.key: block for block in source.blocks}
     expected: dict[str, Facts] = {}
     for key, binding in sorted(report["bindings"].items()):
-        expected |= stack(key, binding)
+        if not is_flow(report, key, binding):
+            expected |= stack(key, binding)
     if [block.key for block in source.blocks] != [*expected]:
         unlike = sorted(blocks.keys() ^ expected.keys())
         yield f"wiring.py and the report bind different keys: {', '.join(unlike) or 'in another order'}"
     yield from _aliases(report, source)
+    names = {key.partition(":")[2] for key in (*report["bindings"], *report.get("aliases", {}))}
+    attributes = {name: attribute_of(name) for name in (*names, *report.get("topics", {}))}
+    yield from declared(report, source, attributes, tenants)
     for key, block in blocks.items():
         if binding := expected.get(key):
             yield from (f"{key}: wiring.py {finding}" for finding in _block(report, source, block, binding, tenants))
@@ -90,7 +95,7 @@ def _engines(report: Facts, source: WiringSource) -> Iterator[str]:
         if name := source.domains.get(report["domains"].get(domain, "")):
             said[name] = engine
         else:
-            yield f"the report says {engine} is the engine of {domain}, of which wiring.py binds nothing"
+            yield f"the report says {engine} is the engine of {domain}, which wiring.py does not have"
     for name in sorted(said.keys() | source.engines):
         if said.get(name) != source.engines.get(name):
             found, wanted = source.engines.get(name), said.get(name)

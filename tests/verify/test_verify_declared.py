@@ -1,0 +1,90 @@
+"""Nothing can stand in a wiring's workflows, topics and tables that is not in the report."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oneiric_compiler.verify import verify
+
+WANT = Path(__file__).parent.parent / "golden" / "events_declared" / "want"
+WIRING = (WANT / "wiring.py").read_text("utf-8")
+TENANTS = (WANT / "tenants.jsonl").read_bytes()
+REPORT: dict[str, Any] = json.loads((WANT / "explain.json").read_text("utf-8"))
+EDITS = {
+    "another call": ("self._wiring.tasks.label.live(parcel=item)", "self._wiring.tasks.charge_card.live(parcel=item)"),
+    "one more call": (
+        '        return {"charge"',
+        '        more = await self._wiring.tasks.label.live(parcel="x")\n        return {"charge"',
+    ),
+    "a call that is none of the wiring": ("await self._wiring.tasks.reserve_stock.live(", "await print("),
+    "an import": ("        reserve = await", "        import os\n        reserve = await"),
+    "another import": ("import given, holds, or_error", "import given, holds, or_error, Any"),
+    "a loop": ("        reserve = await", "        for _ in (1,): pass\n        reserve = await"),
+    "a private attribute": ('reserve["parcels"]', "reserve.__class__"),
+    "a helper of another name": ("        reserve = await", "        holds = await"),
+    "a comprehension that leaks": ("or_error(self._wiring", "or_error(__import__('os') or self._wiring"),
+    "another flow": ('"call": "task:label", "with"', '"call": "task:charge-card", "with"'),
+    "a flow with less": (', "timeout": 30.0', ""),
+    "a flow in another order": (
+        '"after": ["reserve"], "call": "task:charge-card"',
+        '"after": [], "call": "task:charge-card"',
+    ),
+    "another queue": ('"queue": "orders",\n          })', '"queue": "other",\n          })'),
+    "another input": ('input="events_declared.orders:Order"', 'input="events_declared.orders:Reserved"'),
+    "another result": ("            charge: Any\n", ""),
+    "other words": ("3 nodes in 2 levels", "3 nodes in 3 levels"),
+    "a subscription less": ('        "audit": {', '        "audits": {'),
+    "another schedule": ('"cron": "30 2 * * *"', '"cron": "31 2 * * *"'),
+    "a tick for nobody": ('"tenants": ["acme"]', '"tenants": []'),
+    "another outbox": ('__outbox__ = "adapter:database"', '__outbox__ = "adapter:analytics"'),
+    "an export to somewhere else": ('"order.*": "adapter:queue"', '"order.*": "adapter:other"'),
+    "one more import of events": ('__imports__ = ("adapter:queue",)', '__imports__ = ("adapter:queue", "adapter:x")'),
+    "another limit": ('"at_once": 20', '"at_once": 21'),
+    "a limit that is true": ('"at_once_here": 10', '"at_once_here": True'),
+    "a topic less": ('    @topic("order.paid")', '    @topic("order.pad")'),
+    "another order": ('order_by="id"', 'order_by="quantity"'),
+    "a topic that does something": ("raise NotImplementedError", "return print()"),
+    "no topics": ("    topics: Topics\n", ""),
+    "another engine": ("oneiric.engines.schedules:Schedules", "oneiric.engines.events:Events"),
+}
+
+
+def test_what_the_compiler_writes_holds() -> None:
+    assert [*verify(REPORT, WIRING.encode(), TENANTS)] == []
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_of_the_wiring_is_told(name: str) -> None:
+    before, after = EDITS[name]
+    assert before in WIRING
+    assert [*verify(REPORT, WIRING.replace(before, after, 1).encode(), TENANTS)]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "workflows/fulfil/nodes/charge/call",
+        "workflows/fulfil/levels",
+        "workflows/fulfil/result",
+        "topics/order.placed/type",
+        "subscriptions/welcome/where",
+        "schedules/poll/every",
+        "queues/orders/rate",
+        "outbox/key",
+        "exports/order.*/key",
+    ],
+)
+def test_a_fact_less_in_the_report_is_told(path: str) -> None:
+    report: dict[str, Any] = json.loads(json.dumps(REPORT))
+    *parents, last = path.split("/")
+    inner: Any = report
+    for parent in parents:
+        inner = inner[parent]
+    inner[last] = None if last in ("call", "key") else [] if isinstance(inner[last], list) else 1
+    # what is raised the command tells as a report that lacks what it must have
+    with suppress(LookupError, TypeError, ValueError, AttributeError):
+        assert [*verify(report, WIRING.encode(), TENANTS)]
