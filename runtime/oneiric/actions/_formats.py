@@ -11,7 +11,7 @@ from typing import NoReturn, cast
 
 from oneiric.actions import Json
 from oneiric.actions._libraries import extra_of
-from oneiric.actions._payload import MAX_DEPTH, Fields
+from oneiric.actions._payload import MAX_DEPTH, MAX_DIGITS, Fields
 
 KEY = "serialization.encode"
 EXTRA = "action-serialization"
@@ -44,8 +44,10 @@ def from_json(text: str, checks: Fields, field: str) -> Json:
         raise checks.wrong(field, f"is not JSON (line {error.lineno}, column {error.colno})") from None
     except RecursionError:
         raise _too_deep(checks, field) from None
-    except ValueError as error:
-        raise checks.wrong(field, f"holds a number that is not taken: {error}") from None
+    except _NotFinite as error:
+        raise checks.wrong(field, str(error)) from None
+    except ValueError:
+        raise checks.wrong(field, f"holds a number of more than {MAX_DIGITS} digits") from None
 
 
 def from_yaml(text: str, checks: Fields, field: str) -> Json:
@@ -89,15 +91,19 @@ def _without_dates(value: object) -> Json:
     return value.isoformat() if isinstance(value, date | time) else value
 
 
+class _NotFinite(ValueError):
+    """What JSON has no number for, though many a writer has; why."""
+
+
 def _finite(text: str) -> float:
     number = float(text)
     if not isfinite(number):
-        raise ValueError("it is larger than a number can be")
+        raise _NotFinite("holds a number that is larger than one can be")
     return number
 
 
 def _not_finite(text: str) -> NoReturn:
-    raise ValueError(f"JSON has no {text}")
+    raise _NotFinite(f"holds {text}, which JSON has no number for")
 
 
 def _too_deep(checks: Fields, field: str) -> Exception:

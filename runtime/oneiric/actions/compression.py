@@ -132,6 +132,11 @@ def _level(checks: Fields, algorithm: Algorithm, level: int | None, setting: int
     return min(max(setting, least), most) if level is None else checks.integer("level", level, least, most)
 
 
+def _characters(*fields: object) -> int:
+    """How long those of them are that are texts."""
+    return sum(len(each) for each in fields if isinstance(each, str))
+
+
 @component(
     "action",
     "compression.encode",
@@ -182,7 +187,7 @@ class Compression:
 
     def _cost(self, mode: object, text: object, data: object) -> int:
         """Bytes that are worked on: of what is decompressed nobody knows before."""
-        size = sum(len(each) for each in (text, data) if isinstance(each, str))
+        size = _characters(text, data)
         return size * 64 if mode == "decompress" else size
 
 
@@ -297,7 +302,8 @@ class Hashing:
         encoding: Encoding | None = None,
         salt: Json = None,
     ) -> Digest:
-        return digest(
+        work = partial(
+            digest,
             value=value,
             text=text,
             data=data,
@@ -305,3 +311,4 @@ class Hashing:
             encoding=chosen(encoding, self._encoding),
             salt=chosen(salt, self._salt),
         )
+        return await worked(_characters(value, text, data), work)

@@ -8,11 +8,13 @@ import secrets
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from time import time
 from typing import Final, Literal, NotRequired, Protocol, TypeAlias, TypedDict, cast
 
 from oneiric import Secret, component
 from oneiric.actions import Json, _webhooks
+from oneiric.actions._libraries import worked
 from oneiric.actions._payload import Fields, canonical, chosen, given, payload_of, settings_of
 
 Mode: TypeAlias = Literal["sign", "verify"]
@@ -236,7 +238,7 @@ class Signature:
             return self._webhook(checks, raw, key, id, timestamp, shown)
         algorithm = checks.one_of("algorithm", chosen(algorithm, self._algorithm), _ALGORITHMS)
         encoding = checks.one_of("encoding", chosen(encoding, self._encoding), _ENCODINGS)
-        fresh = _hmac(_key(checks, key), raw, algorithm, encoding)
+        fresh = await worked(len(raw), partial(_hmac, _key(checks, key), raw, algorithm, encoding))
         if shown is not None:
             valid = _fits(fresh, shown, encoding)
             return {"status": "verified", "algorithm": algorithm, "encoding": encoding, "valid": valid}

@@ -216,6 +216,9 @@ def test_anything_is_read_or_refused(format: Format, source: str | bytes) -> Non
 
 def test_a_place_is_told_and_what_stands_there_is_not() -> None:
     assert refused("data", lambda: decode('{"password": hunter2}')) == "`data` is not JSON (line 1, column 14)"
+    assert refused("data", lambda: decode("1" * 5000)) == "`data` holds a number of more than 4300 digits"
+    assert refused("data", lambda: decode("[NaN]")) == "`data` holds NaN, which JSON has no number for"
+    assert refused("data", lambda: decode("1e999")) == "`data` holds a number that is larger than one can be"
     assert refused("data", lambda: decode("a: 1\npassword: hunter2: x", format="yaml")) == (
         "`data` is not YAML (line 2, column 18)"
     )
