@@ -21,6 +21,7 @@ NAMES = (
     "remote",
     "syncing",
     "swap",
+    "events",
     "followers",
     "backends",
 )

@@ -23,6 +23,8 @@ State: TypeAlias = Literal["completed", "failed", "submitted", "known", "stored"
 _OWN = ("specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "tenant")
 _NAME = re.compile(r"[a-z0-9]+")
 _NOT_URI = re.compile(r"[\s\x00-\x1f\x7f<>\"{}|\\^`]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _JSON = re.compile(r"(?i)[^/]+/(?:[^;]+\+)?json\s*(?:;.*)?")
 
 
@@ -77,9 +79,9 @@ def checked(envelope: Envelope) -> Envelope:
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or not value:
         raise EnvelopeError("is a text that is not empty", name)
-    if any(character < " " or "\x7f" <= character <= "\x9f" for character in value):
+    if _CONTROL.search(value):
         raise EnvelopeError("has control characters", name)
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and _SURROGATE.search(value):
         raise EnvelopeError("has a lone surrogate", name)
 
 

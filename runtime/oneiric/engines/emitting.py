@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, cast
 from uuid import uuid4
 from weakref import WeakKeyDictionary
@@ -238,12 +239,17 @@ def topic_of(scope: Scope, name: str) -> Topic:
     return topics_of(scope).get(name) or Topic(name, None, None)
 
 
+@lru_cache(1024)
+def _type(name: str) -> Any:
+    return load(name)
+
+
 def _data(topic: Topic, event: object) -> Any:
     """The event as JSON, of the topic's type."""
     try:
         data = plain(event)
         if topic.type is not None:
-            read_as(data, load(topic.type))
+            read_as(data, _type(topic.type))
     except PlainError as error:
         raise EventError(f"the event is not one of {topic.name}: {error}") from error
     if topic.type is None and not isinstance(data, dict):
