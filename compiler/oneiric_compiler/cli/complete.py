@@ -68,6 +68,14 @@ def queues(ctx: Any, incomplete: str) -> list[str]:
     return _starting(_report(ctx).get("queues", {}), incomplete)
 
 
+def topics(ctx: Any, incomplete: str) -> list[str]:
+    return _starting(_report(ctx).get("topics", {}), incomplete)
+
+
+def schedules(ctx: Any, incomplete: str) -> list[str]:
+    return _starting(_report(ctx).get("schedules", {}), incomplete)
+
+
 def codes(ctx: Any, incomplete: str) -> list[str]:
     from oneiric_compiler.diagnostics.codes import CODES
 
@@ -88,7 +96,7 @@ def _quietly(complete: Callable[[Any, str], list[str]]) -> Callable[[Any, str], 
 
 KEYS, PROVIDERS, PROFILES, TENANTS = map(_quietly, (keys, providers, profiles, tenants))
 DOMAINS, PROCESSES, CODES, ROLES = map(_quietly, (domains, processes, codes, roles))
-WORKFLOWS, QUEUES = map(_quietly, (workflows, queues))
+WORKFLOWS, QUEUES, TOPICS, SCHEDULES = map(_quietly, (workflows, queues, topics, schedules))
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json as jsons
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -151,3 +153,18 @@ def table(rows: Sequence[tuple[str, ...]], styled: int | None = None) -> list[Li
         ]
         for row in shown
     ]
+
+
+def payload_of(text: str) -> str:
+    """The JSON that is meant. Raises CommandError for what is no object."""
+    try:
+        if text.startswith("@"):
+            text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text(encoding="utf-8")
+        given = jsons.loads(text)
+    except OSError as error:
+        raise CommandError.of_system(error) from error
+    except ValueError as error:
+        raise CommandError(f"--payload is not JSON: {error}", help="""write '{"name": 1}', or @FILE""") from error
+    if not isinstance(given, dict):
+        raise CommandError("--payload is not an object of JSON", help="""write '{"name": 1}', or @FILE""")
+    return text

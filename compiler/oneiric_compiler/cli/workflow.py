@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json as jsons
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,6 +26,7 @@ from oneiric_compiler.cli.runs import (
     answer,
     ask,
     checkpoints_of,
+    payload_of,
     table,
     wiring,
 )  # fmt: skip
@@ -230,26 +229,11 @@ def graph(context: typer.Context, key: Key, profile: Profile = None, json: Json 
 
 
 def _started(key: str, payload: str, id: str | None, queue: str | None, tenant: str | None) -> dict[str, Any]:
-    return {"key": _full(key), "payload": _payload(payload), "id": id, "queue": queue, "tenant": tenant}
+    return {"key": _full(key), "payload": payload_of(payload), "id": id, "queue": queue, "tenant": tenant}
 
 
 def _full(key: str) -> str:
     return key if ":" in key else f"workflow:{key}"
-
-
-def _payload(text: str) -> str:
-    """The JSON that is meant. Raises CommandError for what is no object."""
-    try:
-        if text.startswith("@"):
-            text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text(encoding="utf-8")
-        given = jsons.loads(text)
-    except OSError as error:
-        raise CommandError.of_system(error) from error
-    except ValueError as error:
-        raise CommandError(f"--payload is not JSON: {error}", help="""write '{"name": 1}', or @FILE""") from error
-    if not isinstance(given, dict):
-        raise CommandError("--payload is not an object of JSON", help="""write '{"name": 1}', or @FILE""")
-    return text
 
 
 def _run_told(document: Mapping[str, Any]) -> list[Line]:

@@ -95,7 +95,7 @@ class Emitter:
                     )
                 await outbox.put(transaction, envelope, order, direct=True)
                 self.nudge(outbox)
-                return _emitted(envelope, [Delivered(each.name, "stored") for each in wanted])
+                return _emitted(envelope, [_stored(each, envelope) for each in wanted])
             answers = await self._durable(scope, envelope, wanted, order)
             answers += await self.exported(envelope)
             answers += await self.direct(envelope, wanted)
@@ -147,7 +147,7 @@ class Emitter:
         if durable and order is not None and (outbox := self.outbox(scope)) is not None:
             await outbox.put(None, envelope, order, direct=False)  # behind those of transactions, not past them
             self.nudge(outbox)
-            return [Delivered(each.name, "stored") for each in durable]
+            return [_stored(each, envelope) for each in durable]
         return [await _answer(each.name, self.submit(each, envelope, order)) for each in durable]
 
     async def submit(self, subscription: Subscription, envelope: Envelope, order: str | None) -> Delivered:
@@ -202,6 +202,11 @@ def run_of(subscription: Subscription, envelope: Envelope) -> str:
     event = envelope.id.replace("%", "%25").replace("/", "%2F")
     of_tenant = "" if envelope.tenant is None else f"@{envelope.tenant}"
     return f"{envelope.source}/{event}/{subscription.name}{of_tenant}"
+
+
+def _stored(subscription: Subscription, envelope: Envelope) -> Delivered:
+    """The answer of a delivery that is to come; the run of a durable one has its id already."""
+    return Delivered(subscription.name, "stored", run=run_of(subscription, envelope) if subscription.durable else None)
 
 
 def delivering(subscription: Subscription) -> Flow:

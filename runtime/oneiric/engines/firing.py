@@ -127,6 +127,12 @@ class Firing:
         tenants: tuple[str, ...] = (await in_thread(tenants_of, host)).get() if every and host.lines else ()
         return planned(wiring, tenants)
 
+    async def marks(self, plans: Iterable[Planned]) -> dict[str, Mark]:
+        """How far each schedule came that was seen, by title."""
+        texts: Mapping[str, str] = await self._engine.marks(self._prefix)
+        found = {each.title: mark_of(texts.get(f"{self._prefix}{each.title}"), each.timing) for each in plans}
+        return {title: mark for title, mark in found.items() if mark is not None}
+
     async def forget(self, plans: Iterable[Planned]) -> None:
         """Remove the marks of schedules that are gone."""
         names = {f"{self._prefix}{each.title}" for each in plans}

@@ -170,6 +170,11 @@ class Outbox:
             )
         )
 
+    async def drop(self, id: int) -> bool:
+        """Remove a dead letter; False where there is no such."""
+        await self.prepare()
+        return bool(await self._database.execute("DELETE FROM oneiric_outbox WHERE id = ? AND dead IS NOT NULL", (id,)))
+
 
 def _number(topic: str, ordering: str) -> int:
     """A number of 63 bits that is the same for the same order, in every process."""

@@ -46,6 +46,16 @@ _STARTED: Mapping[str, Shape] = {
 }
 _LISTED: Mapping[str, Shape] = {"key": _OPTIONAL, "state": _OPTIONAL, "queue": _OPTIONAL, "limit": int}
 
+_EMITTED: Mapping[str, Shape] = {
+    "topic": str,
+    "payload": str,
+    "tenant": _OPTIONAL,
+    "id": _OPTIONAL,
+    "source": _OPTIONAL,
+    "time": _OPTIONAL,
+    "subject": _OPTIONAL,
+}
+
 OPERATIONS: Mapping[str, Operation] = {
     "status": Operation("status.whole", {}, reads=True),
     "keys": Operation("status.keys", {}, reads=True),
@@ -63,6 +73,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "workflow-steps": Operation("runs.steps", {"id": str}, reads=True, seconds=_RUNS),
     "workflow-cancel": Operation("runs.cancel", {"id": str}, seconds=_RUNS),
     "workflow-retry": Operation("runs.retry", {"id": str, "step": _OPTIONAL}, seconds=_RUNS),
+    "event-emit": Operation("messages.emit", _EMITTED, seconds=_RUNS),
+    "event-dead": Operation("messages.dead", {}, reads=True, seconds=_RUNS),
+    "event-retry": Operation("messages.retry", {"ids": [str]}, seconds=_RUNS),
+    "event-drop": Operation("messages.drop", {"ids": [str]}, seconds=_RUNS),
+    "schedule-list": Operation("ticking.listed", {}, reads=True, seconds=_RUNS),
     "queue-list": Operation("runs.queues", {}, reads=True, seconds=_RUNS),
     "queue-pause": Operation("runs.pause", {"queue": _OPTIONAL, "resume": bool}, seconds=_RUNS),
 }

@@ -32,10 +32,12 @@ from oneiric.serve.client import running
 from oneiric.serve.folder import StateFolder
 from oneiric.serve.gate import answering
 from oneiric.serve.logs import configure, log_error, spans
+from oneiric.serve.messages import Messages
 from oneiric.serve.notes import Notes
 from oneiric.serve.runs import Runs
 from oneiric.serve.sockets import LOOPBACK, address_of, bound, control_socket
 from oneiric.serve.status import Status
+from oneiric.serve.ticking import Ticking
 from oneiric.tracing import forget, record
 from oneiric.trust.signature import Trust, TrustError
 from oneiric.wiring import Wiring
@@ -150,6 +152,8 @@ class Process:
         self.notes = Notes(folder, host_of(runtime), log, lambda: self.status.change())
         wiring = str(serving.wiring.absolute())
         self.runs = Runs(host_of(runtime))
+        self.messages = Messages(host_of(runtime))
+        self.ticking = Ticking(host_of(runtime))
         self.status = Status(folder, runtime, self.notes, self.runs, log, name=name, wiring=wiring)
         self.changes = Changes(runtime, self.status, log)
         host_of(runtime).preflight = self._preflight

@@ -1,0 +1,141 @@
+"""`oneiric schedule`: what is due when, how far it came, and firing it where no process stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from oneiric_compiler.cli import complete
+from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.processes import Asked, Json, Name, State, Timeout
+from oneiric_compiler.cli.runs import (
+    STYLES,
+    CheckpointFile,
+    Profile,
+    alone,
+    answer,
+    checkpoints_of,
+    table,
+    wiring,
+)  # fmt: skip
+from oneiric_compiler.text.paint import Line
+
+if TYPE_CHECKING:
+    from oneiric.engines.firing import Planned
+    from oneiric.serve.runs import Runs
+
+app = typer.Typer(no_args_is_help=True, help="Schedules: what is due when, and firing it.")
+
+
+@app.command("list")
+def list_schedules(
+    context: typer.Context,
+    profile: Profile = None,
+    name: Name = None,
+    state: State = None,
+    timeout: Timeout = None,
+    json: Json = False,
+) -> None:
+    """Show the schedules: when each is due next, and what became of its ticks."""
+    asked = Asked(context.obj, name, state, timeout, json)
+    folder = asked.at_most_one()
+    if folder is not None:
+        document = asked.ask(folder, "schedule-list")
+    else:
+
+        async def here(runs: Runs) -> dict[str, Any]:
+            from oneiric.serve.ticking import Ticking
+
+            return await Ticking(runs.host).listed()
+
+        document = alone(asked, profile, here, checkpoints=None)
+    rows = [("schedule", "timing", "call", "next", "runs", "dropped")] if document["schedules"] else []
+    rows += [
+        (
+            each["name"] + (f"@{each['tenant']}" if each["tenant"] else ""), each["timing"], each["call"],
+            each["next"] or "never", str(each["runs"]), str(each["dropped"]),
+        )
+        for each in document["schedules"]
+    ]  # fmt: skip
+    answer(document, json, table(rows) or [[("no schedules", "dim")]])
+
+
+@app.command("next")
+def next_ticks(
+    context: typer.Context,
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="The name of a schedule.", autocompletion=complete.SCHEDULES)
+    ],
+    after: Annotated[
+        str | None, typer.Option("--from", metavar="INSTANT", help="After this instant (default: now).")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", min=1, max=10_000, metavar="N", help="So many.")] = 5,
+    profile: Profile = None,
+    json: Json = False,
+) -> None:
+    """Show when a schedule is due, in UTC, strictly after an instant; as the committed wiring has it."""
+    from datetime import UTC, datetime
+    from itertools import islice
+
+    from oneiric.envelope import instant
+    from oneiric.flows.ticks import instant_of, ticks_after
+
+    plan = _plan(context, key, profile)
+    try:
+        begin = datetime.now(UTC) if after is None else instant_of(after)
+    except ValueError as error:
+        raise CommandError(f"--from: {error}", help="write an instant such as 2026-10-25T00:00:00Z") from error
+    ticks = [instant(each) for each in islice(ticks_after(plan.schedule, begin), count)]
+    document = {"format": "oneiric.schedule-next/1", "schedule": key, "from": instant(begin), "ticks": ticks}
+    lines: list[Line] = [[(tick, "plain")] for tick in ticks]
+    answer(document, json, lines or [[("never", "dim")]])
+
+
+def _plan(context: typer.Context, key: str, profile: str | None) -> Planned:
+    from difflib import get_close_matches
+
+    from oneiric.engines.firing import plan_of, schedules_of
+
+    stated = schedules_of(wiring(context.obj, profile))
+    name = key.removeprefix("task:")
+    if name not in stated:
+        near = get_close_matches(name, stated, n=3)
+        help = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(stated)) or 'none'}"
+        raise CommandError(f"the wiring has no schedule {key}", help=help)
+    return plan_of(name, None, stated[name])
+
+
+@app.command("fire")
+def fire(
+    context: typer.Context,
+    due: Annotated[bool, typer.Option("--due", help="What is due.")] = False,
+    now: Annotated[
+        str | None, typer.Option("--now", metavar="INSTANT", help="As if it were then (default: it is now).")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Carry the runs on here, and wait for their ends.")] = False,
+    profile: Profile = None,
+    checkpoints: CheckpointFile = None,
+    json: Json = False,
+) -> None:
+    """Fire what is due, once whoever else does; with --wait, 1 when a run fails. For where no process stays."""
+    if not due:
+        raise CommandError("say what is to be fired", help="`oneiric schedule fire --due` fires what is due")
+
+    async def here(runs: Runs) -> dict[str, Any]:
+        from oneiric.serve.ticking import Ticking
+
+        return await Ticking(runs.host).fire(now=now, wait=wait)
+
+    asked = Asked(context.obj, json=json)
+    document = alone(asked, profile, here, checkpoints=checkpoints_of(checkpoints, none=False))
+    answer(document, json, _fired(document))
+    raise typer.Exit(1 if wait and any(each["state"] != "completed" for each in document["runs"]) else 0)
+
+
+def _fired(document: Mapping[str, Any]) -> list[Line]:
+    lines: list[Line] = [
+        [(each["state"], STYLES.get(each["state"], "plain")), (f": {each['id']}", "plain")] for each in document["runs"]
+    ]
+    return lines or [[("nothing is due", "dim")]]
