@@ -50,7 +50,6 @@ ENTRIES = {
     "oneiric_compiler.child",
     "oneiric_compiler.cli",
     "oneiric_compiler.pages.__main__",
-    "oneiric.engines.schedules",
     "oneiric.flows.inline",
     "oneiric.profiles",
     "oneiric.flows.attempts",

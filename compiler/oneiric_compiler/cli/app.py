@@ -128,7 +128,7 @@ for _group, _commands in _GROUPS.items():
         app.command(_name, rich_help_panel=_group)(_command)
 app.command("orchestrate", hidden=True)(serve.serve)
 app.add_typer(workflow.app, name="workflow", rich_help_panel="Work")
+app.add_typer(queue.app, name="queue", rich_help_panel="Work")
 app.add_typer(event.app, name="event", rich_help_panel="Work")
 app.add_typer(schedule.app, name="schedule", rich_help_panel="Work")
-app.add_typer(queue.app, name="queue", rich_help_panel="Work")
 app.add_typer(manifest.app, name="manifest", rich_help_panel=_SIGNED)
