@@ -25,11 +25,15 @@ class Schema:
         self._schema = checks.mapping("schema", schema)
         self._validator: Any = None
 
-    def mistakes(self, record: Json) -> Iterator[str]:
-        with extra_of(KEY, EXTRA):
-            from referencing.exceptions import Unresolvable
+    def check(self) -> None:
+        """See that it is a JSON Schema."""
         if self._validator is None:
             self._validator = self._made()
+
+    def mistakes(self, record: Json) -> Iterator[str]:
+        self.check()
+        from referencing.exceptions import Unresolvable
+
         try:
             for error in self._validator.iter_errors(record):
                 yield from _of_schema(error)

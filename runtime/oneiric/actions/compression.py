@@ -163,6 +163,10 @@ class Compression:
         self._max_output = checks.integer("max_output", max_output, 1, 2**40)
         self._algorithm = algorithm
 
+    def start(self) -> None:
+        """See that the library of the settings' algorithm is there."""
+        compressed(b"", self._algorithm, self._level)
+
     async def __call__(
         self,
         *,
@@ -291,6 +295,10 @@ class Hashing:
         self._algorithm: DigestAlgorithm = checks.one_of("algorithm", algorithm, _DIGESTS)
         self._encoding: Encoding = checks.one_of("encoding", encoding, _ENCODINGS)
         self._salt = salt
+
+    def start(self) -> None:
+        """See that the library of the settings' algorithm is there."""
+        _digest(self._algorithm, b"")
 
     async def __call__(
         self,

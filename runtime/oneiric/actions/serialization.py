@@ -177,6 +177,11 @@ class Serialization:
         self._max_file = checks.integer("max_file", max_file, 1, 2**40)
         self._folder = None if folder is None else Folder(folder, KEY, payload_of(KEY))
 
+    def start(self) -> None:
+        """See that the library of the settings' format is there."""
+        if self._format == "yaml":
+            encode(None, format="yaml")
+
     async def __call__(
         self,
         *,

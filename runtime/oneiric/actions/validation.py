@@ -219,6 +219,13 @@ class Validation:
         if model is not None and model not in self._models:
             raise self._settings.wrong("model", "is not one of `models`")
 
+    def start(self) -> None:
+        """See that the schema of the settings is one, and that their models can be loaded."""
+        if self._schema is not None:
+            self._schema.check()
+        for name in self._models:
+            self._named(self._settings, name)
+
     async def __call__(
         self,
         *,

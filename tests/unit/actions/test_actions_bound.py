@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from oneiric import ActivationError
 from oneiric_compiler.editor.builtin_schemas import builtins_and_sources
 
 from tests.unit.cli.running import run as command
@@ -67,6 +69,49 @@ def test_one_that_is_needed_is_bound_and_typed_by_its_port(tmp_path: Path, monke
             assert (await runtime.wiring.services.archive.live.keep("x")).startswith("H4sI")
             live = runtime.wiring.actions.compression_encode.live
             assert (await live(text="x", algorithm="bz2"))["algorithm"] == "bz2"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("key", "settings", "module", "told"),
+    [
+        (
+            "compression.encode",
+            "builtin-compression: {algorithm: brotli}",
+            "brotli",
+            "the extra action-compression has",
+        ),
+        ("compression.hash", "builtin-hash: {algorithm: blake3}", "blake3", "the extra action-compression has"),
+        (
+            "serialization.encode",
+            "builtin-serialization: {default_format: yaml}",
+            "yaml",
+            "the extra action-serialization has",
+        ),
+        (
+            "validation.schema",
+            "builtin-validation-schema: {schema: {}}",
+            "jsonschema",
+            "the extra action-validation has",
+        ),
+        ("validation.schema", "builtin-validation-schema: {models: {a: 'no.such:Class'}}", "none", "cannot be loaded"),
+        ("validation.schema", "builtin-validation-schema: {schema: {type: 7}}", "none", "is not a JSON Schema"),
+    ],
+)
+def test_what_the_settings_choose_is_looked_for_at_activation(
+    key: str, settings: str, module: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = settings.partition(":")[0]
+    actions = f"selections: {{{key}: {provider}}}\nprovider_settings:\n  {settings}\n"
+    root = made(tmp_path, monkeypatch, "shop", {"settings/app.yml": "name: shop\n", "settings/actions.yml": actions})
+    monkeypatch.delitem(sys.modules, "oneiric.actions._yaml", raising=False)
+    monkeypatch.setitem(sys.modules, module, None)
+
+    async def story() -> None:
+        async with of(root) as runtime:
+            with pytest.raises(ActivationError, match=rf"action:{key} \({provider}\): start failed: .*{told}"):
+                await (await runtime.use("action", key))()
 
     asyncio.run(story())
 
