@@ -141,6 +141,6 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
     names = sorted(known)
     if near := nearest(word, names):
         return f"did you mean `{near}`?"
-    if otherwise is None and 0 < len(names) <= 12:
+    if otherwise is None and 0 < len(names) <= 20:
         return "known: " + ", ".join(f"`{name}`" for name in names)
     return otherwise

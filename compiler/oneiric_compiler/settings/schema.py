@@ -91,8 +91,8 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         known = _properties(error)
         for extra in _extras(error):
             place = document.place(*path, extra, of_key=True)
-            help = _elsewhere(extra, known) or _as_selection(extra, error) or did_you_mean(extra, known)
-            help = help or did_you_mean(extra, [name for name in known if name not in OF_ONE_DOMAIN])
+            help = _elsewhere(extra, known) or _as_selection(extra, error)
+            help = help or did_you_mean(extra, known if nearest(extra, known) else known.keys() - OF_ONE_DOMAIN)
             diagnostics.add("ONE110", f"unknown key `{extra}`", place, help=help)
     elif error.validator == "required":
         for name in cast("list[str]", rule):

@@ -13,12 +13,28 @@ from typing import Literal, TypeAlias, get_args
 
 from oneiric.report import Candidate, Evidence, Json, Layer, Report, Served, Setting
 
+from oneiric_compiler.questions.diff.declared import declared
 from oneiric_compiler.tables.options import BOUND
 from oneiric_compiler.tables.tiers import RANKS
 from oneiric_compiler.text.redact import MASK
 
 Class: TypeAlias = Literal[
-    "winner", "trust", "moved", "layer", "port", "need", "setting", "rule", "standby", "candidate", "provenance"
+    "winner",
+    "trust",
+    "moved",
+    "workflow",
+    "topic",
+    "subscription",
+    "schedule",
+    "queue",
+    "layer",
+    "port",
+    "need",
+    "setting",
+    "rule",
+    "standby",
+    "candidate",
+    "provenance",
 ]
 CLASSES: tuple[Class, ...] = get_args(Class)
 How: TypeAlias = Literal["added", "removed", "changed"]
@@ -48,6 +64,7 @@ def compare(old: Report, new: Report) -> list[Difference]:
         if before.get(key) != after.get(key):
             found += _key(key, old.bindings.get(key), new.bindings.get(key))
     found += _aliases(old, new)
+    found += _declared(old, new)
     return sorted(found, key=lambda each: (CLASSES.index(each.kind), each.key, each.tenant or "", each.what))
 
 
@@ -62,6 +79,13 @@ def _aliases(old: Report, new: Report) -> Iterator[Difference]:
             yield Difference("winner", key, None, "alias of", *sides, because, _how(was, now))
         elif was and now and was.stated_at != now.stated_at:
             yield Difference("provenance", key, None, "alias stated at", was.stated_at, now.stated_at)
+
+
+def _declared(old: Report, new: Report) -> Iterator[Difference]:
+    """What is declared besides components."""
+    for each in declared(old, new):
+        because = f"{each.at.partition('#')[0]} says so" if each.at and each.how != "removed" else ""
+        yield Difference(each.kind, each.name, each.tenant, each.what, each.old, each.new, because, each.how)
 
 
 def without(changes: Iterable[Difference], ignored: Iterable[str]) -> list[Difference]:

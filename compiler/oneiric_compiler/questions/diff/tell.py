@@ -22,6 +22,11 @@ _COLOURS: dict[Class, Style] = {
     "winner": "red",
     "trust": "red",
     "moved": "yellow",
+    "workflow": "yellow",
+    "topic": "yellow",
+    "subscription": "yellow",
+    "schedule": "yellow",
+    "queue": "yellow",
     "layer": "yellow",
     "port": "yellow",
     "need": "yellow",
@@ -32,6 +37,11 @@ _WORDS: dict[Class, str] = {
     "winner": "another component serves",
     "trust": "other trust",
     "moved": "the same component from another place in the code",
+    "workflow": "another workflow",
+    "topic": "another topic, or another way for its events",
+    "subscription": "others are told of events, or otherwise",
+    "schedule": "called at other times, or otherwise",
+    "queue": "other limits",
     "layer": "other layers around it",
     "port": "another port",
     "need": "other needs",
@@ -52,13 +62,14 @@ def lines(changes: Differences) -> list[Line]:
     """A line for each change, by profile; those first that matter most."""
     told: list[Line] = []
     width = max((columns(_subject(each)) for found in changes.values() for each in found), default=0)
+    kinds = max((len(each.kind) + 1 for found in changes.values() for each in found), default=0)
     for profile, found in changes.items():
         told.append([(f"{visible(profile)}: {_count(found)}", "bold")])
         for each in found:
             colour = _COLOURS.get(each.kind, "dim")
             told.append(
                 [
-                    (f"  {each.kind:<11}", colour),
+                    (f"  {each.kind:<{max(kinds, 11)}}", colour),
                     (f"{padded(_subject(each), width)}  ", "plain"),
                     (_difference(each), "plain"),
                     _why(each),

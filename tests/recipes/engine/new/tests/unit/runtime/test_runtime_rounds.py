@@ -1,4 +1,4 @@
-"""The engine of tasks: from a declaration to calls, by the wiring that a compile makes of it."""
+"""The engine of services: from a declaration to calls, by the wiring that a compile makes of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTS = """\
 from oneiric import component
 
 
-@component("task", "sweep", provider="std")
+@component("service", "sweep", provider="std")
 class Sweep:
     calls = 0
 
@@ -47,13 +47,13 @@ def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes
 
 def test_the_report_and_the_wiring_name_it(compiled: dict[str, bytes]) -> None:
     report = json.loads(compiled["explain.json"])
-    assert report["engines"] == {"task": "oneiric.engines.rounds:Rounds"}
+    assert report["engines"] == {"service": "oneiric.engines.rounds:Rounds"}
     assert list(verify(report, compiled["wiring.py"], b"")) == []
     other = compiled["wiring.py"].replace(b"rounds:Rounds", b"others:Other")
     assert any("engine" in finding for finding in verify(report, other, b""))
     none = compiled["wiring.py"].replace(b'    __engine__ = "oneiric.engines.rounds:Rounds"\n', b"")
     assert any("engine" in finding for finding in verify(report, none, b""))
-    smuggled = {**report, "engines": {"task": "shop.parts:Other"}}
+    smuggled = {**report, "engines": {"service": "shop.parts:Other"}}
     foreign = compiled["wiring.py"].replace(b"oneiric.engines.rounds:Rounds", b"shop.parts:Other")
     assert "shop.parts:Other is not an engine of the runtime" in list(verify(smuggled, foreign, b""))
 
