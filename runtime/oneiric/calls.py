@@ -25,14 +25,23 @@ _NAMED = (Parameter.KEYWORD_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _methods: WeakKeyDictionary[type, dict[str, Taken]] = WeakKeyDictionary()
 
 
-class PayloadError(OneiricError, ValueError):
-    """A payload that a call does not take: `field` is what to look at ("" for the whole), `what` says why."""
+class Fault(NamedTuple):
+    """What is wrong with a payload: `field` is what to look at ("" for the whole), `what` says why."""
 
-    def __init__(self, call: str, field: str, what: str) -> None:
+    field: str
+    what: str
+
+
+class PayloadError(OneiricError, ValueError):
+    """A payload that a call does not take: `faults` are all that is wrong with it, `field` and `what` the first."""
+
+    def __init__(self, call: str, field: str, what: str, *more: Fault) -> None:
         self.call = call
         self.field = field
         self.what = what
-        super().__init__(f"{call}: {f'`{field}`' if field else 'the payload'} {what}")
+        self.faults = (Fault(field, what), *more)
+        told = (f"{f'`{each.field}`' if each.field else 'the payload'} {each.what}" for each in self.faults)
+        super().__init__(f"{call}: {'; '.join(told)}")
 
 
 class Call(NamedTuple):
@@ -131,27 +140,33 @@ def _arguments(call: str, taken: Taken, payload: Mapping[str, Any], token: str |
     arguments = dict(payload)
     if "token" not in arguments and _is_token(taken.types.get("token")):
         arguments["token"] = Token(token or uuid4().hex)
-    for name in arguments:
-        if name not in taken.types and not taken.open:
-            raise PayloadError(call, name, f"is not taken; it takes {', '.join(sorted(taken.types)) or 'nothing'}")
-    for name in sorted(taken.required - arguments.keys()):
-        raise PayloadError(call, name, "is missing")
+    faults = [Fault(name, _untaken(name, taken)) for name in arguments if name not in taken.types and not taken.open]
+    faults += [Fault(name, "is missing") for name in sorted(taken.required - arguments.keys())]
     for name, value in arguments.items():
         wanted = taken.types.get(name, Any)
         if wanted is not Any and not _is_token(wanted):
-            arguments[name] = _read(call, name, value, wanted)
+            try:
+                arguments[name] = read_as(value, wanted)
+            except PlainError as error:
+                faults.append(Fault(f"{name}{error.at if error.at[:1] in ('', '[') else f'.{error.at}'}", error.what))
+            except TypeError:  # a type that msgspec has no reading for: as it is
+                pass
+    if faults:
+        raise PayloadError(call, *faults[0], *faults[1:])
     return arguments
+
+
+def _untaken(name: str, taken: Taken) -> str:
+    from difflib import get_close_matches
+
+    takes = sorted(name for name, wanted in taken.types.items() if not _is_token(wanted))
+    near = get_close_matches(name, takes, 1)
+    return (
+        f"is not taken; did you mean `{near[0]}`?"
+        if near
+        else f"is not taken; it takes {', '.join(takes) or 'nothing'}"
+    )
 
 
 def _is_token(wanted: Any) -> bool:
     return wanted is Token or Token in get_args(wanted)
-
-
-def _read(call: str, name: str, value: Any, wanted: Any) -> Any:
-    try:
-        return read_as(value, wanted)
-    except PlainError as error:
-        field = f"{name}{error.at if error.at[:1] in ('', '[') else f'.{error.at}'}"
-        raise PayloadError(call, field, error.what) from error
-    except TypeError:  # a type that msgspec has no reading for: as it is
-        return value

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from oneiric_compiler.cli import (
+    action,
     activity,
     compile,
     demo,
@@ -127,6 +128,8 @@ for _group, _commands in _GROUPS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_group)(_command)
 app.command("orchestrate", hidden=True)(serve.serve)
+app.add_typer(action.app, name="action", rich_help_panel="Work")
+app.command("action-invoke", hidden=True)(action.invoke)
 app.add_typer(workflow.app, name="workflow", rich_help_panel="Work")
 app.add_typer(queue.app, name="queue", rich_help_panel="Work")
 app.add_typer(event.app, name="event", rich_help_panel="Work")

@@ -64,6 +64,14 @@ def workflows(ctx: Any, incomplete: str) -> list[str]:
     return _starting([*names, *full], incomplete)
 
 
+def actions(ctx: Any, incomplete: str) -> list[str]:
+    """Those that are bound, and those that come along, which have a folder of schemas each."""
+    from oneiric_compiler.resources import schemas
+
+    bound = (key.partition(":")[2] for key in _report(ctx).get("bindings", ()) if key.startswith("action:"))
+    return _starting([*bound, *(each.name for each in (schemas() / "settings" / "action").iterdir())], incomplete)
+
+
 def queues(ctx: Any, incomplete: str) -> list[str]:
     return _starting(_report(ctx).get("queues", {}), incomplete)
 
@@ -97,6 +105,7 @@ def _quietly(complete: Callable[[Any, str], list[str]]) -> Callable[[Any, str], 
 KEYS, PROVIDERS, PROFILES, TENANTS = map(_quietly, (keys, providers, profiles, tenants))
 DOMAINS, PROCESSES, CODES, ROLES = map(_quietly, (domains, processes, codes, roles))
 WORKFLOWS, QUEUES, TOPICS, SCHEDULES = map(_quietly, (workflows, queues, topics, schedules))
+ACTIONS = _quietly(actions)
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:

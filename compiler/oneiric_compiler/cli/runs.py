@@ -95,15 +95,16 @@ def alone(
     *,
     checkpoints: Checkpoints | None,
     works: bool = False,
+    path: Path | None = None,
 ) -> dict[str, Any]:
-    """What an application comes to that is there for this alone."""
+    """What an application comes to that is there for this alone: of the committed wiring, or of the one at `path`."""
     from oneiric.documents import Misfit
     from oneiric.serve.alone import alone
 
     from oneiric_compiler.cli.reports import no_output
     from oneiric_compiler.cli.serve import committed_wiring
 
-    path = committed_wiring(asked.root, profile)
+    path = path or committed_wiring(asked.root, profile)
     if not path.is_file():
         raise no_output(asked.root, path, profile, "wiring", in_project=True)
 

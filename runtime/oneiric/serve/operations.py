@@ -78,6 +78,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "event-retry": Operation("messages.retry", {"ids": [str]}, seconds=_RUNS),
     "event-drop": Operation("messages.drop", {"ids": [str]}, seconds=_RUNS),
     "schedule-list": Operation("ticking.listed", {}, reads=True, seconds=_RUNS),
+    "action-invoke": Operation("invoking.invoke", {"key": str, "payload": str, "tenant": _OPTIONAL}, seconds=_CHANGE),
     "queue-list": Operation("runs.queues", {}, reads=True, seconds=_RUNS),
     "queue-pause": Operation("runs.pause", {"queue": _OPTIONAL, "resume": bool}, seconds=_RUNS),
 }

@@ -31,6 +31,7 @@ from oneiric.serve.checkpoints import ENGINE, Checkpoints, engine_of, kept
 from oneiric.serve.client import running
 from oneiric.serve.folder import StateFolder
 from oneiric.serve.gate import answering
+from oneiric.serve.invoking import Invoking
 from oneiric.serve.logs import configure, log_error, spans
 from oneiric.serve.messages import Messages
 from oneiric.serve.notes import Notes
@@ -154,6 +155,7 @@ class Process:
         self.runs = Runs(host_of(runtime))
         self.messages = Messages(host_of(runtime))
         self.ticking = Ticking(host_of(runtime))
+        self.invoking = Invoking(host_of(runtime))
         self.status = Status(folder, runtime, self.notes, self.runs, log, name=name, wiring=wiring)
         self.changes = Changes(runtime, self.status, log)
         host_of(runtime).preflight = self._preflight

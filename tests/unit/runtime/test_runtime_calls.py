@@ -106,7 +106,8 @@ def test_a_call_takes_json_and_gives_json(name: str) -> None:
         ({"who": {"name": "a", "age": "2"}, "at": {"city": "b"}}, "who.age", "expected `int`, got `str`"),
         ({"who": {"name": "a"}, "at": {"city": "b"}}, "who", "required field `age`"),
         ({"who": {"name": "a", "age": 2}, "at": {"city": "b", "zip": 1}}, "at.zip", "expected `str`"),
-        ({"who": {"name": "a", "age": 2}, "at": {"city": "b"}, "ofen": 1}, "ofen", "it takes at, often, who"),
+        ({"who": {"name": "a", "age": 2}, "at": {"city": "b"}, "ofen": 1}, "ofen", "did you mean `often`?"),
+        ({"who": {"name": "a", "age": 2}, "at": {"city": "b"}, "xyz": 1}, "xyz", "it takes at, often, who"),
         ({"who": {"name": "a", "age": True}, "at": {"city": "b"}}, "who.age", "expected `int`, got `bool`"),
     ],
 )
@@ -116,6 +117,15 @@ def test_a_payload_of_other_types_is_refused_by_its_field(payload: Any, field: s
     assert caught.value.field == field
     assert says in str(caught.value)
     assert str(caught.value).startswith(f"task:greet: `{field}` is ")
+
+
+def test_all_that_is_wrong_with_a_payload_is_told_at_once() -> None:
+    with pytest.raises(PayloadError) as caught:
+        asked("task:greet", {"who": {"name": "a", "age": "2"}, "ofen": 1, "often": True})
+    told = dict(caught.value.faults)
+    assert [*told] == ["ofen", "at", "who.age", "often"]
+    assert told["at"] == "is missing"
+    assert all(f"`{field}` {what}" in str(caught.value) for field, what in told.items())
 
 
 def test_a_step_is_given_its_token_and_any_other_call_one_of_its_own() -> None:
