@@ -42,8 +42,8 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("manifest", "verify"): ("manifest-verify", "own.json"),
 }
 """Command -> the name of its format, and what it is called with; in this order."""
-APART = ("workflow", "queue", "action", "action-invoke")
-"""Commands about what this project has none of: `test_serve_workflows`, `test_serve_actions`."""
+APART = ("workflow", "queue", "event", "schedule", "action", "action-invoke")
+"""Commands about what this project has none of: `test_serve_workflows`, `test_serve_actions` and others."""
 
 
 def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
