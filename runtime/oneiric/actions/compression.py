@@ -161,7 +161,7 @@ class Compression:
         algorithm = checks.one_of("algorithm", algorithm, LEVELS)
         self._level = checks.integer("level", level, *LEVELS[algorithm])
         self._max_output = checks.integer("max_output", max_output, 1, 2**40)
-        self._algorithm = algorithm
+        self._algorithm: Algorithm = algorithm
 
     def start(self) -> None:
         """See that the library of the settings' algorithm is there."""
