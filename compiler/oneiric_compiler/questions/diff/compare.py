@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, get_args
 from oneiric.report import Candidate, Evidence, Json, Layer, Report, Served, Setting
 
 from oneiric_compiler.questions.diff.declared import declared
+from oneiric_compiler.questions.malformed import as_written
 from oneiric_compiler.tables.options import BOUND
 from oneiric_compiler.tables.tiers import RANKS
 from oneiric_compiler.text.redact import MASK
@@ -64,7 +65,8 @@ def compare(old: Report, new: Report) -> list[Difference]:
         if before.get(key) != after.get(key):
             found += _key(key, old.bindings.get(key), new.bindings.get(key))
     found += _aliases(old, new)
-    found += _declared(old, new)
+    with as_written():
+        found += _declared(old, new)
     return sorted(found, key=lambda each: (CLASSES.index(each.kind), each.key, each.tenant or "", each.what))
 
 

@@ -9,7 +9,9 @@ from typing import TypeAlias
 from oneiric.report import Candidate, Edit, Json, Report, Served, Setting
 from oneiric.roles import named_by
 
+from oneiric_compiler.questions.explain.flows import callers, levels
 from oneiric_compiler.questions.explain.rows import rows, section
+from oneiric_compiler.questions.malformed import as_written
 from oneiric_compiler.tables.tiers import FILTERS, RANKS, TIERS, WHY, Rank
 from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import masked, redacted, visible
@@ -41,6 +43,10 @@ def tell(
         ]
     ]
     lines += rows(_winner(binding, locate))
+    with as_written():
+        flow, calling = [*levels(report, key, locate)], callers(report, key, locate)
+    for title, nodes in flow:
+        lines += section(title, nodes)
     lines += section("lost", [(each.provider, _lost(each), _origin(each, locate)) for each in lost])
     filtered = [(each.provider, _excluded(each), _origin(each, locate)) for each in excluded]
     lines += section("filtered out", filtered)
@@ -54,6 +60,7 @@ def tell(
     lines += section("gathers", _gathers(binding, locate))
     lacking = [name for name in binding.optional if name not in (*binding.needs, *binding.gathers)]
     lines += section("lacks", [(name, "what it needs is not bound: it has its default", "") for name in lacking])
+    lines += section("called by", calling)
     users = report.users()
     lines += _tree_section("needed by", key, lambda each: users.get(each, {}), report)
     differing = [(name, *difference(binding, each, locate)) for name, each in binding.tenants.items()]
