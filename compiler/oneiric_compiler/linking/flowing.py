@@ -138,7 +138,8 @@ class Flowing:
             check_payload(target, fields.get("with"), fields["call"].place, by, self._types, self.diagnostics)
         if self._may_be_missing(name, fields, node):
             self._may_lack.add(name)
-        return {"reads": dict(sorted(reads.items()))} if reads else {}
+        facts: dict[str, Any] = {"token": True} if target and target.token else {}
+        return {**facts, "reads": dict(sorted(reads.items()))} if reads else facts
 
     def _may_be_missing(self, name: str, fields: Mapping[str, Stated[Any]], node: Entry) -> bool:
         """Whether the flow may go on without the node's result."""

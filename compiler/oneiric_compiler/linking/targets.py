@@ -21,12 +21,14 @@ TOKEN = "token"
 
 
 class Target(NamedTuple):
-    """What a call reaches. `parameters` are None where they cannot be read, or are any."""
+    """What a call reaches. `parameters` are None where they cannot be read, or are any; `token` is whether it has to be
+    handed the token of its step."""
 
     key: Key
     parameters: Mapping[str, Parameter] | None
     result: Type
     place: Place | None
+    token: bool = False
 
 
 @dataclass(slots=True)
@@ -110,8 +112,8 @@ class Targets:
             argument.arg: Parameter(argument.arg, read_type(self.sources, module, argument.annotation), default is None)
             for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
         }
-        if TOKEN in parameters and str(parameters[TOKEN].type) == "Token":
-            del parameters[TOKEN]
+        token = parameters.pop(TOKEN) if TOKEN in parameters and "Token" in str(parameters[TOKEN].type) else None
         result = read_type(self.sources, module, node.returns)
         pointer = Place(f"{key}", module.name_span(node))
-        return Target(key, None if node.args.kwarg else parameters, result, pointer)
+        required = token is not None and token.required
+        return Target(key, None if node.args.kwarg else parameters, result, pointer, required)

@@ -297,6 +297,8 @@ def _flow_block(
     place = flow["from"].partition("#")[0]
     counted = f"{nodes} node{'s' * (nodes != 1)} in {levels} level{'s' * (levels != 1)}"
     yield f'    """{quoted(f"{counted}; {place} declares it")[1:-1]}"""'
+    if code.takes_token:
+        yield "    from oneiric import Token"
     if code.imports:
         yield f"    from oneiric.flows.inline import {', '.join(sorted(code.imports))}"
     yield from (f"    {line}" for line in body)

@@ -44,12 +44,14 @@ def literal(value: Any) -> str:
 
 @dataclass(slots=True)
 class FlowCode:
-    """Writes the body of a workflow's method; `imports` are what it uses of `oneiric.flows.inline`."""
+    """Writes the body of a workflow's method; `imports` are what it uses of `oneiric.flows.inline`, and where it
+    `takes_token` a call has to be handed the token of its step."""
 
     sections: Mapping[str, str]
     bindings: Mapping[str, Report]
     facts: Report
     imports: set[str] = field(default_factory=set[str])
+    takes_token: bool = False
     _locals: dict[str, str] = field(default_factory=dict[str, str])
     _may_lack: set[str] = field(default_factory=set[str])
 
@@ -58,7 +60,7 @@ class FlowCode:
         taken = {"self", "input", "item"}
         for name in self.facts["nodes"]:
             local = attribute_name(name)
-            while local in taken or local in _HELPERS:
+            while local in taken or local in (*_HELPERS, "Token"):
                 local += "_"
             taken.add(local)
             self._locals[name] = local
@@ -81,7 +83,7 @@ class FlowCode:
             shown = ", ".join(f"{self._locals.get(each, each)}={self._locals.get(each, each)}" for each in scope)
             stated = _renamed(node["when"], self._locals)
             checks.append(f"holds({literal(stated)}{', ' if shown else ''}{shown})")
-        made = self._made(node, reads)
+        made = self._made(name, node, reads)
         if node.get("on_error") == "continue" and "for_each" not in node:
             self.imports.add("continued")
             made = f"await continued({made})"
@@ -93,8 +95,8 @@ class FlowCode:
             made = f"{made} if {' and '.join(checks)} else None"
         yield f"{local} = {made}"
 
-    def _made(self, node: Report, reads: Mapping[str, str]) -> str:
-        call = self._call(node, reads)
+    def _made(self, name: str, node: Report, reads: Mapping[str, str]) -> str:
+        call = self._call(f"inline/{name}", node, reads)
         if "for_each" not in node:
             return call
         listed = self._value(node["for_each"], reads)
@@ -103,7 +105,7 @@ class FlowCode:
             call = f"or_error({call})"
         return f"[await {call} for item in {listed}]"
 
-    def _call(self, node: Report, reads: Mapping[str, str]) -> str:
+    def _call(self, token: str, node: Report, reads: Mapping[str, str]) -> str:
         key, _, method = node["call"].partition("#")
         domain, _, name = key.partition(":")
         slot = f"self._wiring.{self.sections[domain]}.{attribute_name(name)}"
@@ -112,6 +114,9 @@ class FlowCode:
             self.imports.add("plain")
             return f"{slot}.inline(plain({self._mapping(given, reads)}))"
         arguments = [f"{each}={self._value(value, reads)}" for each, value in given.items() if each.isidentifier()]
+        if node.get("token"):
+            arguments.append(f"token=Token({literal(token)})")
+            self.takes_token = True
         return f"{slot}.live{f'.{method}' if method else ''}({', '.join(arguments)})"
 
     def _mapping(self, value: Mapping[str, Any], reads: Mapping[str, str]) -> str:

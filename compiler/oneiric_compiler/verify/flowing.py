@@ -109,6 +109,12 @@ def _calls(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str, str]]:
     statements = [*body]
     known = {"self", "input", "item"}
     match statements[:1]:
+        case [ast.ImportFrom(module="oneiric", names=[ast.alias(name="Token", asname=None)], level=0)]:
+            known.add("Token")
+            statements = statements[1:]
+        case _:
+            pass
+    match statements[:1]:
         case [ast.ImportFrom(module="oneiric.flows.inline", names=names, level=0)]:
             used = {each.name for each in names if each.asname is None}
             if len(used) != len(names) or not used <= HELPERS:
@@ -119,7 +125,7 @@ def _calls(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str, str]]:
             pass
     for statement in statements[:-1]:
         match statement:
-            case ast.Assign([ast.Name(name)], value) if name not in known and name not in HELPERS:
+            case ast.Assign([ast.Name(name)], value) if name not in (*known, *HELPERS, "Token"):
                 yield from _in(value, known)
                 known.add(name)
             case _:
@@ -139,7 +145,7 @@ def _in(value: ast.expr, known: set[str]) -> Iterator[tuple[str, str, str]]:
             raise Strange(node if isinstance(node, ast.expr) else value)
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and ast.unparse(node) != "self._wiring":
             raise Strange(node)
-        if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in HELPERS):
+        if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in (*HELPERS, "Token")):
             yield _slot_called(node)
     whole = ast.unparse(value)
     if whole.count("self") != whole.count("self._wiring."):

@@ -1,5 +1,5 @@
 from typing import Protocol, TypedDict
-from oneiric import component
+from oneiric import Token, component
 
 class Order(TypedDict):
     id: str
@@ -16,7 +16,7 @@ class Reserve(Protocol):
     async def __call__(self, *, order: str, quantity: int) -> Reserved: ...
 
 class Charge(Protocol):
-    async def __call__(self, *, order: str, cents: int) -> Charged: ...
+    async def __call__(self, *, order: str, cents: int, token: Token) -> Charged: ...
 
 class Label(Protocol):
     async def __call__(self, *, parcel: str) -> str: ...
@@ -28,7 +28,7 @@ class Shelf:
 
 @component("task", "charge-card", provider="card", port="events_declared.orders:Charge")
 class Card:
-    async def __call__(self, *, order: str, cents: int) -> Charged:
+    async def __call__(self, *, order: str, cents: int, token: Token) -> Charged:
         return {"id": f"charge-{order}"}
 
 @component("task", "label", provider="printer", port="events_declared.orders:Label")

@@ -179,7 +179,7 @@ class Workflows(Domain):
             charge: Any
             labels: Any
 
-    @flow("workflow:fulfil", "2f0102b7",
+    @flow("workflow:fulfil", "6f75d2ba",
           input="events_declared.orders:Order",
           flow={
               "nodes": {
@@ -193,9 +193,10 @@ class Workflows(Domain):
           })
     async def fulfil(self, input: Order) -> FulfilResult:
         """3 nodes in 2 levels; settings/workflows.yml declares it"""
+        from oneiric import Token
         from oneiric.flows.inline import given, holds, or_error
         reserve = await self._wiring.tasks.reserve_stock.live(order=input["id"], quantity=input["quantity"])
-        charge = await self._wiring.tasks.charge_card.live(cents=reserve["cents"], order=input["id"]) if holds([{"above": 0, "path": "reserve.cents"}], reserve=reserve) else None
+        charge = await self._wiring.tasks.charge_card.live(cents=reserve["cents"], order=input["id"], token=Token("inline/charge")) if holds([{"above": 0, "path": "reserve.cents"}], reserve=reserve) else None
         labels = [await or_error(self._wiring.tasks.label.live(parcel=item)) for item in reserve["parcels"]]
         return {"charge": (given(lambda: charge["id"], None) if charge is not None else None), "labels": labels}
 
