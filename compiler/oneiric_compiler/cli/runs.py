@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as jsons
 import os
 import sys
@@ -98,6 +97,8 @@ def alone(
     path: Path | None = None,
 ) -> dict[str, Any]:
     """What an application comes to that is there for this alone: of the committed wiring, or of the one at `path`."""
+    import asyncio
+
     from oneiric.documents import Misfit
     from oneiric.serve.alone import alone
 

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import oneiric
 import pytest
+from oneiric.errors import OneiricError
 from oneiric.serve.operations import OPERATIONS
 
 from tests.unit.serve.serving import Served
 
-PLAUSIBLE = {"within": 1, "key": "service:greeter", "provider": "loud", "note": "a note"}
+PLAUSIBLE = {
+    "within": 1, "key": "service:greeter", "provider": "loud", "note": "a note",
+    "payload": "{}", "topic": "order.placed", "limit": 1, "id": "1", "ids": [],
+}  # fmt: skip
 ROW = '    "keys": Operation('
 NEW_ROW = '    "uptime": Operation("status.uptime", {"unit": str}, reads=True),\n'
 METHOD = "    def keys(self)"
@@ -28,7 +32,10 @@ def test_every_row_names_a_method_that_takes_what_the_row_says(project: Path) ->
             arguments = {
                 each: PLAUSIBLE.get(each, False if shape is bool else None) for each, shape in operation.takes.items()
             }
-            assert isinstance(served.ask(name, **arguments), dict)
+            try:
+                assert isinstance(served.ask(name, **arguments), dict)
+            except OneiricError as error:  # the project has neither runs nor topics, and a paused service by then
+                assert "cannot be used" not in str(error), (name, error)
 
 
 def test_a_new_operation_is_a_row_and_a_method(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
