@@ -2,8 +2,9 @@
 was committed.
 
 `python -m tests.unit.events.killing PROVIDER HOST PORT DATABASE FOLDER KILLS` for so many. Two processes at a time
-write orders in transactions, some of which they roll back, and relay; one is killed, and another takes its place. At
-the end each committed order has one run per subscription, no other has any, and those of a customer are in order.
+write orders in transactions, some of which they roll back, and relay; one is killed, and another takes its place, while
+the other one is frozen. At the end each committed order has one run per subscription, no other has any, and those of a
+customer are in order.
 """
 
 from __future__ import annotations
@@ -127,12 +128,14 @@ def killed(where: Where, kills: int) -> int:
         for _ in range(kills):
             time.sleep(random.random() * 0.25)
             victim = random.randrange(2)
+            processes[1 - victim].send_signal(signal.SIGSTOP)  # what it has in hand is done by others meanwhile
             processes[victim].send_signal(signal.SIGKILL)
             processes[victim].communicate(timeout=30)
             processes[victim] = begin(where)
             out = processes[victim].stdout
             assert out is not None
             assert out.readline() == "ready\n"
+            processes[1 - victim].send_signal(signal.SIGCONT)
         time.sleep(0.1)
 
     async def main() -> set[str]:
