@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.model import Decision, Entry, Key, Stated
@@ -70,9 +70,16 @@ def wanted(scope: Scope, decisions: Mapping[Key, Any]) -> Iterator[Key]:
         durable = durable or ("delivery" in entry.fields and entry.fields["delivery"].value == "durable")
         yield called(starts.value) if starts else Key("event", name)
     for name in SINGLE:
-        value = each.value if (each := single(scope, name)) else ()
-        keys = [value] if isinstance(value, str) else value.values() if isinstance(value, dict) else value
+        each = single(scope, name)
+        keys = _keys(each.value) if each else []
         durable = durable or bool(keys)
         yield from (called(key) for key in keys)
     if durable:
         yield ENGINE
+
+
+def _keys(value: Any) -> list[str]:
+    """The keys in what is stated once: a key, several, or by topic."""
+    if isinstance(value, str):
+        return [value]
+    return [*cast("dict[str, str]", value).values()] if isinstance(value, dict) else [*value]

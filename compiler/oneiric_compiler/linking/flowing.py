@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from oneiric.flows import graph
 from oneiric.flows.conditions import COMBINED, faults
-from oneiric.flows.paths import parsed
+from oneiric.flows.paths import is_list, parsed
 from oneiric.flows.references import ROOTS, Reference, parts, references
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
@@ -237,11 +237,12 @@ def conditions(stated: Stated[Any] | None) -> Iterator[tuple[dict[str, Any], Pla
         condition, place = pending.pop(0)
         if not isinstance(condition, dict):
             continue
+        condition = cast("dict[str, Any]", condition)
         if "path" in condition:
             yield condition, place("path")
         for name in COMBINED:
-            inner: Any = condition.get(name)
-            if isinstance(inner, list):
+            inner = condition.get(name)
+            if is_list(inner):
                 pending += [(each, partial(place, name, at)) for at, each in enumerate(inner)]
             elif inner is not None:
                 pending.append((inner, partial(place, name)))

@@ -38,7 +38,7 @@ def read(type: Type, path: Sequence[str | int]) -> Read:
             if not type.made and not field.required:
                 code = None
             type = field.type
-        elif isinstance(type, Many) and isinstance(part, str if type.kind == "dict" else int):
+        elif isinstance(type, Many) and (type.kind == "dict") is isinstance(part, str):
             code = None if code is None else f"{code}[{json.dumps(part)}]"
             type = type.item
         elif isinstance(type, Fixed) and isinstance(part, int) and -len(type.items) <= part < len(type.items):
@@ -70,7 +70,8 @@ def literal_fits(value: object, wanted: Type) -> bool:
     wanted = _bare(wanted)
     if isinstance(wanted, AnyOf):
         return any(literal_fits(value, each) for each in wanted.members)
-    kind = {bool: "bool", int: "int", float: "float", str: "str", list: "list", dict: "dict"}.get(type(value), "None")
+    kinds = (("bool", bool), ("int", int), ("float", float), ("str", str), ("list", list), ("dict", dict))
+    kind = next((name for name, each in kinds if isinstance(value, each)), "None")
     expected = _kind(wanted)
     return expected is None or expected == kind or (kind, expected) == ("int", "float")
 

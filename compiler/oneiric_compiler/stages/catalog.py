@@ -365,7 +365,7 @@ def _workflows(section: Section) -> Iterator[Declaration]:
     """The workflows of a section, as what serves their keys."""
     provider, factory = DECLARED
     for name, entry in section.entries.get("workflows", {}).items():
-        places = dict.fromkeys(("provider", "factory"), entry.place)
+        places: dict[str, Place] = dict.fromkeys(("provider", "factory"), entry.place)
         yield Declaration(Key("workflow", name), provider, factory, entry.place, {}, places)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from oneiric.flows.paths import parsed
+from oneiric.flows.paths import is_list, parsed
 from oneiric.flows.references import Reference, parts, references
 
 from oneiric_compiler.stages.link import attribute_name
@@ -36,9 +36,8 @@ def literal(value: Any) -> str:
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value).items()
         return "{" + ", ".join(f"{literal(name)}: {literal(each)}" for name, each in items) + "}"
-    if isinstance(value, list):
-        listed: list[Any] = value
-        return f"[{', '.join(map(literal, listed))}]"
+    if is_list(value):
+        return f"[{', '.join(map(literal, value))}]"
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
@@ -126,9 +125,8 @@ class FlowCode:
         """A template as an expression."""
         if isinstance(template, dict):
             return self._mapping(cast("dict[str, Any]", template), reads)
-        if isinstance(template, list):
-            listed: list[Any] = template
-            return f"[{', '.join(self._value(each, reads) for each in listed)}]"
+        if is_list(template):
+            return f"[{', '.join(self._value(each, reads) for each in template)}]"
         if not isinstance(template, str):
             return literal(template)
         found = parts(template)
@@ -169,9 +167,8 @@ def _needed(templates: Any) -> set[str]:
 
 def _roots(conditions: Any) -> set[str]:
     """What the paths of conditions begin with."""
-    if isinstance(conditions, list):
-        listed: list[Any] = conditions
-        return set[str]().union(*map(_roots, listed))
+    if is_list(conditions):
+        return set[str]().union(*map(_roots, conditions))
     if not isinstance(conditions, dict):
         return set()
     stated = cast("dict[str, Any]", conditions)
@@ -181,9 +178,8 @@ def _roots(conditions: Any) -> set[str]:
 
 def _renamed(conditions: Any, names: Mapping[str, str]) -> Any:
     """Conditions whose paths begin with the locals that stand for nodes."""
-    if isinstance(conditions, list):
-        listed: list[Any] = conditions
-        return [_renamed(each, names) for each in listed]
+    if is_list(conditions):
+        return [_renamed(each, names) for each in conditions]
     stated = cast("dict[str, Any]", conditions)
     if "path" not in stated:
         return {name: _renamed(each, names) for name, each in stated.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.model import (
@@ -157,8 +157,7 @@ def without_places(facts: Any) -> Any:
     """Facts less the places that state them, at any depth."""
     if not isinstance(facts, dict):
         return facts
-    known: Report = facts
-    return {name: without_places(each) for name, each in known.items() if name != "from"}
+    return {name: without_places(each) for name, each in cast("Report", facts).items() if name != "from"}
 
 
 def _layer(layer: Layer, settings: Settings) -> Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from oneiric_compiler.verify.decisions import Facts
 from oneiric_compiler.verify.flowing import FlowBlock, same, same_nodes, stated_flow, without_places
@@ -80,8 +80,9 @@ def _flow(
     data = options.pop("flow", {})
     input, lines = facts.get("input"), tenants.get(block.key)
     expected_options = {**({"input": input} if input else {}), **({"tenants": lines} if lines else {})}
-    result: Any = facts.get("result")
-    fields = tuple(result) if isinstance(result, dict) and all(name.isidentifier() for name in result) else ()
+    result = facts.get("result")
+    names = tuple(cast("Facts", result)) if isinstance(result, dict) else ()
+    fields = names if all(name.isidentifier() for name in names) else ()
     levels, nodes = len(facts["levels"]), len(facts["nodes"])
     place = facts["from"].partition("#")[0]
     told = f"{nodes} node{'s' * (nodes != 1)} in {levels} level{'s' * (levels != 1)}; {place} declares it"
