@@ -1,0 +1,75 @@
+"""The engine `dbos`, on SQLite and on PostgreSQL: the contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from oneiric.adapters.engine import Engine
+from oneiric.adapters.engine.dbos import DbosEngine
+from oneiric.testing.contracts import started
+from oneiric.testing.contracts.engine import EngineContract
+
+from tests.backends.harness.kinds import POSTGRES
+from tests.backends.harness.servers import shared
+
+
+class OfFile(EngineContract):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncGenerator[Engine, None]:
+        async with started(DbosEngine(path=self.folder / "engine.db", poll=0.05)) as engine:
+            yield engine
+
+
+class TestOfFile(OfFile):
+    """Runs in a SQLite file."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with shared(POSTGRES) as address:
+        yield f"postgresql://postgres@{address.host}:{address.port}"
+
+
+@pytest.fixture(scope="module")
+def database(server: str) -> Iterator[str]:
+    """A database of its own."""
+    name = f"oneiric_{uuid4().hex[:12]}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+        yield f"{server}/{name}"
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def emptied(database: str) -> None:
+    """Leave the tables, without content."""
+    with psycopg.connect(database, autocommit=True) as admin:
+        found = admin.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'oneiric' AND tablename <> 'dbos_migrations'"
+        ).fetchall()
+        if found:
+            names = ", ".join(f"oneiric.{name}" for (name,) in found)
+            admin.execute(f"TRUNCATE {names} CASCADE".encode())
+
+
+class TestOfServer(EngineContract):
+    """Runs in a PostgreSQL server."""
+
+    @pytest.fixture(autouse=True)
+    def _place(self, database: str) -> None:
+        emptied(database)
+        self.url = database
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncGenerator[Any, None]:
+        async with started(DbosEngine(url=self.url, poll=0.05)) as engine:
+            yield engine
