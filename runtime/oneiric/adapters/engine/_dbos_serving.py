@@ -22,7 +22,7 @@ from oneiric.flows.attempts import attempted
 from oneiric.flows.interpreter import interpret
 from oneiric.flows.model import MAX_VALUE, Outcome, Step, StepError, StepFailed, Submission, Unserved
 
-FORMAT = "oneiric.flow/1"
+FORMAT = "flows-1"
 """Of what is kept of a run: runs are carried on by processes of the same, whatever else was deployed."""
 NAME = "oneiric"
 RUN = "oneiric.run"
