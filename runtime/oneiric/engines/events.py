@@ -15,7 +15,6 @@ from oneiric.engines.relay import Relay, owners
 from oneiric.engines.subscriptions import table_of
 from oneiric.envelope import Emitted, Envelope
 from oneiric.host import Host, Scope
-from oneiric.lifecycle.steps import in_thread
 
 _log = logging.getLogger("oneiric.events")
 
@@ -64,7 +63,7 @@ class Events:
 
     async def _follow(self) -> None:
         await self._work()
-        outboxes: list[Outbox] = (await in_thread(owners, self._emitter)).get()
+        outboxes = await owners(self._emitter)
         imports: tuple[str, ...] = self._host.wiring_class.__imports__
         await self._end(
             [each for each in self._relays if each not in outboxes],

@@ -98,10 +98,12 @@ def plan_of(name: str, tenant: str | None, stated: Mapping[str, Any]) -> Planned
 
 
 class Fired(NamedTuple):
-    """What one look came to: the ids of the runs that were submitted, and whether a tick waits for a run to end."""
+    """What one look came to: the ids of the runs that were submitted, whether a tick waits for a run to end, and by
+    title the schedules that failed, which a later look tries again."""
 
     runs: list[str]
     waiting: bool
+    failed: Mapping[str, Exception] = {}
 
 
 class Firing:
@@ -141,11 +143,11 @@ class Firing:
                 await self._engine.mark(name, None, was=text)
 
     async def look(self, plans: Iterable[Planned], now: datetime) -> Fired:
-        """Fire what is due. One schedule that fails keeps no other from it: the first error is raised in the end."""
+        """Fire what is due. One schedule that fails keeps no other from it."""
         texts: Mapping[str, str] = await self._engine.marks(self._prefix)
         runs: list[str] = []
         waiting = False
-        errors: list[Exception] = []
+        failed: dict[str, Exception] = {}
         for plan in plans:
             name = f"{self._prefix}{plan.title}"
             if self._is_paused(plan):
@@ -153,12 +155,10 @@ class Firing:
             try:
                 waits = await self._advance(plan, name, texts.get(name), now, runs)
             except Exception as error:
-                errors.append(error)
+                failed[plan.title] = error
             else:
                 waiting = waiting or waits
-        if errors:
-            raise errors[0]
-        return Fired(runs, waiting)
+        return Fired(runs, waiting, failed)
 
     def _is_paused(self, plan: Planned) -> bool:
         return parse_call(plan.call).key in self._host.paused

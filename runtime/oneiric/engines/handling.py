@@ -19,6 +19,7 @@ from oneiric.envelope import Envelope, EventError
 from oneiric.host import Scope
 from oneiric.lifecycle.steps import in_thread
 from oneiric.live.leases import SlotLease
+from oneiric.tracing import span
 
 
 class _Shape(NamedTuple):
@@ -35,15 +36,18 @@ async def handled(scope: Scope, key: str, envelope: Envelope) -> Any:
     Raises what the handler raises; `EventError` where the event is not of the type that it takes; what an activation
     raises.
     """
+    domain, _, name = key.partition(":")
+    traced = span("deliver", domain=domain, key=name, topic=envelope.type, tenant=envelope.tenant)
     async with SlotLease[Any](scope.place(key)) as instance:
         shape = _shape_of(key, _innermost(scope, key, instance))
         arguments = {"event": shape.reads(envelope.data)}
         if shape.envelope:
             arguments["envelope"] = envelope
-        if shape.waits:
-            return await instance(**arguments)
-        result = (await in_thread(partial(instance, **arguments))).get()
-        return await result if inspect.isawaitable(result) else result
+        with traced:
+            if shape.waits:
+                return await instance(**arguments)
+            result = (await in_thread(partial(instance, **arguments))).get()
+            return await result if inspect.isawaitable(result) else result
 
 
 async def handled_step(scope: Scope, key: str, envelope: Envelope) -> Any:

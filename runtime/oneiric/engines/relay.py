@@ -17,6 +17,8 @@ from oneiric.engines.emitting import Emitter, ordering, topic_of, view_of
 from oneiric.engines.outbox import Kept, Outbox
 from oneiric.envelope import Envelope, EnvelopeError
 from oneiric.errors import Closed, Misconfigured, MissingExtra, OneiricError, Refused, RuntimeClosed, Unavailable
+from oneiric.host import Host
+from oneiric.lifecycle.steps import in_thread
 
 _BATCH = 100
 _SOON, _IDLE, _IDLE_OF_TENANTS, _LONGEST = 0.01, 1.0, 15.0, 30.0
@@ -135,18 +137,22 @@ async def accept(emitter: Emitter, envelope: Envelope) -> None:
             await emitter.submit(subscription, envelope, order)
 
 
-def owners(emitter: Emitter) -> list[Outbox]:
+async def owners(emitter: Emitter) -> list[Outbox]:
     """The outboxes of an application: the base's, and those of tenants with a database of their own. Raises
     `LoadError`."""
     host = emitter.host
-    key: str | None = host.wiring_class.__outbox__
+    key = host.wiring_class.__outbox__
     if key is None:
         return []
-    found = [emitter.outbox(host.base)]
-    if host.lines:
-        from oneiric.tenants.bindings import start_of
-        from oneiric.tenants.scope import tenants_of
-
-        own = (each for each in tenants_of(host) if host.lines.find(start_of(each, key)) is not None)
-        found += [emitter.outbox(view_of(host, tenant)) for tenant in own]
+    own: list[str] = (await in_thread(_tenants_with, host, key)).get() if host.lines else []
+    found = [emitter.outbox(view_of(host, tenant)) for tenant in (None, *own)]
     return [each for each in found if each is not None]
+
+
+def _tenants_with(host: Host, key: str) -> list[str]:
+    """The tenants that have a line of their own for a key, of which there may be very many to look through."""
+    from oneiric.tenants.bindings import start_of
+    from oneiric.tenants.scope import tenants_of
+
+    lines = host.lines
+    return [] if lines is None else [each for each in tenants_of(host) if lines.find(start_of(each, key)) is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ class Schedules:
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._stopping = False
+        self._failing: dict[str, str] = {}
 
     async def start(self) -> None:
         """Begin, with what was missed."""
@@ -77,12 +79,21 @@ class Schedules:
         plans = self._plans
         at = now()
         fired = await self._firing.look(plans, at)
-        wait = _SOON if fired.waiting else _OFTEN
+        self._tell(fired.failed)
+        wait = _SOON if fired.waiting or fired.failed else _OFTEN
         for plan in plans:
             following = plan.next(at)
             if following is not None:
                 wait = min(wait, (following - now()).total_seconds())
         return max(wait, _LEAST)
+
+    def _tell(self, failed: Mapping[str, Exception]) -> None:
+        """Log what fails, once."""
+        failing = {title: words(error) for title, error in failed.items()}
+        for title, why in failing.items():
+            if self._failing.get(title) != why:
+                _log.warning("schedule %s waits: %s", title, why)
+        self._failing = failing
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -12,7 +12,6 @@ from oneiric.documents import Misfit, parse
 from oneiric.envelope import Delivered, Emitted, instant
 from oneiric.flows.model import Outcome, Run
 from oneiric.host import Host
-from oneiric.lifecycle.steps import in_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,8 +117,7 @@ class Messages:
         from oneiric.engines.emitting import emitter_of
         from oneiric.engines.relay import owners
 
-        found: list[Outbox] = (await in_thread(owners, emitter_of(self._host))).get()
-        return found
+        return await owners(emitter_of(self._host))
 
     async def retry(self, *, ids: Sequence[str]) -> dict[str, Any]:
         """Deliver dead letters again; without ids all. Raises `UnknownRun`, `Misfit`."""

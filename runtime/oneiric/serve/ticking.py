@@ -52,6 +52,8 @@ class Ticking:
             await work.begin(self)
         try:
             fired = await firing.look(plans, at)
+            for error in fired.failed.values():
+                raise error
             for id in fired.runs:
                 if wait:
                     await work.engine.result(id)

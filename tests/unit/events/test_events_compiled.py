@@ -144,7 +144,7 @@ def test_a_tenant_with_a_database_of_its_own_has_its_outbox_there(project: Path)
                     async with view.adapters.database.live.transaction() as transaction:
                         event = {"id": f"of {tenant}", "cents": 500}
                         await view.topics.order_placed.emit(event, transaction=transaction)
-            outboxes = owners(emitter_of(host_of(runtime)))
+            outboxes = await owners(emitter_of(host_of(runtime)))
             assert [each.tenant for each in outboxes] == [None, "acme"]
             if engine:
                 await until(lambda: len(seen()) == 4)
