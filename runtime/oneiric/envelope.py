@@ -11,7 +11,7 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -133,7 +133,8 @@ def read(found: object) -> Envelope:
     """The event that a JSON object is. Raises `EnvelopeError`."""
     if not isinstance(found, Mapping):
         raise EnvelopeError("the document is not a JSON object")
-    attributes: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
+    members = cast("Mapping[str, Any]", found)
+    attributes = {name: value for name, value in members.items() if value is not None}
     if (version := attributes.pop("specversion", None)) != "1.0":
         raise EnvelopeError("is missing" if version is None else "is not 1.0", "specversion")
     for name in ("id", "source", "type"):

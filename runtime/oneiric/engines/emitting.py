@@ -252,12 +252,12 @@ def _type(name: str) -> Any:
 def _data(topic: Topic, event: object) -> Any:
     """The event as JSON, of the topic's type."""
     try:
-        data = plain(event)
+        data: Any = plain(event)
         if topic.type is not None:
             read_as(data, _type(topic.type))
     except PlainError as error:
         raise EventError(f"the event is not one of {topic.name}: {error}") from error
-    if topic.type is None and not isinstance(data, dict):
+    if topic.type is None and type(data) is not dict:
         raise EventError(f"the event is not one of {topic.name}: a JSON object is expected")
     return data
 

@@ -174,7 +174,7 @@ class Firing:
                 after = mark._replace(pending=(), active=(*mark.active, *mark.pending))
             else:
                 after = await self._settled(plan, mark, now)
-            if after == mark:
+            if mark is not None and after == mark:
                 return mark.waiting is not None
             written = after.text()
             if await self._engine.mark(name, written, was=text):

@@ -58,8 +58,9 @@ def by_topic(table: Table, tenant: str | None) -> dict[str, tuple[Subscription, 
 
 def _read(name: str, stated: Mapping[str, Any], tenant: str | None) -> Subscription:
     fields = dict(stated)
-    own = fields.pop("tenants", {}).get(tenant, {}) if tenant is not None else {}
-    fields.update(own)
+    tenants: Table = fields.pop("tenants", {})
+    if tenant is not None:
+        fields.update(tenants.get(tenant, {}))
     starts = fields.get("starts")
     known = {field: fields[field] for field in Subscription._fields if fields.get(field) is not None}
     known.update(name=name, topics=tuple(fields["topics"]), starts=starts is not None)
