@@ -165,7 +165,8 @@ class RemoteSource:
     """A source of manifests, as settings/remote.yml states it.
 
     `keys` are the trusted public keys (base64 of 32 bytes), wherever they are stated: here, in the key file or in
-    ONEIRIC_TRUSTED_PUBLIC_KEYS. `refresh`, `connect` and `total` are seconds, `minimum_rate` is bytes a second, the
+    ONEIRIC_TRUSTED_PUBLIC_KEYS. `calls` and `topics` are what its workflows may call besides its own, and what its
+    handlers may be told of. `refresh`, `connect` and `total` are seconds, `minimum_rate` is bytes a second, the
     `max_` of bytes are bytes; `auth_value` holds a secret reference, never a secret.
     """
 
@@ -175,6 +176,8 @@ class RemoteSource:
     place: Place
     threshold: int = 1
     allow: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
     required: bool = True
     unversioned: bool = False
     ceilings: Mapping[str, int] = field(default_factory=lambda: {rank.fact: rank.ceiling for rank in RANKS})
@@ -253,6 +256,9 @@ class Candidate:
     One of a manifest has its `trust`; what was `held` under the source's ceiling, as stated; the `artifact` its factory
     is in (`SHA256 NAME`); what it is `barred` by, with the values compared: it then takes no part anywhere.
 
+    Of what its manifest says besides: the workflow that it is, a `flow`; the `subscription` that it handles; `retry`
+    and `timeout` of whatever is `calling` it and states none.
+
     `needs` are its parameters that are handed one key, `gathers` those that are handed several: a list of keys, or a
     pattern.
     """
@@ -282,6 +288,9 @@ class Candidate:
     trust: Evidence | None = None
     held: Mapping[str, int] = field(default_factory=dict[str, int])
     barred: tuple[Filter, tuple[Value, Value]] | None = None
+    flow: Entry | None = None
+    subscription: Entry | None = None
+    calling: Mapping[str, Stated[Any]] = field(default_factory=dict[str, Stated[Any]])
 
     @property
     def handed(self) -> Mapping[str, Stated[Any]]:
@@ -299,7 +308,7 @@ class Candidate:
 
     @property
     def is_declared(self) -> bool:
-        """Whether it is a workflow that the settings declare."""
+        """Whether it is a workflow that the settings, or a manifest, declare."""
         return self.factory == DECLARED[1]
 
     @property

@@ -210,6 +210,115 @@ def case_manifest_spellings(root: Path) -> None:
     pin(root, "acme", manifest("acme", entries), dict([named]))
 
 
+_FLOWS = """
+from __future__ import annotations
+
+
+class Extract:
+    async def __call__(self, *, day: str, limit: int = 10) -> list[str]:
+        return [day]
+
+
+class Load:
+    async def __call__(self, *, stage: str = "inventory") -> str:
+        return stage
+
+
+class Dispatch:
+    async def __call__(self, *, event: dict[str, object]) -> None:
+        return None
+""".lstrip().encode()
+
+
+def case_manifest_flows(root: Path) -> None:
+    """Upstream's dags, handlers and retries, as workflows, subscriptions and calls of this project."""
+    named = ("acme_flows.py", _FLOWS)
+    policy = {"max_attempts": 3, "initial_delay": 0.2, "max_delay": 2.0, "backoff_jitter": 0.1}
+    calls = {"retry_policy": policy, "timeout_seconds": 30}
+    entries = [
+        {**entry("extract", "acme", "acme_flows:Extract", *named, **calls), "domain": "task"},
+        {**entry("load", "acme", "acme_flows: Load", *named), "domain": "task"},
+        {
+            **entry("pipeline", "acme", "acme_flows:Extract", *named),
+            "domain": "workflow",
+            "dag": {
+                "nodes": [
+                    {"id": "extract", "task": "extract"},
+                    {"id": "load.it", "task": "load", "depends_on": ["extract"], "payload": {"stage": "${not} ours"}},
+                    {"key": "mail", "task": "mail", "depends_on": ["extract"], "retry_policy": {"attempts": 2}},
+                ],
+                "retry_policy": {"attempts": 4, "base_delay": 1},
+                "scheduler": {"provider": "cloudtasks"},
+            },
+        },
+        {**entry("reach", "acme", "acme_flows:Load", *named), "domain": "workflow",
+         "dag": {"tasks": [{"key": "pay", "task": "pay"}]}},
+        {
+            **entry("dispatch", "acme", "acme_flows:Dispatch", *named, **calls),
+            "domain": "event",
+            "event_topics": ["order.placed", "order.sent"],
+            "event_filters": [
+                {"path": "topic", "any_of": ["order.placed"]},
+                {"path": "payload.region", "any_of": ["us", "ca"]},
+                {"field": "express", "exists": True},
+            ],
+            "event_priority": 75,
+            "event_max_concurrency": 10,
+            "event_fanout_policy": "exclusive",
+        },
+        {
+            **entry("spy", "acme", "acme_flows:Dispatch", *named),
+            "domain": "event",
+            "event_topics": ["payments"],
+        },
+    ]  # fmt: skip
+    pin(root, "acme", manifest("acme", entries, as_json=True), dict([named]))
+
+
+def case_bad_manifest_flows(root: Path) -> None:
+    event = {**entry("placed", "p", "acme_flows:Dispatch"), "domain": "event"}
+    workflow = {**entry("flow", "p", "acme_flows:Load"), "domain": "workflow"}
+    told = {"event_topics": ["order.placed"]}
+    nodes = [{"id": "a", "task": "t"}, {"id": "a", "task": "t"}, {"task": "t"}, {"id": "b"}, {"id": "c d", "task": "t"}]
+    entries = [
+        {**workflow, "dag": {"nodes": nodes}},
+        {**workflow, "dag": {"nodes": nodes[:1], "tasks": nodes[:1]}},
+        {**workflow, "dag": {"retry_policy": {"attempts": -1}, "nodes": [{"id": "a", "key": "b", "task": "t"}]}},
+        {**event, "event_topics": ["or der"], "event_fanout_policy": "round_robin", "event_max_concurrency": 0},
+        {**event, **told, "event_priority": 5000, "timeout_seconds": 0, "retry_policy": {"jitter": 2}},
+        {**event, **told, "event_filters": [{"path": "x", "equls": 1}, {"path": "x"}, {"path": "x", "any_of": []}]},
+        {**event, **told, "event_filters": [{"path": "a..b", "exists": True}, {"path": "topic", "equals": "other"}]},
+        {**event, "event_filters": [{"path": "x", "exists": True}]},
+    ]
+    pin(root, "acme", manifest("acme", [{**each, "key": f"k{n}"} for n, each in enumerate(entries)], as_json=True))
+
+
+def case_bad_manifest_reach(root: Path) -> None:
+    """A workflow whose own task another component has taken over, and a handler whose topic is not declared."""
+    named = ("acme_flows.py", _FLOWS)
+    entries = [
+        {**entry("load", "acme", "acme_flows:Load", *named), "domain": "task"},
+        {
+            **entry("pipeline", "acme", "acme_flows:Load", *named),
+            "domain": "workflow",
+            "dag": {
+                "nodes": [
+                    {"id": "load", "task": "load", "payload": {"stag": "x"}},
+                    {"id": "again", "task": "load", "depends_on": ["lode"]},
+                ]
+            },
+        },
+        {**entry("dispatch", "acme", "acme_flows:Dispatch", *named), "domain": "event", "event_topics": ["order.gone"]},
+        {
+            **entry("filtered", "acme", "acme_flows:Dispatch", *named),
+            "domain": "event",
+            "event_topics": ["order.placed"],
+            "event_filters": [{"path": "headers.trace_id", "exists": True}],
+        },
+    ]
+    pin(root, "acme", manifest("acme", entries, as_json=True), dict([named]))
+
+
 _ENTERED = """
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_upstreams_sample_is_read_whole_and_takes_part_as_far_as_it_is_allowed(r
     assert found["inputs"]["manifests"]["sample-demo"]["unversioned"] is True
     source["allow"] = ["oneiric.actions.workflow"]
     (root / "settings/remote.yml").write_text(json.dumps({"sources": [source]}))
-    assert "module `oneiric.actions.workflow` is not found" in refused(root, "ONE206", "ONE613")
+    assert "module `oneiric.actions.workflow` is not found" in refused(root, "ONE206")
 
 
 # How far it is believed --------------------------------------------------------------------------------------

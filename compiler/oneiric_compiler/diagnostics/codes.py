@@ -407,8 +407,10 @@ CODES: dict[str, Code] = {
     ),
     "ONE613": Code(
         "a field of a manifest that has no effect",
-        "Upstream's `event_…`, `dag`, `retry_policy`, `timeout_seconds`, `side_effect_free` and `settings_model` are "
-        "verified and pinned with the rest of an entry, but nothing serves them yet: what they ask for never happens.",
+        "It is verified and pinned with the rest of its entry, and what it asks for never happens: `side_effect_free` "
+        "and `settings_model`, the `scheduler` of a dag, filters of headers, and what stands at an entry of a domain "
+        "that it says nothing of. A handler with a filter of headers is told of nothing until settings say what it "
+        "wants.",
         "warning",
     ),
     "ONE620": Code(
@@ -539,5 +541,10 @@ CODES: dict[str, Code] = {
     "ONE726": Code(
         "an instant that cannot be read",
         "Instants are ISO 8601 with an offset or `Z`; `at` may do without one where the schedule has a `zone`.",
+    ),
+    "ONE727": Code(
+        "a workflow of a manifest that calls what another source serves",
+        "Workflows of a source call what entries of that source serve, and what `calls` in settings/remote.yml lets "
+        "them: else a manifest could reach whatever the project has.",
     ),
 }

@@ -48,12 +48,28 @@ def called(call: str) -> Key:
 
 
 def served(scope: Scope, decisions: Mapping[Key, Any]) -> dict[str, Entry]:
-    """The workflows of the settings that serve their keys."""
-    return {
-        name: entry
-        for name, entry in stated(scope, "workflows").items()
-        if isinstance(decision := decisions.get(Key("workflow", name)), Decision) and decision.winner.is_declared
-    }
+    """The workflows of settings and manifests that serve their keys."""
+    found: dict[str, Entry] = {}
+    of_settings = stated(scope, "workflows")
+    for key, decision in decisions.items():
+        if key.domain == "workflow" and isinstance(decision, Decision) and decision.winner.is_declared:
+            entry = decision.winner.flow or of_settings.get(key.name)
+            found |= {key.name: entry} if entry else {}
+    return found
+
+
+def subscriptions(scope: Scope, decisions: Mapping[Key, Any]) -> dict[str, Entry]:
+    """The subscriptions by name: those of the settings, on top of what the manifests of their handlers say."""
+    found: dict[str, Entry] = {}
+    for key, decision in decisions.items():
+        if key.domain == "event" and isinstance(decision, Decision) and decision.winner.subscription:
+            found[key.name] = decision.winner.subscription
+    for level in scope.levels.values():
+        for name in level.get("event", NOTHING).disable:
+            found.pop(name, None)
+    for name, entry in stated(scope, "subscriptions").items():
+        found[name] = merged(found[name], entry) if name in found else entry
+    return found
 
 
 def wanted(scope: Scope, decisions: Mapping[Key, Any]) -> Iterator[Key]:
@@ -65,7 +81,7 @@ def wanted(scope: Scope, decisions: Mapping[Key, Any]) -> Iterator[Key]:
     for entry in stated(scope, "schedules").values():
         durable = True
         yield from (called(each.value) for name, each in entry.fields.items() if name == "call")
-    for name, entry in stated(scope, "subscriptions").items():
+    for name, entry in subscriptions(scope, decisions).items():
         starts = entry.fields.get("starts")
         durable = durable or ("delivery" in entry.fields and entry.fields["delivery"].value == "durable")
         yield called(starts.value) if starts else Key("event", name)

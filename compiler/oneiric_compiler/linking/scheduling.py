@@ -31,6 +31,7 @@ class Scheduling:
     targets: Targets
     tenants: Collection[str]
     seconds: Callable[..., float]
+    calling: Callable[..., Facts]
     diagnostics: Diagnostics
 
     def schedule(self, name: str, entry: Entry) -> Facts:
@@ -51,7 +52,7 @@ class Scheduling:
             self.diagnostics.add("ONE113", "`call` is missing", entry.place, help=help)
             return found
         self._check_call(name, fields)
-        return found
+        return {**found, **self.calling(self.targets, entry, self.diagnostics)}
 
     def _check_call(self, name: str, fields: Mapping[str, Stated[Any]]) -> None:
         by, call, given = f"schedule `{name}`", fields["call"], fields.get("with")

@@ -68,8 +68,10 @@ class Subscribing:
             facts["handler"] = str(handler)
             self._check_handler(handler, entry, topics)
         own = ("delivery", "where", "at_once", "priority", "fanout", "queue")
-        facts |= self.plain(fields, self.diagnostics, *own)
-        if "priority" not in fields and (bound := self.targets.bindings.get(handler)) and "starts" not in fields:
+        bound = self.targets.bindings.get(handler) if "starts" not in fields else None
+        calling = bound.decision.winner.calling if bound else {}
+        facts |= self.plain({**calling, **fields}, self.diagnostics, *own)
+        if "priority" not in fields and bound:
             declared = bound.decision.winner
             facts |= {"priority": declared.priority} if declared.priority_from == "declared" else {}
         return facts

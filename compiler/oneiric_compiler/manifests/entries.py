@@ -16,24 +16,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Source
+from oneiric_compiler.manifests.upstream import Said, said
 from oneiric_compiler.settings.documents import Document, Path_
 from oneiric_compiler.settings.schema import report, shortened, validator
 from oneiric_compiler.tables.options import OPTIONS
 
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\.whl|[A-Za-z_][A-Za-z0-9_]*\.py")
-_UNSERVED = (
-    "dag",
-    "event_fanout_policy",
-    "event_filters",
-    "event_max_concurrency",
-    "event_priority",
-    "event_topics",
-    "retry_policy",
-    "settings_model",
-    "side_effect_free",
-    "timeout_seconds",
-)
-"""What changes nothing yet of what an entry does, though its author means it to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +40,7 @@ class Artifact:
 class Entry:
     """One component, as far as a compile looks at it. `fields` are those of a declaration in settings.
 
-    `index` counts the entries of its manifest; `unserved` are fields that state something which has no effect.
+    `index` counts the entries of its manifest; `said` is what it says of workflows, events and calls.
     """
 
     domain: str
@@ -64,7 +52,7 @@ class Entry:
     requires: tuple[Requirement, ...]
     conflicts_with: tuple[Requirement, ...]
     index: int
-    unserved: tuple[str, ...]
+    said: Said
 
     @property
     def module(self) -> str:
@@ -122,6 +110,8 @@ def _problems(stated: Mapping[str, Any]) -> Iterator[Problem]:
             if _requirement(text) is None:
                 help = "a distribution and its versions (PEP 508), without an address, such as `acme-base>=2`"
                 yield Problem((name, index), f"an item of `{name}` is not a requirement", help)
+    for wrong in said(stated).wrong:
+        yield Problem(wrong.path, wrong.message, wrong.help)
 
 
 def _entry(index: int, stated: Mapping[str, Any]) -> Entry:
@@ -140,7 +130,7 @@ def _entry(index: int, stated: Mapping[str, Any]) -> Entry:
         requires=_requirements(stated, "requires"),
         conflicts_with=_requirements(stated, "conflicts_with"),
         index=index,
-        unserved=tuple(name for name in _UNSERVED if stated.get(name) not in (None, [], {}, False)),
+        said=said(stated),
     )
 
 

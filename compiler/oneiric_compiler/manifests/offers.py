@@ -19,7 +19,8 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span,
 from oneiric_compiler.manifests.archives import Archive, open_archive
 from oneiric_compiler.manifests.entries import Artifact, Entry
 from oneiric_compiler.manifests.pinned import PinnedManifest
-from oneiric_compiler.model import Declaration, Evidence, Key, RemoteSource
+from oneiric_compiler.manifests.saying import Saying, saying
+from oneiric_compiler.model import DECLARED, Declaration, Evidence, Key, RemoteSource
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.tables.tiers import Filter
@@ -51,6 +52,7 @@ class Offer:
     declaration: Declaration
     artifact: str | None
     barred: Barred | None
+    saying: Saying
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,10 @@ class Offers:
             if not each.barred and not self._is_usable(each, owned):
                 self.incomplete = True
                 continue
-            artifact = str(each.entry.artifact) if each.entry.artifact else None
-            yield Offer(each.manifest.source, each.manifest.trust, _declaration(each), artifact, each.barred)
+            has_artifact = each.entry.artifact and not each.entry.said.workflow
+            artifact = str(each.entry.artifact) if has_artifact else None
+            found = saying(each.entry.said, each.place, each.manifest.source.ceilings["priority"])
+            yield Offer(each.manifest.source, each.manifest.trust, _declaration(each), artifact, each.barred, found)
 
     def _allowed(self, manifest: PinnedManifest, entry: Entry) -> _Read:
         """The entry; barred when its factory, or a module of its artifact, is none that the source may bring."""
@@ -108,7 +112,8 @@ class Offers:
         archive = self._archive(manifest, entry.artifact) if entry.artifact else None
         tops = {prefix.partition(".")[0] for prefix in allow}
         beside: list[Value] = [*sorted(archive.modules - tops)] if archive else []
-        return _Read(manifest, entry, archive, ("allowlist", (beside, compared)) if beside else None)
+        barred: Barred | None = ("allowlist", (beside, compared)) if beside else _overreaching(manifest, entry)
+        return _Read(manifest, entry, archive, barred)
 
     def _archive(self, manifest: PinnedManifest, artifact: Artifact) -> Archive | None:
         """The artifact, read once, whichever addresses it has."""
@@ -223,10 +228,28 @@ def _unmet(entry: Entry, versions: Mapping[str, Version], target: Mapping[str, s
     return None
 
 
+def _overreaching(manifest: PinnedManifest, entry: Entry) -> Barred | None:
+    """What an entry calls that its source neither offers nor may call, else the topics that it may not be told of."""
+    source = manifest.source
+    own = {f"{each.domain}:{each.key}" for each in manifest.entries}
+    called = [node["call"] for node in (entry.said.workflow or {"nodes": {}})["nodes"].values()]
+    beside = [each for each in called if each not in own and not _matched(each, source.calls)]
+    if beside:
+        return "allowlist", ([*dict.fromkeys(beside)], [*source.calls])
+    told = [each for each in (entry.said.subscription or {"topics": ()})["topics"] if not _matched(each, source.topics)]
+    return ("allowlist", (told, [*source.topics])) if told else None
+
+
+def _matched(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name, or all that a pattern matches, is matched by one of the patterns."""
+    return any(name.startswith(each[:-1]) if each.endswith("*") else name == each for each in patterns)
+
+
 def _declaration(read: _Read) -> Declaration:
     entry, place = read.entry, read.place
     places = {name: Place(f"{place.pointer}/{name}", place.span) for name in (*entry.fields, "factory", "provider")}
-    return Declaration(Key(entry.domain, entry.key), entry.provider, entry.factory, place, entry.fields, places)
+    factory = DECLARED[1] if entry.said.workflow else entry.factory
+    return Declaration(Key(entry.domain, entry.key), entry.provider, factory, place, entry.fields, places)
 
 
 def _other_domain(domain: str, domains: Iterable[str]) -> str:

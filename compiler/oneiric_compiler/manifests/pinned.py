@@ -180,14 +180,18 @@ def _tell_unserved(
     entries: tuple[Entry, ...], source: RemoteSource, path: Path, shown: str, diagnostics: Diagnostics
 ) -> None:
     """What entries state that has no effect, each field once, at the first entry that states it."""
-    unserved = {name: entry for entry in reversed(entries) for name in entry.unserved}
+    unserved = {name: entry for entry in reversed(entries) for name in entry.said.unserved}
     document = read_document(path, shown, Diagnostics()) if unserved else None
     for name, first in sorted(unserved.items()):
-        others = sum(name in entry.unserved for entry in entries) - 1
+        others = sum(name in entry.said.unserved for entry in entries) - 1
         more = f", nor in {others} more of `{source.name}`" if others else f" of `{source.name}`"
         message = f"`{name}` has no effect in entry {first.index} ({first.key}/{first.provider}){more}"
-        place = document.place("entries", first.index, name, of_key=True) if document else Span(Source(shown, ""))
-        diagnostics.add("ONE613", message, place, help="do not rely on it: nothing serves it yet")
+        place = (
+            document.place("entries", first.index, name.partition(".")[0], of_key=True)
+            if document
+            else Span(Source(shown, ""))
+        )
+        diagnostics.add("ONE613", message, place, help="do not rely on it: state in settings what it is meant to do")
 
 
 def _tell_expiry(manifest: Manifest, source: RemoteSource, until: datetime, at: Span, diagnostics: Diagnostics) -> None:

@@ -71,7 +71,7 @@ class _Reader:
         fields: dict[str, Any] = {
             each: stated[each] for each in ("threshold", "required", "unversioned", "refresh") if each in stated
         }
-        fields |= {each: tuple(stated.get(each) or ()) for each in ("allow", "redirects")}
+        fields |= {each: tuple(stated.get(each) or ()) for each in ("allow", "calls", "topics", "redirects")}
         for section, names in _FLATTENED.items():
             fields |= {names[each]: fact for each, fact in _mapping(stated.get(section)).items()}
         source = RemoteSource(name=name, address=stated["address"], keys=keys, place=place, **fields)

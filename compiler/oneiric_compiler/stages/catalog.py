@@ -395,8 +395,18 @@ def _held(candidate: Candidate, offer: Offer, stated: Mapping[str, Any]) -> Cand
             changed |= {rank.origin: "ceiling", rank.place: offer.source.place}
         if rank.origin or rank.fact in stated:
             held[rank.fact] = rank.of(candidate)
-    artifact, trust, barred = offer.artifact, offer.trust, offer.barred
-    return replace(candidate, **changed, artifact=artifact, trust=trust, held=held, barred=barred)
+    flow, subscription, calling = offer.saying
+    return replace(
+        candidate,
+        **changed,
+        artifact=offer.artifact,
+        trust=offer.trust,
+        held=held,
+        barred=offer.barred,
+        flow=flow,
+        subscription=subscription,
+        calling=calling,
+    )
 
 
 def _of(declared: Declaration, name: str) -> Place:

@@ -286,6 +286,8 @@ def _flow_block(
         options["tenants"] = quoted(tenants)
     if "input" in flow:
         options["input"] = quoted(flow["input"])
+    if binding["provider"] != DECLARED[0]:
+        options["provider"] = quoted(binding["provider"])
     yield from (f"      {name}={value}," for name, value in options.items())
     *lines, last = flow_literal(flow)
     yield f"      flow={lines[0]}"

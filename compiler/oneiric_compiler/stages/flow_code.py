@@ -10,6 +10,7 @@ from typing import Any, cast
 from oneiric.flows.paths import is_list, parsed
 from oneiric.flows.references import Reference, parts, references
 
+from oneiric_compiler.model import DECLARED
 from oneiric_compiler.stages.link import attribute_name
 
 Report = dict[str, Any]
@@ -109,7 +110,7 @@ class FlowCode:
         domain, _, name = key.partition(":")
         slot = f"self._wiring.{self.sections[domain]}.{attribute_name(name)}"
         given = node.get("with", {})
-        if self.bindings.get(key, {}).get("provider") == "declared":
+        if self.bindings.get(key, {}).get("factory") == DECLARED[1]:
             self.imports.add("plain")
             return f"{slot}.inline(plain({self._mapping(given, reads)}))"
         arguments = [f"{each}={self._value(value, reads)}" for each, value in given.items() if each.isidentifier()]

@@ -4,13 +4,14 @@ queues, topics and subscriptions, schedules."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
 from oneiric.texts import duration
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
-from oneiric_compiler.linking.entries import served, single, stated
+from oneiric_compiler.linking.entries import called, served, single, stated, subscriptions
 from oneiric_compiler.linking.flowing import Flowing
 from oneiric_compiler.linking.scheduling import Scheduling
 from oneiric_compiler.linking.scope import Scope
@@ -19,6 +20,8 @@ from oneiric_compiler.linking.targets import Targets
 from oneiric_compiler.model import Decision, Entry, Gathered, Key, Linked, Stated
 
 Facts: TypeAlias = dict[str, Any]
+Reach: TypeAlias = tuple[str, ...]
+"""Patterns of what the workflows of a source may call besides what its own entries serve."""
 RETRY = {"attempts": 1, "delay": 1.0, "max": 60.0, "jitter": 0.25}
 
 
@@ -29,10 +32,13 @@ def flows(scope: Scope, linked: Linked, inputs: Gathered, diagnostics: Diagnosti
     same = {key: target for key, (target, _) in linked.aliases.items()}
     targets = Targets(inputs.sources, linked.bindings, same, declared, diagnostics)
     queues, topics, schedules = (stated(scope, kind) for kind in ("queues", "topics", "schedules"))
-    subscribing = Subscribing(topics, stated(scope, "subscriptions"), targets, plain, diagnostics)
-    scheduling = Scheduling(targets, inputs.settings.tenants, seconds, diagnostics)
+    subscribing = Subscribing(topics, subscriptions(scope, decisions), targets, plain, diagnostics)
+    scheduling = Scheduling(targets, inputs.settings.tenants, seconds, calling, diagnostics)
+    reach = {f"manifest:{each.name}": each.calls for each in inputs.settings.remote.sources}
     found: Facts = {
-        "workflows": {name: _workflow(name, entry, targets, diagnostics) for name, entry in sorted(declared.items())},
+        "workflows": {
+            name: _workflow(name, entry, targets, reach, diagnostics) for name, entry in sorted(declared.items())
+        },
         "queues": {name: _queue(entry, diagnostics) for name, entry in sorted(queues.items())},
         "topics": {name: subscribing.topic(name, entry) for name, entry in sorted(topics.items())},
         "subscriptions": {
@@ -71,8 +77,11 @@ def _ways(scope: Scope, subscribing: Subscribing, targets: Targets) -> Facts:
     return found
 
 
-def _workflow(name: str, entry: Entry, targets: Targets, diagnostics: Diagnostics) -> Facts:
+def _workflow(name: str, entry: Entry, targets: Targets, reach: Mapping[str, Reach], diagnostics: Diagnostics) -> Facts:
     fields = entry.fields
+    if (source := targets.bindings[Key("workflow", name)].decision.winner.source) in reach:
+        _check_reach(name, entry, targets, source, reach[source], diagnostics)
+        entry = _given_input(entry, targets)
     flowing = Flowing(name, entry, targets, diagnostics)
     nodes = flowing.checked()
     facts: Facts = {"from": str(entry.place)}
@@ -80,10 +89,51 @@ def _workflow(name: str, entry: Entry, targets: Targets, diagnostics: Diagnostic
         if field in fields:
             facts[field] = fields[field].value
     facts["levels"] = [list(level) for level in flowing.levels]
-    facts["nodes"] = {node: {**_node(entry.parts[node], diagnostics), **read} for node, read in nodes.items()}
+    facts["nodes"] = {
+        node: {**_node(entry.parts[node], diagnostics), **calling(targets, entry.parts[node], diagnostics), **read}
+        for node, read in nodes.items()
+    }
     if flowing.reads_result:
         facts["reads"] = flowing.reads_result
     return facts
+
+
+def _check_reach(
+    name: str, entry: Entry, targets: Targets, source: str, calls: Reach, diagnostics: Diagnostics
+) -> None:
+    """Reports what a workflow of a manifest calls that another source serves, where the settings do not let it."""
+    for node in entry.parts.values():
+        call = node.fields["call"].value
+        bound = targets.bindings.get(targets.same.get(called(call), called(call)))
+        if bound is None or bound.decision.winner.source == source or any(matches(each, call) for each in calls):
+            continue
+        winner = bound.decision.winner
+        what = f"workflow `{name}` of {source} calls {call}, which {winner.provider} of {winner.source} serves"
+        help = f"let it: `calls: [{call}]` at the source in settings/remote.yml"
+        related = [("served by", winner.place)]
+        diagnostics.add("ONE727", what, node.fields["call"].place, help=help, related=related)
+
+
+def _given_input(entry: Entry, targets: Targets) -> Entry:
+    """A workflow of a manifest whose nodes without payload are given what they require of its input, as upstream has
+    it."""
+    quiet = replace(targets, diagnostics=Diagnostics())
+    nodes = dict(entry.parts)
+    for name, node in nodes.items():
+        if "with" not in node.fields:
+            target = quiet.of(node.fields["call"].value, node.place, name)
+            taken = (target.parameters if target else None) or {}
+            given = {each: f"${{input.{each}}}" for each, parameter in taken.items() if parameter.required}
+            nodes[name] = node._replace(fields={**node.fields, "with": Stated(given, node.place)}) if given else node
+    return entry._replace(parts=nodes)
+
+
+def calling(targets: Targets, node: Entry, diagnostics: Diagnostics) -> Facts:
+    """How often and how long something is called that says so itself, where the node does not."""
+    key = called(node.fields["call"].value) if "call" in node.fields else None
+    bound = targets.bindings.get(targets.same.get(key, key)) if key else None
+    own = bound.decision.winner.calling if bound else {}
+    return plain({name: each for name, each in own.items() if name not in node.fields}, diagnostics)
 
 
 def _node(node: Entry, diagnostics: Diagnostics) -> Facts:

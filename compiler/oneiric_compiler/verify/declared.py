@@ -80,6 +80,8 @@ def _flow(
     data = options.pop("flow", {})
     input, lines = facts.get("input"), tenants.get(block.key)
     expected_options = {**({"input": input} if input else {}), **({"tenants": lines} if lines else {})}
+    if binding["provider"] != "declared":
+        expected_options["provider"] = binding["provider"]
     result = facts.get("result")
     names = tuple(cast("Facts", result)) if isinstance(result, dict) else ()
     fields = names if all(name.isidentifier() for name in names) else ()

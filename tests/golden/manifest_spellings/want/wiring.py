@@ -21,36 +21,8 @@ class Adapters(Domain):
         return import_module("acme_mail").Postal()
 
 
-class Events(Domain):
-    _wiring: Wiring
-
-    @bind("event:placed", "2182973a",
-          provider="mailer",
-          port="acme_mail:Postal",
-          artifact="d99c1bc2aaec5d138fdd9b9ee10afd91589ea1cf778a2be230144af93d90e4bb acme_mail.py")
-    def placed(self) -> object:
-        """mailer: the only candidate"""
-        from importlib import import_module
-        return import_module("acme_mail").Postal()
-
-
-class Workflows(Domain):
-    _wiring: Wiring
-
-    @bind("workflow:fulfil", "966433de",
-          provider="declared",
-          port="acme_mail:Postal",
-          artifact="d99c1bc2aaec5d138fdd9b9ee10afd91589ea1cf778a2be230144af93d90e4bb acme_mail.py")
-    async def fulfil(self) -> object:
-        """declared: the only candidate"""
-        from importlib import import_module
-        return await import_module("acme_mail").pigeon()
-
-
 class Wiring(BaseWiring, app="manifest_spellings", profile="default"):
     adapters: Adapters
-    events: Events
-    workflows: Workflows
 
 
-Wiring.domains(adapters=Adapters, events=Events, workflows=Workflows)
+Wiring.domains(adapters=Adapters)
