@@ -88,7 +88,7 @@ async def invoke(scope: AnyScope, call: str, payload: Mapping[str, Any], *, toke
     key, method = parse_call(call)
     slot = served(scope, key)
     async with slot.lease() as instance:
-        port = type(instance) if slot.binding.port is None else load(slot.binding.port)
+        port: type[Any] = type(instance) if slot.binding.port is None else load(slot.binding.port)
         return await _made(call, instance, port, method, payload, token)
 
 

@@ -277,7 +277,7 @@ class Scope:
         for attribute, domain_class, bindings in domains_of(type(self.wiring)):
             domain = domain_class()
             if domain_class.__scoped__:
-                domain._scope = self
+                domain._scope = self  # pyright: ignore[reportPrivateUsage]
             setattr(self.wiring, attribute, domain)
             for name, binding in bindings.items():
                 setattr(domain, name, bound(binding, self))

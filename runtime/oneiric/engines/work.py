@@ -236,8 +236,8 @@ def payload_of(slot: Slot[Any], input: object) -> dict[str, Any]:
     """What a run is given, as JSON, of the type that its workflow takes. Raises `PayloadError`."""
     block = flow_of(slot.binding)
     try:
-        payload = plain(input)
-        if not isinstance(payload, dict):
+        payload: Any = plain(input)
+        if type(payload) is not dict:
             raise PlainError("", "is not an object of JSON")
         if block is not None and block.input is not None:
             read_as(payload, load(block.input))

@@ -43,9 +43,12 @@ class Reference(NamedTuple):
 class Missing(LookupError):
     """There is nothing where a reference without default points to."""
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: str) -> None:
         self.reference = reference
-        super().__init__(f"there is no `{reference.text}`")
+        super().__init__(f"there is no `{reference}`")
+
+    def __reduce__(self) -> tuple[type[Missing], tuple[str], dict[str, Any]]:
+        return Missing, (self.reference,), vars(self)
 
 
 @lru_cache(4096)
@@ -105,7 +108,7 @@ def _value(reference: Reference, scope: Mapping[str, Any]) -> Any:
     if value is MISSING:
         value = reference.default
     if value is MISSING:
-        raise Missing(reference)
+        raise Missing(reference.text)
     return value
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from oneiric.errors import OneiricError
 from oneiric.lifecycle.steps import lifecycle
 
 ENGINE = "adapter:engine"
@@ -19,10 +20,16 @@ class Checkpoints(NamedTuple):
 
 
 def engine_of(checkpoints: Checkpoints) -> Any:
-    """The engine that keeps them so. Raises what it does where it cannot."""
-    from oneiric.adapters.engine.inline import InlineEngine
+    """The engine that keeps them so. Raises `OneiricError` where its extra is not installed."""
+    if checkpoints.path is None:
+        from oneiric.adapters.engine.inline import InlineEngine
 
-    return InlineEngine()
+        return InlineEngine()
+    try:
+        from oneiric.adapters.engine.dbos import DbosEngine
+    except ModuleNotFoundError as error:
+        raise OneiricError(f"checkpoints need the extra `engine-dbos` of oneiric (no module {error.name})") from error
+    return DbosEngine(path=checkpoints.path.absolute())
 
 
 @asynccontextmanager

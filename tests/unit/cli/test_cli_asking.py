@@ -47,7 +47,7 @@ def test_help_is_in_groups_and_whole_where_it_is_piped(tmp_path: Path) -> None:
     told = run("--help", cwd=tmp_path).stdout
     groups = [line for line in told.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert groups == [
-        "Options:", "From settings to a wiring:", "Questions:", "A running process:", "Signed manifests:",
+        "Options:", "From settings to a wiring:", "Questions:", "A running process:", "Signed manifests:", "Work:",
     ]  # fmt: skip
     assert "..." not in told.partition("\n")[2]
     assert "a mistake, figures." in " ".join(told.split())

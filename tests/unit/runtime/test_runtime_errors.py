@@ -14,6 +14,11 @@ import oneiric
 import pytest
 from oneiric import OneiricError, errors
 from oneiric.adapters.http import HttpStatus, Response
+from oneiric.boundary import PlainError
+from oneiric.calls import PayloadError
+from oneiric.engines.delivery import HandlerCancelled
+from oneiric.flows.model import StepFailed
+from oneiric.flows.references import Missing
 from oneiric.reload.outcome import Outcome, RolledBack
 from oneiric.reload.transaction import Nack
 from oneiric.serve.client import NoAnswer
@@ -77,6 +82,14 @@ CONSTRUCTED: dict[type[Any], Callable[[], OneiricError]] = {
     errors.DrainExpired: drained,
     HttpStatus: lambda: HttpStatus(Response(404, {"a": "b"}, b"no", "http://localhost/")),  # type: ignore[arg-type]
     RolledBack: lambda: RolledBack("cache is unwell", Outcome(True, "ab12", previous="cd34", rolled_back_to="cd34")),
+    errors.RunFailed: lambda: errors.RunFailed(
+        "r1", "workflow:fulfil", [{"node": "a", "type": "ValueError", "message": "no", "attempts": 2}]
+    ),
+    HandlerCancelled: HandlerCancelled,
+    Missing: lambda: Missing("input.a"),  # type: ignore[dict-item, return-value]
+    PayloadError: lambda: PayloadError("task:a", "name", "is missing"),
+    PlainError: lambda: PlainError("a[0]", "is nan, which JSON does not have"),
+    StepFailed: lambda: StepFailed("a", "ValueError", "no", 2),
     Nack: lambda: Nack("load", "does not import"),
     NoAnswer: lambda: NoAnswer("shop", 12, 2.0, asked=True),
 }

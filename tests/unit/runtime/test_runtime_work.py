@@ -169,7 +169,7 @@ class Noting:
         return self.version
 
 
-ONE = {"nodes": {"a": {"call": "task:note", "after": []}}, "result": "${a}"}
+ONE: dict[str, Any] = {"nodes": {"a": {"call": "task:note", "after": []}}, "result": "${a}"}
 
 
 def test_a_step_reads_its_token_and_outside_there_is_none() -> None:
@@ -184,7 +184,7 @@ def test_a_step_reads_its_token_and_outside_there_is_none() -> None:
 
 
 def test_a_workflow_in_a_workflow_is_a_run_of_its_own_by_the_step_s_token() -> None:
-    outer = {"nodes": {"inner": {"call": "workflow:one", "after": []}}, "result": "${inner}"}
+    outer: dict[str, Any] = {"nodes": {"inner": {"call": "workflow:one", "after": []}}, "result": "${inner}"}
     note = Noting()
 
     async def work(runtime: Runtime[Any]) -> None:
@@ -266,7 +266,9 @@ def test_a_queue_that_is_not_declared_is_refused() -> None:
 
 
 def test_leaving_lets_the_step_under_way_end_and_begins_no_more() -> None:
-    two = {"nodes": {"a": {"call": "task:slow", "after": []}, "b": {"call": "task:note", "after": ["a"]}}}
+    two: dict[str, Any] = {
+        "nodes": {"a": {"call": "task:slow", "after": []}, "b": {"call": "task:note", "after": ["a"]}}
+    }
     slow, note = Noting(), Noting()
     slow.go.clear()
 
@@ -282,8 +284,8 @@ def test_leaving_lets_the_step_under_way_end_and_begins_no_more() -> None:
 
 @pytest.mark.parametrize("steps", ["current", "pinned"])
 def test_a_swap_in_the_middle_of_100_runs_does_as_promised(steps: str) -> None:
-    held = {"nodes": {"a": {"call": "task:wait", "after": []}, "b": {"call": "task:note", "after": ["a"]}},
-            "result": "${b}", "steps": steps}  # fmt: skip
+    nodes = {"a": {"call": "task:wait", "after": list[str]()}, "b": {"call": "task:note", "after": ["a"]}}
+    held: dict[str, Any] = {"nodes": nodes, "result": "${b}", "steps": steps}
     gate = Noting()
     gate.go.clear()
     old, new = (small({"held": held}, wait=gate, note=Noting(version)) for version in ("old", "new"))

@@ -96,6 +96,38 @@ def test_both_options_of_checkpoints_exclude_each_other(works: Path) -> None:
     assert "exclude each other" in asked(works, "workflow", "run", "two", *both, code=2)["error"]["message"]
 
 
+def test_checkpoints_are_kept_in_a_file_between_two_commands(works: Path) -> None:
+    file = ("--workflow-checkpoints", "runs.db")
+    assert asked(works, "workflow", "enqueue", "two", *PAYLOAD, *file, "--id", "r1")["state"] == "queued"
+    assert lines(works, "begun") == []
+    assert asked(works, "workflow", "run", "two", *PAYLOAD, *file, "--id", "r1")["result"] == {"heard": ["A-1", "A-2"]}
+    assert asked(works, "workflow", "run", "two", *PAYLOAD, *file, "--id", "r1")["state"] == "completed"
+    assert lines(works, "done") == ["a-1", "a-2"]
+    assert (works / "runs.db").exists()
+
+
+def test_a_process_that_is_killed_in_the_middle_of_runs_loses_none(works: Path) -> None:
+    """Finished steps are not made again; of those that were under way one for each run may be."""
+    names = [f"n{number}" for number in range(6)]
+    for name in names:
+        (works / f"{name}-2.waits").touch()
+    with Served(works, "--workflow-checkpoints", "runs.db", name="works") as served:
+        for name in names:
+            asked(works, "workflow", "enqueue", "two", "--payload", f'{{"name": "{name}"}}', "--id", name)
+        until(lambda: len([line for line in lines(works, "begun") if line.endswith("-2")]) == 2)
+        served.process.kill()
+        served.process.wait(20)
+    finished = set(lines(works, "done"))
+    for name in names:
+        (works / f"{name}-2.waits").unlink()
+    with Served(works, "--workflow-checkpoints", "runs.db", name="works"):
+        for name in names:
+            until(lambda name=name: asked(works, "workflow", "show", name)["state"] == "completed")
+    done, begun = lines(works, "done"), lines(works, "begun")
+    assert sorted(done) == sorted(f"{name}-{step}" for name in names for step in (1, 2))
+    assert all(begun.count(step) == 1 for step in finished)
+
+
 def test_runs_of_a_process_are_started_and_looked_after(works: Path) -> None:
     with Served(works, name="works"):
         assert asked(works, "queue", "list")["queues"] == [
