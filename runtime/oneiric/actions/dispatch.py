@@ -12,7 +12,7 @@ from typing import Any, Final, NotRequired, Protocol, TypedDict, cast
 from urllib.parse import quote
 from uuid import uuid4
 
-from oneiric import Secret, component, token
+from oneiric import Secret, component
 from oneiric.actions import ActionUnavailable, Json
 from oneiric.actions._payload import Fields, canonical, chosen, payload_of, settings_of
 from oneiric.actions._requests import MAX_TIMEOUT, answered, headers_of
@@ -22,6 +22,7 @@ from oneiric.adapters.http import HttpClient
 from oneiric.errors import ActionError
 from oneiric.flows.attempts import attempted
 from oneiric.flows.model import Retry, Step, StepFailed
+from oneiric.stepping import token
 
 _KEY: Final = "event.dispatch"
 _METHODS = ("post", "put", "patch")

@@ -112,7 +112,7 @@ class HttpFetch:
         timeout_seconds: float = 10.0,
         raise_for_status: bool = False,
         default_headers: dict[str, str] | None = None,
-        max_bytes: int = 8 * 1024 * 1024,
+        max_bytes: int = 8_388_608,
     ) -> None:
         checks = settings_of(_KEY, "builtin-http-fetch")
         self._http = http
