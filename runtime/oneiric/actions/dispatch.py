@@ -183,7 +183,7 @@ class EventDispatch:
     `default_topic`: the topic, where a payload does not say.
     `default_source`: the source, where a payload does not say.
     `max_hooks`: how many hooks a payload has at most.
-    `timeout_seconds`: how long one attempt may take, where a hook does not say.
+    `timeout`: how long one attempt may take, where a hook does not say.
     `concurrency`: how many hooks are delivered to at once.
     `dry_run`: whether nothing is sent, where a payload does not say.
     `attempts`: how many requests a hook that does not answer, or answers 408, 425, 429 or 500 and above, is sent.
@@ -198,7 +198,7 @@ class EventDispatch:
         default_topic: str = "events.default",
         default_source: str = "oneiric.runtime",
         max_hooks: int = 10,
-        timeout_seconds: float = 5.0,
+        timeout: float = 5.0,
         concurrency: int = 5,
         dry_run: bool = False,
         attempts: int = 3,
@@ -210,7 +210,7 @@ class EventDispatch:
         self._topic = checks.text("default_topic", default_topic, empty=False)
         self._source = checks.text("default_source", default_source, empty=False)
         self._most = checks.integer("max_hooks", max_hooks, 1, _MOST_HOOKS)
-        self._timeout = checks.number("timeout_seconds", timeout_seconds, 0.001, MAX_TIMEOUT)
+        self._timeout = checks.number("timeout", timeout, 0.001, MAX_TIMEOUT)
         self._at_once = checks.integer("concurrency", concurrency, 1, _MOST_HOOKS)
         self._dry = checks.boolean("dry_run", dry_run)
         delay = checks.number("retry_delay", retry_delay, 0, 60)

@@ -98,7 +98,7 @@ class HttpFetch:
     """Asks servers by `adapter:http`, which tries again what may be repeated.
 
     `default_method`: how is asked, where a payload does not say.
-    `timeout_seconds`: seconds that all of a request may take, where a payload does not say.
+    `timeout`: seconds that all of a request may take, where a payload does not say.
     `raise_for_status`: whether an answer of 400 and above is an error, where a payload does not say.
     `default_headers`: header fields of every request, which a payload may override.
     `max_bytes`: how large an answer may be.
@@ -109,7 +109,7 @@ class HttpFetch:
         *,
         http: HttpClient,
         default_method: str = "GET",
-        timeout_seconds: float = 10.0,
+        timeout: float = 10.0,
         raise_for_status: bool = False,
         default_headers: dict[str, str] | None = None,
         max_bytes: int = 8_388_608,
@@ -117,7 +117,7 @@ class HttpFetch:
         checks = settings_of(_KEY, "builtin-http-fetch")
         self._http = http
         self._method = checks.one_of("default_method", default_method, METHODS)
-        self._timeout = checks.number("timeout_seconds", timeout_seconds, 0.001, MAX_TIMEOUT)
+        self._timeout = checks.number("timeout", timeout, 0.001, MAX_TIMEOUT)
         self._raise = checks.boolean("raise_for_status", raise_for_status)
         self._headers = headers_of(checks, "default_headers", default_headers or {})
         self._most = checks.integer("max_bytes", max_bytes, 1, MAX_BYTES)

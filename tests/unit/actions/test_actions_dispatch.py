@@ -111,7 +111,7 @@ def test_each_hook_is_answered_for_by_itself() -> None:
         assert found["hooks"][1]["error"] == "got the status 404"
         assert all((each["error"] is None) == (each["status"] != "failed") for each in found["hooks"])
 
-    dispatched(story, attempts=2, timeout_seconds=0.3)
+    dispatched(story, attempts=2, timeout=0.3)
 
 
 def test_a_repeated_request_has_the_same_id() -> None:

@@ -155,7 +155,7 @@ def test_hostile_payloads_are_refused() -> None:
 def test_settings_are_looked_at() -> None:
     for field, value in (
         ("default_method", "x"),
-        ("timeout_seconds", 0),
+        ("timeout", 0),
         ("max_bytes", 0),
         ("default_headers", {"a": "\n"}),
     ):
