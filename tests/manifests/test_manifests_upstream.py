@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from oneiric.flows.conditions import holds
 from oneiric.flows.graph import levels
 from oneiric.flows.interpreter import interpret
-from oneiric.flows.model import Step, Submission
+from oneiric.flows.model import Flow, Step, Submission
 from oneiric.flows.references import rendered
 from oneiric_compiler.diagnostics.found import Place, Source, Span
 from oneiric_compiler.manifests.saying import saying
@@ -171,9 +171,9 @@ def test_a_payload_refers_to_nothing(payload: Any) -> None:
     assert rendered(found["nodes"]["a"]["with"], {}) == {"x": payload}
 
 
-async def _order(stated: Mapping[str, Any], slow: str) -> list[str]:
+async def _order(dag: Mapping[str, Any], slow: str) -> list[str]:
     """The steps of a dag as they end, where one of them takes longest."""
-    found = flow(stated).workflow
+    found = flow(dag).workflow
     assert found is not None
     over: list[str] = []
 
@@ -182,7 +182,8 @@ async def _order(stated: Mapping[str, Any], slow: str) -> list[str]:
             await asyncio.sleep(0)
         over.append(step.name)
 
-    outcome = await interpret(Submission("r", {"key": "workflow:k", **found}, {}), perform)
+    stated: Flow = {"key": "workflow:k", "nodes": found["nodes"], "start_when": found["start_when"]}
+    outcome = await interpret(Submission("r", stated, {}), perform)
     assert outcome["state"] == "completed"
     return over
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+from oneiric.flows.paths import is_list
 from oneiric.flows.references import Reference, parts
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
-from oneiric_compiler.linking.reading import fits, literal_fits, read
+from oneiric_compiler.linking.reading import fits, literal_fits, plain, read
 from oneiric_compiler.linking.targets import Target
 from oneiric_compiler.model import Stated
-from oneiric_compiler.source.types import Scalar, Type
+from oneiric_compiler.source.types import Many, Parameter, Record, Scalar, Type
 from oneiric_compiler.text.redact import masked
 
 
@@ -28,28 +31,70 @@ def check_payload(
     value: dict[str, Any] = given.value if given else {}
     if target.parameters is None:
         return
-    related = [("defined here", target.place)]
-    for name, parameter in target.parameters.items():
-        if parameter.required and name not in value:
-            place = given.place if given else called_at
-            what = f"{target.key} requires `{name}`, which {by} does not give"
-            diagnostics.add("ONE711", what, place, help=f"add it under `with`: `{name}: …`", related=related)
-    for name, each in value.items():
-        assert given is not None
-        if name not in target.parameters:
-            help = partial(did_you_mean, name, target.parameters, "remove it")
-            place = given.within(name, of_key=True) if given.within else given.place
-            diagnostics.add("ONE712", f"{target.key} takes no `{name}`", place, help=help, related=related)
-        elif wrong := _misfit(each, target.parameters[name].type, types):
-            what = f"`{name}` of {target.key} is {target.parameters[name].type}, and {wrong}"
-            fitting = _to_fit(each, target.parameters[name].type)
-            diagnostics.add("ONE713", what, given.at(name), help=fitting, related=related)
+    taken = _Taken(target, given, given.place if given else called_at, by, types, diagnostics)
+    taken.check_fields(value, target.parameters, ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What one call is given, held field by field against what it takes."""
+
+    target: Target
+    given: Stated[Any] | None
+    place: Place
+    by: str
+    types: Mapping[str, Type]
+    diagnostics: Diagnostics
+
+    def check_fields(self, value: Mapping[str, Any], taken: Mapping[str, Parameter], at: tuple[str | int, ...]) -> None:
+        """What a mapping has, against parameters or the fields of a class."""
+        key, related = self.target.key, [("defined here", self.target.place)]
+        for name, parameter in taken.items():
+            if parameter.required and name not in value:
+                what = f"{key} requires `{_shown((*at, name))}`, which {self.by} does not give"
+                where = f"under `{_shown(at)}`" if at else "under `with`"
+                self.diagnostics.add("ONE711", what, self._at(at), help=f"add it {where}: `{name}: …`", related=related)
+        for name, each in value.items():
+            if name in taken:
+                self._check(each, taken[name].type, (*at, name))
+                continue
+            help = partial(did_you_mean, name, taken, "remove it")
+            what = f"{key} takes no `{_shown((*at, name))}`"
+            self.diagnostics.add("ONE712", what, self._at((*at, name), of_key=True), help=help, related=related)
+
+    def _check(self, template: Any, wanted: Type, at: tuple[str | int, ...]) -> None:
+        whole, _ = plain(wanted)
+        if isinstance(template, dict) and isinstance(whole, Record):
+            self.check_fields(cast("dict[str, Any]", template), {each.name: each for each in whole.fields}, at)
+        elif isinstance(template, dict) and isinstance(whole, Many) and whole.kind == "dict":
+            for name, each in cast("dict[str, Any]", template).items():
+                self._check(each, whole.item, (*at, name))
+        elif is_list(template) and isinstance(whole, Many) and whole.kind != "dict":
+            for index, each in enumerate(template):
+                self._check(each, whole.item, (*at, index))
+        elif wrong := _misfit(template, wanted, self.types):
+            what = f"`{_shown(at)}` of {self.target.key} is {wanted}, and {wrong}"
+            related = [("defined here", self.target.place)]
+            self.diagnostics.add("ONE713", what, self._at(at), help=_to_fit(template, wanted), related=related)
+
+    def _at(self, path: tuple[str | int, ...], *, of_key: bool = False) -> Place:
+        if not path or self.given is None or self.given.within is None:
+            return self.place
+        return self.given.within(*path, of_key=of_key)
+
+
+def _shown(path: tuple[str | int, ...]) -> str:
+    """A path as a reference writes it."""
+    shown = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path)
+    return shown.removeprefix(".")
 
 
 def _misfit(template: Any, wanted: Type, types: Mapping[str, Type]) -> str | None:
     """Why what a template becomes is not of a type."""
     if not isinstance(template, str):
-        return None if literal_fits(template, wanted) else f"`{masked(str(template))}` is not"
+        return (
+            None if literal_fits(template, wanted) else f"`{masked(json.dumps(template, ensure_ascii=False))}` is not"
+        )
     try:
         whole = parts(template)
     except ValueError:

@@ -26,7 +26,7 @@ def read(type: Type, path: Sequence[str | int]) -> Read:
     """What is at a path in a value of a type."""
     code: str | None = ""
     for at, part in enumerate(path):
-        type, may_lack = _plain(type)
+        type, may_lack = plain(type)
         if may_lack:
             code = None
         if isinstance(type, Record) and isinstance(part, str):
@@ -76,7 +76,7 @@ def literal_fits(value: object, wanted: Type) -> bool:
     return expected is None or expected == kind or (kind, expected) == ("int", "float")
 
 
-def _plain(type: Type) -> tuple[Type, bool]:
+def plain(type: Type) -> tuple[Type, bool]:
     """A type without its bounds and other name, and without None; whether it may be None."""
     type = _bare(type)
     if isinstance(type, AnyOf):

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from oneiric.flows.conditions import holds
-from oneiric.flows.paths import MISSING, parsed
+from oneiric.flows.paths import MISSING, is_list, parsed
 
 Facts: TypeAlias = dict[str, Any]
 At: TypeAlias = "tuple[str | int, ...]"
@@ -251,5 +251,5 @@ def _escaped(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("${", "$${")
     if isinstance(value, dict):
-        return {name: _escaped(each) for name, each in value.items()}
-    return [_escaped(each) for each in value] if isinstance(value, list) else value
+        return {name: _escaped(each) for name, each in cast("dict[str, Any]", value).items()}
+    return [_escaped(each) for each in value] if is_list(value) else value

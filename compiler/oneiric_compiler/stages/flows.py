@@ -132,7 +132,7 @@ def calling(targets: Targets, node: Entry, diagnostics: Diagnostics) -> Facts:
     """How often and how long something is called that says so itself, where the node does not."""
     key = called(node.fields["call"].value) if "call" in node.fields else None
     bound = targets.bindings.get(targets.same.get(key, key)) if key else None
-    own = bound.decision.winner.calling if bound else {}
+    own: Mapping[str, Stated[Any]] = bound.decision.winner.calling if bound else {}
     return plain({name: each for name, each in own.items() if name not in node.fields}, diagnostics)
 
 
