@@ -257,9 +257,13 @@ def _data(topic: Topic, event: object) -> Any:
             read_as(data, _type(topic.type))
     except PlainError as error:
         raise EventError(f"the event is not one of {topic.name}: {error}") from error
-    if topic.type is None and type(data) is not dict:
+    if topic.type is None and not _is_object(data):
         raise EventError(f"the event is not one of {topic.name}: a JSON object is expected")
     return data
+
+
+def _is_object(data: object) -> bool:
+    return isinstance(data, dict)
 
 
 def _instant(time: str | None) -> datetime:
