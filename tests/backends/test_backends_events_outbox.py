@@ -19,7 +19,7 @@ from tests.backends.test_backends_database_postgres import admin as postgres_adm
 from tests.unit.events.killing import Where, killed
 from tests.unit.events.outboxes import ConcurrentOutboxCases
 
-KILLS = int(os.environ.get("ONEIRIC_KILLS", "3"))
+KILLS = int(os.environ.get("ONEIRIC_KILLS", "2"))
 """How often processes are killed, on each database."""
 
 
