@@ -284,6 +284,7 @@ class Candidate:
     os_platform: tuple[str, ...]
     eager: bool
     blocking: bool
+    idempotent: bool | tuple[str, ...] = False
     artifact: str | None = None
     trust: Evidence | None = None
     held: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -291,6 +292,10 @@ class Candidate:
     flow: Entry | None = None
     subscription: Entry | None = None
     calling: Mapping[str, Stated[Any]] = field(default_factory=dict[str, Stated[Any]])
+
+    def repeats(self, method: str) -> bool:
+        """Whether it says that a call of the method can be made again with no other effect."""
+        return self.idempotent if isinstance(self.idempotent, bool) else method in self.idempotent
 
     @property
     def handed(self) -> Mapping[str, Stated[Any]]:

@@ -42,6 +42,7 @@ def component(
     os_platform: str | tuple[str, ...] | None = None,
     eager: bool = False,
     blocking: bool = True,
+    idempotent: bool | Sequence[str] = False,
 ) -> Callable[[Factory], Factory]:
     """Declare the class or factory below as a candidate for `domain:key`. All arguments must be literals.
 
@@ -49,6 +50,7 @@ def component(
     (`"service:plugin.*"`); `optional` names those that may be lacking, `lazy` those that are activated by their first
     call. `port` is `module:Protocol`, `python_version` a PEP 440 specifier, `os_platform` one or several of linux,
     darwin, windows. Where nothing of it waits, `blocking=False` spares its synchronous methods a thread.
+    `idempotent` are the methods, or `True` for all, of which a call can be made again with no other effect.
     The declarations of a class or function are in its own `__oneiric__`, a tuple of `Declaration`.
     """
     declaration = Declaration(
@@ -68,6 +70,7 @@ def component(
             "os_platform": os_platform,
             "eager": eager,
             "blocking": blocking,
+            "idempotent": idempotent,
         },
     )
 

@@ -336,6 +336,13 @@ CODES: dict[str, Code] = {
         "a method that is not there",
         "`methods` of the layer `cached` names async methods of the port that it offers.",
     ),
+    "ONE445": Code(
+        "a retry after a timeout of what may not be made again",
+        "A call that took too long may still be under way, or have had its effect. The layer `retry` makes it again "
+        "where its `errors` name a timeout; the component says with `idempotent=True`, or names of methods, that this "
+        "does no harm.",
+        "note",
+    ),
     # 5xx: outputs
     "ONE501": Code("the output cannot be written", "The output folder or a file in it cannot be created or replaced."),
     "ONE502": Code("the outputs are stale", "The settings or sources say otherwise now. Run `oneiric compile`."),
@@ -498,6 +505,13 @@ CODES: dict[str, Code] = {
         "a result that may be missing",
         "A node that may be skipped, or whose failure the run goes on after, may have no result. Say what stands "
         "in for it: `${node.x:-null}`.",
+    ),
+    "ONE715": Code(
+        "a call that is made again, and does not say that it can be",
+        "With `retry`, what a call has done may be done twice: an attempt that failed may have had its effect. A "
+        "component says `idempotent=True`, or which methods are, where that does no harm; or it takes the `token` of "
+        "its step, which is the same each time, and lets what has the effect know it.",
+        "note",
     ),
     "ONE716": Code(
         "a queue that is not declared",

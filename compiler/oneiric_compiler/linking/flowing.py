@@ -15,7 +15,7 @@ from oneiric.flows.references import ROOTS, Reference, parts, references
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
 from oneiric_compiler.linking.payloads import check_payload
 from oneiric_compiler.linking.reading import ANY, read
-from oneiric_compiler.linking.targets import Targets
+from oneiric_compiler.linking.targets import Target, Targets
 from oneiric_compiler.model import Entry, Stated
 from oneiric_compiler.source.types import Many, Type
 
@@ -135,11 +135,24 @@ class Flowing:
             result = target.result
             if name not in _TAKEN:
                 self._types[name] = Many("list", result) if "for_each" in fields else result
+            self._tell_repeated(name, target, fields)
             check_payload(target, fields.get("with"), fields["call"].place, by, self._types, self.diagnostics)
         if self._may_be_missing(name, fields, node):
             self._may_lack.add(name)
         facts: dict[str, Any] = {"token": True} if target and target.token else {}
         return {**facts, "reads": dict(sorted(reads.items()))} if reads else facts
+
+    def _tell_repeated(self, name: str, target: Target, fields: Mapping[str, Stated[Any]]) -> None:
+        """Notes that a call is made again which does not say that it can be."""
+        winner = self.targets.bindings[target.key].decision.winner
+        method = fields["call"].value.partition("#")[2] or "__call__"
+        again = "retry" in fields and fields["retry"].value.get("attempts", 1) > 1
+        bears_it = target.takes_token or winner.is_builtin or winner.is_declared or winner.repeats(method)
+        if again and target.place is not None and not bears_it:
+            what = f"node `{name}` of workflow `{self.name}` calls {target.key} again where it failed"
+            help = f"let `{winner.provider}` say that it bears that: `idempotent=True`; or take the step's `token`"
+            related = [("it is declared here", winner.place)]
+            self.diagnostics.add("ONE715", what, fields["retry"].place, help=help, related=related)
 
     def _may_be_missing(self, name: str, fields: Mapping[str, Stated[Any]], node: Entry) -> bool:
         """Whether the flow may go on without the node's result."""

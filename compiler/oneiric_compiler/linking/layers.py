@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
-from oneiric_compiler.linking.ports import misfits
+from oneiric_compiler.linking.ports import Ports, misfits
 from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.model import Candidate, Catalog, Key, Setting, Settings, Stated
 from oneiric_compiler.settings.documents import Value
@@ -127,6 +127,29 @@ def with_errors(
             diagnostics.add("ONE443", message, setting.stated.at(index), help=near)
         found.append(reference or text)
     return {**settings, ERRORS: replace(setting, expr={"value": found})}
+
+
+def tell_repeated(layer: Candidate, settings: Mapping[str, Setting], wrapped: Candidate, ports: Ports) -> None:
+    """Notes a retry after a timeout of what does not say that its calls can be made again: the first may go on."""
+    setting = settings.get(ERRORS)
+    if layer.factory != _RETRY or setting is None or wrapped.is_builtin or wrapped.idempotent is True:
+        return
+    for index, named in enumerate(setting.expr.get("value", ())):
+        if isinstance(named, str) and _is_timeout(named, ports.sources):
+            what = f"a call of {layer.key} that took too long is made again, while the first may go on"
+            help = f"let `{wrapped.provider}` say which methods bear that: `idempotent=True`, or their names"
+            related = [("it is declared here", wrapped.place)]
+            ports.diagnostics.add("ONE445", what, setting.stated.at(index), help=help, related=related)
+
+
+_RETRY = "oneiric.layers.retry:retry"
+_TIMEOUTS = ("builtins:TimeoutError", "asyncio:TimeoutError")
+
+
+def _is_timeout(named: str, sources: Sources) -> bool:
+    symbol = sources.find(named)
+    bases = sources.bases(symbol) if symbol and isinstance(symbol.node, ast.ClassDef) else ()
+    return named in _TIMEOUTS or "builtins.TimeoutError" in bases
 
 
 _BASES = "oneiric.errors"

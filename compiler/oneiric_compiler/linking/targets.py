@@ -22,13 +22,14 @@ TOKEN = "token"
 
 class Target(NamedTuple):
     """What a call reaches. `parameters` are None where they cannot be read, or are any; `token` is whether it has to be
-    handed the token of its step."""
+    handed the token of its step, `takes_token` whether it may be."""
 
     key: Key
     parameters: Mapping[str, Parameter] | None
     result: Type
     place: Place | None
     token: bool = False
+    takes_token: bool = False
 
 
 @dataclass(slots=True)
@@ -116,4 +117,4 @@ class Targets:
         result = read_type(self.sources, module, node.returns)
         pointer = Place(f"{key}", module.name_span(node))
         required = token is not None and token.required
-        return Target(key, None if node.args.kwarg else parameters, result, pointer, required)
+        return Target(key, None if node.args.kwarg else parameters, result, pointer, required, token is not None)

@@ -130,6 +130,17 @@ OPTIONS = (
         default=False,
     ),
     Option(
+        name="idempotent",
+        schema={
+            "description": "Whether a call can be made again with no other effect: `true`, or the methods that can.",
+            "type": ["boolean", "array"],
+            "items": _TEXT,
+            "uniqueItems": True,
+        },
+        default=False,
+        reported=True,
+    ),
+    Option(
         name="port",
         schema={
             "description": "`module:Protocol` that the key promises to its users.",
