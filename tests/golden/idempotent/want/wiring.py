@@ -39,13 +39,13 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from oneiric.adapters.engine import Engine
 
-    @bind("adapter:engine", "50f76745",
-          provider="inline",
+    @bind("adapter:engine", "ffc191ac",
+          provider="dbos",
           port="oneiric.adapters.engine:Engine")
     def engine(self) -> Engine:
-        """inline: the only candidate"""
-        from oneiric.adapters.engine.inline import InlineEngine
-        return InlineEngine()
+        """dbos: stack level -10 beats -15 of inline"""
+        from oneiric.adapters.engine.dbos import DbosEngine
+        return DbosEngine()
 
     if TYPE_CHECKING:
         from oneiric.adapters.http import HttpClient
