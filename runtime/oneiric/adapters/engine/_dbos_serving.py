@@ -109,7 +109,7 @@ class Serving:
         self._watch = threading.Thread(target=self._look_after, name="oneiric-engine-watch", daemon=True)
         self._ended = threading.Event()
         self._dbos: dbos.DBOS | None = None
-        self._runs: dict[str, asyncio.Task[Any]] = {}
+        self.runs: dict[str, asyncio.Task[Any]] = {}
         self._hops: dict[str, set[Future[Any]]] = {}
         self._under_way = 0
         self._resting = False
@@ -181,7 +181,7 @@ class Serving:
         """A run, until it is over; cancelled where it is parked."""
         task = asyncio.current_task()
         assert task is not None
-        self._runs[submission.id] = task
+        self.runs[submission.id] = task
         task.add_done_callback(lambda _: self._done(submission.id, task))
         nodes = submission.flow["nodes"].values()
         reserved = [
@@ -237,8 +237,8 @@ class Serving:
             hops.discard(hop)
 
     def _done(self, run: str, task: asyncio.Task[Any]) -> None:
-        if self._runs.get(run) is task:
-            del self._runs[run]
+        if self.runs.get(run) is task:
+            del self.runs[run]
             self._hops.pop(run, None)
         self._application_soon(run)
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,7 @@ class DbosEngine:
         self._max, self._timeout, self._poll, self._silence = max_connections, connect_timeout, poll, silence
         self._threads = ThreadPoolExecutor(8, "oneiric-engine")
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._here: set[str] = set()  # runs under way in this process, whose end is told
         self._serving: Serving | None = None
         self._turn = asyncio.Lock()
         self._tables: Tables | None = None
@@ -162,6 +164,8 @@ class DbosEngine:
                 assert self._serving is not None
                 begun = self._serving.soon(self._serving.submit(submission, attributes))
                 await self._answered(asyncio.wrap_future(begun))
+                if submission.id in self._serving.runs:
+                    self._here.add(submission.id)
             else:
                 if submission.order is not None:
                     await self._keep_order(tables, submission.queue)
@@ -177,7 +181,9 @@ class DbosEngine:
         event, pause = asyncio.Event(), 0.02
         self._waiting.setdefault(run, set()).add(event)
         try:
-            known = False
+            if known := run in self._here:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), 1.0)
             while True:
                 try:
                     outcome = await self._in_thread(self._kept().outcome, run)
@@ -369,6 +375,7 @@ class DbosEngine:
             await asyncio.sleep(2.2 * self._poll)  # until everybody who looks into it knows
 
     def _is_over(self, run: str) -> None:
+        self._here.discard(run)
         for event in self._waiting.get(run, ()):
             event.set()
 
