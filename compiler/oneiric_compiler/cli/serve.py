@@ -39,6 +39,14 @@ def serve(
         str | None,
         typer.Option(metavar="HOST:PORT", help="/healthz and /readyz, and no more, for probes from outside."),
     ] = None,
+    http_token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECRET",
+            envvar="ONEIRIC_HTTP_TOKEN",
+            help="With --http: answer calls, workflows and events to who has it.",
+        ),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Reload when the wiring's files change.")] = False,
     provisional: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Roll back when health fails this soon after a change.")
@@ -72,6 +80,8 @@ def serve(
     if wiring is not None and (profile is not None or recompile):
         raise CommandError("--wiring names the file itself: leave out --profile and --recompile")
     outside = None if http is None else _host_and_port(http)
+    if http_token and http is None:
+        raise CommandError("--http-token is for the address of --http")
     if trust is None and threshold > 1:
         raise CommandError("--threshold counts the keys of --trust")
     if recompile:
@@ -96,6 +106,7 @@ def serve(
         trust=trusted,
         role=role,
         checkpoints=checkpoints_of(checkpoints, no_checkpoints),
+        http_token=http_token or None,
         locate=Locator(root.resolve(), settings_folder(root, os.environ).absolute()),
         asked=None if wiring is not None else (stated_name(root), profile or "default"),
     )

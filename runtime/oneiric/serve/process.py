@@ -54,7 +54,8 @@ class Serving:
     `provisional` the seconds after which a change is kept, `health_period` those after which components are looked at
     again (0: never), `trust` who has to have signed the wiring (None: nobody), `asked` the app (None: any) and the
     profile that a signed wiring has to be of, `role` what starts (None: all that is eager), `checkpoints` where runs
-    are kept (None: as the settings say), `locate` what shows a place of the settings as it is today.
+    are kept (None: as the settings say), `http_token` what calls, workflows and events are asked with at that address
+    (None: they are not), `locate` what shows a place of the settings as it is today.
     """
 
     root: Path
@@ -70,6 +71,7 @@ class Serving:
     asked: tuple[str | None, str] | None = None
     role: str | None = None
     checkpoints: Checkpoints | None = None
+    http_token: str | None = None
     locate: Callable[[str], str] = str
 
 
@@ -217,15 +219,23 @@ class Process:
                 self.status.address, site = self._probes(LOOPBACK, self._serving.port, probes.inside(self.status))
                 await stack.enter_async_context(site)
             if self._serving.http is not None:
-                self.status.http, site = self._probes(*self._serving.http, probes.outside(self.status))
+                app = probes.outside(self.status)
+                if self._serving.http_token is not None:
+                    from oneiric.serve.asking import asking
+
+                    app = asking(app, host_of(self._runtime), self.runs, self._serving.http_token)
+                patient = self._serving.http_token is not None
+                self.status.http, site = self._probes(*self._serving.http, app, patient=patient)
                 await stack.enter_async_context(site)
             yield
 
-    def _probes(self, host: str, port: int, app: web.Application) -> tuple[str, AbstractAsyncContextManager[None]]:
+    def _probes(
+        self, host: str, port: int, app: web.Application, *, patient: bool = False
+    ) -> tuple[str, AbstractAsyncContextManager[None]]:
         listening = bound(host, port)
         address = f"http://{address_of(host, listening.getsockname()[1])}"
         self._log.info("listening", address=address)
-        return address, answering(app, listening)
+        return address, answering(app, listening, patient=patient)
 
     async def _run(self) -> int:
         """Start, run until told to stop, close; the exit code."""

@@ -51,6 +51,12 @@ class Runs:
         """Have a workflow or any other call run, with a JSON object in `payload`; what is known of the run. Raises
         `UnknownKey`, `UnknownTenant`, `PayloadError`, `Paused`, `Misfit`."""
         given: Any = parse(payload.encode(errors="surrogateescape"), {})
+        return await self.begin(key, given, id=id, queue=queue, tenant=tenant)
+
+    async def begin(
+        self, key: str, given: Any, *, id: str | None, queue: str | None, tenant: str | None
+    ) -> dict[str, Any]:
+        """The same, of an object."""
         scope = self._host.base if tenant is None else scope_of(self._host, tenant)
         slot = scope.place(target_of(self._host.wiring_class, key))
         handle = await slot.start(given, id=id, queue=queue)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +185,39 @@ def test_a_step_that_hangs_is_cancelled_when_the_process_is_told_twice(works: Pa
         os.kill(served.process.pid, signal.SIGTERM)
         assert served.process.wait(20) is not None
     assert lines(works, "done") == []
+
+
+def test_work_is_asked_for_over_http_with_the_token(works: Path) -> None:
+    with Served(works, "--http", "127.0.0.1:0", "--http-token", "s3cret", name="works") as served:
+        address = served.ask("status")["http"]
+
+        def post(path: str, body: object, token: str = "s3cret") -> tuple[int, Any]:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            asked = urllib.request.Request(
+                f"{address}{path}", data=data, headers={"Authorization": f"Bearer {token}"}, method="POST"
+            )
+            try:
+                with urllib.request.urlopen(asked, timeout=30) as answer:
+                    return answer.status, json.loads(answer.read())
+            except urllib.error.HTTPError as error:
+                return error.code, json.loads(error.read())
+
+        assert post("/calls/task:note", {"name": "a"}) == (200, {"result": "A"})
+        assert post("/calls/task:note", {"nam": "a"})[0] == 400
+        assert post("/calls/task:nope", {})[0] == 404
+        assert post("/calls/task:note", {"name": "a"}, "wrong") == (
+            401,
+            {"error": "the token of this address is wanted"},
+        )
+        assert post("/calls/task:note", b"{")[0] == 400
+        assert post("/calls/task:note", b"[]")[0] == 400
+        assert post("/calls/task:note", b" " * 2_000_000)[0] == 413
+        status, run = post("/calls/workflow:two?id=h1", {"name": "h"})
+        assert (status, run["id"], run["result"]) == (200, "h1", {"heard": ["H-1", "H-2"]})
+        (works / "f-1.fails").touch()
+        assert post("/tasks/workflow", {"workflow": "two", "run_id": "h2", "context": {"name": "f"}})[0] == 500
+        assert post("/tasks/workflow", {"run_id": "h2"})[0] == 400
+        assert post("/events/nothing", {})[0] == 404
+        with urllib.request.urlopen(f"{address}/healthz", timeout=10) as answer:
+            assert answer.status == 200
+        assert post("/status", {})[0] in (404, 405)
