@@ -7,6 +7,10 @@ from typing import Any, Protocol
 
 from oneiric.lifecycle.health import Health
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from oneiric.envelope import Emitted
+
 
 class Application(Protocol):
     """What a component may ask of the application it runs in. A tenant's own instance sees
@@ -21,6 +25,15 @@ class Application(Protocol):
 
     def tenant(self, name: str) -> Any:
         """The wiring as that tenant sees it. Raises `UnknownTenant`, for a tenant of any other."""
+        ...
+
+    async def call(self, call: str, payload: Mapping[str, Any] | None = None) -> Any:
+        """What `DOMAIN:KEY` or `DOMAIN:KEY#method` gives, as JSON, of keywords of JSON that are held against its port.
+        Raises `PayloadError`, `Unserved` where nothing serves it, and what the call does."""
+        ...
+
+    async def emit(self, topic: str, event: object) -> Emitted:
+        """Tell who subscribed to a topic of the settings. Raises `EventError`, `Unserved` where it is none."""
         ...
 
     async def health(self) -> tuple[Health, ...]:

@@ -260,7 +260,13 @@ def _application(host: Host, tenant: str | None) -> object:
     """What a component is handed for `oneiric:runtime`."""
     from oneiric.tenants.application import View
 
-    return View(host, tenant)
+    return View(host, tenant, _invoke)
+
+
+async def _invoke(scope: AnyScope, call: str, payload: Mapping[str, Any]) -> Any:
+    from oneiric.calls import invoke  # which few applications need
+
+    return await invoke(scope, call, payload)
 
 
 def changes_of(runtime: Runtime[Any]) -> Reloads:
