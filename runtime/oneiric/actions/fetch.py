@@ -183,7 +183,8 @@ def _params(checks: Fields, value: Json, field: str = "params") -> dict[str, str
     made: dict[str, str | list[str]] = {}
     for name, each in checks.mapping(field, value).items():
         if isinstance(each, list):
-            made[name] = [_written(checks, f"{field}.{name}", one) for one in each]
+            several: list[Json] = each
+            made[name] = [_written(checks, f"{field}.{name}", one) for one in several]
         else:
             made[name] = _written(checks, f"{field}.{name}", each)
     return made
