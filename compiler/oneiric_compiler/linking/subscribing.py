@@ -69,7 +69,7 @@ class Subscribing:
             self._check_handler(handler, entry, topics)
         own = ("delivery", "where", "at_once", "priority", "fanout", "queue")
         bound = self.targets.bindings.get(handler) if "starts" not in fields else None
-        calling = bound.decision.winner.calling if bound else {}
+        calling: Mapping[str, Stated[Any]] = bound.decision.winner.calling if bound else {}
         facts |= self.plain({**calling, **fields}, self.diagnostics, *own)
         if "priority" not in fields and bound:
             declared = bound.decision.winner
