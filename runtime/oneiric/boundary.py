@@ -37,7 +37,7 @@ def _dumped(value: Any) -> Any:
 
 
 def _check(value: Any, at: str) -> None:
-    kind: type[Any] = type(value)
+    kind: Any = type(value)
     if kind is dict:
         for name, each in value.items():
             _check_text(name, f"{at}.{name!r}")

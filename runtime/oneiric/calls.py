@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import Parameter, isawaitable
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, cast, get_args
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -88,7 +88,7 @@ async def invoke(scope: AnyScope, call: str, payload: Mapping[str, Any], *, toke
     key, method = parse_call(call)
     slot = served(scope, key)
     async with slot.lease() as instance:
-        port: type[Any] = type(instance) if slot.binding.port is None else load(slot.binding.port)
+        port = cast("type[Any]", type(instance) if slot.binding.port is None else load(slot.binding.port))
         return await _made(call, instance, port, method, payload, token)
 
 

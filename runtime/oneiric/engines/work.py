@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from oneiric.boundary import PlainError, plain, read_as
@@ -243,8 +243,7 @@ def payload_of(slot: Slot[Any], input: object) -> dict[str, Any]:
             read_as(payload, load(block.input))
     except PlainError as error:
         raise PayloadError(slot.key, error.at, error.what) from error
-    made: dict[str, Any] = payload
-    return made
+    return cast("dict[str, Any]", payload)
 
 
 def _flow(slot: Slot[Any]) -> Flow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from hmac import compare_digest
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -46,10 +46,16 @@ def asking(app: web.Application, host: Host, runs: Runs, token: str) -> web.Appl
         if not isinstance(key, str) or not key:
             return error_answer(400, "`workflow` is missing: the key of a workflow is wanted")
         id = asked.get("run_id")
-        given = asked.get("context") or {}
+        given: Any = asked.get("context") or {}
         if not (id is None or isinstance(id, str)) or not isinstance(given, dict):
             return error_answer(400, "`run_id` is a text, and `context` an object")
-        return await _run(runs, key if ":" in key else f"workflow:{key}", given, id, request.query.get("tenant"))
+        return await _run(
+            runs,
+            key if ":" in key else f"workflow:{key}",
+            cast("dict[str, Any]", given),
+            id,
+            request.query.get("tenant"),
+        )
 
     async def event(request: web.Request) -> web.StreamResponse:
         from oneiric.declared import topics_of
@@ -95,8 +101,7 @@ async def _object(request: web.Request) -> dict[str, Any]:
     found: Any = parse(await request.read(), {})
     if not isinstance(found, dict):
         raise Misfit("it is not an object of JSON")
-    given: dict[str, Any] = found
-    return given
+    return cast("dict[str, Any]", found)
 
 
 def _answered(token: str) -> Any:
