@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -37,7 +37,7 @@ def _dumped(value: Any) -> Any:
 
 
 def _check(value: Any, at: str) -> None:
-    kind: Any = type(value)
+    kind = cast("Any", type(value))
     if kind is dict:
         for name, each in value.items():
             _check_text(name, f"{at}.{name!r}")
