@@ -561,4 +561,8 @@ CODES: dict[str, Code] = {
         "Workflows of a source call what entries of that source serve, and what `calls` in settings/remote.yml lets "
         "them: else a manifest could reach whatever the project has.",
     ),
+    "ONE728": Code(
+        "a subscription of a tenant that is not declared",
+        "Tenants change subscriptions of the base or profile, or disable them; they declare none of their own.",
+    ),
 }

@@ -72,6 +72,15 @@ def subscriptions(scope: Scope, decisions: Mapping[Key, Any]) -> dict[str, Entry
     return found
 
 
+def overlaid(scope: Scope) -> Iterator[tuple[str, str, Entry | None]]:
+    """What tenants state of subscriptions: tenant, name, and what differs; None where the tenant disables it."""
+    for tenant, level in sorted(scope.settings.tenants.items()):
+        section = level.get(KINDS["subscriptions"], NOTHING)
+        entries = section.entries.get("subscriptions", {})
+        yield from ((tenant, name, None) for name in section.disable if name not in entries)
+        yield from ((tenant, name, entry) for name, entry in sorted(entries.items()))
+
+
 def wanted(scope: Scope, decisions: Mapping[Key, Any]) -> Iterator[Key]:
     """The keys that all this calls, or needs to be carried out."""
     durable = False
@@ -83,8 +92,10 @@ def wanted(scope: Scope, decisions: Mapping[Key, Any]) -> Iterator[Key]:
         yield from (called(each.value) for name, each in entry.fields.items() if name == "call")
     for name, entry in subscriptions(scope, decisions).items():
         starts = entry.fields.get("starts")
-        durable = durable or ("delivery" in entry.fields and entry.fields["delivery"].value == "durable")
+        durable = durable or _is_durable(entry)
         yield called(starts.value) if starts else Key("event", name)
+    for _, _, differs in overlaid(scope):
+        durable = durable or bool(differs and _is_durable(differs))
     for name in SINGLE:
         each = single(scope, name)
         keys = _keys(each.value) if each else []
@@ -92,6 +103,10 @@ def wanted(scope: Scope, decisions: Mapping[Key, Any]) -> Iterator[Key]:
         yield from (called(key) for key in keys)
     if durable:
         yield ENGINE
+
+
+def _is_durable(subscription: Entry) -> bool:
+    return "delivery" in subscription.fields and subscription.fields["delivery"].value == "durable"
 
 
 def _keys(value: Any) -> list[str]:

@@ -12,7 +12,7 @@ from oneiric.flows.conditions import faults
 from oneiric.flows.paths import parsed
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
-from oneiric_compiler.linking.entries import called
+from oneiric_compiler.linking.entries import called, merged
 from oneiric_compiler.linking.flowing import conditions, whole_conditions
 from oneiric_compiler.linking.reading import ANY, fits, read
 from oneiric_compiler.linking.targets import Targets
@@ -75,6 +75,20 @@ class Subscribing:
             declared = bound.decision.winner
             facts |= {"priority": declared.priority} if declared.priority_from == "declared" else {}
         return facts
+
+    def of_tenant(self, name: str, differs: Entry | None, base: Facts) -> Facts:
+        """What a tenant has other than the base's facts of a subscription; None disables it: it is told of no topic."""
+        if differs is None:
+            return {"topics": []}
+        found = self.subscription(name, merged(self.subscriptions[name], differs))
+        changed = {field: value for field, value in found.items() if field != "from" and base.get(field) != value}
+        return {"from": str(differs.place), **changed}
+
+    def tell_unknown(self, tenant: str, name: str, place: Place) -> None:
+        """Reports what a tenant states of a subscription that is not declared below it."""
+        what = f"tenant `{tenant}` changes the subscription `{name}`, which is not declared"
+        help = partial(did_you_mean, name, self.subscriptions, "declare it in settings/events.yml, or in the profile")
+        self.diagnostics.add("ONE728", what, place, help=help)
 
     def matched(self, stated: Stated[Any], by: str) -> list[str]:
         """The topics that names and patterns match; one that matches none is reported."""

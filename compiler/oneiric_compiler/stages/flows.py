@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from oneiric.texts import duration
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
-from oneiric_compiler.linking.entries import called, served, single, stated, subscriptions
+from oneiric_compiler.linking.entries import called, overlaid, served, single, stated, subscriptions
 from oneiric_compiler.linking.flowing import Flowing
 from oneiric_compiler.linking.scheduling import Scheduling
 from oneiric_compiler.linking.scope import Scope
@@ -47,12 +47,28 @@ def flows(scope: Scope, linked: Linked, inputs: Gathered, diagnostics: Diagnosti
         "schedules": {name: scheduling.schedule(name, entry) for name, entry in sorted(schedules.items())},
         **_ways(scope, subscribing, targets),
     }
+    tenants = _overlay(scope, subscribing, found["subscriptions"])
     _check_queues(
         {"workflow": declared, "subscription": subscribing.subscriptions, "schedule": schedules}, queues, diagnostics
     )
+    _check_queues({"subscription": tenants}, queues, diagnostics)
     if topics or subscribing.subscriptions:
         subscribing.check_handlers(linked.bindings)
     return {kind: facts for kind, facts in found.items() if facts}
+
+
+def _overlay(scope: Scope, subscribing: Subscribing, found: Facts) -> dict[str, Entry]:
+    """Adds to the facts of subscriptions what tenants have other; gives what they state, by tenant and name."""
+    entries: dict[str, Entry] = {}
+    for tenant, name, differs in overlaid(scope):
+        if name in found:
+            facts = subscribing.of_tenant(name, differs, found[name])
+            found[name].setdefault("tenants", {})[tenant] = facts
+        elif differs:
+            subscribing.tell_unknown(tenant, name, differs.place)
+        if differs:
+            entries[f"{name}` of tenant `{tenant}"] = differs
+    return entries
 
 
 def _ways(scope: Scope, subscribing: Subscribing, targets: Targets) -> Facts:
