@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError
 
 from oneiric import Secret
 from oneiric.adapters._common.network import Faults
@@ -15,6 +16,10 @@ from oneiric.adapters.engine import EngineMisconfigured, EngineRefused, EngineUn
 
 FAULTS = Faults("dbos", EngineUnavailable, EngineRefused, EngineMisconfigured)
 _IDLE = 5  # seconds after which PostgreSQL ends a transaction in which nothing happens
+
+
+def _unixepoch(*_: object) -> float:
+    return datetime.now(UTC).timestamp()
 
 
 def sqlite_engine(path: str, wait: float) -> sa.Engine:
@@ -29,7 +34,7 @@ def sqlite_engine(path: str, wait: float) -> sa.Engine:
         for pragma in (f"busy_timeout={int(wait * 1000)}", "journal_mode=WAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
         # DBOS asks for `unixepoch('subsec')`, which SQLite has from 3.42 on
-        connection.create_function("unixepoch", -1, lambda *_: datetime.now(UTC).timestamp())
+        connection.create_function("unixepoch", -1, _unixepoch)
 
     return engine
 
@@ -37,7 +42,7 @@ def sqlite_engine(path: str, wait: float) -> sa.Engine:
 def address(url: str, password: Secret | None, tls: bool, ca_file: Path | None, timeout: float) -> sa.URL:
     try:
         parts = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError):
+    except (ArgumentError, ValueError):
         raise FAULTS.no_sense("is not a URL", "url") from None
     if parts.drivername not in ("postgresql", "postgres") or parts.query or not parts.host:
         raise FAULTS.no_sense("is not of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE", "url")

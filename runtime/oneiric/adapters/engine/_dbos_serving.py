@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import dbos
 import msgspec
-import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from oneiric.adapters.engine import Caller, EngineUnavailable
 from oneiric.adapters.engine._dbos_tables import Tables
@@ -147,7 +147,7 @@ class Serving:
         self._loop.close()
         try:
             self._tables.give_back(self.name)
-        except sa.exc.DBAPIError as error:
+        except DBAPIError as error:
             _LOG.warning("runs are taken up by others when they see that this process is gone: %s", error)
         self._lease.release()
         with _turn:

@@ -235,7 +235,7 @@ class Tables:
             update = update.where(runs.c.workflow_uuid == run)
         return update.values(status="ENQUEUED", owner_xid=None, started_at_epoch_ms=None)
 
-    def _told(self) -> sa.Select[Any]:
+    def _told(self) -> Any:
         runs, trials = self.runs, self._trials
         return sa.select(
             runs.c.workflow_uuid, runs.c.status, runs.c.attributes, runs.c.started_at_epoch_ms,

@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,7 +55,7 @@ class SessionLease:
             self._thread = None
 
     @contextmanager
-    def dead(self, name: str) -> Iterator[bool]:
+    def dead(self, name: str) -> Generator[bool, None, None]:
         with self._connect() as connection:
             row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (self._key(name),)).fetchone()
             yield bool(row and row[0])
@@ -107,7 +107,7 @@ class FileLease:
             self._held = None
 
     @contextmanager
-    def dead(self, name: str) -> Iterator[bool]:
+    def dead(self, name: str) -> Generator[bool, None, None]:
         path = self._folder / name
         try:
             file = os.open(path, os.O_RDWR | os.O_CLOEXEC)

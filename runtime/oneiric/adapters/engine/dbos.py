@@ -17,6 +17,8 @@ import dbos
 import msgspec
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from oneiric import Secret, component
 from oneiric.adapters._common.finish import finish
@@ -392,8 +394,8 @@ class DbosEngine:
         """What is answered; the port's error where the database does not."""
         try:
             return await work
-        except (sa.exc.DBAPIError, psycopg.Error, sa.exc.TimeoutError) as error:
-            text = told_of(error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error, self._password)
+        except (DBAPIError, psycopg.Error, PoolTimeout) as error:
+            text = told_of(error.orig if isinstance(error, DBAPIError) and error.orig else error, self._password)
             setting = "path" if self._url is None else "url"
             if "authentication failed" in text or "no password supplied" in text or "certificate" in text:
                 raise FAULTS.no_entry(text, setting) from None
