@@ -16,6 +16,7 @@ from oneiric.actions._payload import Fields, chosen, given, payload_of, settings
 from oneiric.actions._requests import MAX_BYTES, MAX_TIMEOUT, METHODS, answered, headers_of
 from oneiric.adapters.http import HttpClient, Response
 from oneiric.errors import ActionError
+from oneiric.flows.paths import is_list
 
 _KEY: Final = "http.fetch"
 _LATER = frozenset((HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS))
@@ -182,9 +183,8 @@ def _params(checks: Fields, value: Json, field: str = "params") -> dict[str, str
         return None
     made: dict[str, str | list[str]] = {}
     for name, each in checks.mapping(field, value).items():
-        if isinstance(each, list):
-            several: list[Json] = each
-            made[name] = [_written(checks, f"{field}.{name}", one) for one in several]
+        if is_list(each):
+            made[name] = [_written(checks, f"{field}.{name}", one) for one in each]
         else:
             made[name] = _written(checks, f"{field}.{name}", each)
     return made
