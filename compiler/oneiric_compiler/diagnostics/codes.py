@@ -565,4 +565,13 @@ CODES: dict[str, Code] = {
         "a subscription of a tenant that is not declared",
         "Tenants change subscriptions of the base or profile, or disable them; they declare none of their own.",
     ),
+    "ONE729": Code(
+        "a duration or choice that cannot be read",
+        "Durations are numbers of seconds, or have units, such as `200ms`, `30s` or `1h30m`.",
+    ),
+    "ONE730": Code(
+        "an entry that lacks what it has to have",
+        "A node and a schedule say what they `call`, a subscription which `topics` it is told of. An overlay may leave "
+        "out what a level below it states.",
+    ),
 }

@@ -128,7 +128,7 @@ class Flowing:
             if reference.root != "tick":
                 self._read(reference, place, reads, node)
         if "call" not in fields:
-            self._tell("ONE113", "`call` is missing", node.place, "name what the node calls, such as `task:mail`")
+            self._tell("ONE730", "`call` is missing", node.place, "name what the node calls, such as `task:mail`")
             return {}
         target = self.targets.of(fields["call"].value, fields["call"].place, by)
         if target is not None:
@@ -148,7 +148,8 @@ class Flowing:
         method = fields["call"].value.partition("#")[2] or "__call__"
         again = "retry" in fields and fields["retry"].value.get("attempts", 1) > 1
         bears_it = target.takes_token or winner.is_builtin or winner.is_declared or winner.repeats(method)
-        if again and target.place is not None and not bears_it:
+        own = again and not fields["retry"].place.pointer.startswith("generated/manifests/")
+        if own and target.place is not None and not bears_it:
             what = f"node `{name}` of workflow `{self.name}` calls {target.key} again where it failed"
             help = f"let `{winner.provider}` say that it bears that: `idempotent=True`; or take the step's `token`"
             related = [("it is declared here", winner.place)]

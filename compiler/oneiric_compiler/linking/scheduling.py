@@ -49,7 +49,7 @@ class Scheduling:
             self._check_tenants(fields["tenants"])
         if "call" not in fields:
             help = "name what it calls: `call: task:report`"
-            self.diagnostics.add("ONE113", "`call` is missing", entry.place, help=help)
+            self.diagnostics.add("ONE730", "`call` is missing", entry.place, help=help)
             return found
         self._check_call(name, fields)
         return {**found, **self.calling(self.targets, entry, self.diagnostics)}
@@ -127,7 +127,7 @@ class Scheduling:
         if isinstance(stated.value, str):
             if stated.value != "all":
                 what = f"`tenants` cannot be `{stated.value}`"
-                self.diagnostics.add("ONE111", what, stated.place, help="write `all`, or a list of names")
+                self.diagnostics.add("ONE729", what, stated.place, help="write `all`, or a list of names")
             return
         for index, tenant in enumerate(stated.value):
             if tenant not in self.tenants:

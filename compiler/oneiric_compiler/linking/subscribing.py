@@ -57,7 +57,7 @@ class Subscribing:
         topics = self.matched(fields["topics"], f"subscription `{name}`") if "topics" in fields else []
         if "topics" not in fields:
             help = "name what it is told of: `topics: [order.placed]`"
-            self.diagnostics.add("ONE113", "`topics` is missing", entry.place, help=help)
+            self.diagnostics.add("ONE730", "`topics` is missing", entry.place, help=help)
         self._check_conditions(fields.get("where"), topics)
         facts: Facts = {"from": str(entry.place), "topics": topics}
         handler = Key("event", name)

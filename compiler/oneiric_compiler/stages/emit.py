@@ -263,7 +263,8 @@ def _flow_block(
 ) -> Iterator[str]:
     """A workflow: its flow as data, and as code."""
     attribute = attribute_name(key.partition(":")[2])
-    code = FlowCode(report["domains"], report["bindings"], flow)
+    untyped = {name for name, each in report["bindings"].items() if annotated(each) is None}
+    code = FlowCode(report["domains"], report["bindings"], flow, untyped)
     body = code.lines()
     made = "Any"
     typed: list[str] = []

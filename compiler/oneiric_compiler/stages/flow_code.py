@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -44,12 +44,13 @@ def literal(value: Any) -> str:
 
 @dataclass(slots=True)
 class FlowCode:
-    """Writes the body of a workflow's method; `imports` are what it uses of `oneiric.flows.inline`, and where it
-    `takes_token` a call has to be handed the token of its step."""
+    """Writes the body of a workflow's method; `untyped` are the keys of which type checkers know nothing, `imports` are
+    what it uses of `oneiric.flows.inline`, and where it `takes_token` a call has to be handed the token of its step."""
 
     sections: Mapping[str, str]
     bindings: Mapping[str, Report]
     facts: Report
+    untyped: Collection[str]
     imports: set[str] = field(default_factory=set[str])
     takes_token: bool = False
     _locals: dict[str, str] = field(default_factory=dict[str, str])
@@ -92,8 +93,29 @@ class FlowCode:
             made = f"await {made}"
         if checks:
             self._may_lack.add(name)
-            made = f"{made} if {' and '.join(checks)} else None"
-        yield f"{local} = {made}"
+        if name not in self._used():
+            yield from self._statement(node, reads, made, checks)
+        else:
+            yield f"{local} = {made} if {' and '.join(checks)} else None" if checks else f"{local} = {made}"
+
+    def _used(self) -> set[str]:
+        """The nodes whose results something refers to."""
+        nodes = self.facts["nodes"].values()
+        templates = [self.facts.get("result"), *([node.get("with"), node.get("for_each")] for node in nodes)]
+        conditions = set[str]().union(*(_roots(node.get("when", [])) for node in nodes))
+        return {reference.root for _, reference in references(templates)} | conditions
+
+    def _statement(self, node: Report, reads: Mapping[str, str], made: str, checks: list[str]) -> Iterator[str]:
+        """A call whose result nobody wants, which may be none."""
+        indent = "    " if checks else ""
+        if checks:
+            yield f"if {' and '.join(checks)}:"
+        if "for_each" not in node:
+            yield f"{indent}{made}"
+            return
+        call = made.removeprefix("[").partition(" for item in ")[0]
+        yield f"{indent}for item in {self._value(node['for_each'], reads)}:"
+        yield f"{indent}    {call}"
 
     def _made(self, name: str, node: Report, reads: Mapping[str, str]) -> str:
         call = self._call(f"inline/{name}", node, reads)
@@ -117,7 +139,11 @@ class FlowCode:
         if node.get("token"):
             arguments.append(f"token=Token({literal(token)})")
             self.takes_token = True
-        return f"{slot}.live{f'.{method}' if method else ''}({', '.join(arguments)})"
+        live = f"{slot}.live"
+        if key in self.untyped:
+            self.imports.add("untyped")
+            live = f"untyped({live})"
+        return f"{live}{f'.{method}' if method else ''}({', '.join(arguments)})"
 
     def _mapping(self, value: Mapping[str, Any], reads: Mapping[str, str]) -> str:
         return "{" + ", ".join(f"{literal(name)}: {self._value(each, reads)}" for name, each in value.items()) + "}"
@@ -158,7 +184,7 @@ class FlowCode:
         return self._value(self.facts.get("result"), self.facts.get("reads", {}))
 
 
-_HELPERS = ("continued", "given", "holds", "or_error", "plain", "text")
+_HELPERS = ("continued", "given", "holds", "or_error", "plain", "text", "untyped")
 
 
 def _needed(templates: Any) -> set[str]:

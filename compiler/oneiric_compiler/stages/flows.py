@@ -188,7 +188,7 @@ def seconds(value: Any, place: Place, diagnostics: Diagnostics) -> float:
     try:
         return duration(str(value)).total_seconds()
     except ValueError as error:
-        diagnostics.add("ONE111", f"`{value}` is not {error}", place, help="write it with its unit, such as `30s`")
+        diagnostics.add("ONE729", f"`{value}` is not {error}", place, help="write it with its unit, such as `30s`")
         return 0.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,7 +14,7 @@ from oneiric_compiler.verify.expressions import Strange, constant
 
 Facts = Mapping[str, Any]
 
-HELPERS = frozenset(("continued", "given", "holds", "or_error", "plain", "text"))
+HELPERS = frozenset(("continued", "given", "holds", "or_error", "plain", "text", "untyped"))
 """What the code of a workflow may use of `oneiric.flows.inline`."""
 _SHAPES = (
     ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Dict, ast.List, ast.Call, ast.Await, ast.IfExp,
@@ -21,6 +22,7 @@ _SHAPES = (
     ast.keyword, ast.Load, ast.Store, ast.UnaryOp, ast.USub,
 )  # fmt: skip
 """What its expressions are made of."""
+_UNTYPED = re.compile(r"^untyped\(([\w.]+)\)")
 _STATED = ("call", "with", "when", "for_each", "most", "at_once", "retry", "timeout", "on_error", "after")
 
 
@@ -129,13 +131,30 @@ def _calls(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str, str]]:
                 yield from _in(value, known)
                 known.add(name)
             case _:
-                raise Strange(statement)
+                yield from _made(statement, known)
     match statements[-1:]:
         case [ast.Return(ast.expr() as value)]:
             if [*_in(value, known)]:
                 raise Strange(statements[-1])
         case _:
             raise Strange(statements[-1] if statements else ast.Pass())
+
+
+def _made(statement: ast.stmt, known: set[str]) -> Iterator[tuple[str, str, str]]:
+    """The calls of a statement whose result nobody wants: an expression, one for each item, or one on conditions."""
+    match statement:
+        case ast.Expr(value):
+            yield from _in(value, known)
+        case ast.For(ast.Name("item"), listed, [ast.Expr(value)], []):
+            if [*_in(listed, known)]:
+                raise Strange(statement)
+            yield from _in(value, known)
+        case ast.If(test, [inner], []) if not isinstance(inner, ast.If):
+            if [*_in(test, known)]:
+                raise Strange(statement)
+            yield from _made(inner, known)
+        case _:
+            raise Strange(statement)
 
 
 def _in(value: ast.expr, known: set[str]) -> Iterator[tuple[str, str, str]]:
@@ -154,7 +173,7 @@ def _in(value: ast.expr, known: set[str]) -> Iterator[tuple[str, str, str]]:
 
 def _slot_called(node: ast.Call) -> tuple[str, str, str]:
     """What is called of `self._wiring.DOMAIN.KEY.live`, or `inline` of a workflow."""
-    path = ast.unparse(node.func).split(".")
+    path = _UNTYPED.sub(r"\1", ast.unparse(node.func)).split(".")
     match path:
         case ["self", "_wiring", domain, key, "live" | "inline"]:
             return domain, key, "__call__"

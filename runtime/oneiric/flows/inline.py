@@ -38,6 +38,11 @@ def plain(value: Any) -> Any:
     return msgspec.to_builtins(value, str_keys=True, enc_hook=_fields)
 
 
+def untyped(live: Any) -> Any:
+    """A live handle of which type checkers know nothing."""
+    return live
+
+
 def given(value: Callable[[], T], otherwise: D) -> T | D:
     """What is there, or else what stands in for it."""
     try:

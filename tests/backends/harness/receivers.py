@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+import brotli
 import grpc
 from oneiric.testing.contracts.monitoring import Seen
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -112,8 +113,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         receiver = self.server.receiver
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
+        match self.headers.get("Content-Encoding"):
+            case "gzip":
+                body = gzip.decompress(body)
+            case "br":  # of SDKs that find brotli installed
+                body = brotli.decompress(body)
+            case _:
+                pass
         credentials = f"{self.headers.get('Authorization')} {self.headers.get('X-Sentry-Auth')}"
         if receiver.wanted not in credentials:
             self.answer(401, f"not by {credentials}".encode())

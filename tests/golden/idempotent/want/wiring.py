@@ -189,10 +189,10 @@ class Workflows(Domain):
     async def remind(self, input: Any) -> Any:
         """4 nodes in 3 levels; settings/workflows.yml declares it"""
         from oneiric.flows.inline import text
-        charge = await self._wiring.tasks.charge.live(cents=5)
+        await self._wiring.tasks.charge.live(cents=5)
         count = await self._wiring.services.mail.live.count()
-        send = await self._wiring.services.mail.live.send(text=text(count, " of them"))
-        log = await self._wiring.services.log.live.send(text="sent")
+        await self._wiring.services.mail.live.send(text=text(count, " of them"))
+        await self._wiring.services.log.live.send(text="sent")
         return None
 
 

@@ -156,7 +156,7 @@ class Workflows(Domain):
           })
     async def close(self, input: Any) -> Any:
         """1 node in 1 level; settings/profiles/production.yml declares it"""
-        tell = await self._wiring.services.mail.live.send(text="closed ${now}")
+        await self._wiring.services.mail.live.send(text="closed ${now}")
         return None
 
     if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Workflows(Domain):
         reserve = await self._wiring.tasks.reserve_stock.live(order=input["id"], quantity=input["quantity"])
         charge = await self._wiring.tasks.charge_card.live(cents=reserve["cents"], order=input["id"]) if holds([{"above": 0, "path": "reserve.cents"}], reserve=reserve) else None
         labels = [await or_error(self._wiring.tasks.label.live(parcel=item)) for item in reserve["parcels"]]
-        notify = await continued(self._wiring.services.mail.live.send(text=text("order ", input["id"], " costs ", reserve["cents"], " cents")))
+        await continued(self._wiring.services.mail.live.send(text=text("order ", input["id"], " costs ", reserve["cents"], " cents")))
         return {"charge": (given(lambda: charge["id"], None) if charge is not None else None), "labels": labels}
 
 
