@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cli.running import fits, run_here
+from tests.unit.cli.running import environment, fits, run_apart
 from tests.unit.serve.eventful import make_eventful
 from tests.unit.serve.serving import Served, until
 
@@ -17,14 +17,14 @@ from tests.unit.serve.serving import Served, until
 def a_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     root = make_eventful(tmp_path)
-    done = run_here(root, ["compile"])
+    done = run_apart(root, ["compile"], environ=environment())
     assert done.returncode == 0, (done.stdout, done.stderr)
     return root
 
 
 def asked(root: Path, *call: str, code: int = 0) -> Any:
     """What a command answers, as its schema has it."""
-    done = run_here(root, [*call, "--json"])
+    done = run_apart(root, [*call, "--json"], environ=environment())
     assert done.returncode == code, (call, done.stdout, done.stderr)
     document = json.loads(done.stdout)
     fits(document)
@@ -32,7 +32,7 @@ def asked(root: Path, *call: str, code: int = 0) -> Any:
 
 
 def said(root: Path, *call: str, code: int = 0) -> str:
-    done = run_here(root, [*call])
+    done = run_apart(root, [*call], environ=environment())
     assert done.returncode == code, (call, done.stdout, done.stderr)
     return str(done.stdout + done.stderr)
 
