@@ -574,4 +574,9 @@ CODES: dict[str, Code] = {
         "A node and a schedule say what they `call`, a subscription which `topics` it is told of. An overlay may leave "
         "out what a level below it states.",
     ),
+    "ONE731": Code(
+        "what no tenant can have otherwise",
+        "Workflows, queues, topics, schedules, the outbox, exports and imports are those of the base and the profile. "
+        "A tenant may have subscriptions otherwise, and components and settings as everywhere.",
+    ),
 }

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from oneiric.texts import duration
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
-from oneiric_compiler.linking.entries import called, overlaid, served, single, stated, subscriptions
+from oneiric_compiler.linking.entries import called, check_tenants, overlaid, served, single, stated, subscriptions
 from oneiric_compiler.linking.flowing import Flowing
 from oneiric_compiler.linking.scheduling import Scheduling
 from oneiric_compiler.linking.scope import Scope
@@ -47,6 +47,7 @@ def flows(scope: Scope, linked: Linked, inputs: Gathered, diagnostics: Diagnosti
         "schedules": {name: scheduling.schedule(name, entry) for name, entry in sorted(schedules.items())},
         **_ways(scope, subscribing, targets),
     }
+    check_tenants(inputs.settings, diagnostics)
     tenants = _overlay(scope, subscribing, found["subscriptions"])
     _check_queues(
         {"workflow": declared, "subscription": subscribing.subscriptions, "schedule": schedules}, queues, diagnostics

@@ -21,12 +21,8 @@ KINDS: Mapping[str, str] = {
 SINGLE: Mapping[str, str] = {"outbox": "event", "export": "event", "import": "event"}
 OF_ONE_DOMAIN = frozenset((*KINDS, *SINGLE, "disable"))
 """What only sections of some domains have."""
-OF_TENANTS: Mapping[str, tuple[str, ...] | None] = {
-    "workflows": ("nodes",),
-    "subscriptions": None,
-}
-"""The kinds that tenants may overlay, and the fields of theirs, None for all."""
-OF_TENANTS_NODES = ("with", "retry", "timeout", "when")
+OF_TENANTS = "subscriptions"
+"""The kind that tenants may have otherwise than the base."""
 PARTS = "nodes"
 """The field of an entry whose parts are merged one by one."""
 
