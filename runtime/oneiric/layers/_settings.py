@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -10,17 +11,17 @@ from oneiric.references import load
 
 
 def exceptions(layer: str, names: Sequence[str], port: type) -> tuple[type[Exception], ...]:
-    """The classes that the setting `errors` names: as `module:Class`, or by the bare name of one beside the port or of
-    the bases that the errors of all ports have. Raises `LayerMisconfigured`."""
+    """The classes that the setting `errors` names, as the compiler reads them: `module:Class`, or the bare name of one
+    of Python's own, of one beside the port or in its package, or of the bases that the errors of all ports have.
+    Raises `LayerMisconfigured`."""
     if not names:
         raise LayerMisconfigured(layer, "errors", "names no error")
     return tuple(_exception(layer, name, port) for name in names)
 
 
 def _exception(layer: str, name: str, port: type) -> type[Exception]:
-    place = port.__module__ if name not in _BASES else "oneiric.errors"
     try:
-        found = load(name if ":" in name else f"{place}:{name}")
+        found = load(name if ":" in name else f"{_module(name, port)}:{name}")
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise LayerMisconfigured(layer, "errors", f"{name!r} cannot be loaded: {error}") from error
     if not isinstance(found, type) or not issubclass(found, BaseException):
@@ -33,7 +34,15 @@ def _exception(layer: str, name: str, port: type) -> type[Exception]:
     return found
 
 
-_BASES = frozenset({"Closed", "Unavailable", "Refused", "Misconfigured"})
+_BUILTIN = ("TimeoutError", "ConnectionError", "OSError", "LookupError", "ValueError", "RuntimeError", "Exception")
+
+
+def _module(name: str, port: type) -> str:
+    """Where a bare name is looked up: the port's module where nothing else has it."""
+    if name in _BUILTIN:
+        return "builtins"
+    near = (port.__module__, port.__module__.rpartition(".")[0], "oneiric.errors")
+    return next((each for each in near if hasattr(sys.modules.get(each), name)), port.__module__)
 
 
 def seconds(layer: str, setting: str, value: timedelta, *, zero: bool = False) -> float:

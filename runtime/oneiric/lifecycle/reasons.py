@@ -37,8 +37,9 @@ def stated_at(slot: Slot[Any], variable: str) -> str:
     path = file_of(slot.scope.wiring_class)
     try:
         report = read_report(Path(path or "").with_name("explain.json"))
-        binding = (report.for_tenant(slot.tenant) if slot.tenant else report).bindings[slot.key]
-        for name, setting in binding.settings.items():
+        key = slot.key.partition("/")[0]
+        binding = (report.for_tenant(slot.tenant) if slot.tenant else report).bindings[key]
+        for name, setting in (binding if key == slot.key else binding.layers[slot.key]).settings.items():
             text = json.dumps(setting.reference)
             if f"${{{variable}}}" in text or f"${{{variable}:" in text:
                 return f" (the setting {name}, {setting.stated_at})"

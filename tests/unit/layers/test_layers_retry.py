@@ -314,7 +314,7 @@ def test_calls_at_the_same_time_count_their_own_attempts() -> None:
         ({"errors": []}, "names no error"),
         ({"errors": ["nowhere.at_all:Down"]}, "'nowhere.at_all:Down' cannot be loaded: No module named 'nowhere'"),
         ({"errors": ["builtins:Missing"]}, "cannot be loaded: module 'builtins' has no attribute 'Missing'"),
-        ({"errors": ["TimeoutError"]}, "'TimeoutError' cannot be loaded: module 'tests.unit.layers.layered' has no"),
+        ({"errors": ["NoSuchError"]}, "'NoSuchError' cannot be loaded: module 'tests.unit.layers.layered' has no"),
         ({"errors": [":Down"]}, "cannot be loaded"),
         ({"errors": [".errors:Down"]}, "cannot be loaded"),
         ({"errors": ["builtins:print"]}, "'builtins:print' is not a class of exceptions"),
