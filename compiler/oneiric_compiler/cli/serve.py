@@ -37,7 +37,7 @@ def serve(
     ] = None,
     http: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="/healthz and /readyz, and no more, for probes from outside."),
+        typer.Option(metavar="HOST:PORT", help="/healthz and /readyz, for probes from outside; calls with a token."),
     ] = None,
     http_token: Annotated[
         str | None,
