@@ -18,6 +18,7 @@ from tests.backends.pooled import Place
 from tests.backends.test_backends_database_postgres import admin as postgres_admin
 from tests.unit.events.killing import Where, killed
 from tests.unit.events.outboxes import ConcurrentOutboxCases
+from tests.unit.events.restoring import restored as restored  # a fixture
 
 KILLS = int(os.environ.get("ONEIRIC_KILLS", "2"))
 """How often processes are killed, on each database."""

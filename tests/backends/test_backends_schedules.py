@@ -18,6 +18,7 @@ import pytest
 
 from tests.backends.harness.servers import Address
 from tests.backends.scheduling import done, look, wanted
+from tests.unit.events.restoring import restored as restored  # a fixture
 from tests.unit.events.ticking import LENGTH, Clock
 
 NIGHT = datetime(2026, 10, 24, 12, tzinfo=UTC)

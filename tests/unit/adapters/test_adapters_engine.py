@@ -47,6 +47,18 @@ def test_a_closed_engine_leaves_nothing_behind_and_tells_who_waits() -> None:
     asyncio.run(main())
 
 
+def test_nothing_is_forgotten_before_there_are_too_many() -> None:
+    async def main() -> None:
+        async with started(InlineEngine(keep=6)) as engine:
+            await engine.work(Calls(), {})
+            for number in range(5):
+                await engine.submit(Submission(f"r{number}", flow("a"), {}))
+                await engine.result(f"r{number}")
+                assert len(await engine.runs()) == number + 1
+
+    asyncio.run(main())
+
+
 def test_nothing_is_remembered_of_less_than_one() -> None:
     with pytest.raises(EngineMisconfigured, match="keep"):
         InlineEngine(keep=0)

@@ -22,6 +22,10 @@ def made(root: Path, monkeypatch: pytest.MonkeyPatch, package: str, files: Mappi
     monkeypatch.syspath_prepend(str(root))
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
+    sources = [path.removesuffix(".py").removesuffix("/__init__") for path in files if path.endswith(".py")]
+    for name in (path.replace("/", ".") for path in sources):
+        monkeypatch.setitem(sys.modules, name, sys)  # so that what is imported here is gone after the test
+        del sys.modules[name]
     compiled(root)
     return root
 

@@ -256,5 +256,5 @@ class InlineEngine:
 
     def _forget_oldest(self) -> None:
         over = [name for name, kept in self._runs.items() if kept.is_over]
-        for name in over[: len(over) - self._keep]:
+        for name in over[: max(len(over) - self._keep, 0)]:
             del self._runs[name]
