@@ -75,3 +75,15 @@ def test_places_and_what_follows_from_other_facts_are_no_changes() -> None:
     ):
         new = edited(path, "settings/elsewhere.yml#/x")
         assert compare(*(parse_report(json.dumps(each).encode()) for each in (OLD, new))) == []
+
+
+def test_what_can_be_made_again_no_longer_is_told() -> None:
+    path = Path(__file__).parent.parent / "golden" / "idempotent" / "want" / "explain.json"
+    old = json.loads(path.read_text("utf-8"))
+    new = json.loads(json.dumps(old))
+    (candidate,) = new["bindings"]["service:log"]["candidates"]
+    del candidate["idempotent"]
+    told = compare(*(parse_report(json.dumps(each).encode()) for each in (old, new)))
+    assert [(each.kind, each.key, each.what, each.how) for each in told] == [
+        ("candidate", "service:log", "log idempotent", "removed")
+    ]

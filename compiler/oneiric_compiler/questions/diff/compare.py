@@ -404,6 +404,7 @@ def _ranks(name: str, candidate: Candidate) -> dict[str, Json]:
         "factory": candidate.factory,
         **{rank.words: candidate.raw[rank.fact] for rank in RANKS if rank.fact in candidate.raw},
         "capabilities": candidate.capabilities,
+        **({"idempotent": candidate.raw["idempotent"]} if "idempotent" in candidate.raw else {}),
     }
     excluded: dict[str, Json] = {"excluded by": candidate.excluded_by} if candidate.excluded_by else {}
     return {f"{name} {fact}": each for fact, each in {**facts, **excluded}.items()}
