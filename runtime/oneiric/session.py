@@ -6,8 +6,9 @@ import asyncio
 import os
 import threading
 from _thread import allocate_lock
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from weakref import WeakSet
 
 from oneiric.errors import RuntimeClosed, RuntimeNotRunning, ShutdownError
@@ -136,9 +137,13 @@ async def leave(host: Host, error: BaseException | None) -> None:
     finally:
         host.status = "closed"
         _entered.discard(host)
-        if host.changes is not None:
-            host.changes.close()
-        host.leaving.set_result(None)
+        try:
+            if host.changes is not None:
+                host.changes.close()
+        except Exception as failed:
+            errors.append(failed)
+        finally:
+            host.leaving.set_result(None)
     if errors:
         failure = ShutdownError("closing the runtime failed in part", errors)
         if error is None and cancelled is None:
@@ -161,9 +166,9 @@ async def _close_all(host: Host, errors: list[Exception]) -> None:
         errors += await host.engines.stop(until)
     host.status = "closing"
     if host.looks is not None:
-        await host.looks.stop()
+        await _noting(host.looks.stop, errors)
     if host.changes is not None:
-        await host.changes.stop(until)
+        await _noting(partial(host.changes.stop, until), errors)
     if host.idle is not None:
         await cancel([host.idle])
     await cancel([slot.attempt.task for slot in host.slots() if slot.attempt is not None])
@@ -171,6 +176,14 @@ async def _close_all(host: Host, errors: list[Exception]) -> None:
     errors += await close_in_order(list(host.active.values()), until, host.hurry)
     _hurry(host)  # what an operator still drains
     await _end_tasks(host)
+
+
+async def _noting(stop: Callable[[], Awaitable[None]], errors: list[Exception]) -> None:
+    """Stop something; what that raises is added to the errors, since instances are closed whatever else goes wrong."""
+    try:
+        await stop()
+    except Exception as failed:
+        errors.append(failed)
 
 
 async def _end_making(host: Host) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from oneiric import Deadlines, Runtime
+from oneiric.errors import ShutdownError
 from oneiric.lifecycle import looks
 from oneiric.runtime import host_of
 
@@ -364,3 +365,35 @@ def test_tasks_that_ended_well_or_were_cancelled_are_no_failures() -> None:
             return [each.ok for each in await runtime.health()]
 
     assert run(day()) == [True]
+
+
+@pytest.mark.parametrize("stage", ["looks", "changes", "close"])
+def test_what_fails_to_stop_keeps_no_instance_from_being_closed(stage: str) -> None:
+    made: list[Part] = []
+
+    async def story() -> None:
+        wiring = wiring_of(part=key(lambda _: Part(made), port="tests.unit.runtime.making:Part", **ON_FAILURE))
+        runtime = Runtime(wiring)
+
+        async def fails(*_: object) -> None:
+            raise OSError("no more room")
+
+        with pytest.raises(ShutdownError) as raised:
+            async with runtime:
+                host = host_of(runtime)
+                if stage == "looks":
+                    assert host.looks is not None
+                    host.looks.stop = fails  # type: ignore[method-assign]
+                else:
+                    stages = {"stop": stops, "close": lambda: None}
+                    stages |= {"stop": fails} if stage == "changes" else {"close": fails_now}
+                    host.changes = SimpleNamespace(**stages)  # type: ignore[assignment]
+        assert [type(each) for each in raised.value.exceptions] == [OSError]
+        assert [each.closes for each in made] == [1] and host.leaving is not None and host.leaving.done()
+
+    def fails_now() -> None:
+        raise OSError("no more room")
+
+    async def stops(_: object) -> None: ...
+
+    run(story())
