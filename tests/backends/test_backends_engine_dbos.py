@@ -10,10 +10,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from oneiric import Secret
 from oneiric.adapters.engine import Engine
+from oneiric.adapters.engine._dbos_places import address, dsn
 from oneiric.adapters.engine.dbos import DbosEngine
 from oneiric.testing.contracts import started
 from oneiric.testing.contracts.engine import EngineContract
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.backends.harness.kinds import POSTGRES
 from tests.backends.harness.servers import shared
@@ -73,3 +76,12 @@ class TestOfServer(EngineContract):
     async def fresh(self) -> AsyncGenerator[Any, None]:
         async with started(DbosEngine(url=self.url, poll=0.05)) as engine:
             yield engine
+
+
+@pytest.mark.parametrize("password", ["not so secret", "a+b%20c", "it's \\ @:/?#", "=,'\""])
+def test_any_password_reaches_the_lease_as_it_is(password: str) -> None:
+    url = address("postgresql://shop@db:5433/orders", Secret(password), False, None, 7.0)
+    words = conninfo_to_dict(dsn(url))
+    assert words["password"] == password
+    assert (words["user"], words["host"], words["port"], words["dbname"]) == ("shop", "db", "5433", "orders")
+    assert words["connect_timeout"] == "7"

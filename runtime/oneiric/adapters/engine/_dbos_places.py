@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError
 
@@ -62,7 +63,8 @@ def address(url: str, password: Secret | None, tls: bool, ca_file: Path | None, 
 
 
 def dsn(url: sa.URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    """The address as libpq wants it: words, since SQLAlchemy leaves spaces of a password as they are in a URL."""
+    return make_conninfo("", **{**url.translate_connect_args(username="user", database="dbname"), **url.query})
 
 
 def postgres_engine(url: sa.URL, most: int, timeout: float) -> sa.Engine:
