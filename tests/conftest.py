@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +24,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a run in the background, whose children would ignore it too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+ROOT = Path(__file__).resolve().parent.parent
 NO_SKIPS = os.environ.get("ONEIRIC_NO_SKIPS") == "1"
 
 
@@ -29,6 +32,17 @@ NO_SKIPS = os.environ.get("ONEIRIC_NO_SKIPS") == "1"
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Text as it is kept beside the test: `assert shown == snapshot`."""
     return snapshot.use_extension(Text)
+
+
+@pytest.fixture(autouse=True)
+def shop_of_this_project() -> None:
+    """Projects of tests have packages called `shop` too: what one of them has left imported is not this project's."""
+    shop = sys.modules.get("shop")
+    if shop is None or Path(shop.__file__ or "").parent == ROOT / "shop":
+        return
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
+        del sys.modules[name]
+    sys.path[:] = [each for each in sys.path if not (Path(each) / "shop").is_dir() or Path(each) == ROOT]
 
 
 @pytest.fixture(scope="class")  # of a function this is the function; hypothesis refuses what says so
