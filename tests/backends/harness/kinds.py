@@ -49,7 +49,9 @@ def _on_path(name: str, *folders: str) -> Callable[[], str | None]:
 
 
 def _redis(program: str, folder: Path, port: int) -> Sequence[str]:
-    options = {"dir": str(folder), "bind": "127.0.0.1", "save": "", "appendonly": "yes", "loglevel": "warning"}
+    # `no` writes before it replies; `everysec` holds writes back while an fsync is slow, and a kill loses them
+    kept = {"save": "", "appendonly": "yes", "appendfsync": "no"}
+    options = {"dir": str(folder), "bind": "127.0.0.1", **kept, "loglevel": "warning"}
     return [program, "--port", str(port), *(part for name, text in options.items() for part in (f"--{name}", text))]
 
 
