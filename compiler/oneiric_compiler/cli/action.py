@@ -18,7 +18,7 @@ from oneiric_compiler.text.paint import Line
 from oneiric_compiler.text.redact import visible
 
 if TYPE_CHECKING:
-    from oneiric.serve.runs import Runs
+    from oneiric.serve.alone import Alone
 
 app = typer.Typer(no_args_is_help=True, help="Actions: call one.")
 _DOMAIN = "action"
@@ -54,10 +54,8 @@ def invoke(
     full = _full(key)
     given: dict[str, Any] = {"key": full, "payload": payload_of(payload), "tenant": tenant}
 
-    async def here(runs: Runs) -> dict[str, Any]:
-        from oneiric.serve.invoking import Invoking
-
-        return await Invoking(runs.host).invoke(**given)
+    async def here(rooms: Alone) -> dict[str, Any]:
+        return await rooms.invoking.invoke(**given)
 
     folder = asked.at_most_one()
     document = asked.ask(folder, "action-invoke", **given) if folder else None

@@ -17,6 +17,7 @@ from oneiric_compiler.cli.runs import (
     Tenant,
     alone,
     answer,
+    ask,
     checkpoints_of,
     payload_of,
 )  # fmt: skip
@@ -24,7 +25,7 @@ from oneiric_compiler.text.paint import Line, Style
 from oneiric_compiler.text.redact import visible
 
 if TYPE_CHECKING:
-    from oneiric.serve.runs import Runs
+    from oneiric.serve.alone import Alone
 
 app = typer.Typer(no_args_is_help=True, help="Events: emit them, and look after those that were not delivered.")
 _STYLES: Mapping[str, Style] = {"failed": "red", "completed": "green"}
@@ -69,10 +70,8 @@ def emit(
         document = asked.ask(folder, "event-emit", **given)
     else:
 
-        async def here(runs: Runs) -> dict[str, Any]:
-            from oneiric.serve.messages import Messages
-
-            return await Messages(runs.host).emit_and_wait(**given)
+        async def here(rooms: Alone) -> dict[str, Any]:
+            return await rooms.messages.emit_and_wait(**given)
 
         document = alone(asked, profile, here, checkpoints=kept)
     answer(document, json, _told(document))
@@ -94,9 +93,9 @@ def dead(
     """Show the events that could not be delivered, or drop some."""
     asked = Asked(context.obj, name, state, timeout, json)
     if drop:
-        _changed(_ask(asked, profile, "drop", ids=drop), json)
+        _changed(ask(asked, profile, "event-drop", ids=drop), json)
         return
-    document = _ask(asked, profile, "dead")
+    document = ask(asked, profile, "event-dead")
     lines: list[Line] = []
     for each in document["dead"]:
         lines.append([(visible(each["id"]), "bold"), (f"  {each['at'] or ''}", "dim")])
@@ -120,21 +119,7 @@ def retry(
     """Deliver events again that could not be delivered."""
     if bool(ids) == every:
         raise CommandError("name dead letters, or say --all", help="`oneiric event dead` lists them")
-    _changed(_ask(Asked(context.obj, name, state, timeout, json), profile, "retry", ids=ids or []), json)
-
-
-def _ask(asked: Asked, profile: str | None, method: str, **arguments: object) -> dict[str, Any]:
-    folder = asked.at_most_one()
-    if folder is not None:
-        return asked.ask(folder, f"event-{method}", **arguments)
-
-    async def here(runs: Runs) -> dict[str, Any]:
-        from oneiric.serve.messages import Messages
-
-        document: dict[str, Any] = await getattr(Messages(runs.host), method)(**arguments)
-        return document
-
-    return alone(asked, profile, here, checkpoints=None)
+    _changed(ask(Asked(context.obj, name, state, timeout, json), profile, "event-retry", ids=ids or []), json)
 
 
 def _changed(document: Mapping[str, Any], json: bool) -> None:

@@ -24,7 +24,7 @@ def list_queues(
     json: Json = False,
 ) -> None:
     """Show the queues: what waits, runs, and has failed."""
-    _queues(ask(Asked(context.obj, name, state, timeout, json), profile, "queue-list", "queues"), json)
+    _queues(ask(Asked(context.obj, name, state, timeout, json), profile, "queue-list"), json)
 
 
 def _holding(does: str, *, resume: bool) -> Callable[..., None]:
@@ -40,7 +40,7 @@ def _holding(does: str, *, resume: bool) -> Callable[..., None]:
         json: Json = False,
     ) -> None:
         asked = Asked(context.obj, name, state, timeout, json)
-        _queues(ask(asked, profile, "queue-pause", "pause", queue=queue, resume=resume), json)
+        _queues(ask(asked, profile, "queue-pause", queue=queue, resume=resume), json)
 
     hold.__doc__ = does
     return hold

@@ -6,6 +6,7 @@ import json as jsons
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -20,8 +21,8 @@ from oneiric_compiler.text.paint import Line, Style, columns, padded
 from oneiric_compiler.text.redact import visible
 
 if TYPE_CHECKING:
+    from oneiric.serve.alone import Alone
     from oneiric.serve.checkpoints import Checkpoints
-    from oneiric.serve.runs import Runs
 
 STYLES: Mapping[str, Style] = {"completed": "green", "failed": "red", "cancelled": "yellow", "parked": "yellow"}
 
@@ -70,18 +71,18 @@ def ask(
     asked: Asked,
     profile: str | None,
     operation: str,
-    method: str,
     *,
     kept: Checkpoints | None = None,
     **arguments: object,
 ) -> dict[str, Any]:
-    """What the running process answers; without one what the engine knows, asked from here."""
+    """What the running process answers; without one the same is done here."""
     folder = None if kept is not None else asked.at_most_one()
     if folder is not None:
         return asked.ask(folder, operation, **arguments)
+    from oneiric.serve.operations import OPERATIONS
 
-    async def here(runs: Runs) -> dict[str, Any]:
-        answer: dict[str, Any] = await getattr(runs, method)(**arguments)
+    async def here(rooms: Alone) -> dict[str, Any]:
+        answer: dict[str, Any] = await attrgetter(OPERATIONS[operation].room)(rooms)(**arguments)
         return answer
 
     return alone(asked, profile, here, checkpoints=kept)
@@ -90,7 +91,7 @@ def ask(
 def alone(
     asked: Asked,
     profile: str | None,
-    work: Callable[[Runs], Awaitable[dict[str, Any]]],
+    work: Callable[[Alone], Awaitable[dict[str, Any]]],
     *,
     checkpoints: Checkpoints | None,
     works: bool = False,
@@ -110,8 +111,8 @@ def alone(
         raise no_output(asked.root, path, profile, "wiring", in_project=True)
 
     async def asking() -> dict[str, Any]:
-        async with alone(asked.root.resolve(), path.absolute(), checkpoints=checkpoints, works=works) as runs:
-            return await work(runs)
+        async with alone(asked.root.resolve(), path.absolute(), checkpoints=checkpoints, works=works) as rooms:
+            return await work(rooms)
 
     os.chdir(asked.root)  # relative paths in settings are the project's
     try:

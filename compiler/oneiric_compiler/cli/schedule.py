@@ -16,15 +16,17 @@ from oneiric_compiler.cli.runs import (
     Profile,
     alone,
     answer,
+    ask,
     checkpoints_of,
     table,
     wiring,
 )  # fmt: skip
+from oneiric_compiler.diagnostics.found import did_you_mean
 from oneiric_compiler.text.paint import Line
 
 if TYPE_CHECKING:
     from oneiric.engines.firing import Planned
-    from oneiric.serve.runs import Runs
+    from oneiric.serve.alone import Alone
 
 app = typer.Typer(no_args_is_help=True, help="Schedules: what is due when, and firing it.")
 
@@ -39,18 +41,7 @@ def list_schedules(
     json: Json = False,
 ) -> None:
     """Show the schedules: when each is due next, and what became of its ticks."""
-    asked = Asked(context.obj, name, state, timeout, json)
-    folder = asked.at_most_one()
-    if folder is not None:
-        document = asked.ask(folder, "schedule-list")
-    else:
-
-        async def here(runs: Runs) -> dict[str, Any]:
-            from oneiric.serve.ticking import Ticking
-
-            return await Ticking(runs.host).listed()
-
-        document = alone(asked, profile, here, checkpoints=None)
+    document = ask(Asked(context.obj, name, state, timeout, json), profile, "schedule-list")
     rows = [("schedule", "timing", "call", "next", "runs", "dropped")] if document["schedules"] else []
     rows += [
         (
@@ -94,16 +85,12 @@ def next_ticks(
 
 
 def _plan(context: typer.Context, key: str, profile: str | None) -> Planned:
-    from difflib import get_close_matches
-
     from oneiric.engines.firing import plan_of, schedules_of
 
     stated = schedules_of(wiring(context.obj, profile))
     name = key.removeprefix("task:")
     if name not in stated:
-        near = get_close_matches(name, stated, n=3)
-        help = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(stated)) or 'none'}"
-        raise CommandError(f"the wiring has no schedule {key}", help=help)
+        raise CommandError(f"the wiring has no schedule `{key}`", help=did_you_mean(name, stated))
     return plan_of(name, None, stated[name])
 
 
@@ -123,10 +110,8 @@ def fire(
     if not due:
         raise CommandError("say what is to be fired", help="`oneiric schedule fire --due` fires what is due")
 
-    async def here(runs: Runs) -> dict[str, Any]:
-        from oneiric.serve.ticking import Ticking
-
-        return await Ticking(runs.host).fire(now=now, wait=wait)
+    async def here(rooms: Alone) -> dict[str, Any]:
+        return await rooms.ticking.fire(now=now, wait=wait)
 
     asked = Asked(context.obj, json=json)
     document = alone(asked, profile, here, checkpoints=checkpoints_of(checkpoints, none=False))

@@ -34,7 +34,7 @@ from oneiric_compiler.text.paint import Line, Style
 from oneiric_compiler.text.redact import visible
 
 if TYPE_CHECKING:
-    from oneiric.serve.runs import Runs
+    from oneiric.serve.alone import Alone
 
 app = typer.Typer(no_args_is_help=True, help="Workflows: run them, and look after their runs.")
 _WAIT = 20.0
@@ -62,10 +62,10 @@ def run(
     kept = checkpoints_of(checkpoints, no_checkpoints)
     started = _started(key, payload, id, queue, tenant)
 
-    async def here(runs: Runs) -> dict[str, Any]:
-        run = await runs.start(**started)
+    async def here(rooms: Alone) -> dict[str, Any]:
+        run = await rooms.runs.start(**started)
         while run["state"] not in _OVER:
-            run = await runs.wait(id=run["id"], within=_WAIT)
+            run = await rooms.runs.wait(id=run["id"], within=_WAIT)
         return run
 
     folder = None if kept is not None else asked.at_most_one()
@@ -97,9 +97,7 @@ def enqueue(
     """Have a workflow run, by whichever process works, and do not wait."""
     started = _started(key, payload, id, queue, tenant)
     kept = checkpoints_of(checkpoints, none=False)
-    document = ask(
-        Asked(context.obj, name, state, timeout, json), profile, "workflow-start", "start", kept=kept, **started
-    )
+    document = ask(Asked(context.obj, name, state, timeout, json), profile, "workflow-start", kept=kept, **started)
     answer(document, json, _run_told(document))
 
 
@@ -124,7 +122,7 @@ def list_runs(
 ) -> None:
     """Show the runs of workflows, the newest first."""
     wanted: dict[str, Any] = {"key": key and _full(key), "state": status, "queue": queue, "limit": limit}
-    document = ask(Asked(context.obj, name, state, timeout, json), profile, "workflow-list", "listed", **wanted)
+    document = ask(Asked(context.obj, name, state, timeout, json), profile, "workflow-list", **wanted)
     rows = [
         (each["id"], each["key"], each["state"], each["submitted_at"], each["tenant"] or "")
         for each in document["runs"]
@@ -143,7 +141,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a run: its state, and once it has ended its result and errors."""
-    document = ask(Asked(context.obj, name, state, timeout, json), profile, "workflow-show", "show", id=run)
+    document = ask(Asked(context.obj, name, state, timeout, json), profile, "workflow-show", id=run)
     facts = ("tenant", "queue", "submitted_at", "started_at", "ended_at", "recoveries")
     more: list[Line] = [[(f"  {each:<13}{visible(str(document[each]))}", "plain")] for each in facts if document[each]]
     answer(document, json, [*_run_told(document), *more])
@@ -160,7 +158,7 @@ def steps(
     json: Json = False,
 ) -> None:
     """Show the steps of a run that are over."""
-    document = ask(Asked(context.obj, name, state, timeout, json), profile, "workflow-steps", "steps", id=run)
+    document = ask(Asked(context.obj, name, state, timeout, json), profile, "workflow-steps", id=run)
     rows = [
         (str(each["number"]), each["name"], each["state"], each["ended_at"] or "", _why(each["error"]))
         for each in document["steps"]
@@ -179,7 +177,7 @@ def cancel(
     json: Json = False,
 ) -> None:
     """End a run; 1 when it was over already."""
-    document = ask(Asked(context.obj, name, state, timeout, json), profile, "workflow-cancel", "cancel", id=run)
+    document = ask(Asked(context.obj, name, state, timeout, json), profile, "workflow-cancel", id=run)
     answer(document, json, [[(document["state"], _style(document)), (f": {visible(run)}", "plain")]])
     raise typer.Exit(0 if document["changed"] else 1)
 
@@ -199,7 +197,7 @@ def retry(
 ) -> None:
     """Let a run that failed, was cancelled or is parked go on."""
     asked = Asked(context.obj, name, state, timeout, json)
-    document = ask(asked, profile, "workflow-retry", "retry", id=run, step=step)
+    document = ask(asked, profile, "workflow-retry", id=run, step=step)
     answer(document, json, [[(document["state"], _style(document)), (f": {visible(run)}", "plain")]])
 
 

@@ -35,11 +35,6 @@ class Runs:
         self._host = host
 
     @property
-    def host(self) -> Host:
-        """The application."""
-        return self._host
-
-    @property
     def _work(self) -> Work:
         from oneiric.engines.work import work_of  # which a process that runs nothing does not pay for
 

@@ -72,7 +72,7 @@ def test_mistakes_are_told(shop: Path) -> None:
     assert "--payload is not an object of JSON" in said(shop, "event", "emit", "order.lost", "--payload", "1", code=2)
     assert "say --all" in said(shop, "event", "retry", code=2)
     assert "there is no dead letter outbox/1" in said(shop, "event", "retry", "outbox/1", code=2)
-    assert "did you mean nightly" in said(shop, "schedule", "next", "nightl", code=2)
+    assert "did you mean `nightly`?" in said(shop, "schedule", "next", "nightl", code=2)
     assert "has no offset" in said(shop, "schedule", "next", "nightly", "--from", "2026-01-01T00:00:00", code=2)
     assert "--due" in said(shop, "schedule", "fire", code=2)
 
