@@ -64,7 +64,8 @@ def address(url: str, password: Secret | None, tls: bool, ca_file: Path | None, 
 
 def dsn(url: sa.URL) -> str:
     """The address as libpq wants it: words, since SQLAlchemy leaves spaces of a password as they are in a URL."""
-    return make_conninfo("", **{**url.translate_connect_args(username="user", database="dbname"), **url.query})
+    named = url.translate_connect_args(username="user", database="dbname")
+    return make_conninfo("", **named, **{name: str(value) for name, value in url.query.items()})
 
 
 def postgres_engine(url: sa.URL, most: int, timeout: float) -> sa.Engine:
