@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         async def start(
             self, input: I_contra, /, *, id: str | None = None, queue: str | None = None
         ) -> RunHandle[R_co]:
-            """Have it run: with `id` once, however often that is asked for. Raises `PayloadError`, `Paused`."""
+            """Submit a run; under one `id` once, however often that is asked for. Raises `PayloadError`, `Paused`."""
             ...
 
         async def inline(self, input: I_contra, /) -> R_co:

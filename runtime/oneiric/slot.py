@@ -151,7 +151,7 @@ class Deadlines:
 class Held:
     """One instance in a slot, with the number of leases on it.
 
-    While it is `watched`, the end of a lease is told to whoever watches: one who drains it (`settled` is what he waits
+    While it is `watched`, the end of a lease is told to whoever watches: one that drains it (`settled` is what it waits
     for), or one who looks for idle instances and finds it no longer watched when it was used. `expired` is how many
     leases were held when it was closed all the same, `asked` the question under way how it is, if there is one. Where
     its factory was entered, its `stay` there is left in the place of a close. `inner` is the handle that an instance of
@@ -244,7 +244,7 @@ class Slot(_Base[T]):
         return SlotLease(self)
 
     async def start(self, input: object, /, *, id: str | None = None, queue: str | None = None) -> RunHandle[Any]:
-        """Have the engine run it, with what it takes as a JSON object, for the tenant whose view this is of: with `id`
+        """Submit a run to the engine, given a JSON object, for the tenant whose view this is; under one `id` it runs
         once, however often that is asked for. Raises `PayloadError`, `Paused`, and what the engine raises."""
         from oneiric.declared import work_of
 

@@ -97,7 +97,7 @@ def alone(
     works: bool = False,
     path: Path | None = None,
 ) -> dict[str, Any]:
-    """What an application comes to that is there for this alone: of the committed wiring, or of the one at `path`."""
+    """What `work` answers, of an application that runs for it alone: of the committed wiring, or the one at `path`."""
     import asyncio
 
     from oneiric.documents import Misfit

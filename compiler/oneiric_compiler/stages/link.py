@@ -151,7 +151,7 @@ def differs(one: Bound, other: Bound) -> bool:
 
 
 def _identity(candidate: Candidate) -> object:
-    """What tells a candidate from others; a common layer is made one for each key anew."""
+    """What tells a candidate from others; a common layer becomes one of its own for each key."""
     return (candidate.provider, candidate.factory) if candidate.layer else id(candidate)
 
 

@@ -106,7 +106,7 @@ class Fields:
         return cast("dict[str, Json]", self.json(field, value))
 
     def json(self, field: str, value: Any) -> Json:
-        """A value of JSON, made anew: what the caller does with theirs changes nothing of it."""
+        """A copy of a JSON value: what the caller does with theirs later does not change it."""
         return self._json(field, value, 0)
 
     def _json(self, field: str, value: Any, depth: int) -> Json:

@@ -120,7 +120,7 @@ class _Results:
             self._forget(key, shared)
 
     def _forget(self, key: Hashable, shared: _Shared) -> None:
-        """Let whoever asks from now on make a call of his own."""
+        """From now on whoever asks makes a call of their own."""
         if self._under_way.get(key) is shared:
             del self._under_way[key]
 

@@ -39,12 +39,12 @@ def limit(
 ) -> P:
     """Lets calls wait for their turn, first come first served: for a place among those at once, and for a start.
 
-    The window of the rate slides: never do more calls than its limit begin in any time of its length. Who is cancelled
-    while waiting takes no place and no start from those behind. A call that waited for too long raises
+    The window of the rate slides: never do more calls than its limit begin in any time of its length. A caller that is
+    cancelled while waiting takes no place and no start from those behind. A call that waited for too long raises
     `oneiric.layers.LimitReached`.
 
     An iterator is one call from its first step until it is over, closed or dropped, and a context manager from its
-    entering until it is left: whoever needs another turn for what he does meanwhile may wait for himself. Methods that
+    entering until it is left: a caller that needs another turn meanwhile may wait for itself for ever. Methods that
     are not awaited are passed on as they are.
 
     `at_once`: how many calls may be under way; as many as there are when it is not set.
@@ -58,7 +58,7 @@ class _Turns:
     """Who may begin, and who waits for it.
 
     A turn that was handed to somebody who waited counts as a start at once, so that nobody else takes it, and at the
-    time when he really begins, which a busy loop may make much later: windows are counted from there.
+    time when it really begins, which a busy loop may make much later: windows are counted from there.
     """
 
     def __init__(self, key: str, at_once: int | None, rate: Rate | None, wait: timedelta | None) -> None:

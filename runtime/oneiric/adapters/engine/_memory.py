@@ -13,7 +13,7 @@ from oneiric.flows.model import ENDED, Limits, Outcome, Run, RunState, StepFaile
 
 
 def told(instant: datetime) -> str:
-    """An instant as it is told: UTC, in ISO 8601 with `Z`."""
+    """An instant as text: UTC, in ISO 8601 with `Z`."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
