@@ -1,9 +1,10 @@
-"""Spans around what takes time: activate, swap, reload, drain, recompile.
+"""Spans around what takes time: activate, swap, reload, drain, recompile, emit, deliver, tick, step, invoke.
 
 They go to OpenTelemetry where its API is installed, and to whoever in this process called `record`. With neither a
 span is one shared object that does nothing. Attributes are `domain`, `key`, `provider`, `tenant`, `generation` and
-the like: plain values, never a secret. How long each took also goes into OpenTelemetry's histogram
-`oneiric.NAME.duration`, in seconds, by those of its attributes that have few values.
+the like: plain values, never a secret; what OpenTelemetry has a name for goes by that, which has a dot. How long each
+took also goes into OpenTelemetry's histogram `oneiric.NAME.duration`, in seconds, by those of its attributes that have
+few values.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def _open_telemetry() -> list[Recorder]:
         def end(error: BaseException | None) -> None:
             for name, value in span.attributes.items():
                 if value is not None:
-                    recorded.set_attribute(f"oneiric.{name}", value)
+                    recorded.set_attribute(name if "." in name else f"oneiric.{name}", value)
             if error is not None:
                 recorded.set_status(trace.StatusCode.ERROR, words(error))
             if span.name not in histograms:

@@ -123,6 +123,7 @@ def _told(document: Mapping[str, Any]) -> list[Line]:
         facts.append(("rejected", f"{document['rejected']['generation'][:12]} {reason(document['rejected'])}"))
     for key, notes in document["notes"].items():
         facts += [(kind, f"{key}: {note['note']} (since {note['since']})") for kind, note in notes.items()]
+    facts += _work(document)
     running = document["running"]
     head: Line = [(str(document["name"]), "bold"), (f" {_state(document)}", "green" if running else "red")]
     lines: list[Line] = [head]
@@ -132,6 +133,22 @@ def _told(document: Mapping[str, Any]) -> list[Line]:
     active = f"{len(document['components'])} active; {document['keys']} keys" + ("" if running else ", when last seen")
     lines.append([("  components  ", "dim"), (active, "plain")])
     return [*lines, *_rows(document["components"], document["notes"]), *rows(document["followers"])]
+
+
+def _work(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What runs, waits and has failed, of all and of each queue."""
+    if "runs" not in document:
+        return []
+    facts = [("runs", _counts(document["runs"]))]
+    for each in document["queues"]:
+        paused = " (paused)" if each["paused"] else ""
+        facts.append(("queue", f"{each['name']}{paused}: {_counts(each)}"))
+    return facts
+
+
+def _counts(counts: Mapping[str, Any]) -> str:
+    names = ("queued", "waiting", "running", "parked", "failed", "dead")
+    return ", ".join(f"{counts[name]} {name}" for name in names if name in counts)
 
 
 def _state(document: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from oneiric.adapters.queue import Queue
 from oneiric.boundary import PlainError, plain, read_as
 from oneiric.declared import Topic, topics_of, work_of
 from oneiric.engines.delivery import Places, deliver
-from oneiric.engines.handling import handled
+from oneiric.engines.handling import handled, told
 from oneiric.engines.outbox import Outbox
 from oneiric.engines.subscriptions import Subscription, by_topic, table_of, wanting
 from oneiric.envelope import Delivered, Emitted, Envelope, EventError, checked, encoded, written
@@ -85,7 +85,7 @@ class Emitter:
         )
         order = ordering(topic, envelope, key)
         wanted = self.wanted(envelope)
-        with span("emit", domain="event", topic=topic.name, tenant=envelope.tenant):
+        with span("emit", domain="event", topic=topic.name, tenant=envelope.tenant, **told(envelope)):
             if transaction is not None:
                 outbox = self.outbox(scope)
                 if outbox is None:

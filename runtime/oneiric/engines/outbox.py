@@ -142,6 +142,12 @@ class Outbox:
         )
         return [Kept(row["id"], row["event"], row["ordering"], bool(row["direct"])) for row in rows]
 
+    async def counts(self) -> tuple[int, int]:
+        """How many events wait to be relayed, and how many are dead letters."""
+        await self.prepare()
+        (row,) = await self._database.fetch("SELECT COUNT(*) AS events, COUNT(dead) AS dead FROM oneiric_outbox")
+        return row["events"] - row["dead"], row["dead"]
+
     async def take(self, ids: Sequence[int]) -> int:
         """Remove what was relayed; how many of them were still there."""
         if not ids:

@@ -24,6 +24,7 @@ from oneiric.references import load
 from oneiric.slot import Slot
 from oneiric.stepping import CURRENT
 from oneiric.tenants.scope import scope_of
+from oneiric.tracing import span
 
 ENGINE = "adapter:engine"
 
@@ -175,6 +176,12 @@ class Work:
 
     async def call(self, step: Step) -> Any:
         """Make a step's call: what `Caller` promises. One whose key is paused waits until it is resumed."""
+        key, method = parse_call(step.call)
+        domain, _, name = key.partition(":")
+        with span("step", domain=domain, key=name, method=method, tenant=step.tenant, run=step.run, node=step.name):
+            return await self._stepped(step)
+
+    async def _stepped(self, step: Step) -> Any:
         async with self.pinned.bindings(step.generation) as host:
             scope = self._scope(host, step.tenant)
             token = CURRENT.set(Steps(self, step))

@@ -9,7 +9,7 @@ from typing import Any, cast
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from oneiric.calls import PayloadError, invoke, parse_call
+from oneiric.calls import PayloadError, invoke_traced, parse_call
 from oneiric.documents import Misfit, parse
 from oneiric.errors import OneiricError, Paused, UnknownKey, UnknownTenant
 from oneiric.flows.model import Unserved
@@ -20,7 +20,7 @@ from oneiric.serve.runs import Runs
 DEADLINE = 60.0
 """Seconds for a call, and for the end of a run; a run goes on after them."""
 _ENDED = {"completed": 200, "failed": 500, "cancelled": 500, "parked": 500}
-_PUBLIC = ("/healthz", "/readyz")
+_PUBLIC = ("/healthz", "/readyz", "/metrics")
 
 
 def asking(app: web.Application, host: Host, runs: Runs, token: str) -> web.Application:
@@ -38,7 +38,7 @@ def asking(app: web.Application, host: Host, runs: Runs, token: str) -> web.Appl
         except ValueError as error:
             raise Misfit(str(error)) from error
         async with asyncio.timeout(DEADLINE):
-            return web.json_response({"result": await invoke(_scope(host, tenant), key, payload)})
+            return web.json_response({"result": await invoke_traced(_scope(host, tenant), key, payload)})
 
     async def workflow(request: web.Request) -> web.StreamResponse:
         asked = await _object(request)

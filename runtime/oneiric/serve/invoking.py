@@ -32,7 +32,7 @@ class Invoking:
         """
         from oneiric.calls import (
             PayloadError,
-            invoke,
+            invoke_traced,
             served,
         )  # which a process that is asked for nothing does not pay for
 
@@ -43,7 +43,7 @@ class Invoking:
         except Unserved as error:
             return _ended(key, "unserved", error)
         try:
-            result = await invoke(scope, key, given)
+            result = await invoke_traced(scope, key, given)
         except (PayloadError, InvalidPayload) as error:
             own = key == error.call if isinstance(error, PayloadError) else slot.key == f"action:{error.key}"
             return _ended(key, "refused" if own else "failed", error, _faults(error) if own else [])

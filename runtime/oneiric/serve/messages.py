@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -10,6 +11,7 @@ from oneiric.boundary import PlainError, plain
 from oneiric.declared import topics_of
 from oneiric.documents import Misfit, parse
 from oneiric.envelope import Delivered, Emitted, instant
+from oneiric.errors import OneiricError
 from oneiric.flows.model import Outcome, Run
 from oneiric.host import Host
 
@@ -108,6 +110,21 @@ class Messages:
                 for each in await outbox.dead()
             ]
         return {"format": DEAD_FORMAT, "dead": found}
+
+    async def outbox_counts(self, within: float) -> tuple[int, int] | None:
+        """How many events wait in the base's outbox, and how many could not be relayed; None where there is none, its
+        database is not active, or does not answer in time."""
+        key = self._host.wiring_class.__outbox__
+        if key is None or self._host.base.slot(key).home.held is None:
+            return None
+        from oneiric.engines.emitting import emitter_of
+
+        outbox = emitter_of(self._host).outbox(self._host.base)
+        try:
+            async with asyncio.timeout(within):
+                return None if outbox is None else await outbox.counts()
+        except (OneiricError, TimeoutError):
+            return None
 
     async def _failed(self, work: Work) -> list[Run]:
         failed = await work.engine.runs(state="failed", limit=_MOST)

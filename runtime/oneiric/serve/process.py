@@ -25,12 +25,13 @@ from oneiric.reload.outcome import RolledBack
 from oneiric.reload.request import ASKING
 from oneiric.reload.state import State
 from oneiric.runtime import Runtime, changes_of, host_of
-from oneiric.serve import control, ending, probes
+from oneiric.serve import control, ending, metrics, probes
 from oneiric.serve.changes import Changes
 from oneiric.serve.checkpoints import ENGINE, Checkpoints, engine_of, kept
 from oneiric.serve.client import running
 from oneiric.serve.folder import StateFolder
 from oneiric.serve.gate import answering
+from oneiric.serve.gauges import Gauges
 from oneiric.serve.invoking import Invoking
 from oneiric.serve.logs import configure, log_error, spans
 from oneiric.serve.messages import Messages
@@ -152,12 +153,14 @@ class Process:
         self._engine = engine
         self._runtime = runtime
         self._log = log
+        self._name = name
         self.notes = Notes(folder, host_of(runtime), log, lambda: self.status.change())
         wiring = str(serving.wiring.absolute())
         self.runs = Runs(host_of(runtime))
         self.messages = Messages(host_of(runtime))
         self.ticking = Ticking(host_of(runtime))
         self.invoking = Invoking(host_of(runtime))
+        self._gauges = Gauges(host_of(runtime), self.runs, self.messages, folder.path)
         self.status = Status(folder, runtime, self.notes, self.runs, log, name=name, wiring=wiring)
         self.changes = Changes(runtime, self.status, log)
         host_of(runtime).preflight = self._preflight
@@ -215,11 +218,13 @@ class Process:
         async with AsyncExitStack() as stack:
             listening = stack.enter_context(control_socket(socket_path))
             await stack.enter_async_context(answering(control.application(self, self._log), listening, patient=True))
+            exported = (self._serving.port, self._serving.http) != (None, None) and metrics.exporting(self._name)
             if self._serving.port is not None:
-                self.status.address, site = self._probes(LOOPBACK, self._serving.port, probes.inside(self.status))
+                app = metrics.measured(probes.inside(self.status), exported=exported)
+                self.status.address, site = self._probes(LOOPBACK, self._serving.port, app)
                 await stack.enter_async_context(site)
             if self._serving.http is not None:
-                app = probes.outside(self.status)
+                app = metrics.measured(probes.outside(self.status), exported=exported)
                 if self._serving.http_token is not None:
                     from oneiric.serve.asking import asking
 
@@ -267,6 +272,7 @@ class Process:
             if self._engine is not None:
                 await stack.enter_async_context(kept(self._engine))
             await stack.enter_async_context(self._runtime)
+            self._gauges.begin()
             self.status.enter("running")
             if self._looks is not None:
                 self._looks.begin()

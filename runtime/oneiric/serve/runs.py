@@ -133,17 +133,26 @@ class Runs:
                 await engine.resume(each.name)
         return await self.queues()
 
-    async def summary(self, within: float) -> list[dict[str, Any]] | None:
-        """The queues, for a status; None where nothing is run here, or the engine does not answer in time."""
+    async def counts(self) -> dict[str, int]:
+        """How many runs, in a queue or in none, are queued, running, parked and have failed, `COUNTED` of each at most;
+        of `dead` ones events could not be delivered."""
+        engine = self._work.engine
+        states: tuple[RunState, ...] = ("queued", "running", "parked")
+        found: dict[str, int] = {each: len(await engine.runs(state=each, limit=COUNTED)) for each in states}
+        failed = await engine.runs(state="failed", limit=COUNTED)
+        dead = sum(run.key.startswith("event:") for run in failed)
+        return {**found, "failed": len(failed) - dead, "dead": dead}
+
+    async def summary(self, within: float) -> dict[str, Any]:
+        """`runs` and `queues`, for a status; neither where nothing is run here, or the engine is not in time."""
         held = self._host.base.slots()[_ENGINE].home.held if _ENGINE in self._host.base.slots() else None
         if held is None:
-            return None
+            return {}
         try:
             async with asyncio.timeout(within):
-                found: list[dict[str, Any]] = (await self.queues())["queues"]
-                return found
+                return {"runs": await self.counts(), "queues": (await self.queues())["queues"]}
         except (OneiricError, TimeoutError):
-            return None
+            return {}
 
 
 def ended(run: Run, outcome: Outcome | None) -> dict[str, Any]:

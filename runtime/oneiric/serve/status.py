@@ -20,7 +20,7 @@ from oneiric.serve.runs import Runs
 from oneiric.slot import Slot
 
 _SUMMED_UP = 1.0
-"""Seconds for the queues of a status."""
+"""Seconds for the runs and queues of a status."""
 _PAUSE = 0.2
 """Seconds between two snapshots at least."""
 
@@ -62,9 +62,8 @@ class Status:
         return [] if self._host.looks is None else self._host.looks.unwell()
 
     async def whole(self) -> dict[str, Any]:
-        """The document, with the queues as they are now where runs are carried on here."""
-        queues = await self._runs.summary(_SUMMED_UP)
-        return self.document() if queues is None else {**self.document(), "queues": queues}
+        """The document, with the runs and queues as they are now where runs are carried on here."""
+        return {**self.document(), **await self._runs.summary(_SUMMED_UP)}
 
     def document(self) -> dict[str, Any]:
         """The whole of it; only the components that are not inactive, or have a note."""
