@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -13,9 +13,10 @@ from contextlib import (
 )
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
+import aiohttp
 import pytest
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
@@ -24,6 +25,7 @@ from oneiric.adapters.storage import ObjectReplaced, Storage, StorageRefused, St
 from oneiric.adapters.storage.azure_blob import AzureBlobStorage
 from oneiric.testing.contracts import NetworkedStorageContract, StorageContract, started
 from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
+from oneiric.testing.contracts.storage import belongs
 
 from tests.backends.activation import Provider, SwapCases
 from tests.backends.azurite import ACCOUNT, KEY, client, url
@@ -76,6 +78,8 @@ class Azurite:
 
 
 class TestAzureBlobStorage(Azurite, StorageContract):
+    put_headers: ClassVar[Mapping[str, str]] = {"x-ms-blob-type": "BlockBlob"}
+
     def fresh(self) -> AbstractAsyncContextManager[Storage]:
         return started(self.storage())
 
@@ -144,11 +148,17 @@ class TestItsOwn(Azurite):
     def test_a_connection_string_and_a_signature_lead_to_the_same_objects(self) -> None:
         async def put(storage: AzureBlobStorage) -> None:
             await storage.put("name", b"data")
+            link = (await storage.link("name")).reveal()
+            async with aiohttp.ClientSession() as session, session.get(link) as response:
+                assert await response.read() == b"data"
 
         async def get(storage: AzureBlobStorage) -> None:
             assert await storage.get("name") == b"data"
             with pytest.raises(StorageRefused):
                 await storage.delete("name")
+            with pytest.raises(StorageRefused) as caught:
+                await storage.link("name")
+            assert caught.value.setting == "credential"
 
         string = f"AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={url(self.azurite)};"
         self.run(put, connection_string=Secret(string), account_url=None, credential=None)
@@ -182,8 +192,9 @@ class TestItsOwn(Azurite):
     def test_an_object_of_many_parts_is_whole_or_not_there(self) -> None:
         async def case(storage: AzureBlobStorage) -> None:
             data = bytes(range(256)) * 40_000  # 10 MB, three parts
-            entry = await storage.put("name", data, metadata={"a": "b"}, if_absent=True)
-            assert await storage.stat("name") == entry
+            stored = await storage.put("name", data, metadata={"a": "b"}, if_absent=True)
+            entry = await storage.stat("name")
+            assert belongs(stored, entry)
             assert await storage.get("name") == data
             pieces = [piece async for piece in storage.stream("name", chunk_size=1_000_000)]
             assert b"".join(pieces) == data

@@ -26,6 +26,7 @@ from oneiric.adapters.storage import (
 )
 from oneiric.adapters.storage.local import LocalStorage
 from oneiric.testing.contracts import StorageContract, started
+from oneiric.testing.contracts.storage import pieces
 
 
 class TestLocalStorage(StorageContract):
@@ -100,7 +101,8 @@ def test_a_link_to_elsewhere_is_not_followed(tmp_path: Path) -> None:
 def test_objects_outlive_the_component(tmp_path: Path) -> None:
     async def main() -> None:
         async with started(LocalStorage(base_path=tmp_path)) as storage:
-            before = await storage.put("name", b"data", content_type="text/plain", metadata={"a": "b"})
+            await storage.put("name", b"data", content_type="text/plain", metadata={"a": "b"})
+            before = await storage.stat("name")
         async with started(LocalStorage(base_path=tmp_path)) as storage:
             assert await storage.stat("name") == before
 
@@ -243,7 +245,7 @@ def test_a_killed_writer_leaves_whole_objects_only(tmp_path: Path) -> None:
     async def look() -> None:
         async with started(LocalStorage(base_path=tmp_path)) as storage:
             assert [path for path in files(tmp_path) if path.suffix == ".tmp"] == []
-            listed = [entry async for entry in storage.list()]
+            listed = [await storage.stat(entry.name) async for entry in storage.list()]
             assert {entry.name for entry in listed} <= {"n/0", "n/1", "n/2"}
             for entry in listed:
                 data = await storage.get(entry.name)
@@ -260,6 +262,59 @@ def test_a_killed_writer_leaves_whole_objects_only(tmp_path: Path) -> None:
         leftovers += sum(path.suffix == ".tmp" for path in files(tmp_path))
         asyncio.run(look())
     assert leftovers, "no writer was killed in the middle of a put"
+
+
+LARGE_WRITER = """
+import asyncio, sys
+from pathlib import Path
+from oneiric.adapters.storage.local import LocalStorage
+
+async def data():
+    for number in range(100):
+        yield bytes(1_000_000)
+        if number == 3:
+            print(flush=True)
+            await asyncio.sleep(60)
+
+async def main():
+    storage = LocalStorage(base_path=Path(sys.argv[1]))
+    await storage.start()
+    await storage.put_stream("name", data())
+
+asyncio.run(main())
+"""
+
+
+def test_what_others_write_is_left_alone_until_they_are_dead(tmp_path: Path) -> None:
+    async def look() -> list[Path]:
+        async with started(LocalStorage(base_path=tmp_path)) as storage:
+            assert [entry.name async for entry in storage.list()] == []
+            assert await storage.delete("name") is False
+        return [path for path in files(tmp_path) if path.suffix == ".part"]
+
+    with subprocess.Popen([sys.executable, "-c", LARGE_WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        assert len(asyncio.run(look())) == 1
+        writer.kill()
+    assert asyncio.run(look()) == []
+
+
+def test_large_data_and_a_full_disk_leave_the_old_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def main() -> None:
+        async with started(LocalStorage(base_path=tmp_path)) as storage:
+            await storage.put("name", b"old")
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "fsync", full)
+                with pytest.raises(StorageUnavailable, match="No space left"):
+                    await storage.put_stream("name", pieces(b"new"))
+            assert await storage.get("name") == b"old"
+            assert len(files(tmp_path)) == 1
+
+    asyncio.run(main())
 
 
 def test_the_leftover_of_a_killed_writer_is_no_object(tmp_path: Path) -> None:

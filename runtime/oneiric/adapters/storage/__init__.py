@@ -6,9 +6,10 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from oneiric.errors import AdapterError, Closed, Misconfigured, Refused, Unavailable
+from oneiric.secret import Secret
 
 MAX_NAME = 1024
 """Bytes of a name in UTF-8, at most."""
@@ -16,6 +17,8 @@ MAX_METADATA = 2048
 """Bytes of all keys and values of an object's metadata in UTF-8, at most."""
 STABLE = 1024 * 1024
 """Bytes at the start of an object that every storage streams of one version, whatever happens to it."""
+MAX_LASTS = 7 * 86400.0
+"""Seconds a link lasts, at most: what S3 and Google allow."""
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
 
@@ -76,16 +79,39 @@ class InvalidObject(StorageError):
     """A name, data, content type, metadata or condition of a wrong type or outside the limits of the port."""
 
 
+class StorageUnsupported(StorageError):
+    """This provider lacks the `capability` that the call takes: settings choose one that has it by `requires`."""
+
+    def __init__(self, capability: str, *, provider: str | None = None) -> None:
+        self.capability = capability
+        what = (
+            f"it lacks the capability `{capability}`: `requires: {{storage: [{capability}]}}` selects one that has it"
+        )
+        super().__init__(what, provider=provider)
+
+
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What is known of an object. `size` is in bytes; `etag` is opaque and changes when the data does."""
+class Stored:
+    """What a put made. `size` is in bytes; `etag` is opaque, and another when the data is. Equal data may share it."""
 
     name: str
     size: int
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Stored):
+    """What a listing tells of an object; `stat` tells the rest."""
+
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Listed):
+    """All that is known of an object."""
+
     content_type: str
     metadata: Mapping[str, str]
-    modified: datetime
 
 
 class Storage(Protocol):
@@ -106,12 +132,29 @@ class Storage(Protocol):
         metadata: Mapping[str, str] | None = None,
         if_absent: bool = False,
         if_match: str | None = None,
-    ) -> Entry:
+    ) -> Stored:
         """Keep an object, in place of the one there was.
 
         With `if_absent` only if there is none, with `if_match` only if there is one of that etag: otherwise
-        `PreconditionFailed`. Of several writers at once exactly one meets a condition. Metadata keys are
-        lower-case identifiers, values printable text, together at most `MAX_METADATA` bytes.
+        `PreconditionFailed`. Of several writers at once exactly one meets a condition; those that put what is
+        there already may meet `if_match` as well. Metadata keys are lower-case identifiers, values printable
+        text, together at most `MAX_METADATA` bytes.
+        """
+        ...
+
+    async def put_stream(
+        self,
+        name: str,
+        data: AsyncIterator[bytes],
+        *,
+        content_type: str = DEFAULT_CONTENT_TYPE,
+        metadata: Mapping[str, str] | None = None,
+        if_absent: bool = False,
+        if_match: str | None = None,
+    ) -> Stored:
+        """The same for data that comes in pieces and need not fit into memory: capability `large`.
+
+        The object appears when `data` is over. An error of `data` comes through, and nothing is kept.
         """
         ...
 
@@ -119,12 +162,15 @@ class Storage(Protocol):
         """The data. Raises `ObjectNotFound`, and `ObjectReplaced` if a large object never stays as it is."""
         ...
 
-    def stream(self, name: str, *, chunk_size: int = 65536) -> AsyncIterator[bytes]:
-        """The data in pieces of at most `chunk_size` bytes, all of one version.
+    def stream(
+        self, name: str, *, start: int = 0, stop: int | None = None, chunk_size: int = 65536
+    ) -> AsyncIterator[bytes]:
+        """The data, or its bytes from `start` until before `stop`, in pieces of at most `chunk_size` bytes.
 
+        All are of one version. A range beyond the end has what there is of it, as a slice has.
         The first piece raises what `get` raises. If the object is replaced or deleted meanwhile, the old version
         goes on where the storage has the capability `stable-stream`; elsewhere that is so for the first
-        `STABLE` bytes, and a piece after them raises `ObjectReplaced`.
+        `STABLE` bytes that are read, and a piece after them raises `ObjectReplaced`.
         """
         ...
 
@@ -136,7 +182,14 @@ class Storage(Protocol):
         """Remove an object; whether there was one."""
         ...
 
-    def list(self, prefix: str = "") -> AsyncIterator[Entry]:
+    async def link(self, name: str, *, method: Literal["GET", "PUT"] = "GET", lasts: float = 900.0) -> Secret:
+        """A URL by which whoever has it reads this object, or puts one, for so many seconds: capability `link`.
+
+        Nothing is asked of the server, so there need be no such object.
+        """
+        ...
+
+    def list(self, prefix: str = "") -> AsyncIterator[Listed]:
         """The objects whose names start with `prefix`, in the order of their names.
 
         A prefix is any text: `a/b` finds `a/bc`. Objects put or deleted meanwhile may be missing or not; all
@@ -161,10 +214,20 @@ def check_name(name: str) -> None:
             raise InvalidObject(f"{name!r} is not a valid name: the part {part!r} is not allowed")
 
 
-def check_object(data: bytes, content_type: str, metadata: Mapping[str, str]) -> None:
-    """Raise `InvalidObject` unless these can be an object."""
+def check_data(data: bytes) -> None:
+    """Raise `InvalidObject` unless this can be an object's data, or a piece of it."""
     if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidObject(f"data is bytes, not {type(data).__name__}")
+
+
+def check_object(data: bytes, content_type: str, metadata: Mapping[str, str]) -> None:
+    """Raise `InvalidObject` unless these can be an object."""
+    check_data(data)
+    check_described(content_type, metadata)
+
+
+def check_described(content_type: str, metadata: Mapping[str, str]) -> None:
+    """Raise `InvalidObject` unless these can describe an object."""
     if len(content_type) > 255 or not _CONTENT_TYPE.fullmatch(content_type):
         raise InvalidObject(f"{content_type!r} is not a content type")
     for key, value in metadata.items():
@@ -180,6 +243,23 @@ def check_condition(if_absent: bool, if_match: str | None) -> None:
     """Raise `InvalidObject` for two conditions that exclude each other."""
     if if_absent and if_match is not None:
         raise InvalidObject("if_absent and if_match exclude each other")
+
+
+def check_range(start: int, stop: int | None, chunk_size: int) -> None:
+    """Raise `InvalidObject` unless `stream` can read this."""
+    if start < 0 or (stop is not None and stop < start):
+        raise InvalidObject(f"a range is 0 <= start <= stop, not {start} to {stop}")
+    if chunk_size < 1:
+        raise InvalidObject("chunk_size is at least 1")
+
+
+def check_link(name: str, method: str, lasts: float) -> None:
+    """Raise `InvalidObject` unless `link` can be made."""
+    check_name(name)
+    if method not in ("GET", "PUT"):
+        raise InvalidObject(f"a link is for GET or PUT, not {method!r}")
+    if not 1 <= lasts <= MAX_LASTS:
+        raise InvalidObject(f"a link lasts 1 to {MAX_LASTS:.0f} seconds, not {lasts!r}")
 
 
 def _size(text: str) -> int:

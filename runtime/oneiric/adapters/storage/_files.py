@@ -5,7 +5,8 @@ rename. The file is named by the SHA-256 of the object's name, in one of 256 sha
 anywhere else, and names that some file systems confuse (`A` and `a`, `a` and `a/b`) stay apart.
 
 Writers hold the lock of the shard folder while they write `DIGEST.tmp`, flush it to disk and rename it. So
-whoever holds the lock and sees a `.tmp` knows that its writer died. Readers need no lock: an open file stays
+whoever holds the lock and sees a `.tmp` knows that its writer died. Data that takes long to come is written to
+`DIGEST.RANDOM.part` (see `_uploads`), which its writer keeps locked. Readers need no lock: an open file stays
 what it was.
 """
 
@@ -21,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from oneiric.adapters.storage import Entry, ObjectDamaged, ObjectNotFound, PreconditionFailed
+from oneiric.adapters.storage import Entry, ObjectDamaged, ObjectNotFound, PreconditionFailed, Stored
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -41,9 +42,9 @@ class ObjectFiles:
         if create:
             self._base.mkdir(mode=0o700, parents=True, exist_ok=True)
         for shard in self.shards():
-            with self._shard(shard, fcntl.LOCK_EX) as folder:
+            with self.locked(shard) as folder:
                 for file in os.listdir(folder):
-                    if file.endswith(".tmp"):
+                    if file.endswith(".tmp") or (file.endswith(".part") and _is_left(folder, file)):
                         os.unlink(file, dir_fd=folder)
 
     def usable(self) -> bool:
@@ -57,18 +58,19 @@ class ObjectFiles:
         metadata: Mapping[str, str],
         if_absent: bool,
         if_match: str | None,
-    ) -> Entry:
-        header = _header(name, data, content_type, metadata)
-        shard, file = _place(name)
-        self._make(shard)
-        with self._shard(shard, fcntl.LOCK_EX) as folder:
-            if if_absent or if_match is not None:
-                self._check(name, if_match)
-            return _replace(folder, file, header, data)
+    ) -> Stored:
+        etag = sha256(data).hexdigest()
+        header = header_of(name, len(data), etag, content_type, metadata)
+        shard, file = place_of(name)
+        self.make(shard)
+        with self.locked(shard) as folder:
+            self.check(name, if_absent, if_match)
+            _replace(folder, file, header, data)
+        return Stored(name, len(data), etag)
 
     def open(self, name: str) -> tuple[Entry, BinaryIO]:
         """The object and its file, which is at the start of the data. The caller closes it."""
-        shard, file = _place(name)
+        shard, file = place_of(name)
         try:
             opened = self._opened(shard, file)
         except FileNotFoundError:
@@ -93,9 +95,9 @@ class ObjectFiles:
         return entry
 
     def delete(self, name: str) -> bool:
-        shard, file = _place(name)
+        shard, file = place_of(name)
         try:
-            with self._shard(shard, fcntl.LOCK_EX) as folder:
+            with self.locked(shard) as folder:
                 os.unlink(file, dir_fd=folder)
                 os.fsync(folder)
         except FileNotFoundError:
@@ -107,7 +109,7 @@ class ObjectFiles:
 
     def entries(self, shard: str, prefix: str) -> list[Entry]:
         """The objects of one shard whose names start with `prefix`."""
-        with self._shard(shard, fcntl.LOCK_SH) as folder:
+        with self.locked(shard, fcntl.LOCK_SH) as folder:
             files = [name for name in os.listdir(folder) if len(name) == 62 and _HEX.issuperset(name)]
         found: list[Entry] = []
         for file in files:
@@ -117,7 +119,10 @@ class ObjectFiles:
                     found.append(entry)
         return found
 
-    def _check(self, name: str, if_match: str | None) -> None:
+    def check(self, name: str, if_absent: bool, if_match: str | None) -> None:
+        """Raise `PreconditionFailed` unless the object is as expected."""
+        if not if_absent and if_match is None:
+            return
         try:
             etag = self.stat(name).etag
         except ObjectNotFound:
@@ -126,7 +131,7 @@ class ObjectFiles:
             state = "does not exist" if etag is None else f"has the etag {etag}"
             raise PreconditionFailed(f"{name!r} {state}")
 
-    def _make(self, shard: str) -> None:
+    def make(self, shard: str) -> None:
         """Make the shard's folder if there is none, for good."""
         try:
             (self._base / shard).mkdir(mode=0o700)
@@ -146,7 +151,7 @@ class ObjectFiles:
             os.close(folder)
 
     @contextmanager
-    def _shard(self, shard: str, lock: int) -> Generator[int, None, None]:
+    def locked(self, shard: str, lock: int = fcntl.LOCK_EX) -> Generator[int, None, None]:
         """The shard's folder, open and locked against other threads and processes."""
         folder = os.open(self._base / shard, _FOLDER)
         try:
@@ -156,12 +161,25 @@ class ObjectFiles:
             os.close(folder)
 
 
-def _place(name: str) -> tuple[str, str]:
+def place_of(name: str) -> tuple[str, str]:
+    """The shard and the file of an object."""
     digest = sha256(name.encode()).hexdigest()
     return digest[:2], digest[2:]
 
 
-def _replace(folder: int, file: str, header: bytes, data: bytes) -> Entry:
+def _is_left(folder: int, file: str) -> bool:
+    """Whether nobody writes to this file any more."""
+    opened = os.open(file, _READ, dir_fd=folder)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(opened)
+    return True
+
+
+def _replace(folder: int, file: str, header: bytes, data: bytes) -> None:
     temporary = f"{file}.tmp"
     try:
         with open(os.open(temporary, _WRITE, 0o600, dir_fd=folder), "wb") as opened:
@@ -169,14 +187,12 @@ def _replace(folder: int, file: str, header: bytes, data: bytes) -> Entry:
             opened.write(data)
             opened.flush()
             os.fsync(opened.fileno())
-            entry = _entry(header, os.fstat(opened.fileno()))
         os.rename(temporary, file, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=folder)
         raise
     os.fsync(folder)
-    return entry
 
 
 def _read_header(file: BinaryIO, label: str) -> Entry:
@@ -193,14 +209,9 @@ def _read_header(file: BinaryIO, label: str) -> Entry:
     return entry
 
 
-def _header(name: str, data: bytes, content_type: str, metadata: Mapping[str, str]) -> bytes:
-    described = {
-        "name": name,
-        "size": len(data),
-        "etag": sha256(data).hexdigest(),
-        "content_type": content_type,
-        "metadata": dict(metadata),
-    }
+def header_of(name: str, size: int, etag: str, content_type: str, metadata: Mapping[str, str]) -> bytes:
+    """The first line of an object's file."""
+    described = {"name": name, "size": size, "etag": etag, "content_type": content_type, "metadata": dict(metadata)}
     return json.dumps(described).encode() + b"\n"
 
 

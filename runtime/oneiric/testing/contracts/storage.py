@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from oneiric.adapters.storage import (
     DEFAULT_CONTENT_TYPE,
     MAX_METADATA,
     MAX_NAME,
+    Entry,
     InvalidObject,
+    Listed,
     ObjectNotFound,
     PreconditionFailed,
     Storage,
+    StorageClosed,
     StorageError,
     StorageMisconfigured,
     StorageRefused,
     StorageUnavailable,
+    StorageUnsupported,
+    Stored,
 )
 from oneiric.testing.contracts.networked import NetworkedContract
-from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, close, health
+from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, capabilities, close, health
 
 NO_NAMES: list[Any] = [
     *("", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b", "a\nb", "a\x7fb", "a\\..\\b"),
@@ -54,12 +63,36 @@ async def names(storage: Storage, prefix: str = "") -> list[str]:
     return [entry.name async for entry in storage.list(prefix)]
 
 
-async def streamed(storage: Storage, name: str, chunk_size: int = 65536) -> list[bytes]:
-    return [chunk async for chunk in storage.stream(name, chunk_size=chunk_size)]
+async def streamed(
+    storage: Storage, name: str, chunk_size: int = 65536, *, start: int = 0, stop: int | None = None
+) -> list[bytes]:
+    return [chunk async for chunk in storage.stream(name, start=start, stop=stop, chunk_size=chunk_size)]
+
+
+async def pieces(*data: bytes, error: Exception | None = None) -> AsyncIterator[bytes]:
+    """Data that comes in pieces, each after a turn of the loop, and then perhaps an error."""
+    for piece in data:
+        await asyncio.sleep(0)
+        yield piece
+    if error is not None:
+        raise error
+
+
+def belongs(stored: Stored, entry: Entry) -> bool:
+    """Whether a put made what `stat` tells of."""
+    return stored == Stored(entry.name, entry.size, entry.etag)
 
 
 class StorageContract(Contract[Storage]):
-    """Cases for an empty storage: subclass it and override `fresh`."""
+    """Cases for an empty storage: subclass it and override `fresh`.
+
+    What the capabilities `large` and `link` stand for is tried where the component declares them.
+    """
+
+    put_headers: ClassVar[Mapping[str, str]] = {}
+    """What a request to a link that puts has to say besides."""
+    links_are_checked = True
+    """Whether the server checks what a link is signed with."""
 
     def test_a_fresh_storage_is_healthy_and_empty(self) -> None:
         async def case(storage: Storage) -> None:
@@ -71,12 +104,13 @@ class StorageContract(Contract[Storage]):
     @pytest.mark.parametrize("data", [b"", b"\n", b"{}\n", bytes(range(256)), bytes(range(256)) * 20 * 1024])
     def test_an_object_is_got_as_it_was_put(self, data: bytes) -> None:
         async def case(storage: Storage) -> None:
-            entry = await storage.put("name", data)
-            assert (entry.name, entry.size, entry.content_type) == ("name", len(data), DEFAULT_CONTENT_TYPE)
-            assert entry.metadata == {}
+            stored = await storage.put("name", data)
             assert await storage.get("name") == data
             assert b"".join(await streamed(storage, "name")) == data
-            assert await storage.stat("name") == entry
+            entry = await storage.stat("name")
+            assert belongs(stored, entry)
+            assert (entry.name, entry.size, entry.content_type) == ("name", len(data), DEFAULT_CONTENT_TYPE)
+            assert entry.metadata == {}
 
         self.check(case)
 
@@ -88,7 +122,16 @@ class StorageContract(Contract[Storage]):
             assert entry.content_type == "text/plain; charset=utf-8"
             assert dict(entry.metadata) == metadata
             assert entry.modified.utcoffset() == timedelta(0)
-            assert [entry] == [listed async for listed in storage.list()]
+
+        self.check(case)
+
+    def test_a_listing_tells_size_etag_and_time(self) -> None:
+        async def case(storage: Storage) -> None:
+            await storage.put("name", b"data", metadata={"a": "b"})
+            entry = await storage.stat("name")
+            [listed] = [each async for each in storage.list()]
+            assert listed == Listed(entry.name, entry.size, entry.etag, listed.modified)
+            assert abs(listed.modified - entry.modified) < timedelta(seconds=1)  # headers have whole seconds
 
         self.check(case)
 
@@ -97,9 +140,10 @@ class StorageContract(Contract[Storage]):
             first = await storage.put("name", b"a long first version", content_type="a/b", metadata={"old": "yes"})
             second = await storage.put("name", b"second")
             assert await storage.get("name") == b"second"
-            assert await storage.stat("name") == second
+            entry = await storage.stat("name")
+            assert belongs(second, entry)
             assert second.etag != first.etag
-            assert (second.content_type, dict(second.metadata)) == (DEFAULT_CONTENT_TYPE, {})
+            assert (entry.content_type, dict(entry.metadata)) == (DEFAULT_CONTENT_TYPE, {})
 
         self.check(case)
 
@@ -162,7 +206,7 @@ class StorageContract(Contract[Storage]):
             arguments: dict[str, Any] = {"name": "name", "data": b"new", **wrong}
             with pytest.raises(InvalidObject):
                 await storage.put(**arguments)
-            assert await storage.stat("name") == before
+            assert belongs(before, await storage.stat("name"))
 
         self.check(case)
 
@@ -198,6 +242,23 @@ class StorageContract(Contract[Storage]):
                 assert all(0 < len(piece) <= size for piece in pieces)
             with pytest.raises(InvalidObject):
                 await streamed(storage, "name", 0)
+
+        self.check(case)
+
+    def test_a_range_is_what_a_slice_is(self) -> None:
+        async def case(storage: Storage) -> None:
+            data = bytes(range(250)) * 10
+            await storage.put("name", data)
+            await storage.put("empty", b"")
+            for start, stop in ((0, 1), (7, 7), (7, 2000), (2499, 2500), (2400, 9999), (2500, None), (9999, None)):
+                assert b"".join(await streamed(storage, "name", 100, start=start, stop=stop)) == data[start:stop]
+                assert await streamed(storage, "empty", start=start, stop=stop) == []
+            for start, stop in ((-1, None), (5, 4), (0, -1)):
+                with pytest.raises(InvalidObject):
+                    await streamed(storage, "name", start=start, stop=stop)
+            for start, stop in ((0, 0), (5, 9)):
+                with pytest.raises(ObjectNotFound):
+                    await streamed(storage, "no/such", start=start, stop=stop)
 
         self.check(case)
 
@@ -257,7 +318,7 @@ class StorageContract(Contract[Storage]):
             second = await storage.put("name", b"second", if_match=first.etag)
             with pytest.raises(PreconditionFailed):
                 await storage.put("name", b"third", if_match=first.etag)
-            assert await storage.stat("name") == second
+            assert belongs(second, await storage.stat("name"))
 
         self.check(case)
 
@@ -316,9 +377,9 @@ class StorageContract(Contract[Storage]):
     def test_fifty_at_once_do_not_mix_up_their_objects(self) -> None:
         async def turn(storage: Storage, number: int) -> None:
             data = b"%d" % number * 1000
-            entry = await storage.put(f"n/{number}", data, metadata={"number": str(number)})
+            stored = await storage.put(f"n/{number}", data, metadata={"number": str(number)})
             assert await storage.get(f"n/{number}") == data
-            assert await storage.stat(f"n/{number}") == entry
+            assert belongs(stored, await storage.stat(f"n/{number}"))
 
         async def case(storage: Storage) -> None:
             await asyncio.gather(*(turn(storage, number) for number in range(50)))
@@ -384,6 +445,159 @@ class StorageContract(Contract[Storage]):
 
         self.check(case)
 
+    def test_what_is_not_declared_is_not_supported(self) -> None:
+        async def case(storage: Storage) -> None:
+            lacking: dict[str, Any] = {
+                "large": lambda: storage.put_stream("name", pieces(b"data")),
+                "link": lambda: storage.link("name"),
+            }
+            for capability in lacking.keys() - capabilities(storage):
+                with pytest.raises(StorageUnsupported) as caught:
+                    await lacking[capability]()
+                assert caught.value.capability == capability
+
+        self.check(case)
+
+    @pytest.mark.parametrize("sizes", [(), (0,), (3, 0, 4), (1_000_000,) * 18, (9_000_000, 1), (8_388_608, 8_388_608)])
+    def test_large_data_is_got_as_it_came(self, sizes: tuple[int, ...]) -> None:
+        async def case(storage: Storage) -> None:
+            data = [bytes([number + 1]) * size for number, size in enumerate(sizes)]
+            described: Any = {"content_type": "text/plain", "metadata": {"author": "Zoë"}}
+            stored = await storage.put_stream("name", pieces(*data), **described)
+            entry = await storage.stat("name")
+            assert belongs(stored, entry)
+            assert (entry.content_type, dict(entry.metadata)) == ("text/plain", {"author": "Zoë"})
+            assert await storage.get("name") == b"".join(data)
+            middle = sum(sizes) // 2
+            got = b"".join(await streamed(storage, "name", start=middle, stop=middle + 5_000_000))
+            assert got == b"".join(data)[middle : middle + 5_000_000]
+
+        self.check_with("large", case)
+
+    @pytest.mark.parametrize("size", [10, 9_000_000])
+    def test_large_data_that_does_not_end_well_is_not_kept(self, size: int) -> None:
+        async def case(storage: Storage) -> None:
+            before = await storage.put("name", b"old")
+            for name in ("name", "other"):
+                with pytest.raises(ZeroDivisionError):
+                    await storage.put_stream(name, pieces(bytes(size), error=ZeroDivisionError()))
+                with pytest.raises(InvalidObject):
+                    await storage.put_stream(name, pieces(bytes(size), "text"))  # type: ignore[arg-type]
+            wrong: Any
+            for wrong in (b"data", [b"data"], None):
+                with pytest.raises(InvalidObject):
+                    await storage.put_stream("name", wrong)
+            for options in ({"content_type": "plain"}, {"metadata": {"A": "b"}}, {"if_absent": True, "if_match": "x"}):
+                wrong = options
+                with pytest.raises(InvalidObject):
+                    await storage.put_stream("name", pieces(bytes(size)), **wrong)
+            assert belongs(before, await storage.stat("name"))
+            assert await names(storage) == ["name"]
+
+        self.check_with("large", case)
+
+    @pytest.mark.parametrize("size", [10, 9_000_000])
+    def test_large_data_meets_conditions(self, size: int) -> None:
+        async def case(storage: Storage) -> None:
+            first = await storage.put_stream("name", pieces(b"1" * size), if_absent=True)
+            for condition in ({"if_absent": True}, {"if_match": "etag"}):
+                refused: Any = condition
+                with pytest.raises(PreconditionFailed):
+                    await storage.put_stream("name", pieces(b"2" * size), **refused)
+            with pytest.raises(PreconditionFailed):
+                await storage.put_stream("no/such", pieces(b"2" * size), if_match=first.etag)
+            second = await storage.put_stream("name", pieces(b"3" * size), if_match=first.etag)
+            assert belongs(second, await storage.stat("name"))
+            with pytest.raises(PreconditionFailed):
+                await storage.put_stream("name", pieces(b"4" * size), if_match=first.etag)
+            assert (await storage.get("name"))[:1] == b"3"
+            assert await names(storage) == ["name"]
+
+        self.check_with("large", case)
+
+    def test_of_large_puts_at_once_with_a_condition_one_wins(self) -> None:
+        async def case(storage: Storage) -> None:
+            puts = (storage.put_stream("name", pieces(b"%d" % n * 9_000_000), if_absent=True) for n in range(4))
+            results = await asyncio.gather(*puts, return_exceptions=True)
+            [won] = [number for number, result in enumerate(results) if isinstance(result, Stored)]
+            assert sum(isinstance(result, PreconditionFailed) for result in results) == 3
+            assert await storage.get("name") == b"%d" % won * 9_000_000
+
+        self.check_with("large", case)
+
+    def test_large_puts_cancelled_at_any_step_happen_whole_or_not(self) -> None:
+        async def case(storage: Storage) -> None:
+            async for _ in cancelled_at_every_step(lambda: storage.put_stream("name", pieces(b"new", b"er"))):
+                assert await names(storage) in ([], ["name"])
+                if await storage.delete("name"):
+                    await storage.put_stream("name", pieces(b"later"))
+                    assert await storage.get("name") == b"later"
+                    await storage.delete("name")
+
+        self.check_with("large", case)
+
+    def test_a_link_reads_and_another_puts(self) -> None:
+        async def case(storage: Storage) -> None:
+            for name in ("name", "a b/ü+%&=?#~.txt"):
+                await storage.put(name, b"data", content_type="text/plain")
+                reads = await storage.link(name)
+                puts = await storage.link(name, method="PUT", lasts=60)
+                async with aiohttp.ClientSession() as session:
+                    async with session.get(_exact(reads.reveal())) as response:
+                        assert (response.status, response.content_type) == (200, "text/plain")
+                        assert await response.read() == b"data"
+                    async with session.put(_exact(puts.reveal()), data=b"new", headers=self.put_headers) as response:
+                        assert response.status in (200, 201), await response.text()
+                assert await storage.get(name) == b"new"
+                assert urlsplit(reads.reveal()).query not in f"{reads!r}{reads}"
+
+        self.check_with("link", case)
+
+    def test_a_link_is_for_one_object_one_method_and_its_time(self) -> None:
+        async def case(storage: Storage) -> None:
+            await storage.put("name", b"data")
+            await storage.put("other", b"secret")
+            short = await storage.link("name", lasts=1)
+            reads = (await storage.link("name")).reveal()
+            puts = (await storage.link("name", method="PUT")).reveal()
+            async with aiohttp.ClientSession() as session:
+                for method, url in (("GET", reads.replace("/name?", "/other?")), ("PUT", reads), ("GET", puts)):
+                    async with session.request(method, _exact(url), headers=self.put_headers) as response:
+                        assert response.status == 403, (method, await response.text())
+                while True:
+                    await asyncio.sleep(0.2)
+                    async with session.get(_exact(short.reveal())) as response:
+                        if response.status != 200:
+                            break
+                assert response.status == 403
+            assert await storage.get("name") == b"data"
+
+        if self.links_are_checked:
+            self.check_with("link", case)
+
+    def test_a_link_that_cannot_be_is_refused(self) -> None:
+        async def case(storage: Storage) -> None:
+            wrong: Any
+            for wrong in ({"method": "DELETE"}, {"lasts": 0}, {"lasts": 8 * 86400}, {"lasts": float("nan")}):
+                with pytest.raises(InvalidObject):
+                    await storage.link("name", **wrong)
+            with pytest.raises(InvalidObject):
+                await storage.link("../name")
+            await close(storage)
+            with pytest.raises(StorageClosed):
+                await storage.link("name")
+
+        self.check_with("link", case)
+
+    def check_with(self, capability: str, case: Any) -> None:
+        """Run a case where the component has the capability."""
+
+        async def where_it_can(storage: Storage) -> None:
+            if capability in capabilities(storage):
+                await case(storage)
+
+        self.check(where_it_can)
+
     def test_closing_twice_is_fine(self) -> None:
         async def case(storage: Storage) -> None:
             await close(storage)
@@ -402,12 +616,18 @@ class StorageContract(Contract[Storage]):
                 storage.stat("name"),
                 storage.delete("name"),
                 names(storage),
+                storage.put_stream("name", pieces(b"data")),
             ):
                 with pytest.raises(StorageError) as caught:
                     await attempt
                 assert not isinstance(caught.value, ObjectNotFound)
 
         self.check(case)
+
+
+def _exact(url: str) -> URL:
+    """The URL as it is: aiohttp would write its parts its own way, which are signed."""
+    return URL(url, encoded=True)
 
 
 class NetworkedStorageContract(NetworkedContract[Storage]):
