@@ -267,7 +267,7 @@ def test_built_in_components_take_of_the_package_what_users_declare_theirs_with(
         for alias in node.names
         if isinstance(node, ast.ImportFrom) or alias.name == "oneiric"
     }
-    assert taken == {"Application", "OneiricError", "Secret", "component"}
+    assert taken == {"Application", "Secret", "component"}
 
 
 def test_every_dependency_is_pinned() -> None:

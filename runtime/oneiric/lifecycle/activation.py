@@ -313,7 +313,7 @@ async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret | Exception:
     try:
         secret = await store.get(name)
     except Exception as error:
-        told = f": {error}" if isinstance(error, OneiricError) else f" raised {type(error).__name__} for {name}"
+        told = f": {words(error)}" if isinstance(error, OneiricError) else f" raised {type(error).__name__} for {name}"
         try:
             fail(slot, "secrets", f"{SECRETS}{told}{await _place(slot, PREFIX + name)}", error)
         except ActivationError as failed:
@@ -323,6 +323,11 @@ async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret | Exception:
     if not isinstance(secret, Secret):
         fail(slot, "secrets", f"{SECRETS} gave a {type(secret).__name__} for {name}, not a Secret")
     return secret
+
+
+def words(error: OneiricError) -> str:
+    """What an error says, for a text that names the component already."""
+    return error.what if isinstance(error, (AdapterError, ActionError)) else str(error)
 
 
 def _inner(slot: Slot[Any], key: str) -> Any:
@@ -390,10 +395,8 @@ async def _step(
         fail(slot, step, f"{step} {syntax_failed(error)}", error)
     except VariableError as error:
         fail(slot, step, f"{step} failed: {error}{await _place(slot, error.variable)}", error)
-    except (AdapterError, ActionError) as error:
-        fail(slot, step, f"{step} failed: {error.what}", error)
     except OneiricError as error:
-        fail(slot, step, f"{step} failed: {error}", error)
+        fail(slot, step, f"{step} failed: {words(error)}", error)
     except Exception as error:
         fail(slot, step, f"{step} raised {type(error).__name__}", error)
 

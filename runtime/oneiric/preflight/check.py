@@ -11,7 +11,7 @@ from typing import Any
 
 from oneiric.errors import OneiricError, PreflightError
 from oneiric.host import Host
-from oneiric.lifecycle.activation import cancel, eager, needed
+from oneiric.lifecycle.activation import cancel, eager, needed, words
 from oneiric.lifecycle.steps import Failed, bounded, contained, in_thread
 from oneiric.preflight.missing import Missing, Want, gathered
 from oneiric.preflight.reads import Facts, bindings_of, tenants_of
@@ -191,7 +191,7 @@ async def _reason(store: Any, name: str, seconds: float) -> str | None:
     try:
         secret = await bounded(asyncio.ensure_future(contained(get())), seconds)
     except OneiricError as error:
-        return f"cannot be had: {error}"
+        return f"cannot be had: {words(error)}"
     except Failed as error:
         return f"cannot be had: {SECRETS} {error}"
     except Exception as error:

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from oneiric.adapters.secrets import InvalidName, SecretNotFound, Secrets, SecretsClosed, SecretsUnavailable
+from oneiric.adapters.secrets import (
+    InvalidName,
+    SecretNotFound,
+    Secrets,
+    SecretsClosed,
+    SecretsError,
+    SecretsMisconfigured,
+    SecretsUnavailable,
+)
 from oneiric.adapters.secrets.env import EnvSecrets
 from oneiric.adapters.secrets.file import FileSecrets
 from oneiric.testing.contracts import SecretsContract, started
@@ -82,6 +90,77 @@ def test_the_prefix_and_the_case_of_variables_can_be_set() -> None:
         async with environment(values, EnvSecrets(prefix="APP_", uppercase_keys=False)) as secrets:
             assert (await secrets.get("token")).reveal() == "lower"
             assert (await secrets.get("TOKEN")).reveal() == "upper"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("other", ["db-password", "DB_PASSWORD", "Db.Password"])
+def test_of_two_names_that_are_one_variable_the_second_is_refused(other: str) -> None:
+    async def main() -> None:
+        async with environment({"ONEIRIC_SECRET_DB_PASSWORD": "hunter2"}, EnvSecrets()) as secrets:
+            for _ in range(2):
+                assert (await secrets.get("db.password")).reveal() == "hunter2"
+                with pytest.raises(SecretsMisconfigured) as caught:
+                    await secrets.get(other)
+                what = f"{other!r} and 'db.password' are both ONEIRIC_SECRET_DB_PASSWORD there: rename one of the two"
+                assert str(caught.value) == f"adapter:secrets (env): {what}"
+
+    asyncio.run(main())
+
+
+def test_a_name_that_is_not_there_takes_no_variable_from_another() -> None:
+    async def main() -> None:
+        async with environment({}, EnvSecrets()) as secrets:
+            for name in ("db.password", "db-password"):
+                with pytest.raises(SecretNotFound):
+                    await secrets.get(name)
+            os.environ["ONEIRIC_SECRET_DB_PASSWORD"] = "new"
+            try:
+                assert (await secrets.get("db-password")).reveal() == "new"
+            finally:
+                del os.environ["ONEIRIC_SECRET_DB_PASSWORD"]
+
+    asyncio.run(main())
+
+
+def test_files_have_a_prefix_too(tmp_path: Path) -> None:
+    (tmp_path / "shop-TOKEN").write_text("of the shop")
+    (tmp_path / "TOKEN").write_text("of somebody else")
+
+    async def main() -> None:
+        async with started(FileSecrets(path=tmp_path, format="directory", prefix="shop-")) as secrets:
+            assert (await secrets.get("TOKEN")).reveal() == "of the shop"
+            with pytest.raises(SecretNotFound, match="has none of the name shop-OTHER"):
+                await secrets.get("OTHER")
+
+    asyncio.run(main())
+
+
+def test_a_refresh_reads_the_files_again_or_keeps_what_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+
+    async def main() -> None:
+        path.write_text('{"TOKEN": "old"}')
+        async with started(FileSecrets(path=path)) as secrets:
+            path.write_text('{"TOKEN": "hunter2"')
+            with pytest.raises(SecretsUnavailable):
+                await secrets.refresh()
+            assert (await secrets.get("TOKEN")).reveal() == "old"
+            path.write_text('{"TOKEN": "new"}')
+            await secrets.refresh()
+            assert (await secrets.get("TOKEN")).reveal() == "new"
+
+    asyncio.run(main())
+
+
+def test_every_error_names_the_provider_and_is_of_the_port(tmp_path: Path) -> None:
+    async def main() -> None:
+        secrets = FileSecrets(path=tmp_path / "missing")
+        for attempt in (secrets.start(), secrets.get("TOKEN"), secrets.refresh()):
+            with pytest.raises(SecretsError) as caught:
+                await attempt
+            assert (caught.value.domain, caught.value.key, caught.value.provider) == ("adapter", "secrets", "file")
+            assert str(caught.value).startswith("adapter:secrets (file): ")
 
     asyncio.run(main())
 

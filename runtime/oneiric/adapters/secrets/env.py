@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from oneiric import Secret, component
-from oneiric.adapters.secrets import SecretNotFound, SecretsClosed, check_name
+from oneiric.adapters.secrets import Names, SecretNotFound, SecretsClosed
 from oneiric.environment import environment
+
+_PROVIDER = "env"
 
 
 @component(
@@ -22,7 +24,8 @@ class EnvSecrets:
     """Reads the variable `prefix` + name from the environment, the runtime's `environ`, each time it is asked.
 
     `prefix`: what the variable's name begins with.
-    `uppercase_keys`: upper-case the name first. `.` and `-`, which a variable cannot have, become `_`.
+    `uppercase_keys`: upper-case the name first. `.` and `-`, which a variable cannot have, become `_`. Two names that
+    become the same variable are refused.
     `required_keys`: names without which the component is not healthy.
     """
 
@@ -33,33 +36,30 @@ class EnvSecrets:
         uppercase_keys: bool = True,
         required_keys: list[str] | None = None,
     ) -> None:
-        self._prefix = prefix
-        self._uppercase_keys = uppercase_keys
+        self._names = Names(_PROVIDER, prefix, lambda name: _variable(name.upper() if uppercase_keys else name))
         self._required_keys = tuple(required_keys or ())
         for name in self._required_keys:
-            check_name(name)
+            self._names.place(name)
         self._environment = environment()
         self._closed = False
 
     async def health(self) -> bool:
-        return not self._closed and all(self._read(name) for name in self._required_keys)
+        return not self._closed and all(self._environment.get(self._names.place(name)) for name in self._required_keys)
 
     async def aclose(self) -> None:
         self._closed = True
 
     async def get(self, name: str) -> Secret:
         if self._closed:
-            raise SecretsClosed("the secrets adapter is closed")
-        value = self._read(name)
+            raise SecretsClosed("the secrets adapter is closed", provider=_PROVIDER)
+        variable = self._names.place(name)
+        value = self._environment.get(variable)
         if not value:
             state = "not set" if value is None else "empty"
-            raise SecretNotFound(name, f"the environment variable {self._variable(name)} is {state}")
+            raise SecretNotFound(name, f"the environment variable {variable} is {state}", provider=_PROVIDER)
+        self._names.found(name)
         return Secret(value)
 
-    def _read(self, name: str) -> str | None:
-        check_name(name)
-        return self._environment.get(self._variable(name))
 
-    def _variable(self, name: str) -> str:
-        variable = re.sub("[.-]", "_", name)
-        return self._prefix + (variable.upper() if self._uppercase_keys else variable)
+def _variable(name: str) -> str:
+    return re.sub("[.-]", "_", name)

@@ -12,11 +12,14 @@ from oneiric import Secret, component
 from oneiric.adapters._common.finish import in_thread
 from oneiric.adapters.secrets import (
     InvalidName,
+    Names,
     SecretNotFound,
     SecretsClosed,
     SecretsUnavailable,
     check_name,
 )
+
+_PROVIDER = "file"
 
 
 @component(
@@ -25,7 +28,7 @@ from oneiric.adapters.secrets import (
     provider="file",
     priority=0,
     stack_level=-15,
-    capabilities=("read",),
+    capabilities=("read", "refresh"),
     port="oneiric.adapters.secrets:Secrets",
 )
 class FileSecrets:
@@ -37,18 +40,25 @@ class FileSecrets:
     `format`: `json` is one UTF-8 file with an object of texts; `directory` is a folder with one UTF-8 file
     per secret, named as the secret, as Kubernetes and Docker mount them (one line end at the end is not part
     of it).
-    `reload_on_access`: read again each time a secret is asked for, for rotated secrets; otherwise once, at start.
+    `reload_on_access`: read again each time a secret is asked for; otherwise at the start and when asked to.
+    `prefix`: what the name of a secret begins with there.
 
     A file that every user may *write* is refused. Who may read it is left to the deployment: orchestrators
     mount secrets world-readable into containers.
     """
 
     def __init__(
-        self, *, path: Path, format: Literal["json", "directory"] = "json", reload_on_access: bool = False
+        self,
+        *,
+        path: Path,
+        format: Literal["json", "directory"] = "json",
+        reload_on_access: bool = False,
+        prefix: str = "",
     ) -> None:
         self._path = path
         self._load = _read_json if format == "json" else _read_directory
         self._reload_on_access = reload_on_access
+        self._names = Names(_PROVIDER, prefix)
         self._secrets: dict[str, bytes] | None = None
 
     async def start(self) -> None:
@@ -60,28 +70,42 @@ class FileSecrets:
     async def aclose(self) -> None:
         self._secrets = None
 
+    async def refresh(self) -> None:
+        self._check_open()
+        read = await in_thread(self._load, self._path)
+        self._check_open()
+        self._secrets = read
+
     async def get(self, name: str) -> Secret:
-        if self._secrets is None:
-            raise SecretsClosed("the secrets adapter is not open")
-        check_name(name)
-        secrets = await in_thread(self._load, self._path) if self._reload_on_access else self._secrets
-        text = _text(secrets.get(name, b""))
+        secrets = self._check_open()
+        place = self._names.place(name)
+        if self._reload_on_access:
+            secrets = await in_thread(self._load, self._path)
+        text = _text(secrets.get(place, b""))
         if text is None:
-            raise SecretsUnavailable(f"the secret {name!r} is not UTF-8 text")
+            raise _unreadable(f"the secret {place!r} is not UTF-8 text")
         if not text:
-            raise SecretNotFound(
-                name, f"{self._path} has {'none' if name not in secrets else 'an empty one'} of that name"
-            )
+            none = "an empty one" if place in secrets else "none"
+            raise SecretNotFound(name, f"{self._path} has {none} of the name {place}", provider=_PROVIDER)
         return Secret(text)
+
+    def _check_open(self) -> dict[str, bytes]:
+        if self._secrets is None:
+            raise SecretsClosed("the secrets adapter is not open", provider=_PROVIDER)
+        return self._secrets
+
+
+def _unreadable(what: str) -> SecretsUnavailable:
+    return SecretsUnavailable(what, provider=_PROVIDER, setting="path")
 
 
 def _read_json(path: Path) -> dict[str, bytes]:
     members = _object(_content(path))
     if members is None:
-        raise SecretsUnavailable(f"{path} is not a JSON object in UTF-8")
+        raise _unreadable(f"{path} is not a JSON object in UTF-8")
     for name, value in members.items():
         if not isinstance(value, str):
-            raise SecretsUnavailable(f"{path}: the secret {name!r} is not a text")
+            raise _unreadable(f"{path}: the secret {name!r} is not a text")
     return {name: cast("str", value).encode(errors="surrogatepass") for name, value in members.items()}
 
 
@@ -89,7 +113,7 @@ def _read_directory(path: Path) -> dict[str, bytes]:
     try:
         files = [entry for entry in path.iterdir() if _can_name_a_secret(entry.name) and entry.is_file()]
     except OSError as error:
-        raise SecretsUnavailable(f"{path} cannot be listed: {error.strerror}") from error
+        raise _unreadable(f"{path} cannot be listed: {error.strerror}") from error
     return {file.name: _without_line_end(_content(file)) for file in files}
 
 
@@ -99,9 +123,9 @@ def _content(path: Path) -> bytes:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read()
     except OSError as error:
-        raise SecretsUnavailable(f"{path} cannot be read: {error.strerror}") from error
+        raise _unreadable(f"{path} cannot be read: {error.strerror}") from error
     if mode & stat.S_IWOTH:
-        raise SecretsUnavailable(f"{path} is refused: every user may write it")
+        raise _unreadable(f"{path} is refused: every user may write it")
     return content
 
 

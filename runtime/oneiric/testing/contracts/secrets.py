@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from oneiric import Secret
-from oneiric.adapters.secrets import InvalidName, SecretNotFound, Secrets, SecretsError
-from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, close, health
+from oneiric.adapters.secrets import (
+    InvalidName,
+    RefreshableSecrets,
+    SecretNotFound,
+    Secrets,
+    SecretsClosed,
+    SecretsError,
+)
+from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, capabilities, close, health
 
 KEPT = {
     "CACHE_PASSWORD": "correct horse",
@@ -55,6 +62,7 @@ class SecretsContract(Contract[Secrets]):
             with pytest.raises(SecretNotFound, match="NO_SUCH_SECRET") as caught:
                 await secrets.get("NO_SUCH_SECRET")
             assert caught.value.name == "NO_SUCH_SECRET"
+            assert caught.value.provider
 
         self.check(case)
 
@@ -92,6 +100,16 @@ class SecretsContract(Contract[Secrets]):
 
         self.check(case)
 
+    def test_after_a_refresh_every_secret_is_there(self) -> None:
+        async def case(secrets: Secrets) -> None:
+            if "refresh" not in capabilities(secrets):
+                return
+            for _ in range(2):
+                assert (await secrets.get("CACHE_PASSWORD")).reveal() == KEPT["CACHE_PASSWORD"]
+                await refreshable(secrets).refresh()
+
+        self.check(case)
+
     def test_a_cancelled_call_leaves_an_adapter_that_works(self) -> None:
         async def case(secrets: Secrets) -> None:
             async for _ in cancelled_at_every_step(lambda: read_some(secrets)):
@@ -113,11 +131,18 @@ class SecretsContract(Contract[Secrets]):
     def test_a_closed_adapter_refuses_every_call(self) -> None:
         async def case(secrets: Secrets) -> None:
             await close(secrets)
-            with pytest.raises(SecretsError) as caught:
+            with pytest.raises(SecretsClosed):
                 await secrets.get("CACHE_PASSWORD")
-            assert not isinstance(caught.value, SecretNotFound)
+            if "refresh" in capabilities(secrets):
+                with pytest.raises(SecretsClosed):
+                    await refreshable(secrets).refresh()
 
         self.check(case)
+
+
+def refreshable(secrets: Secrets) -> RefreshableSecrets:
+    """The adapter, which has the capability `refresh`."""
+    return cast("RefreshableSecrets", secrets)
 
 
 async def told(attempt: Awaitable[object]) -> str:
