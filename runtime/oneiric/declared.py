@@ -214,14 +214,16 @@ class TopicSlot(_OfEvent[T_contra]):
         source: str | None = None,
         subject: str | None = None,
         time: str | None = None,
+        extensions: Mapping[str, str | int | bool] | None = None,
     ) -> Emitted:
         """Tell who subscribed: `transaction`, of the outbox's database, makes it part of what that commits. `key` is in
         the place of what the topic's `order_by` leads to. The rest sets the envelope: an event emitted twice under one
-        `id` (and `source`) is one event to durable deliveries; `time` is in RFC 3339. What handlers raise is in the
-        answer. Raises `EventError`, and with a transaction what the database raises."""
+        `id` (and `source`) is one event to durable deliveries; `time` is in RFC 3339; names of `extensions` are
+        lower-case letters and digits. What handlers raise is in the answer. Raises `EventError`, `EnvelopeError`, and
+        with a transaction what the database raises."""
         emitted: Emitted = await load(_EMIT)(
             self.scope, self.topic, event,
-            transaction=transaction, key=key, id=id, source=source, subject=subject, time=time,
+            transaction=transaction, key=key, id=id, source=source, subject=subject, time=time, extensions=extensions,
         )  # fmt: skip
         return emitted
 

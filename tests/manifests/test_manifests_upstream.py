@@ -122,9 +122,22 @@ def test_a_filter_of_the_topic_chooses_among_the_topics() -> None:
     assert found.subscription == {"topics": ["a", "c"]}
 
 
-def test_a_filter_of_headers_lets_nothing_through_and_is_told() -> None:
-    found = event(event_filters=[{"path": "headers.trace", "exists": True}, {"path": "x", "equals": 1}])
-    assert (found.subscription, found.unserved) == (None, ["event_filters.headers.trace"])
+@pytest.mark.parametrize(
+    ("header", "attribute"),
+    [
+        ("trace_id", "traceid"),
+        ("X-Trace-Id", "xtraceid"),
+        ("event_id", "id"),
+        ("timestamp", "time"),
+        ("source", "source"),
+        ("correlation_id", "correlationid"),
+    ],
+)
+def test_a_filter_of_headers_asks_the_envelope(header: str, attribute: str) -> None:
+    found = event(event_filters=[{"path": f"headers.{header}", "exists": True}, {"path": "x", "equals": 1}])
+    assert found.subscription is not None
+    assert found.subscription["where"] == [{"envelope": attribute, "exists": True}, {"path": "x", "equals": 1}]
+    assert found.unserved == []
 
 
 @pytest.mark.parametrize(
@@ -137,6 +150,8 @@ def test_a_filter_of_headers_lets_nothing_through_and_is_told() -> None:
         {"path": "x", "field": "y", "equals": 1},
         {"path": "x", "in": [1], "any_of": [2]},
         {"path": "topic", "equals": "other"},
+        {"path": "headers", "exists": True},
+        {"path": "headers.__", "exists": True},
     ],
 )
 def test_no_filter_is_dropped(stated: dict[str, Any]) -> None:
@@ -211,7 +226,7 @@ def test_the_workflow_found_in_production_runs_with_its_barriers(options: str) -
     ("name", "flows", "told"),
     [
         ("upstream-sample-manifest.yaml", {"remote-workflow"}, {"remote.event"}),
-        ("upstream-sample-manifest-v2.yaml", {"data-pipeline"}, set[str]()),
+        ("upstream-sample-manifest-v2.yaml", {"data-pipeline"}, {"webhook.dispatch"}),
         ("upstream-parity-manifest.yaml", {"fastblocks.workflows.fulfillment"}, {"fastblocks.order.created"}),
         ("upstream-exported-manifest.yaml", set[str](), set[str]()),
     ],
@@ -313,7 +328,7 @@ NODES = st.lists(
 def test_whatever_an_entry_says_is_served_or_told(domain: str, fields: dict[str, Any]) -> None:
     found = said({"domain": domain, "key": "k", "provider": "p", "factory": "f:F", **fields})
     served: set[str] = set()
-    if found.subscription or any(each.startswith("event_filters.headers") for each in found.unserved):
+    if found.subscription:
         served |= {name for name in fields if name.startswith("event_")}
     if found.workflow:
         served |= {"dag", "retry_policy"}

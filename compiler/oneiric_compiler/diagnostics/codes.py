@@ -478,7 +478,8 @@ CODES: dict[str, Code] = {
     "ONE708": Code(
         "a condition that cannot be read",
         "A condition has a `path` and asks something of it: equals, any_of, above, below, exists or matches. "
-        "`any` holds where one of its conditions does, `not` where its condition does not.",
+        "`any` holds where one of its conditions does, `not` where its condition does not. Of an event, "
+        "`envelope: source` in the place of `path` asks of what carries it.",
     ),
     "ONE709": Code(
         "a node for each item, of which list or how many is not said",
@@ -533,7 +534,8 @@ CODES: dict[str, Code] = {
     "ONE720": Code(
         "a handler that no subscription names",
         "A component of domain event is told of what the subscription of its name says. Without one it would never be "
-        "called.",
+        "called. It is an error where topics or subscriptions are declared at all; where none are, events are not "
+        "Oneiric's to deliver, and such a component is one like any other.",
     ),
     "ONE721": Code(
         "a subscription that starts what it cannot",

@@ -174,7 +174,7 @@ class Subscribing:
 
     def _check_conditions(self, stated: Stated[Any] | None, topics: list[str]) -> None:
         for condition, place in whole_conditions(stated):
-            for at, what in faults(condition):
+            for at, what in faults(condition, of_event=True):
                 self.diagnostics.add("ONE708", what, place(*at), help="see docs/workflows.md, conditions")
         for condition, place in conditions(stated):
             self._check_path(Stated(condition["path"], place), topics)

@@ -25,6 +25,8 @@ _RETRY = {
     "jitter": ("jitter", "backoff_jitter"),
 }
 _FILTER = {"path": ("path", "field"), "equals": ("equals", "value"), "any_of": ("any_of", "one_of", "in")}
+_HEADERS = {"event_id": "id", "timestamp": "time"}
+"""What of upstream's headers CloudEvents calls otherwise; of others the letters and digits are the name."""
 _NODE_WORDS = frozenset(("id", "key", "task", "depends_on", "payload", "retry_policy"))
 _DAG_WORDS = frozenset(("nodes", "tasks", "retry_policy", "scheduler"))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -80,9 +82,7 @@ def said(entry: Mapping[str, Any]) -> Said:
             found.unserved.append("dag")
     stated = [each for each in _EVENT_WORDS if entry.get(each) not in (None, [])]
     if domain == "event" and entry.get("event_topics"):
-        subscription = {**_subscription(entry, found), **calling}
-        if not any(_is_header(each["path"]) for each in subscription.get("where", ())):
-            found.subscription = subscription
+        found.subscription = {**_subscription(entry, found), **calling}
     elif domain == "event" and "event_filters" in stated:
         help = "name the topics: without any, which events are meant is not said"
         found.wrong.append(Wrong(("event_filters",), "`event_filters` without `event_topics`", help))
@@ -146,9 +146,8 @@ def _subscription(entry: Mapping[str, Any], found: Said) -> Facts:
     if of_topic:
         facts["topics"] = [each for each in facts["topics"] if holds(of_topic, {"topic": each})]
     others = [each for each in conditions if each["path"] != "topic"]
-    found.unserved += [f"event_filters.{each['path']}" for each in others if _is_header(each["path"])]
     if others:
-        facts["where"] = [{**each, "path": each["path"].removeprefix("payload.")} for each in others]
+        facts["where"] = [_of_event(each) for each in others]
     if not facts["topics"] and not found.wrong:
         help = "let its filters of `topic` agree with `event_topics`"
         found.wrong.append(Wrong(("event_filters",), "filters that no topic of the entry passes", help))
@@ -162,9 +161,14 @@ def _subscription(entry: Mapping[str, Any], found: Said) -> Facts:
     return facts
 
 
-def _is_header(path: str) -> bool:
-    """Whether a filter asks for what events do not carry here: then all of them would pass, or none."""
-    return path.split(".")[0] == "headers"
+def _of_event(condition: Facts) -> Facts:
+    """A filter with its path into the payload, or the attribute of the envelope that carries a header."""
+    path: str = condition["path"]
+    asked = {name: value for name, value in condition.items() if name != "path"}
+    first, _, header = path.partition(".")
+    if first != "headers":
+        return {"path": path.removeprefix("payload."), **asked}
+    return {"envelope": _HEADERS.get(header) or re.sub(r"[^a-z0-9]", "", header.lower()), **asked}
 
 
 def _numbers(entry: Mapping[str, Any], found: Said) -> Iterator[tuple[str, int]]:
@@ -205,6 +209,9 @@ def _condition(stated: Mapping[str, Any], at: At, found: Said) -> Facts | None:
         parsed(path)
     except ValueError as error:
         found.wrong.append(Wrong(at, f"`{path}` is not a path", str(error)))
+        return None
+    if re.fullmatch(r"headers(\.[^A-Za-z0-9]*)?", path):
+        found.wrong.append(Wrong(at, f"`{path}` names no header", "name one: `headers.trace_id`"))
         return None
     return {"path": path, **facts}
 

@@ -66,6 +66,7 @@ class Emitter:
         source: str | None = None,
         subject: str | None = None,
         time: str | None = None,
+        extensions: Mapping[str, str | int | bool] | None = None,
     ) -> Emitted:
         """Deliver an event to whoever subscribed in that view, or with a `transaction` leave it in the outbox.
 
@@ -80,6 +81,7 @@ class Emitter:
                 time=_instant(time),
                 subject=subject,
                 tenant=scope.tenant,
+                extensions=dict(extensions or {}),
                 data=_data(topic, event),
             )
         )
@@ -107,7 +109,7 @@ class Emitter:
         topics = self._topics.get(envelope.tenant)
         if topics is None:
             topics = self._topics[envelope.tenant] = by_topic(table_of(self.host.wiring_class), envelope.tenant)
-        return wanting(topics.get(envelope.type, ()), envelope.data)
+        return wanting(topics.get(envelope.type, ()), envelope)
 
     def _refresh(self) -> None:
         if self._wiring is not self.host.wiring_class:

@@ -20,7 +20,7 @@ _log = logging.getLogger("oneiric.events")
 
 
 async def emit(
-    scope: Scope, topic: Topic, event: object, *, transaction: Transaction | None = None, **envelope: str | None
+    scope: Scope, topic: Topic, event: object, *, transaction: Transaction | None = None, **envelope: Any
 ) -> Emitted:
     """Emit an event in a view of an application: see `declared.TopicSlot.emit`."""
     return await emitter_of(scope.host).emit(scope, topic, event, transaction=transaction, **envelope)

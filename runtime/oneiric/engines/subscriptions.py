@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from oneiric.envelope import Envelope, written
 from oneiric.flows.conditions import holds
 from oneiric.flows.model import ONCE, Condition, Retry
 from oneiric.wiring import Wiring
@@ -72,15 +73,18 @@ def _rank(subscription: Subscription) -> tuple[int, str]:
     return -subscription.priority, subscription.name
 
 
-def wanting(subscriptions: Iterable[Subscription], data: Any) -> list[Subscription]:
+def wanting(subscriptions: Iterable[Subscription], envelope: Envelope) -> list[Subscription]:
     """Those whose conditions hold of an event, in order; below the first exclusive one, of whatever has less priority,
     nobody gets it, and of exclusive ones the first alone."""
     found: list[Subscription] = []
     ceiling: int | None = None
+    attributes: Mapping[str, Any] | None = None
     for each in subscriptions:
         if ceiling is not None and (each.priority < ceiling or each.fanout == "exclusive"):
             continue
-        if holds(each.where, data):
+        if each.where and attributes is None:
+            attributes = written(envelope)
+        if holds(each.where, envelope.data, attributes):
             found.append(each)
             if each.fanout == "exclusive":
                 ceiling = each.priority

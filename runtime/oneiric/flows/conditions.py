@@ -3,6 +3,8 @@
 Those in a list hold together. What is missing is not null: it equals nothing, is above and below nothing and matches
 nothing, and `exists: false` alone holds of it. Numbers are compared with numbers and texts with texts; two texts that
 are both instants in ISO 8601 with an offset, or both dates, are compared as what they mean.
+
+Those of events have `envelope` in the place of `path` where they ask of what carries the event.
 """
 
 from __future__ import annotations
@@ -17,15 +19,17 @@ from oneiric.flows.model import Condition
 from oneiric.flows.paths import MISSING, Path, found, is_list, parsed
 
 COMBINED = ("any", "not")
+_ATTRIBUTE = re.compile(r"[a-z0-9]+")
 
 
-def holds(conditions: Sequence[Condition], value: Any) -> bool:
-    """Whether all of the conditions hold of a value, which their paths lead into."""
-    return all(_holds(each, value) for each in conditions)
+def holds(conditions: Sequence[Condition], value: Any, envelope: Mapping[str, Any] | None = None) -> bool:
+    """Whether all of the conditions hold of a value, which their paths lead into, and of the attributes of the
+    `envelope` that it came in."""
+    return all(_holds(each, value, envelope or {}) for each in conditions)
 
 
-def faults(condition: Any) -> Iterator[tuple[Path, str]]:
-    """What is wrong with a condition, with the place of it in the condition."""
+def faults(condition: Any, *, of_event: bool = False) -> Iterator[tuple[Path, str]]:
+    """What is wrong with a condition, with the place of it in the condition; events have an envelope as well."""
     if not isinstance(condition, Mapping):
         yield (), "a condition is a mapping with a `path`, or with `any` or `not`"
         return
@@ -35,8 +39,29 @@ def faults(condition: Any) -> Iterator[tuple[Path, str]]:
         for name in stated:
             if name != combined[0]:
                 yield (name,), f"`{name}` cannot stand beside `{combined[0]}`"
-        yield from _combined_faults(combined[0], stated[combined[0]])
+        yield from _combined_faults(combined[0], stated[combined[0]], of_event)
         return
+    subject = "envelope" if of_event and "envelope" in stated else "path"
+    yield from _envelope_faults(stated) if subject == "envelope" else _path_faults(stated)
+    named = [name for name in stated if name != subject]
+    if not named and subject in stated:
+        yield (), f"a condition asks something of its {subject}: {', '.join(OPERATORS)}"
+    for name in named:
+        if name == "path":
+            yield (name,), "`path` cannot stand beside `envelope`"
+        elif name not in OPERATORS:
+            yield (name,), f"`{name}` is not one of {', '.join(OPERATORS)}"
+        elif wrong := _wrong(name, stated[name]):
+            yield (name,), wrong
+
+
+def _envelope_faults(stated: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    name = stated["envelope"]
+    if not isinstance(name, str) or not _ATTRIBUTE.fullmatch(name) or name in ("data", "specversion"):
+        yield ("envelope",), "`envelope` names an attribute: `id`, `source`, `subject`, an extension such as `traceid`"
+
+
+def _path_faults(stated: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     if not isinstance(stated.get("path"), str):
         yield ("path",) if "path" in stated else (), "a condition has a `path`, which is a text"
     else:
@@ -44,24 +69,16 @@ def faults(condition: Any) -> Iterator[tuple[Path, str]]:
             parsed(stated["path"])
         except ValueError as error:
             yield ("path",), str(error)
-    named = [name for name in stated if name != "path"]
-    if not named and "path" in stated:
-        yield (), f"a condition asks something of its path: {', '.join(OPERATORS)}"
-    for name in named:
-        if name not in OPERATORS:
-            yield (name,), f"`{name}` is not one of {', '.join(OPERATORS)}"
-        elif wrong := _wrong(name, stated[name]):
-            yield (name,), wrong
 
 
-def _combined_faults(name: str, inner: Any) -> Iterator[tuple[Path, str]]:
+def _combined_faults(name: str, inner: Any, of_event: bool) -> Iterator[tuple[Path, str]]:
     if name == "not":
-        yield from (((name, *at), text) for at, text in faults(inner))
+        yield from (((name, *at), text) for at, text in faults(inner, of_event=of_event))
     elif not is_list(inner) or not inner:
         yield (name,), "`any` has a list of conditions, and at least one"
     else:
         for index, each in enumerate(inner):
-            yield from (((name, index, *at), text) for at, text in faults(each))
+            yield from (((name, index, *at), text) for at, text in faults(each, of_event=of_event))
 
 
 def _wrong(name: str, wanted: Any) -> str | None:
@@ -86,13 +103,15 @@ def _wrong(name: str, wanted: Any) -> str | None:
     return None
 
 
-def _holds(condition: Condition, value: Any) -> bool:
+def _holds(condition: Condition, value: Any, envelope: Mapping[str, Any]) -> bool:
     if "any" in condition:
-        return any(_holds(each, value) for each in condition["any"])
+        return any(_holds(each, value, envelope) for each in condition["any"])
     if "not" in condition:
-        return not _holds(condition["not"], value)
-    at = found(value, parsed(condition["path"]))
-    return all(OPERATORS[name](at, wanted) for name, wanted in condition.items() if name != "path")
+        return not _holds(condition["not"], value, envelope)
+    subject = "envelope" if "envelope" in condition else "path"
+    path = (condition["envelope"],) if subject == "envelope" else parsed(condition["path"])
+    of = found(envelope if subject == "envelope" else value, path)
+    return all(OPERATORS[name](of, wanted) for name, wanted in condition.items() if name != subject)
 
 
 def _equal(value: Any, wanted: Any) -> bool:

@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple, Required, TypeAlias, TypedDict
 from oneiric.errors import OneiricError
 
 Condition: TypeAlias = Mapping[str, Any]
-"""`{path: …, equals | any_of | above | below | exists | matches: …}`, `{any: [Condition, …]}` or `{not: Condition}`."""
+"""`{path: …, equals | any_of | above | below | exists | matches: …}`, `{any: [Condition, …]}` or `{not: Condition}`;
+that of an event may have `envelope: ATTRIBUTE` in the place of `path`."""
 RunState: TypeAlias = Literal["queued", "running", "completed", "failed", "cancelled", "parked"]
 """A run that is `parked` waits for an operator: what it calls is not served, or it never gets any further."""
 ENDED: frozenset[RunState] = frozenset(("completed", "failed", "cancelled"))

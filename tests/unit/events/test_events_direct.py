@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from oneiric import Emitted, Envelope, EventError, Runtime
+from oneiric.envelope import EnvelopeError
 
 from tests.unit.events.parts import PLACED, Placed, Shipped, subscribed, wired
 from tests.unit.runtime.making import run
@@ -120,12 +121,37 @@ def test_below_an_exclusive_match_nobody_gets_it(subscriptions: dict[str, Any], 
         ([{"path": "customer", "any_of": ["bob"]}], False),
         ([{"path": "cents", "above": 4}, {"path": "cents", "below": 5}], False),
         ([{"any": [{"path": "customer", "equals": "bob"}, {"not": {"path": "nothing", "exists": True}}]}], True),
+        ([{"envelope": "type", "matches": "placed$"}, {"envelope": "subject", "exists": False}], True),
+        ([{"envelope": "source", "equals": "elsewhere"}], False),
+        ([{"envelope": "customer", "exists": True}], False),
+        ([{"path": "source", "exists": False}, {"not": {"envelope": "source", "exists": False}}], True),
+        ([{"any": [{"envelope": "traceid", "exists": True}, {"envelope": "tenant", "exists": True}]}], False),
+        ([{"envelope": "time", "above": "2026-01-01T00:00:00+00:00"}], True),
     ],
 )
 def test_where_is_asked_of_the_event(where: list[Any], delivered: bool) -> None:
     calls: list[Any] = []
     emitted({"a": noting(calls, "a")}, {"a": subscribed(where=where)})
     assert bool(calls) is delivered
+
+
+def test_an_extension_is_asked_for_and_reaches_the_handler() -> None:
+    seen: list[Any] = []
+
+    async def handle(self: Any, *, event: Any, envelope: Envelope) -> None:
+        seen.append(envelope.extensions)
+
+    async def main() -> None:
+        where = [{"envelope": "traceid", "matches": "^t"}, {"envelope": "hops", "below": 3}]
+        async with Runtime(wired({"a": handle}, {"a": subscribed("order.placed", where=where)})) as runtime:
+            emit = runtime.wiring.topics.order_placed.emit
+            for extensions in ({"traceid": "t1", "hops": 1}, {"traceid": "t1", "hops": 3}, {"traceid": "x"}, None):
+                await emit(PLACED, extensions=extensions)
+            with pytest.raises(EnvelopeError, match="`Trace-Id` is not a valid name of an extension"):
+                await emit(PLACED, extensions={"Trace-Id": "t1"})
+
+    run(main())
+    assert seen == [{"traceid": "t1", "hops": 1}]
 
 
 def test_no_more_at_once_than_said() -> None:
