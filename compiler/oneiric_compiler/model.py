@@ -342,11 +342,13 @@ class Catalog:
     incomplete: bool = False
 
     def layer(self, key: Key, name: str) -> Candidate | None:
-        """The layer of that name which fits the key: one that is declared for it, or a common one."""
-        declared = next((each for each in self.layers.get(key, ()) if each.provider == name), None)
-        if declared is not None or name not in self.common:
-            return declared
-        return replace(self.common[name], key=key)
+        """The layer of that name which fits the key: one that is declared for it, or a common one; of a manifest where
+        there is no other."""
+        named = [each for each in self.layers.get(key, ()) if each.provider == name and not each.barred]
+        own = next((each for each in named if each.trust is None), None)
+        if own is None and name in self.common:
+            return replace(self.common[name], key=key)
+        return own or next(iter(named), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,18 @@
 """Whether an instance offers what a port promises: names, arguments, sync or async; types are the type checker's.
 
-The compiler asks the same of a class, from its source. What a decorator or a mock made says less of itself, and is
-believed.
+The compiler asks the same of a class, from its source, and of arguments by the same function. What a decorator or a
+mock made says less of itself, and is believed.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from inspect import Parameter, Signature
+from inspect import Parameter
 from typing import Any
 
 from oneiric.errors import ReplacementError
-from oneiric.port import Method, awaited, methods_of
+from oneiric.port import ANY_ARGUMENTS, Method, awaited, methods_of
 from oneiric.references import load
 
 
@@ -76,57 +76,61 @@ def _mismatch(method: Method, offered: Any) -> str | None:
         return "is not async, and the port's is"
     if wanted is False and is_async:
         return "is async, and the port's is not"
+    if method.signature is ANY_ARGUMENTS:
+        return None
     try:
         signature = inspect.signature(offered, follow_wrapped=False)
     except (TypeError, ValueError):
         return None
     _, *promised = method.signature.parameters.values()
-    if [each.kind for each in promised] == [Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD]:
-        return None
-    return _arguments_mismatch(promised, signature)
+    return arguments_mismatch(promised, [*signature.parameters.values()])
 
 
 _BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def _arguments_mismatch(promised: list[Parameter], offered: Signature) -> str | None:
-    """Why a call that the promise allows may fail on the offer."""
-    has = list(offered.parameters.values())
+def arguments_mismatch(promised: list[Parameter], has: list[Parameter], quote: str = "") -> str | None:
+    """Why a call that the promise allows may fail on the offer, which `has` these parameters; with `quote` around
+    their names."""
     kinds = {each.kind for each in has}
     positions = [each for each in has if each.kind in _BY_POSITION]
     counterparts = [each for each in promised if each.kind in _BY_POSITION]
     for parameter, counterpart in zip(counterparts, positions, strict=False):
         named = parameter.kind is Parameter.POSITIONAL_OR_KEYWORD and counterpart.name != parameter.name
         if named and (counterpart.kind is not Parameter.POSITIONAL_ONLY or Parameter.VAR_KEYWORD not in kinds):
-            return f"calls its parameter {counterpart.name} where the port says {parameter.name}"
+            found, said = (f"{quote}{each.name}{quote}" for each in (counterpart, parameter))
+            return f"calls its parameter {found} where the port says {said}"
     if len(counterparts) > len(positions) and Parameter.VAR_POSITIONAL not in kinds:
-        return f"takes no {counterparts[len(positions)].name} by position"
+        return f"takes no {quote}{counterparts[len(positions)].name}{quote} by position"
     taken = {each.name for each in positions[: len(counterparts)] if each.kind is not Parameter.POSITIONAL_ONLY}
     by_keyword = {each.name for each in has if each.kind is not Parameter.POSITIONAL_ONLY} - taken
     for parameter in promised:
         if parameter.kind is Parameter.KEYWORD_ONLY:
             if parameter.name in taken or (parameter.name not in by_keyword and Parameter.VAR_KEYWORD not in kinds):
-                return f"takes no {parameter.name} by keyword"
+                return f"takes no {quote}{parameter.name}{quote} by keyword"
         elif parameter.kind not in (*_BY_POSITION, *kinds):
-            return f"takes no {parameter.replace(annotation=Parameter.empty)}"
-    return _requires_more(promised, has, positions)
+            return f"takes no {quote}{parameter.replace(annotation=Parameter.empty)}{quote}"
+    return _requires_more(promised, has, positions, quote)
 
 
-def _requires_more(promised: list[Parameter], has: list[Parameter], positions: list[Parameter]) -> str | None:
+def _requires_more(
+    promised: list[Parameter], has: list[Parameter], positions: list[Parameter], quote: str
+) -> str | None:
     """Why a call that leaves out what the port leaves out may fail on the offer."""
     by_keyword = {each.name: each for each in promised if each.kind is Parameter.KEYWORD_ONLY}
     counterparts = [each for each in promised if each.kind in _BY_POSITION]
     for parameter in filter(_is_required, has):
         index = positions.index(parameter) if parameter in positions else len(counterparts)
         counterpart = counterparts[index] if index < len(counterparts) else None
+        name = f"{quote}{parameter.name}{quote}"
         if counterpart is None and parameter.kind is Parameter.POSITIONAL_ONLY:
-            return f"requires {parameter.name} by position, which the port does not have"
+            return f"requires {name} by position, which the port does not have"
         counterpart = counterpart or by_keyword.get(parameter.name)
         if counterpart is None:
             by_name = " by keyword" if parameter.name in {each.name for each in counterparts} else ""
-            return f"requires {parameter.name}{by_name}, which the port does not have"
+            return f"requires {name}{by_name}, which the port does not have"
         if not _is_required(counterpart):
-            return f"requires {parameter.name}, which the port leaves optional"
+            return f"requires {name}, which the port leaves optional"
     return None
 
 

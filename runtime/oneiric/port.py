@@ -112,12 +112,12 @@ def _method(port: type, owner: type, name: str, member: Any) -> Method:
     overloads = typing.get_overloads(original)
     if overloads and getattr(member, "__name__", None) != name:
         return _overloaded(port, owner, name, overloads)
-    signature = inspect.signature(_any_arguments if _is_decorated(member) else member)
+    signature = ANY_ARGUMENTS if _is_decorated(member) else inspect.signature(member)
     first = next(iter(signature.parameters.values()), None)
     if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
         raise PortError(f"{port.__qualname__}.{name} has no self")
     if first.kind is first.VAR_POSITIONAL:
-        signature = inspect.signature(_any_arguments)
+        signature = ANY_ARGUMENTS
     return Method(name, member, signature, *_duration(owner, member), not _is_decorated(member))
 
 
@@ -131,6 +131,10 @@ def _is_decorated(member: Any) -> bool:
 def _any_arguments(self: Any, /, *args: Any, **kwargs: Any) -> Any: ...
 
 
+ANY_ARGUMENTS = inspect.signature(_any_arguments)
+"""That of methods whose own is not known."""
+
+
 def _overloaded(port: type, owner: type, name: str, overloads: abc.Sequence[Callable[..., Any]]) -> Method:
     """Overloads without an implementation: any arguments, and one duration for all."""
     durations = {_duration(owner, function) for function in overloads}
@@ -139,8 +143,7 @@ def _overloaded(port: type, owner: type, name: str, overloads: abc.Sequence[Call
     is_async, result = durations.pop()
     if durations and result in ("iterate", "enter"):
         raise PortError(f"{port.__qualname__}.{name} has overloads that give different things")
-    signature = inspect.signature(_any_arguments)
-    return Method(name, overloads[0], signature, is_async, "unknown" if durations else result, is_plain=True)
+    return Method(name, overloads[0], ANY_ARGUMENTS, is_async, "unknown" if durations else result, is_plain=True)
 
 
 def awaited(member: Any) -> bool | None:

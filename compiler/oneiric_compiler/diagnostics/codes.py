@@ -414,10 +414,9 @@ CODES: dict[str, Code] = {
     ),
     "ONE613": Code(
         "a field of a manifest that has no effect",
-        "It is verified and pinned with the rest of its entry, and what it asks for never happens: `side_effect_free` "
-        "and `settings_model`, the `scheduler` of a dag, filters of headers, and what stands at an entry of a domain "
-        "that it says nothing of. A handler with a filter of headers is told of nothing until settings say what it "
-        "wants.",
+        "It is verified and pinned with the rest of its entry, and what it asks for never happens: `settings_model`, "
+        "the `scheduler` of a dag, filters of headers, and what stands at an entry of a domain that it says nothing "
+        "of. A handler with a filter of headers is told of nothing until settings say what it wants.",
         "warning",
     ),
     "ONE620": Code(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
+from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean
 from oneiric_compiler.linking.ports import Ports, misfits
 from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.model import Candidate, Catalog, Key, Setting, Settings, Stated
@@ -28,12 +28,16 @@ def placed(scope: Scope, key: Key, diagnostics: Diagnostics) -> Iterator[tuple[s
             _check_name(scope, key, layer, diagnostics)
             yield text, place, layer
         elif not scope.catalog.incomplete:
-            known = [each.provider for each in scope.catalog.layers.get(key, ())]
-            help = partial(did_you_mean, name, (*known, *NAMES), "declare one with `layer=True`")
+            declared = scope.catalog.layers.get(key, ())
+            known = [each.provider for each in declared if not each.barred]
+            help: Help = partial(did_you_mean, name, (*known, *NAMES), "declare one with `layer=True`")
             message = f"{key} has no layer `{name}`"
             if any(each.provider == name for each in scope.candidates(key)):
-                help, message = partial(str, _IS_PROVIDER), f"{message}, but a provider"
-            diagnostics.add("ONE440", message, place, help=help)
+                help, message = _IS_PROVIDER, f"{message}, but a provider"
+            barred = [each for each in declared if each.provider == name]  # one that is not would be found
+            related = [("one is offered here, and takes no part", each.place) for each in barred]
+            help = next((_BARRED[each.barred[0]] for each in barred if each.barred), help)
+            diagnostics.add("ONE440", message, place, help=help, related=related)
 
 
 def everywhere(settings: Settings, catalog: Catalog) -> Iterator[tuple[str, Candidate]]:
@@ -48,6 +52,11 @@ def everywhere(settings: Settings, catalog: Catalog) -> Iterator[tuple[str, Cand
             yield text, layer
 
 
+_BARRED = {
+    "allowlist": "it is of a manifest; `allow` of that source in settings/remote.yml does not cover it",
+    "requires": "it is of a manifest, and requires a distribution that is not there",
+    "conflicts": "it is of a manifest, and conflicts with a distribution that is there",
+}
 _IS_PROVIDER = "select it: `selections`; a layer is declared with `layer=True` and takes `inner`"
 
 

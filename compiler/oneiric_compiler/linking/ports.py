@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from inspect import Parameter
+
+from oneiric.fitting import arguments_mismatch
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Span
 from oneiric_compiler.linking.scope import NOTHING, Scope
@@ -139,7 +142,7 @@ def _mismatch(promised: Function, offered: Function) -> str | None:
         return "is not async, and the port's is"
     if is_async and not wanted:
         return "is async, and the port's is not"
-    return _arguments_mismatch(promised.args, offered.args)
+    return arguments_mismatch(_parameters(promised.args), _parameters(offered.args), "`")
 
 
 def _awaited(function: Function) -> bool:
@@ -153,48 +156,26 @@ def _awaited(function: Function) -> bool:
     return head is not None and (dotted_name(head) or "").rpartition(".")[2] in _AWAITABLE
 
 
-def _arguments_mismatch(promised: ast.arguments, offered: ast.arguments) -> str | None:
-    """Why a call that the promise allows may fail on the offer. The first parameter is `self`."""
-    wanted = [*promised.posonlyargs, *promised.args][1:]
-    has = [*offered.posonlyargs, *offered.args][1:]
-    only_positional = len(offered.posonlyargs) - 1
-    by_keyword = {arg.arg for arg in (*has[max(only_positional, 0) :], *offered.kwonlyargs)}
-    for index, parameter in enumerate(wanted):
-        named = index >= len(promised.posonlyargs) - 1
-        if index >= len(has):
-            if offered.vararg is None:
-                return f"takes no `{parameter.arg}` by position"
-        elif named and has[index].arg != parameter.arg and not (offered.kwarg and index < only_positional):
-            return f"calls its parameter `{has[index].arg}` where the port says `{parameter.arg}`"
-    for parameter in promised.kwonlyargs:
-        if parameter.arg not in by_keyword and offered.kwarg is None:
-            return f"takes no `{parameter.arg}`"
-    if promised.vararg and not offered.vararg:
-        return f"takes no `*{promised.vararg.arg}`"
-    if promised.kwarg and not offered.kwarg:
-        return f"takes no `**{promised.kwarg.arg}`"
-    return _requires_more(promised, offered)
+def _parameters(arguments: ast.arguments) -> list[Parameter]:
+    """The parameters of a method but its first positional one, which is `self`."""
+    optional = {id(each) for each in _optional(arguments)}
+    by_kind = (
+        (Parameter.POSITIONAL_ONLY, arguments.posonlyargs),
+        (Parameter.POSITIONAL_OR_KEYWORD, arguments.args),
+        (Parameter.VAR_POSITIONAL, [arguments.vararg] if arguments.vararg else []),
+        (Parameter.KEYWORD_ONLY, arguments.kwonlyargs),
+        (Parameter.VAR_KEYWORD, [arguments.kwarg] if arguments.kwarg else []),
+    )
+    itself = [*arguments.posonlyargs, *arguments.args][:1]
+    return [
+        Parameter(each.arg, kind, default=None if id(each) in optional else Parameter.empty)
+        for kind, found in by_kind
+        for each in found
+        if each not in itself
+    ]
 
 
-def _requires_more(promised: ast.arguments, offered: ast.arguments) -> str | None:
-    always = {argument.arg for argument in _required(promised)}
-    positions = len([*promised.posonlyargs, *promised.args])
-    for index, parameter in enumerate([*offered.posonlyargs, *offered.args]):
-        if 0 < index < positions and parameter in _required(offered):
-            counterpart = [*promised.posonlyargs, *promised.args][index]
-            if counterpart.arg not in always:
-                return f"requires `{parameter.arg}`, which the port leaves optional"
-        elif index >= positions and parameter in _required(offered) and parameter.arg not in always:
-            return f"requires `{parameter.arg}`, which the port does not have"
-    known = always | {argument.arg for argument in promised.kwonlyargs}
-    for parameter in offered.kwonlyargs:
-        if parameter in _required(offered) and parameter.arg not in always:
-            reason = "leaves optional" if parameter.arg in known else "does not have"
-            return f"requires `{parameter.arg}`, which the port {reason}"
-    return None
-
-
-def _required(arguments: ast.arguments) -> list[ast.arg]:
+def _optional(arguments: ast.arguments) -> list[ast.arg]:
     positional = [*arguments.posonlyargs, *arguments.args]
     keyword = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    return [*positional[: len(positional) - len(arguments.defaults)], *(a for a, default in keyword if default is None)]
+    return [*positional[len(positional) - len(arguments.defaults) :], *(each for each, default in keyword if default)]

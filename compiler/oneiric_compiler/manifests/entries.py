@@ -19,7 +19,7 @@ from oneiric_compiler.diagnostics.found import Diagnostics, Source
 from oneiric_compiler.manifests.upstream import Said, said
 from oneiric_compiler.settings.documents import Document, Path_
 from oneiric_compiler.settings.schema import report, shortened, validator
-from oneiric_compiler.tables.options import OPTIONS
+from oneiric_compiler.tables.options import OPTIONS, UPSTREAM
 
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\.whl|[A-Za-z_][A-Za-z0-9_]*\.py")
 
@@ -110,12 +110,21 @@ def _problems(stated: Mapping[str, Any]) -> Iterator[Problem]:
             if _requirement(text) is None:
                 help = "a distribution and its versions (PEP 508), without an address, such as `acme-base>=2`"
                 yield Problem((name, index), f"an item of `{name}` is not a requirement", help)
+    yield from _options(stated)
     for wrong in said(stated).wrong:
         yield Problem(wrong.path, wrong.message, wrong.help)
 
 
+def _options(stated: Mapping[str, Any]) -> Iterator[Problem]:
+    for spelled, name in UPSTREAM.items():
+        if stated.get(spelled) and stated.get(name, True) is not True:
+            what = f"`{name}` and `{spelled}` say different things"
+            yield Problem((name,), what, f"write `{name}` alone")
+
+
 def _entry(index: int, stated: Mapping[str, Any]) -> Entry:
     fields = {option.name: stated[option.name] for option in OPTIONS if option.name in stated}
+    fields |= {name: True for spelled, name in UPSTREAM.items() if stated.get(spelled)}
     fields["capabilities"] = [
         each if isinstance(each, str) else each["name"] for each in stated.get("capabilities", ())
     ]

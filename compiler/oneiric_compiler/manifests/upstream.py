@@ -88,7 +88,7 @@ def said(entry: Mapping[str, Any]) -> Said:
         found.wrong.append(Wrong(("event_filters",), "`event_filters` without `event_topics`", help))
     else:
         found.unserved += stated
-    found.unserved += [each for each in ("settings_model", "side_effect_free") if entry.get(each)]
+    found.unserved += ["settings_model"] if entry.get("settings_model") else []
     return found
 
 

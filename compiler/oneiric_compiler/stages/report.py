@@ -305,12 +305,12 @@ def _trust(trust: Evidence) -> Report:
 def _barred(catalog: Catalog) -> dict[str, Report]:
     """By source and entry, what manifests offer that may not take part, whether or not its key is bound."""
     found: dict[str, Report] = {}
-    for key, candidates in sorted(catalog.base.items()) if catalog.manifests else ():
-        for each in candidates:
-            if each.barred and each.trust:
-                rule, compared = each.barred
-                facts = {"factory": each.factory, "excluded_by": rule, "compared": list(compared)}
-                found.setdefault(each.trust.source, {})[f"{key}/{each.provider}"] = facts
+    offered = [(key, each) for found in (catalog.base, catalog.layers) for key, all in found.items() for each in all]
+    for key, each in sorted(offered, key=lambda pair: pair[0]):
+        if each.barred and each.trust:
+            rule, compared = each.barred
+            facts = {"factory": each.factory, "excluded_by": rule, "compared": list(compared)}
+            found.setdefault(each.trust.source, {})[f"{key}/{each.provider}"] = facts
     return dict(sorted(found.items()))
 
 

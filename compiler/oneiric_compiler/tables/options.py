@@ -20,7 +20,8 @@ Schema: TypeAlias = dict[str, Any]
 class Option:
     """One option: the JSON Schema of its value, and where that is handed on to.
 
-    `in_manifests` is what of the schema is another one there. A decorator may state one item of a list `alone`.
+    `in_manifests` is what of the schema is another one there, and `upstream` what `true` is called there as well. A
+    decorator may state one item of a list `alone`.
     A candidate in a report has it if it is `reported`. What is `emitted` is in the wiring and in tenants' lines, under
     that name; what is `targeted`, only where the project's target of that name is not set.
     """
@@ -29,6 +30,7 @@ class Option:
     schema: Schema
     default: Any = None
     in_manifests: Schema = field(default_factory=dict[str, Any])
+    upstream: str = ""
     alone: bool = False
     reported: bool = False
     emitted: str = ""
@@ -138,6 +140,7 @@ OPTIONS = (
             "uniqueItems": True,
         },
         default=False,
+        upstream="side_effect_free",
         reported=True,
     ),
     Option(
@@ -196,6 +199,8 @@ OPTIONS = (
         targeted=True,
     ),
 )
+UPSTREAM = {option.upstream: option.name for option in OPTIONS if option.upstream}
+"""What a manifest may call an option that is `true` as well."""
 EMITTED = tuple(option for option in OPTIONS if option.emitted)
 
 

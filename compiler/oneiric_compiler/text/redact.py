@@ -20,10 +20,10 @@ MASK = "****"
 _NAMED = re.compile(r"""(?<![\w.\-/])(?P<name>[\w.\-/]++)(?:["']\s*+:|\s*+:(?=\s|$)|\s*+=(?!=))\s*+""")
 _RUN = re.compile(r"""[^\s"']++""")
 _USER = re.compile(r"[^:/@]*+:")
-_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*+\}")
+_REFERENCE = re.compile(r"(?<!\$)\$\{[A-Za-z_][A-Za-z0-9_]*+\}")
 _PARTS = re.compile(rf"({_REFERENCE.pattern})")
-_SECRET_DEFAULT = re.compile(r"\$\{(?=\w*?SECRET)\w++:[-?]")
-_STRUCTURE = re.compile(r"(?:\A|\$\{\w++:-)\s*+[\[{]")
+_SECRET_DEFAULT = re.compile(r"(?<!\$)\$\{(?=\w*?SECRET)\w++:[-?]")
+_STRUCTURE = re.compile(r"(?:\A|(?<!\$)\$\{\w++:-)\s*+[\[{]")
 _PLAIN_ENDS = ",]}"
 _EDGE = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]*?PRIVATE KEY")
 _PYTHON_STRING = re.compile(r""""(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?""")

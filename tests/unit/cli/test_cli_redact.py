@@ -58,6 +58,7 @@ def test_names_that_do_not(name: str) -> None:
         (f"url: https://host/?token={SECRET}", 1),
         (f"pin: ${{ONEIRIC_SECRET_PIN:-{SECRET}}}", 1),
         (f"password: x\r\npassword: {SECRET}\r", 2),
+        (f"password: a$${{{SECRET}}}", 1),
     ],
 )
 def test_a_settings_line_shows_no_secret_and_keeps_its_length(text: str, number: int) -> None:
@@ -123,6 +124,11 @@ def test_any_outline_is_read(lines: list[str]) -> None:
         (f"${{A:-[{{token: {SECRET}", "${A:-[{token: *******"),
         ("${A:-{user: a}} password: b", "${A:-{user: a}} password: b"),
         (f"{{user: a, password: {SECRET}}} b", "{user: a, password: ******** *"),
+        ("$${X_SECRET:-a} b", "$${X_SECRET:-a} b"),
+        ("$${X_SECRET:? b", "$${X_SECRET:? b"),
+        (f"$${{A:-${{X_SECRET:-{SECRET}}}}} b", "$${A:-${X_SECRET:-*******}} b"),
+        (f"$$${{X_SECRET:-a}} ${{X_SECRET:-{SECRET}}} b", "$$${X_SECRET:-a} ${X_SECRET:-*******} b"),
+        ("$${A:-{password: a} b", "$${A:-{password: a} b"),
     ],
 )
 def test_defaults_of_secrets_are_hidden_to_the_brace_that_closes_them(text: str, shown: str) -> None:
