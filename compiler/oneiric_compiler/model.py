@@ -434,7 +434,8 @@ class Gathering:
 class Bound:
     """A decision made concrete. `options` are those that the settings state for the key, by name; `standby` what the
     settings state of its other candidates, by order; `layers` what wraps it, outermost first, as
-    stated at `layers_at`. One that is `unbound` is there for its type alone."""
+    stated at `layers_at`. One that is `unbound` is there for its type alone. `overlay` is what a tenant has other of
+    a workflow."""
 
     decision: Decision
     port: str | None
@@ -447,6 +448,7 @@ class Bound:
     layers: tuple[Layer, ...] = ()
     layers_at: Place | None = None
     unbound: Stated[str] | None = None
+    overlay: Entry | None = None
 
     @property
     def activation(self) -> dict[str, Any]:

@@ -66,6 +66,22 @@ def test_a_change_is_told_by_its_class(name: str) -> None:
     assert (undone.kind, undone.key, undone.what, undone.how) == (*expected[:3], back[expected[3]])
 
 
+OVERLAID = Path(__file__).parent.parent / "golden" / "flow_of_tenants" / "want" / "explain.json"
+
+
+def test_what_a_tenant_has_other_of_a_workflow_is_told_once_and_for_it_alone() -> None:
+    old = json.loads(OVERLAID.read_text("utf-8"))
+    new = json.loads(OVERLAID.read_text("utf-8"))
+    tenants = new["workflows"]["fulfil"]["tenants"]
+    tenants["acme"]["nodes"]["charge"]["timeout"] = 9.0
+    del tenants["beta"]
+    told = compare(*(parse_report(json.dumps(each).encode()) for each in (old, new)))
+    assert [(each.kind, each.key, each.tenant, each.what, each.how) for each in told if each.kind == "workflow"] == [
+        ("workflow", "workflow:fulfil", "acme", "charge: timeout", "changed"),
+        ("workflow", "workflow:fulfil", "beta", "labels: timeout", "removed"),
+    ]
+
+
 def test_places_and_what_follows_from_other_facts_are_no_changes() -> None:
     for path in (
         "workflows/fulfil/from",

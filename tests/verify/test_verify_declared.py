@@ -57,6 +57,32 @@ def test_what_the_compiler_writes_holds() -> None:
     assert [*verify(REPORT, WIRING.encode(), TENANTS)] == []
 
 
+OVERLAID = WANT.parents[1] / "flow_of_tenants" / "want"
+TENANTS_EDITS = {
+    "another wait": (b'"timeout": 5.0', b'"timeout": 6.0'),
+    "another call": (b'"call": "task:charge-card"', b'"call": "task:label"'),
+    "another order": (b'"after": ["reserve"], "call": "task:label"', b'"after": [], "call": "task:label"'),
+    "another queue": (b'"queue": "orders"', b'"queue": "other"'),
+    "another input": (b'"input": "flow_of_tenants.orders:Order"', b'"input": "os:system"'),
+    "no condition": (b', "when": [{"above": 1, "path": "input.quantity"}]', b""),
+}
+
+
+@pytest.mark.parametrize("name", TENANTS_EDITS)
+def test_an_edit_of_a_tenants_flow_is_told(name: str) -> None:
+    report = json.loads((OVERLAID / "explain.json").read_text("utf-8"))
+    wiring, lines = (OVERLAID / "wiring.py").read_bytes(), (OVERLAID / "tenants.jsonl").read_bytes()
+    assert [*verify(report, wiring, lines)] == []
+    before, after = TENANTS_EDITS[name]
+    assert before in lines
+    assert [*verify(report, wiring, lines.replace(before, after, 1))]
+    own = report["workflows"]["fulfil"]["tenants"]["acme"]["nodes"]["charge"]
+    own["timeout"] = 6.0
+    assert [*verify(report, wiring, lines)]
+    report["bindings"]["workflow:fulfil"]["tenants"]["acme"]["shared"] = True
+    assert any("is said to share" in each for each in verify(report, wiring, lines))
+
+
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_of_the_wiring_is_told(name: str) -> None:
     before, after = EDITS[name]

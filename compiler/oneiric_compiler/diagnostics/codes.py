@@ -563,8 +563,8 @@ CODES: dict[str, Code] = {
         "them: else a manifest could reach whatever the project has.",
     ),
     "ONE728": Code(
-        "a subscription of a tenant that is not declared",
-        "Tenants change subscriptions of the base or profile, or disable them; they declare none of their own.",
+        "a tenant's change of what is not declared",
+        "Tenants change subscriptions and workflows of the base or profile; they declare none of their own.",
     ),
     "ONE729": Code(
         "a duration or choice that cannot be read",
@@ -577,7 +577,8 @@ CODES: dict[str, Code] = {
     ),
     "ONE731": Code(
         "what no tenant can have otherwise",
-        "Workflows, queues, topics, schedules, the outbox, exports and imports are those of the base and the profile. "
-        "A tenant may have subscriptions otherwise, and components and settings as everywhere.",
+        "Queues, topics, schedules, the outbox, exports and imports are those of the base and the profile, and so are "
+        "the nodes of workflows, what they call and how they run. A tenant may have subscriptions otherwise, `with`, "
+        "`retry`, `timeout` and `when` of a workflow's nodes, and components and settings as everywhere.",
     ),
 }

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.linking.scope import NOTHING, Scope
-from oneiric_compiler.model import Decision, Entry, Key, Settings, Stated
-from oneiric_compiler.tables.entries import KINDS, OF_TENANTS, SINGLE
+from oneiric_compiler.model import Decision, Entry, Key, Stated
+from oneiric_compiler.tables.entries import KINDS, SINGLE
 
 ENGINE = Key("adapter", "engine")
 """What keeps and runs all that is durable."""
@@ -115,16 +114,3 @@ def _keys(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [*cast("dict[str, str]", value).values()] if isinstance(value, dict) else [*value]
-
-
-def check_tenants(settings: Settings, diagnostics: Diagnostics) -> None:
-    """Reports what tenants state that is the same for all of them."""
-    for tenant, level in settings.tenants.items():
-        for section in level.values():
-            named = [(kind, entry.place) for kind, names in section.entries.items() for entry in names.values()]
-            single = [(kind, each.name_place or each.place) for kind, each in section.single.items()]
-            for kind, place in (*named, *single):
-                if kind != OF_TENANTS:
-                    what = f"tenant `{tenant}` states `{kind}`, which all tenants have in common"
-                    help = "state it for the base or a profile: of all this, a tenant has subscriptions of its own"
-                    diagnostics.add("ONE731", what, place, help=help)

@@ -27,12 +27,13 @@ _TAKEN = (*ROOTS, "nodes", "result", "self")
 @dataclass(slots=True)
 class Flowing:
     """Checks a workflow; `levels` are its nodes by what they wait for, `reads_result` how Python reads what the result
-    refers to."""
+    refers to. `whose` says of a tenant's that it is that, where what is at fault stands in the base's."""
 
     name: str
     entry: Entry
     targets: Targets
     diagnostics: Diagnostics
+    whose: str = ""
     levels: tuple[tuple[str, ...], ...] = ()
     reads_result: dict[str, str] = field(default_factory=dict[str, str])
     _types: dict[str, Type] = field(default_factory=dict[str, Type])
@@ -52,7 +53,7 @@ class Flowing:
                 )
         after = {name: self._after(name, node) for name, node in nodes.items()}
         if circle := graph.cycle(after):
-            message = f"the nodes of workflow `{self.name}` wait for each other: {' -> '.join(circle)}"
+            message = f"the nodes of workflow `{self.name}`{self.whose} wait for each other: {' -> '.join(circle)}"
             self._tell("ONE705", message, nodes[circle[0]].place, "let one of them not refer to the next")
             return {}
         self.levels = graph.levels(after)
@@ -223,7 +224,8 @@ class Flowing:
             if reference.node is not None and not self._is_node(reference.node, place, reference):
                 continue
             if reference.node in self._may_lack and not reference.has_default:
-                what = f"`${{{reference.text}}}` may not be there: node `{reference.node}` can be skipped or fail"
+                what = f"`${{{reference.text}}}` may not be there: node `{reference.node}`{self.whose} can be skipped "
+                what += "or fail"
                 self._tell("ONE714", what, place, f"say what stands in for it: `${{{reference.text}:-null}}`")
             self._read(reference, place, reads, self.entry)
         return dict(sorted(reads.items()))

@@ -69,7 +69,7 @@ def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> t
     for _, section in sorted(settings.base.items()):
         builder.add_settings((*section.components, *_workflows(section)), builder.base)
     profiles = {name: builder.level(level, builder.base) for name, level in settings.profiles.items()}
-    tenants = {name: builder.level(level, builder.base) for name, level in settings.tenants.items()}
+    tenants = {name: builder.level(level, builder.base, declares=False) for name, level in settings.tenants.items()}
     versions = {plugin.name: plugin.version for plugin in plugins}
     manifests = builder.add_manifests(project, versions) if settings.remote.sources else ()
     incomplete = builder.incomplete or sources.broken or len(plugins) < len(settings.app.plugins)
@@ -144,13 +144,14 @@ class _Builder:
                 self._add_declared(module, f"package:{owners[name]}")
                 self.incomplete = vanishing(self.sources, module, read, self.diagnostics) or self.incomplete
 
-    def level(self, level: Level, below: _Found) -> dict[Key, tuple[Candidate, ...]]:
-        """What an overlay's components add, by key, with the candidates they come on top of."""
+    def level(self, level: Level, below: _Found, *, declares: bool = True) -> dict[Key, tuple[Candidate, ...]]:
+        """What an overlay's components add, by key, with the candidates they come on top of. One that `declares` has
+        workflows of its own; others change those there are."""
         components = [each for _, section in sorted(level.items()) for each in section.components]
         components += [
             each
             for section in level.values()
-            for each in _workflows(section)
+            for each in (_workflows(section) if declares else ())
             if ("settings", each.provider) not in below.get(each.key, {})
         ]
         added = {each.key: dict(below.get(each.key, {})) for each in components if not each.fields.get("layer")}

@@ -17,7 +17,7 @@ import jinja2
 from oneiric_compiler.model import DECLARED
 from oneiric_compiler.resources import templates
 from oneiric_compiler.settings.documents import Value
-from oneiric_compiler.stages.flow_code import FlowCode, flow_literal, literal
+from oneiric_compiler.stages.flow_code import FlowCode, flow_data, flow_literal, flow_of, literal
 from oneiric_compiler.stages.link import WIRING_NAMES, attribute_name
 from oneiric_compiler.stages.report import Report, without_places
 from oneiric_compiler.tables.options import BOUND
@@ -444,12 +444,13 @@ def _tenant_lines(report: Report) -> Iterator[tuple[str, str]]:
         promised = {"port": found} if (found := _promised(binding)) else {}
         for tenant, own in binding["tenants"].items():
             if not own.get("shared"):
-                yield key, _tenant_line(tenant, key, {**own, **promised})
+                flow = _flow(report, key, own)
+                yield key, _tenant_line(tenant, key, {**own, **promised}, flow and flow_of(flow, tenant))
                 for name, layer in layers_of(key, {**own, **promised}).items():
                     yield key, _tenant_line(tenant, name, layer)
 
 
-def _tenant_line(tenant: str, key: str, own: Report) -> str:
+def _tenant_line(tenant: str, key: str, own: Report, flow: Report | None = None) -> str:
     line = {"tenant": tenant, "key": key, "provider": own["provider"], "fingerprint": own["fingerprint"]}
     line["factory"] = own["factory"]
     if port := own.get("port"):
@@ -458,6 +459,8 @@ def _tenant_line(tenant: str, key: str, own: Report) -> str:
     line["needs"] = _awaited(own)
     if layers := own.get("layers"):
         line["layers"] = [*layers]
+    if flow:
+        line |= {"flow": flow_data(flow), **({"input": flow["input"]} if "input" in flow else {})}
     optional = ("async", "entered", "secrets", "artifact", *BOUND, "inner", "provided", "unbound")
     return json.dumps({**line, **{name: own[name] for name in optional if name in own}})
 

@@ -16,19 +16,34 @@ from oneiric_compiler.stages.link import attribute_name
 Report = dict[str, Any]
 
 _STATED = ("after", "call", "with", "when", "for_each", "most", "at_once", "retry", "timeout", "on_error")
+_OF_FLOW = ("result", "steps", "start_when", "queue")
+
+
+def flow_of(facts: Report, tenant: str | None) -> Report:
+    """The facts of a workflow as the base, or a tenant, has it."""
+    common = {name: each for name, each in facts.items() if name != "tenants"}
+    own = facts.get("tenants", {}).get(tenant)
+    if own is None:
+        return common
+    levels = own.get("levels", facts["levels"])
+    nodes = {name: {**facts["nodes"][name], **own["nodes"].get(name, {})} for level in levels for name in level}
+    return {**common, "levels": levels, "nodes": nodes}
+
+
+def flow_data(facts: Report) -> Report:
+    """What the engine goes by."""
+    nodes = {name: {each: node[each] for each in _STATED if each in node} for name, node in facts["nodes"].items()}
+    return {"nodes": nodes, **{name: facts[name] for name in _OF_FLOW if name in facts}}
 
 
 def flow_literal(facts: Report) -> Iterator[str]:
     """The lines of the dict that the engine goes by, a node a line."""
     yield "{"
     yield '    "nodes": {'
-    for name, node in facts["nodes"].items():
-        stated = {each: node[each] for each in _STATED if each in node}
-        yield f"        {literal(name)}: {literal(stated)},"
+    data = flow_data(facts)
+    yield from (f"        {literal(name)}: {literal(node)}," for name, node in data.pop("nodes").items())
     yield "    },"
-    for name in ("result", "steps", "start_when", "queue"):
-        if name in facts:
-            yield f"    {literal(name)}: {literal(facts[name])},"
+    yield from (f"    {literal(name)}: {literal(each)}," for name, each in data.items())
     yield "}"
 
 

@@ -3,7 +3,7 @@ queues, topics and subscriptions, schedules."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 from oneiric.texts import duration
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, did_you_mean
-from oneiric_compiler.linking.entries import called, check_tenants, overlaid, served, single, stated, subscriptions
+from oneiric_compiler.linking.entries import called, overlaid, served, single, stated, subscriptions
 from oneiric_compiler.linking.flowing import Flowing
+from oneiric_compiler.linking.overlays import changed, check_tenants
 from oneiric_compiler.linking.scheduling import Scheduling
 from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.linking.subscribing import Subscribing, matches
@@ -22,6 +23,8 @@ from oneiric_compiler.model import Decision, Entry, Gathered, Key, Linked, State
 Facts: TypeAlias = dict[str, Any]
 Reach: TypeAlias = tuple[str, ...]
 """Patterns of what the workflows of a source may call besides what its own entries serve."""
+_OF_CODE = frozenset(("from", "reads", "token"))
+"""Facts of a node that its code, and no engine, goes by: a tenant's flow is data alone."""
 RETRY = {"attempts": 1, "delay": 1.0, "max": 60.0, "jitter": 0.25}
 
 
@@ -47,7 +50,13 @@ def flows(scope: Scope, linked: Linked, inputs: Gathered, diagnostics: Diagnosti
         "schedules": {name: scheduling.schedule(name, entry) for name, entry in sorted(schedules.items())},
         **_ways(scope, subscribing, targets),
     }
-    check_tenants(inputs.settings, diagnostics)
+    workflows = {key.name: declared.get(key.name) for key in linked.bindings if key.domain == "workflow"}
+    check_tenants(inputs.settings, workflows, diagnostics)
+    for tenant, key, overlay in _changing(linked):
+        whole = changed(declared[key.name], overlay)
+        theirs = _workflow(key.name, whole, targets, reach, diagnostics, f" of tenant `{tenant}`")
+        base = found["workflows"][key.name]
+        base.setdefault("tenants", {})[tenant] = _of_tenant(theirs, base, overlay)
     tenants = _overlay(scope, subscribing, found["subscriptions"])
     _check_queues(
         {"workflow": declared, "subscription": subscribing.subscriptions, "schedule": schedules}, queues, diagnostics
@@ -94,12 +103,14 @@ def _ways(scope: Scope, subscribing: Subscribing, targets: Targets) -> Facts:
     return found
 
 
-def _workflow(name: str, entry: Entry, targets: Targets, reach: Mapping[str, Reach], diagnostics: Diagnostics) -> Facts:
+def _workflow(
+    name: str, entry: Entry, targets: Targets, reach: Mapping[str, Reach], diagnostics: Diagnostics, whose: str = ""
+) -> Facts:
     fields = entry.fields
     if (source := targets.bindings[Key("workflow", name)].decision.winner.source) in reach:
         _check_reach(name, entry, targets, source, reach[source], diagnostics)
         entry = _given_input(entry, targets)
-    flowing = Flowing(name, entry, targets, diagnostics)
+    flowing = Flowing(name, entry, targets, diagnostics, whose)
     nodes = flowing.checked()
     facts: Facts = {"from": str(entry.place)}
     for field in ("input", "result", "steps", "start_when", "queue"):
@@ -113,6 +124,27 @@ def _workflow(name: str, entry: Entry, targets: Targets, reach: Mapping[str, Rea
     if flowing.reads_result:
         facts["reads"] = flowing.reads_result
     return facts
+
+
+def _changing(linked: Linked) -> Iterator[tuple[str, Key, Entry]]:
+    """What tenants have other of workflows that are declared for all of them."""
+    for tenant, bindings in linked.tenants.items():
+        for key, bound in bindings.items():
+            if bound.overlay and linked.bindings[key].decision.winner.is_declared:
+                yield tenant, key, bound.overlay
+
+
+def _of_tenant(whole: Facts, base: Facts, overlay: Entry) -> Facts:
+    """What a tenant's workflow has other than the base's."""
+    facts: Facts = {"from": str(overlay.place)}
+    if whole["levels"] != base["levels"]:
+        facts["levels"] = whole["levels"]
+    nodes: Facts = {}
+    for name, node in whole["nodes"].items():
+        below = base["nodes"][name]
+        own = {each: fact for each, fact in node.items() if each not in _OF_CODE and below.get(each) != fact}
+        nodes |= {name: {"from": str(overlay.parts[name].place), **own}} if own else {}
+    return {**facts, "nodes": nodes}
 
 
 def _check_reach(

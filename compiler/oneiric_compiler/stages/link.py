@@ -19,6 +19,7 @@ from oneiric_compiler.linking.gathering import check_handed, check_order, contai
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.lacking import missing_help
 from oneiric_compiler.linking.layers import check_inner, check_methods, placed, tell_repeated, with_errors, without_keys
+from oneiric_compiler.linking.overlays import check_served, of_workflows
 from oneiric_compiler.linking.ports import Ports
 from oneiric_compiler.linking.scope import NOTHING, Scope
 from oneiric_compiler.linking.settings import ProviderSettings
@@ -145,6 +146,7 @@ def differs(one: Bound, other: Bound) -> bool:
         or {name: each.members for name, each in one.gathers.items()}
         != {name: each.members for name, each in other.gathers.items()}
         or one.activation != other.activation
+        or one.overlay is not other.overlay
         or [layer.key for layer in one.layers] != [layer.key for layer in other.layers]
         or any(differs(mine.bound, theirs.bound) for mine, theirs in zip(one.layers, other.layers, strict=True))
     )
@@ -512,11 +514,12 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
         if _states_option(level, key) or _orders(level, binding) or key.name in level.get(key.domain, NOTHING).layers
     }
     linker.check_orders((level,))
+    overlays = of_workflows(scope)
     taken = {key for key, _ in unbound_by(level) if key in base.bindings and scope.unbound(key)}
     again = {key for key, binding in base.bindings.items() if binding.unbound and not scope.unbound(key)}
     bound = {key for key, binding in base.bindings.items() if not binding.unbound} - taken | again
     affected = {key for key, binding in base.bindings.items() if _is_affected(binding, taken, again)}
-    for key in sorted(decided.keys() | settings.touched(level) | stating | taken | again | affected):
+    for key in sorted(decided.keys() | settings.touched(level) | stating | overlays.keys() | taken | again | affected):
         if key not in base.bindings:
             _tell_unbound(linker, key, base.decisions)
             continue
@@ -527,7 +530,8 @@ def _tenant_bindings(base: _Linker, scope: Scope, decided: Decisions) -> dict[Ke
             continue
         tell(decision, scope.question(key), base.diagnostics, settled=base.settled)
         if isinstance(decision, Decision):
-            own[key] = linker.completed(linker.binding(decision), bound)
+            own[key] = replace(linker.completed(linker.binding(decision), bound), overlay=overlays.get(key))
+            check_served(scope, base.bindings[key].decision.winner, own[key], base.diagnostics)
             if decision.winner.is_provided and decision.winner is not base.bindings[key].decision.winner:
                 _tell_provided(linker, decision)
             for port in (base.ports.of(base.scope, key), base.ports.of(scope, key)):

@@ -21,6 +21,7 @@ from oneiric_compiler.model import (
     Gathered,
     Gathering,
     Judgement,
+    Key,
     Layer,
     Linked,
     Setting,
@@ -28,6 +29,7 @@ from oneiric_compiler.model import (
 )
 from oneiric_compiler.settings.documents import Value, json_pointer
 from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
+from oneiric_compiler.stages.flow_code import flow_of
 from oneiric_compiler.stages.link import differs
 from oneiric_compiler.tables.engines import DRIVEN, ENGINES
 from oneiric_compiler.tables.options import EMITTED, KEY_OPTIONS, OPTIONS
@@ -51,14 +53,14 @@ def report(inputs: Gathered, linked: Linked, declared: Report, profile: str | No
             base = linked.bindings[key]
             alike = binding.decision is base.decision and binding.standby == base.standby
             candidates = [] if alike else _candidates(inner, catalog, binding)
-            theirs = _tenant(binding, base, settings, candidates)
+            theirs = _tenant(binding, base, settings, candidates, _flow(declared, key, binding, tenant))
             if base.unbound and not binding.unbound:
                 selected = inner.levels["tenant"][key.domain].selections[key.name]
                 theirs["bound_at"] = str(selected.place)
             tenants.setdefault(str(key), {})[tenant] = theirs
     bindings: dict[str, Report] = {}
     for key, binding in linked.bindings.items():
-        flow = declared.get("workflows", {}).get(key.name) if binding.decision.winner.is_declared else None
+        flow = _flow(declared, key, binding, None)
         served = _binding(binding, settings, _candidates(scope, catalog, binding), flow)
         bindings[str(key)] = {**served, "tenants": tenants.get(str(key), {})}
     name = profile or "default"
@@ -84,6 +86,12 @@ def report(inputs: Gathered, linked: Linked, declared: Report, profile: str | No
         **declared,
     }
     return {**facts, "bindings": bindings}
+
+
+def _flow(declared: Report, key: Key, binding: Bound, tenant: str | None) -> Report | None:
+    """The workflow that serves a key, where settings or a manifest declare it, as the base or a tenant has it."""
+    facts = declared.get("workflows", {}).get(key.name) if binding.decision.winner.is_declared else None
+    return flow_of(facts, tenant) if facts else None
 
 
 def _of_profile(inputs: Gathered, linked: Linked, declared: Report) -> Report:
@@ -241,8 +249,8 @@ def _gathering(gathering: Gathering) -> Report:
     return facts
 
 
-def _tenant(binding: Bound, base: Bound, settings: Settings, candidates: list[Report]) -> Report:
-    facts = _binding(binding, settings, candidates)
+def _tenant(binding: Bound, base: Bound, settings: Settings, candidates: list[Report], flow: Report | None) -> Report:
+    facts = _binding(binding, settings, candidates, flow)
     if binding.rebuilt_for:
         facts["rebuilt_for"] = [str(key) for key in binding.rebuilt_for]
     elif not differs(binding, base):

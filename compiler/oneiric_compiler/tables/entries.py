@@ -23,6 +23,8 @@ OF_ONE_DOMAIN = frozenset((*KINDS, *SINGLE, "disable"))
 """What only sections of some domains have."""
 OF_TENANTS = "subscriptions"
 """The kind that tenants may have otherwise than the base."""
+OF_TENANTS_NODES = frozenset(("with", "retry", "timeout", "when"))
+"""What tenants may have otherwise of the nodes of a workflow."""
 PARTS = "nodes"
 """The field of an entry whose parts are merged one by one."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from oneiric_compiler.verify.decisions import Facts
-from oneiric_compiler.verify.flowing import FlowBlock, same, same_nodes, stated_flow, without_places
+from oneiric_compiler.verify.flowing import FlowBlock, of_tenant, printed, same, same_nodes, stated_flow, without_places
 from oneiric_compiler.verify.source import WiringSource
 
 FACTORY = "oneiric.declared:flow"
@@ -75,7 +74,7 @@ def _flow(
     tenants: Mapping[str, str],
 ) -> Iterator[str]:
     binding = report["bindings"][block.key]
-    printed = _fingerprint(binding, facts)
+    expected_print = printed(binding, of_tenant(facts, None))
     options = dict(block.options)
     data = options.pop("flow", {})
     input, lines = facts.get("input"), tenants.get(block.key)
@@ -91,8 +90,8 @@ def _flow(
     said: dict[str, tuple[object, object]] = {
         "domain": (source.domains.get(report["domains"]["workflow"]), block.domain),
         "attribute": (attributes[block.key.partition(":")[2]], block.attribute),
-        "fingerprint": (printed, block.fingerprint),
-        "fingerprint of the report": (printed, binding["fingerprint"]),
+        "fingerprint": (expected_print, block.fingerprint),
+        "fingerprint of the report": (expected_print, binding["fingerprint"]),
         "options": (expected_options, options),
         "type of its input": (input or "Any", block.takes),
         "result": (fields, block.results),
@@ -111,9 +110,3 @@ def _calls(report: Facts, facts: Facts, attributes: Mapping[str, str]) -> Iterat
         key, _, method = node["call"].partition("#")
         domain, _, name = key.partition(":")
         yield report["domains"][domain], attributes[name], method or "__call__"
-
-
-def _fingerprint(binding: Facts, facts: Facts) -> str:
-    parts = {name: binding[name] for name in ("provider", "factory") if name in binding}
-    parts |= {"flow": without_places(facts), "settings": {}, "needs": {}}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]

@@ -4,6 +4,7 @@ report's facts."""
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ _SHAPES = (
 )  # fmt: skip
 """What its expressions are made of."""
 _UNTYPED = re.compile(r"^untyped\(([\w.]+)\)")
-_STATED = ("call", "with", "when", "for_each", "most", "at_once", "retry", "timeout", "on_error", "after")
+_STATED = ("after", "call", "with", "when", "for_each", "most", "at_once", "retry", "timeout", "on_error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,26 @@ def stated_flow(facts: Facts) -> Any:
         "nodes": nodes,
         **{name: facts[name] for name in ("result", "steps", "start_when", "queue") if name in facts},
     }
+
+
+def of_tenant(facts: Facts, tenant: str | None) -> dict[str, Any]:
+    """A workflow as a tenant has it: its nodes in the order of their levels, each field its own or the base's."""
+    own = facts["tenants"].get(tenant) if "tenants" in facts else None
+    whole = {name: each for name, each in facts.items() if name != "tenants"}
+    if own is not None:
+        whole["levels"] = own["levels"] if "levels" in own else facts["levels"]
+        names = [name for level in whole["levels"] for name in level]
+        whole["nodes"] = {name: dict(facts["nodes"][name]) for name in names}
+        for name, fields in own["nodes"].items():
+            whole["nodes"][name].update(fields)
+    return whole
+
+
+def printed(binding: Facts, facts: Facts) -> str:
+    """The fingerprint of a workflow, in the base or as a tenant has it."""
+    parts = {name: binding[name] for name in ("provider", "factory") if name in binding}
+    parts |= {"flow": without_places(facts), "settings": {}, "needs": {}}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def same(one: Any, other: Any) -> bool:

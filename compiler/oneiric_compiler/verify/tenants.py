@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator
 
 from oneiric_compiler.verify.decisions import Facts
+from oneiric_compiler.verify.declared import FACTORY, is_flow
+from oneiric_compiler.verify.flowing import of_tenant, printed, stated_flow
 from oneiric_compiler.verify.layers import promised, stack
 from oneiric_compiler.verify.wiring import OPTIONS, awaited, expressions, fingerprint, handed, several
 
@@ -18,17 +20,36 @@ def sharing(report: Facts) -> Iterator[str]:
     own = {key: _tenants_with_their_own(binding) for key, binding in report["bindings"].items()}
     for key, binding in report["bindings"].items():
         needs = _needs(binding)
-        for tenant in sorted({*binding["tenants"], *(tenant for need in needs for tenant in own.get(need, ()))}):
-            yield from (f"{key} of tenant {tenant}: {finding}" for finding in _shared(binding, tenant, own))
+        flow = _flow(report, key, binding)
+        told: set[str] = {*binding["tenants"], *(tenant for need in needs for tenant in own.get(need, ()))}
+        told.update(_changing(flow))
+        for tenant in sorted(told):
+            yield from (f"{key} of tenant {tenant}: {finding}" for finding in _shared(binding, tenant, own, flow))
 
 
-def _shared(binding: Facts, tenant: str, own: dict[str, set[str]]) -> Iterator[str]:
+def _flow(report: Facts, key: str, binding: Facts) -> Facts | None:
+    flow: Facts = report["workflows"][key.partition(":")[2]] if is_flow(report, key, binding) else {}
+    return flow or None
+
+
+def _changing(flow: Facts | None) -> set[str]:
+    """The tenants that have other nodes."""
+    return {*(flow or {}).get("tenants", {})}
+
+
+def _printed(binding: Facts, tenant: str | None, flow: Facts | None) -> str:
+    of_flow = flow is not None and binding["factory"] == FACTORY
+    return printed(binding, of_tenant(flow, tenant)) if flow and of_flow else fingerprint(binding)
+
+
+def _shared(binding: Facts, tenant: str, own: dict[str, set[str]], flow: Facts | None) -> Iterator[str]:
     theirs = binding["tenants"].get(tenant, {**binding, "shared": True})
-    printed = fingerprint(theirs)
-    if printed != theirs["fingerprint"]:
-        yield f"has another fingerprint: {theirs['fingerprint']}, and its facts say {printed}"
+    found = _printed(theirs, tenant, flow)
+    if found != theirs["fingerprint"]:
+        yield f"has another fingerprint: {theirs['fingerprint']}, and its facts say {found}"
     differs = (
-        printed != fingerprint(binding)
+        found != _printed(binding, None, flow)
+        or tenant in _changing(flow)
         or _winners(theirs, binding) != _winners(binding, binding)
         or _layers(theirs) != _layers(binding)
     )
@@ -94,24 +115,28 @@ def _own_instances(report: Facts) -> Iterator[Facts]:
     for key, binding in report["bindings"].items():
         for tenant, own in binding["tenants"].items():
             if not own.get("shared"):
+                flow = _flow(report, key, own)
                 for name, each in stack(key, {**own, "promised": promised(binding)}).items():
-                    yield _line(tenant, name, each)
+                    yield _line(tenant, name, each, flow if name == key else None)
 
 
-def _line(tenant: str, key: str, own: Facts) -> Facts:
+def _line(tenant: str, key: str, own: Facts, flow: Facts | None) -> Facts:
     port, layers = promised(own), [*own.get("layers", ())]
     needs = {name: {"need": need} for name, need in own["needs"].items()}
     gathers = {name: several(each) for name, each in own.get("gathers", {}).items()}
     wrapped = {"inner": {"inner": own["inner"]}} if "inner" in own else {}
+    data = {"flow": stated_flow(of_tenant(flow, tenant))} if flow else {}
+    data |= {"input": flow["input"]} if flow and "input" in flow else {}
     return {
         "tenant": tenant,
         "key": key,
         "provider": own["provider"],
-        "fingerprint": fingerprint(own),
+        "fingerprint": _printed(own, tenant, flow),
         "factory": own["factory"],
         **({"port": port} if port else {}),
         "arguments": {**expressions(own), **needs, **wrapped, **gathers},
         "needs": awaited(own),
         **({"layers": layers} if layers else {}),
+        **data,
         **{name: own[name] for name in ("async", "entered", *OPTIONS, "inner") if name in own},
     }

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from oneiric.lines import Lines
     from oneiric.wiring import Binding
 
+_PLAIN = ("provider", "port", "eager", "blocking", "restart", "python", "artifact", "inner", "unbound")
+_LISTED = ("needs", "secrets", "os", "layers")
+
 
 def start_of(tenant: str, key: str | None = None) -> bytes:
     """What a tenant's lines start with, or its line of one key."""
@@ -43,35 +46,15 @@ def binding_in(lines: Lines, tenant: str, key: str) -> Binding | None:
 def _binding(line: bytes, key: str) -> Binding:
     try:
         entry = loads(line)
+        fields: dict[str, Any] = {name: entry[name] for name in _PLAIN if name in entry}
+        fields |= {name: tuple(entry[name]) for name in _LISTED if name in entry}
         if "flow" in entry:
-            return _flow(key, entry)
-        binding = bind(
-            key,
-            entry["fingerprint"],
-            provider=entry["provider"],
-            port=entry.get("port"),
-            needs=tuple(entry.get("needs", ())),
-            secrets=tuple(entry.get("secrets", ())),
-            eager=entry.get("eager", False),
-            blocking=entry.get("blocking", True),
-            restart=entry.get("restart"),
-            python=entry.get("python"),
-            os=tuple(entry.get("os", ())),
-            artifact=entry.get("artifact"),
-            layers=tuple(entry.get("layers", ())),
-            inner=entry.get("inner"),
-            unbound=entry.get("unbound", False),
-        )
+            return flow_binding(key, entry["fingerprint"], entry["flow"], entry.get("input"), None, **fields)
+        binding = bind(key, entry["fingerprint"], **fields)
         binding.block = block_of(entry)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise TenantsError(f"the tenants' line of {key} is not one the compiler writes") from error
     return binding
-
-
-def _flow(key: str, entry: dict[str, Any]) -> Binding:
-    """A workflow that settings declare, as this tenant has it."""
-    needs = tuple(entry.get("needs", ()))
-    return flow_binding(key, entry["fingerprint"], entry["flow"], entry.get("input"), None, needs=needs)
 
 
 def _path(text: str) -> Path:

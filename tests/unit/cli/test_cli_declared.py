@@ -23,6 +23,14 @@ def test_a_workflow_is_drawn_by_levels_and_keys_name_what_calls_them(
     assert "\n".join(each.stdout for each in shown) == snapshot
 
 
+def test_a_tenants_workflow_is_drawn_as_the_tenant_has_it(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    report = REPORT.parents[2] / "flow_of_tenants" / "want" / "explain.json"
+    for words in ((), ("--tenant", "acme")):
+        shown = run("explain", "workflow:fulfil", "--from-report", report, *words, cwd=tmp_path)
+        assert shown.returncode == 0
+        assert shown.stdout == snapshot
+
+
 @pytest.mark.parametrize(
     "path",
     ["workflows/fulfil/nodes", "workflows/fulfil/levels", "workflows/fulfil/nodes/reserve/call", "schedules/poll/call",

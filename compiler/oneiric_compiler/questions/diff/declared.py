@@ -76,7 +76,11 @@ def _entry(kind: Kind, name: str, what: str, old: Any, new: Any) -> Iterator[Cha
             yield from _fields(kind, name, None, f"{node}: ", one, other)
     tenants = [_mapping(each.get("tenants")) for each in (old, new)]
     for tenant in sorted({*tenants[0], *tenants[1]}):
-        yield from _fields(kind, name, tenant, "", *(_mapping(each.get(tenant)) for each in tenants))
+        theirs = [_mapping(each.get(tenant)) for each in tenants]
+        yield from _fields(kind, name, tenant, "", theirs[0], theirs[1])
+        before, after = (_mapping(each.get("nodes")) for each in theirs)
+        for node in sorted({*before, *after}):
+            yield from _fields(kind, name, tenant, f"{node}: ", _mapping(before.get(node)), _mapping(after.get(node)))
 
 
 def _fields(

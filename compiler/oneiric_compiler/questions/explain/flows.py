@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from oneiric.report import Report
 
+from oneiric_compiler.stages.flow_code import flow_of
 from oneiric_compiler.text.redact import masked
 
 Locate: TypeAlias = Callable[[str], str]
@@ -20,12 +21,25 @@ def levels(report: Report, key: str, locate: Locate) -> Iterator[tuple[str, list
     flow = facts.get("workflows", {}).get(key.removeprefix("workflow:"))
     if flow is None or not key.startswith("workflow:"):
         return
+    flow = flow_of(flow, report.tenant)
     for number, level in enumerate(flow["levels"], 1):
         nodes = [(name, flow["nodes"][name]) for name in level]
         named = f"level {number} of {len(flow['levels'])}"
         yield named, [(name, _node(report, node), locate(node["from"])) for name, node in nodes]
     if stated := _how(flow):
         yield "runs", [(name, text, locate(flow["from"])) for name, text in stated]
+
+
+def overlays(report: Report, key: str, locate: Locate) -> list[Row]:
+    """What tenants have other of a workflow, a row for each of its nodes."""
+    facts: Any = report.raw
+    flow: Any = facts.get("workflows", {}).get(key.removeprefix("workflow:")) if key.startswith("workflow:") else None
+    found: list[Row] = []
+    for tenant, own in flow.get("tenants", {}).items() if flow and report.tenant is None else ():
+        for name, node in own["nodes"].items():
+            fields = ", ".join(f"`{each}`" for each in node if each not in ("from", "after"))
+            found.append((tenant, f"another {fields} of its node {name}", locate(node["from"])))
+    return found
 
 
 def callers(report: Report, key: str, locate: Locate) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from oneiric.report import Candidate, Edit, Json, Report, Served, Setting
 from oneiric.roles import named_by
 
-from oneiric_compiler.questions.explain.flows import callers, levels
+from oneiric_compiler.questions.explain.flows import callers, levels, overlays
 from oneiric_compiler.questions.explain.rows import rows, section
 from oneiric_compiler.questions.malformed import as_written
 from oneiric_compiler.tables.tiers import FILTERS, RANKS, TIERS, WHY, Rank
@@ -64,6 +64,8 @@ def tell(
     users = report.users()
     lines += _tree_section("needed by", key, lambda each: users.get(each, {}), report)
     differing = [(name, *difference(binding, each, locate)) for name, each in binding.tenants.items()]
+    with as_written():
+        differing += overlays(report, key, locate)
     lines += section("tenants that differ", [row for row in differing if row[1]])
     others = {name: other.bindings.get(key) for name, other in (profiles or {}).items()}
     served = [
