@@ -57,6 +57,10 @@ crash rounds="1000":
 attack *arguments:
     python -m tests.attacks {{arguments}}
 
+# embedding/sentence-transformers, in an environment that has PyTorch
+embeddings:
+    pytest -n 0 tests/backends/embedding_sentence_transformers.py
+
 demo:
     oneiric demo
 

@@ -36,8 +36,8 @@ class Provider(NamedTuple):
     secret: str = ""
 
 
-class ActivationCases:
-    """Cases for a provider whose server is not there, or whose SDK is not: subclass it and set `provider`."""
+class UnreachableCases:
+    """Cases for a provider whose server is not there: subclass it and set `provider`, with no `sdk`."""
 
     provider: Provider
 
@@ -77,6 +77,10 @@ class ActivationCases:
                     assert slot.state == "inactive"
 
         run(main())
+
+
+class ActivationCases(UnreachableCases):
+    """The same for a provider with an SDK, which may not be there either."""
 
     def test_without_its_sdk_it_names_the_extra_that_has_it(self, settings: dict[str, Any], tmp_path: Path) -> None:
         provider = self.provider

@@ -71,8 +71,11 @@ def test_the_errors_of_a_port_join_the_bases(key: str) -> None:
     port = importlib.import_module(f"oneiric.adapters.{key}")
     kinds = [kind for kind in vars(port).values() if isinstance(kind, type) and issubclass(kind, errors.OneiricError)]
     own = [kind for kind in kinds if kind.__module__ == port.__name__]
-    joined = {(kind.__name__, base) for kind in own for base in BASES if issubclass(kind, getattr(errors, base))}
-    named = {(kind.__name__, base) for kind in own for base in BASES if kind.__name__ == f"{key.capitalize()}{base}"}
+    joined = {(kind.__name__, base) for kind in own for base in BASES if getattr(errors, base) in kind.__bases__}
+    word = key.replace("_", "")
+    named = {
+        (kind.__name__, base) for kind in own for base in BASES if kind.__name__.lower() == f"{word}{base.lower()}"
+    }
     assert joined == named
     assert {base for _, base in named} >= ({"Closed", "Unavailable"} if key == "secrets" else BASES)
 

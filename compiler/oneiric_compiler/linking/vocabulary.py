@@ -64,6 +64,16 @@ _NOT_INSTRUMENTED = "nothing of the process is instrumented: remove it"
 _NO_CLIENT_CACHE = "nothing is cached in the client: remove it"
 _RECONNECTS = "the next call connects again, within `connect_timeout`: remove it"
 _NO_PUBSUB = "messages go through the stream alone: remove it"
+_RETRY_LAYER = "the layer `retry` tries again: `layers: {embedding: [retry]}`"
+_LIMIT_LAYER = "the layer `limit` holds calls back: `layers: {embedding: [limit]}`"
+_WHOLE = "a text is embedded whole, and `TooLong` where the model does not read all of it: remove it"
+_UNIT = "vectors always have the length 1: remove it"
+_EMBEDDED_WHOLE = {
+    "chunk_overlap": _WHOLE,
+    "chunk_size": _WHOLE,
+    "normalization": _UNIT,
+    "normalize_embeddings": _UNIT,
+}
 
 ANSWERS = {
     "action/security.secure/builtin-security-secure": {
@@ -93,6 +103,19 @@ ANSWERS = {
     "database/sqlite": {
         "isolation_level": "transactions begin and end where the port says so: remove it",
         "timeout": "`timeout` is called `lock_timeout` here: a call has no limit of its own",
+    },
+    "embedding/onnx": {"max_length": "`max_length` is called `max_tokens` here", **_EMBEDDED_WHOLE},
+    "embedding/openai": {
+        "encoding_format": "vectors are lists of numbers, however they travel: remove it",
+        "max_retries": _RETRY_LAYER,
+        "max_tokens_per_batch": "what is too much for one request is sent in several: remove it",
+        "requests_per_minute": _LIMIT_LAYER,
+        "tokens_per_minute": _LIMIT_LAYER,
+        **_EMBEDDED_WHOLE,
+    },
+    "embedding/sentence-transformers": {
+        "model_name": "`model_name` is called `model` here",
+        **_EMBEDDED_WHOLE,
     },
     "monitoring/logfire": {
         "enable_system_metrics": _NOT_INSTRUMENTED,

@@ -9,13 +9,14 @@ from pathlib import Path
 
 _EVERY_EXTRA = re.compile(r'"oneiric\[[a-z0-9,-]*\]"')
 _MADE = "# made by `just generate`, from here to the end\n"
+_APART = {"dev", "embedding-sentence-transformers"}  # with PyTorch, which is larger than all the others together
 _HELPERS = {"running": ["close", "started"]}
 
 
 def with_every_extra(pyproject: str) -> str:
-    """pyproject.toml, in which the extra `dev` brings all the others."""
+    """pyproject.toml, in which the extra `dev` brings the others, all but those that are installed by themselves."""
     extras = tomllib.loads(pyproject)["project"]["optional-dependencies"]
-    return _EVERY_EXTRA.sub(f'"oneiric[{",".join(name for name in extras if name != "dev")}]"', pyproject)
+    return _EVERY_EXTRA.sub(f'"oneiric[{",".join(name for name in extras if name not in _APART)}]"', pyproject)
 
 
 def with_every_contract(package: Path) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 DEADLINE = 30.0
 _APT = "apt-get install "
+LLAMA_KEY = "open-sesame"
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,17 @@ def _http(program: str, folder: Path, port: int) -> Sequence[str]:
     return [program, "-m", "oneiric.testing.http_server", str(port)]
 
 
+def _models(program: str, folder: Path, port: int) -> Sequence[str]:
+    return [program, "-m", "oneiric.testing.model_server", str(port)]
+
+
+def _llama(use: str) -> Callable[[str, Path, int], Sequence[str]]:
+    def program(program: str, folder: Path, port: int) -> Sequence[str]:
+        return [program, str(Path(__file__).with_name("llama.py")), use, str(folder), str(port), LLAMA_KEY]
+
+    return program
+
+
 REDIS = Kind("redis", _APT + "redis-server", 6379, _on_path("redis-server"), _redis)
 NATS = Kind("nats", _APT + "nats-server", 4222, _on_path("nats-server", "usr/sbin/nats-server"), _nats)
 POSTGRES = Kind(
@@ -133,7 +145,10 @@ MARIADB = Kind(
 HTTP = Kind("http", "nothing", 0, lambda: sys.executable, _http)
 AZURITE = Kind("azurite", "npm install --global azurite", 10000, _find_azurite, _azurite)
 
-KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE)
+MODELS = Kind("models", "nothing", 0, lambda: sys.executable, _models)
+LLAMA_EMBED = Kind("llama_embed", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("embed"))
+
+KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE, MODELS, LLAMA_EMBED)
 
 if __name__ == "__main__":
     for kind in KINDS:

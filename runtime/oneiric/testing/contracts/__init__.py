@@ -17,6 +17,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{path.stem}" for path in Path(__fi
 from oneiric.testing.contracts.actions import ActionContract  # noqa: E402
 from oneiric.testing.contracts.cache import CacheContract, NetworkedCacheContract  # noqa: E402
 from oneiric.testing.contracts.database import DatabaseContract, NetworkedDatabaseContract  # noqa: E402
+from oneiric.testing.contracts.embedding import EmbeddingContract, NetworkedEmbeddingContract, RealModelContract  # noqa: E402
 from oneiric.testing.contracts.engine import EngineContract  # noqa: E402
 from oneiric.testing.contracts.http import HttpContract, NetworkedHttpContract  # noqa: E402
 from oneiric.testing.contracts.monitoring import MonitoringContract, NetworkedMonitoringContract  # noqa: E402
@@ -30,17 +31,20 @@ __all__ = [
     "ActionContract",
     "CacheContract",
     "DatabaseContract",
+    "EmbeddingContract",
     "EngineContract",
     "HttpContract",
     "MonitoringContract",
     "NetworkedCacheContract",
     "NetworkedContract",
     "NetworkedDatabaseContract",
+    "NetworkedEmbeddingContract",
     "NetworkedHttpContract",
     "NetworkedMonitoringContract",
     "NetworkedQueueContract",
     "NetworkedStorageContract",
     "QueueContract",
+    "RealModelContract",
     "SecretsContract",
     "StorageContract",
     "close",

@@ -1,0 +1,248 @@
+"""The API of a server that speaks HTTP, for providers without an SDK: kept connections, deadlines, errors by kind."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from oneiric import Secret
+from oneiric.adapters._common.network import Faults, is_about_certificates, told
+from oneiric.adapters._common.permits import Permits
+from oneiric.adapters._common.timeouts import Timeout, Timeouts
+from oneiric.errors import AdapterError
+
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of an answer, or of one line of a stream, at most."""
+
+_HEADER = re.compile(r"[\x20-\x7e]+")
+_TOLD = 300  # characters of what a server says of a mistake
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; None if it is none."""
+        try:
+            return msgspec.json.decode(self.body)
+        except ValueError:
+            return None
+
+
+class Deadline(NamedTuple):
+    """So many seconds of a call, and when they are over by the loop's clock."""
+
+    seconds: float
+    at: float
+
+    @classmethod
+    def within(cls, seconds: float) -> Deadline:
+        return cls(seconds, asyncio.get_running_loop().time() + seconds)
+
+
+class Api:
+    """Requests to paths below `base_url`, at most `max_connections` at once; none is sent twice, no redirect followed.
+
+    `headers` are sent with each, and so is `key`, the setting `api_key`, by the header and the prefix `key_header`.
+    """
+
+    def __init__(
+        self,
+        faults: Faults,
+        closed: type[AdapterError],
+        *,
+        base_url: str,
+        headers: Mapping[str, str],
+        key: Secret | None,
+        key_header: tuple[str, str] = ("authorization", "Bearer "),
+        ca_file: Path | None,
+        max_connections: int,
+    ) -> None:
+        faults.check_above_zero(max_connections=max_connections)
+        _check_url(faults, base_url)
+        if ca_file is not None and not ca_file.is_file():
+            raise faults.no_sense(f"{ca_file} is not a file", "ca_file")
+        if key is not None and not _HEADER.fullmatch(key.reveal()):
+            raise faults.no_sense("is empty, or not of printable ASCII", "api_key")
+        self._faults = faults
+        self._closed = closed
+        self._base = base_url.rstrip("/")
+        self._headers = {"accept-encoding": "gzip, deflate", "user-agent": "oneiric", **headers}
+        self._key = key
+        self._key_header = key_header
+        self._ca_file = ca_file
+        self._permits = Permits(max_connections)
+        self._timeouts = Timeouts()
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._session is not None
+
+    async def open(self) -> None:
+        await self.aclose()
+        context = await asyncio.to_thread(self._context)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context, limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        )
+        # it would send a request twice when a kept connection breaks
+        self._session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
+
+    async def aclose(self) -> None:
+        session, self._session = self._session, None
+        self._timeouts.end_all()
+        if session is not None:
+            await session.close()
+
+    async def ask(self, method: str, path: str, body: object = None, *, deadline: Deadline) -> Answer:
+        """The whole answer; a `body` that is not None is sent as JSON."""
+        async with self.exchange(method, path, body, deadline=deadline) as exchange:
+            return await exchange.answer()
+
+    @asynccontextmanager
+    async def exchange(
+        self, method: str, path: str, body: object = None, *, deadline: Deadline
+    ) -> AsyncGenerator[Exchange, None]:
+        """An answer as soon as its headers are here. Its connection is given back, or dropped where it is not over."""
+        headers = dict(self._headers)
+        if self._key is not None:
+            name, prefix = self._key_header
+            headers[name] = prefix + self._key.reveal()
+        data = None
+        if body is not None:
+            headers["content-type"] = "application/json"
+            data = msgspec.json.encode(body)
+        if not self._permits.take():
+            await self._permits.wait_in_time(self._faults, "max_connections", deadline.seconds, deadline.at)
+        response: aiohttp.ClientResponse | None = None
+        try:
+            with self.translated(deadline.seconds):
+                if self._session is None:
+                    raise self._closed("it is not open", provider=self._faults.provider)
+                with Timeout(self._timeouts, deadline.at):
+                    url = URL(self._base + path, encoded=True)
+                    response = await self._session.request(
+                        method, url, headers=headers, data=data, allow_redirects=False
+                    )
+            yield Exchange(self, self._timeouts, response, deadline)
+        finally:
+            if response is not None:
+                response.release()
+            self._permits.give_back()
+
+    @contextmanager
+    def translated(self, seconds: float) -> Generator[None, None, None]:
+        """What fails in the block is the port's error."""
+        try:
+            yield
+        except AdapterError:
+            raise
+        except Exception as error:
+            if self._session is None:
+                raise self._closed("it was closed meanwhile", provider=self._faults.provider) from None
+            if isinstance(error, TimeoutError):
+                raise self.unavailable(f"no answer in {seconds:g} s", "timeout") from None
+            what = self.told(error)
+            if is_about_certificates(error):
+                raise self._faults.no_entry(what, "ca_file") from None
+            raise self.unavailable(what) from None
+
+    def unavailable(self, what: str, setting: str = "base_url") -> AdapterError:
+        return self._faults.no_answer(what, setting)
+
+    def told(self, said: object) -> str:
+        """What an error, or a server in an answer, says: in one line, not too long, and without the key."""
+        text = told(said if isinstance(said, BaseException) else Exception(said), self._key)
+        return text if len(text) <= _TOLD else f"{text[:_TOLD]}…"
+
+    def _context(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self._ca_file)
+        except OSError:
+            raise self._faults.no_sense(f"{self._ca_file} cannot be read as certificates", "ca_file") from None
+
+
+class Exchange:
+    """An answer whose body comes yet."""
+
+    def __init__(self, api: Api, timeouts: Timeouts, response: aiohttp.ClientResponse, deadline: Deadline) -> None:
+        self._api = api
+        self._timeouts = timeouts
+        self._response = response
+        self._deadline = deadline
+        self.status = response.status
+
+    async def answer(self) -> Answer:
+        """All of it, by the deadline."""
+        pieces: list[bytes] = []
+        size = 0
+        with self._api.translated(self._deadline.seconds), Timeout(self._timeouts, self._deadline.at):
+            while piece := await self._response.content.readany():
+                size += len(piece)
+                self._check(size)
+                pieces.append(piece)
+        return Answer(self.status, self._response.headers, b"".join(pieces))
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
+        """Its lines as they come, without their ends, each piece within the seconds of the call."""
+        rest = b""
+        while True:
+            with self._api.translated(self._deadline.seconds), self._timeouts.within(self._deadline.seconds):
+                piece = await self._response.content.readany()
+            if not piece:
+                break
+            *whole, rest = (rest + piece).split(b"\n")
+            self._check(len(rest))
+            for line in whole:
+                yield line.removesuffix(b"\r")
+        if rest:
+            yield rest
+
+    def _check(self, size: int) -> None:
+        if size > MAX_BODY:
+            raise self._api.unavailable(f"it answered with more than {MAX_BODY} bytes")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that an answer asks to wait, if it says them as a number."""
+    said = headers.get("retry-after", "")
+    return float(said) if re.fullmatch(r"\d{1,6}(\.\d+)?", said, re.ASCII) else None
+
+
+def said_of(document: Any) -> tuple[str, Sequence[str]]:
+    """What a JSON answer says of a mistake, and the types and codes it gives it."""
+    error: Any = cast("dict[str, Any]", document).get("error", document) if isinstance(document, dict) else document
+    if not isinstance(error, dict):
+        return (error if isinstance(error, str) else ""), ()
+    error = cast("dict[str, Any]", error)
+    message = error.get("message", error.get("detail", ""))
+    codes = [each for name in ("type", "code") if isinstance(each := error.get(name), str)]
+    return (message if isinstance(message, str) else ""), codes
+
+
+def _check_url(faults: Faults, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise faults.no_sense("is not a URL", "base_url") from None
+    if not host or parts.scheme not in ("http", "https"):
+        raise faults.no_sense("is not of the form https://HOST", "base_url")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise faults.no_sense("has a query, a fragment, a user or a password", "base_url")
+    if not _HEADER.fullmatch(url) or " " in url:
+        raise faults.no_sense("has characters that are to be escaped", "base_url")
