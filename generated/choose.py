@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         analytics = default.Adapters.analytics  # oneiric.adapters.database:Database
         cache = default.Adapters.cache  # oneiric.adapters.cache:Cache
         database = default.Adapters.database  # oneiric.adapters.database:Database
+        engine = default.Adapters.engine  # oneiric.adapters.engine:Engine
         http = default.Adapters.http  # oneiric.adapters.http:HttpClient
         queue = default.Adapters.queue  # oneiric.adapters.queue:Queue
         secrets = default.Adapters.secrets  # oneiric.adapters.secrets:Secrets
@@ -35,13 +36,23 @@ if TYPE_CHECKING:
 
 
     class OfferedTasks(Domain):
+        charge_card = default.Tasks.charge_card  # shop.fulfilment:Charge
         intake = default.Tasks.intake  # shop.intake:QueueIntake
+        label = default.Tasks.label  # shop.fulfilment:Label
+        report = default.Tasks.report  # shop.fulfilment:Report
+        reserve_stock = default.Tasks.reserve_stock  # shop.fulfilment:Reserve
+        ship = default.Tasks.ship  # shop.fulfilment:Ship
+
+
+    class OfferedWorkflows(Domain):
+        fulfil = default.Workflows.fulfil
 
 
     class Offered(Wiring, app="shop"):
         adapters: OfferedAdapters
         services: OfferedServices
         tasks: OfferedTasks
+        workflows: OfferedWorkflows
 else:
     Offered = Wiring
 

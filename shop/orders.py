@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from random import SystemRandom
 
 from oneiric import component
@@ -11,6 +10,7 @@ from oneiric.adapters.cache import Cache
 from oneiric.adapters.database import Database
 from oneiric.adapters.monitoring import Monitoring
 
+from shop import schema
 from shop.ports import Check, Notifier, Payments, Pricing, Receipts, Shipping, Tax, Warehouse
 
 NUMBERS = 2**53
@@ -61,7 +61,7 @@ class ShopOrders:
         self._checks = checks
 
     async def start(self) -> None:
-        await self._database.execute(Path(__file__).with_name("schema.sql").read_text("utf-8"))
+        await schema.create(self._database)
 
     async def place(self, customer: str, articles: Mapping[str, int]) -> int:
         for each in self._checks:

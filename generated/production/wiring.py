@@ -3,9 +3,12 @@
 # ruff: noqa
 from __future__ import annotations
 
+from oneiric.declared import Topics as BaseTopics, flow, topic
 from oneiric.wiring import Domain, Wiring as BaseWiring, bind
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict
 
 
 class Adapters(Domain):
@@ -89,6 +92,23 @@ class Adapters(Domain):
         from oneiric.adapters.database.postgres import PostgresDatabase
         return PostgresDatabase(
             password=self._secret("DATABASE_PASSWORD"),
+            url=self._env("SHOP_POSTGRES", "postgresql://shop@localhost:5432/shop"),
+        )
+
+    if TYPE_CHECKING:
+        from oneiric.adapters.engine import Engine
+
+    @bind("adapter:engine", "5a9f4015",
+          provider="dbos",
+          port="oneiric.adapters.engine:Engine",
+          secrets=("DATABASE_PASSWORD",))
+    def engine(self) -> Engine:
+        """dbos: stack level -10 beats -15 of inline"""
+        from oneiric.adapters.engine.dbos import DbosEngine
+        from pathlib import Path
+        return DbosEngine(
+            password=self._secret("DATABASE_PASSWORD"),
+            path=self._env_as(Path, "SHOP_RUNS", "engine.db"),
             url=self._env("SHOP_POSTGRES", "postgresql://shop@localhost:5432/shop"),
         )
 
@@ -187,6 +207,16 @@ class Adapters(Domain):
         return LocalStorage(
             base_path=self._env_as(Path, "SHOP_FILES", ".oneiric_storage"),
         )
+
+
+class Events(Domain):
+    _wiring: Wiring
+    __engine__ = "oneiric.engines.events:Events"
+    __subscriptions__ = {
+        "start-fulfil": {"topics": ["order.placed"], "starts": "workflow:fulfil", "delivery": "durable"},
+    }
+
+    
 
 
 class Services(Domain):
@@ -353,6 +383,26 @@ class Services(Domain):
 
 class Tasks(Domain):
     _wiring: Wiring
+    __engine__ = "oneiric.engines.schedules:Schedules"
+    __schedules__ = {
+        "nightly-report": {"cron": "30 2 * * *", "zone": "Europe/Berlin", "call": "task:report", "with": {"until": "${tick.at}"}, "jitter": 30.0},
+    }
+
+    if TYPE_CHECKING:
+        from shop.fulfilment import Charge
+
+    @bind("task:charge-card", "89e97bb1",
+          provider="once",
+          port="shop.fulfilment:Charge",
+          needs=("adapter:database", "service:payments"),
+          tenants="1:7fa23af6")
+    def charge_card(self) -> Charge:
+        """once: the only candidate"""
+        from shop.fulfilment import ChargeOnce
+        return ChargeOnce(
+            database=self._wiring.adapters.database.live,
+            payments=self._wiring.services.payments.live,
+        )
 
     if TYPE_CHECKING:
         from shop.intake import QueueIntake
@@ -372,16 +422,121 @@ class Tasks(Domain):
             queue=self._wiring.adapters.queue.live,
         )
 
+    if TYPE_CHECKING:
+        from shop.fulfilment import Label
+
+    @bind("task:label", "484e715d",
+          provider="printed",
+          port="shop.fulfilment:Label")
+    def label(self) -> Label:
+        """printed: the only candidate"""
+        from shop.fulfilment import PrintedLabel
+        return PrintedLabel()
+
+    if TYPE_CHECKING:
+        from shop.fulfilment import Report
+
+    @bind("task:report", "776ac8d0",
+          provider="sums",
+          port="shop.fulfilment:Report",
+          needs=("adapter:database",))
+    def report(self) -> Report:
+        """sums: the only candidate"""
+        from shop.fulfilment import Sums
+        return Sums(
+            database=self._wiring.adapters.database.live,
+        )
+
+    if TYPE_CHECKING:
+        from shop.fulfilment import Reserve
+
+    @bind("task:reserve-stock", "1b7e4b0a",
+          provider="shelf",
+          port="shop.fulfilment:Reserve",
+          needs=("service:pricing", "service:shipping"),
+          tenants="1:90efcaa1")
+    def reserve_stock(self) -> Reserve:
+        """shelf: the only candidate"""
+        from shop.fulfilment import Shelf
+        return Shelf(
+            pricing=self._wiring.services.pricing.live,
+            shipping=self._wiring.services.shipping.live,
+        )
+
+    if TYPE_CHECKING:
+        from shop.fulfilment import Ship
+
+    @bind("task:ship", "aac71aeb",
+          provider="sql",
+          port="shop.fulfilment:Ship",
+          needs=("adapter:database",))
+    def ship(self) -> Ship:
+        """sql: the only candidate"""
+        from shop.fulfilment import Ships
+        return Ships(
+            database=self._wiring.adapters.database.live,
+        )
+
+
+class Workflows(Domain):
+    _wiring: Wiring
+    __engine__ = "oneiric.engines.workflows:Workflows"
+
+    if TYPE_CHECKING:
+        from shop.fulfilment import OrderPlaced
+
+        class FulfilResult(TypedDict):
+            labels: Any
+            parcels: Any
+            payment: Any
+
+    @flow("workflow:fulfil", "77bebe76",
+          input="shop.fulfilment:OrderPlaced",
+          flow={
+              "nodes": {
+                  "reserve": {"after": [], "call": "task:reserve-stock", "with": {"articles": "${input.articles}", "order": "${input.number}"}},
+                  "charge": {"after": ["reserve"], "call": "task:charge-card", "with": {"cents": "${reserve.cents}", "customer": "${input.customer}", "order": "${input.number}"}, "retry": {"attempts": 3, "delay": 0.2, "max": 60.0, "jitter": 0.25}, "timeout": 30.0},
+                  "labels": {"after": ["reserve", "charge"], "call": "task:label", "with": {"order": "${input.number}", "parcel": "${item}"}, "for_each": "${reserve.parcels}", "most": 50, "at_once": 5},
+                  "ship": {"after": ["labels"], "call": "task:ship", "with": {"labels": "${labels}", "order": "${input.number}"}},
+              },
+              "result": {"labels": "${labels}", "parcels": "${ship}", "payment": "${charge}"},
+              "queue": "orders",
+          })
+    async def fulfil(self, input: OrderPlaced) -> FulfilResult:
+        """4 nodes in 4 levels; settings/workflows.yml declares it"""
+        reserve = await self._wiring.tasks.reserve_stock.live(articles=input["articles"], order=input["number"])
+        charge = await self._wiring.tasks.charge_card.live(cents=reserve["cents"], customer=input["customer"], order=input["number"])
+        labels = [await self._wiring.tasks.label.live(order=input["number"], parcel=item) for item in reserve["parcels"]]
+        ship = await self._wiring.tasks.ship.live(labels=labels, order=input["number"])
+        return {"labels": labels, "parcels": ship, "payment": charge}
+
+
+class Topics(BaseTopics):
+    _wiring: Wiring
+
+    if TYPE_CHECKING:
+        from shop.fulfilment import OrderPlaced
+
+    @topic("order.placed", type="shop.fulfilment:OrderPlaced", order_by="customer")
+    def order_placed(self) -> OrderPlaced:
+        raise NotImplementedError
+
 
 class Wiring(BaseWiring, app="shop", profile="production"):
     __listed__ = "2:85e063da"
+    __queues__ = {
+        "orders": {"at_once": 20, "at_once_here": 10},
+    }
     __roles__ = {
         "web": ("service:*",),
-        "worker": ("task:*",),
+        "worker": ("task:*", "workflow:*"),
     }
     adapters: Adapters
+    events: Events
     services: Services
     tasks: Tasks
+    workflows: Workflows
+    topics: Topics
 
 
-Wiring.domains(adapters=Adapters, services=Services, tasks=Tasks)
+Wiring.domains(adapters=Adapters, events=Events, services=Services, tasks=Tasks, workflows=Workflows, topics=Topics)
