@@ -14,6 +14,7 @@ NAMES = (
     "live",
     "layers",
     "start",
+    "preflight",
     "tenants",
     "compiling",
     "review",

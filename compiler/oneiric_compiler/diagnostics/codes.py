@@ -343,6 +343,12 @@ CODES: dict[str, Code] = {
         "does no harm.",
         "note",
     ),
+    "ONE446": Code(
+        "a layer that does nothing",
+        "The built-in layers do something around what is awaited, iterated or entered asynchronously, and pass on all "
+        "other calls. The port has no such method.",
+        "warning",
+    ),
     # 5xx: outputs
     "ONE501": Code("the output cannot be written", "The output folder or a file in it cannot be created or replaced."),
     "ONE502": Code("the outputs are stale", "The settings or sources say otherwise now. Run `oneiric compile`."),

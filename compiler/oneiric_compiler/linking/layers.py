@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean
-from oneiric_compiler.linking.ports import Ports, misfits
+from oneiric_compiler.linking.ports import Ports, is_synchronous, misfits
 from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.model import Candidate, Catalog, Key, Setting, Settings, Stated
 from oneiric_compiler.settings.documents import Value
@@ -149,6 +149,20 @@ def tell_repeated(layer: Candidate, settings: Mapping[str, Setting], wrapped: Ca
             help = f"let `{wrapped.provider}` say which methods bear that: `idempotent=True`, or their names"
             related = [("it is declared here", wrapped.place)]
             ports.diagnostics.add("ONE445", what, setting.stated.at(index), help=help, related=related)
+
+
+def tell_idle(layer: Candidate, port: Symbol | None, place: Place, sources: Sources, diagnostics: Diagnostics) -> None:
+    """Warns of a built-in layer, placed there, around a port all of whose methods it passes on."""
+    if not layer.is_builtin or port is None:
+        return
+    members = sources.members(port)
+    methods = [
+        node for _, node in members.by_name.values() if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    if members.complete and all(map(is_synchronous, methods)):
+        message = f"the layer `{layer.provider}` does nothing for {layer.key}: `{port.name}` has no async method"
+        help = "remove it here, or let the port have methods that are awaited"
+        diagnostics.add("ONE446", message, place, help=help, related=[("the port", port.place)])
 
 
 _RETRY = "oneiric.layers.retry:retry"

@@ -17,6 +17,9 @@ from oneiric_compiler.source.modules import Function, Sources, Symbol, dotted_na
 from oneiric_compiler.source.signatures import is_generic
 
 _AWAITABLE = frozenset(("Awaitable", "Coroutine", "Future", "Task"))
+_ASYNCHRONOUS = frozenset(
+    ("AsyncIterator", "AsyncIterable", "AsyncGenerator", "AsyncContextManager", "AbstractAsyncContextManager")
+)
 _MACHINERY = frozenset(
     ("__init__", "__new__", "__init_subclass__", "__class_getitem__", "__subclasshook__", "__slots__")
 )
@@ -149,11 +152,22 @@ def _awaited(function: Function) -> bool:
     """Whether a call is awaited: `async def` without `yield`, or annotated as returning an awaitable."""
     if isinstance(function, ast.AsyncFunctionDef):
         return not is_generator(function)
+    return _returned(function) in _AWAITABLE
+
+
+def is_synchronous(function: Function) -> bool:
+    """Whether a call is certainly not awaited, iterated or entered asynchronously; of a decorated one none knows."""
+    given = isinstance(function, ast.AsyncFunctionDef) or _returned(function) in _AWAITABLE | _ASYNCHRONOUS
+    return not given and not function.decorator_list
+
+
+def _returned(function: Function) -> str:
+    """The name, without what it is in and of, that a return is annotated with."""
     returns = function.returns
     if isinstance(returns, ast.Constant) and isinstance(returns.value, str):
-        return returns.value.partition("[")[0].rpartition(".")[2] in _AWAITABLE
+        return returns.value.partition("[")[0].rpartition(".")[2].strip()
     head = returns.value if isinstance(returns, ast.Subscript) else returns
-    return head is not None and (dotted_name(head) or "").rpartition(".")[2] in _AWAITABLE
+    return "" if head is None else (dotted_name(head) or "").rpartition(".")[2]
 
 
 def _parameters(arguments: ast.arguments) -> list[Parameter]:

@@ -18,7 +18,15 @@ from oneiric_compiler.linking.entries import ENGINE, wanted
 from oneiric_compiler.linking.gathering import check_handed, check_order, container, matched, ordered
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.lacking import missing_help
-from oneiric_compiler.linking.layers import check_inner, check_methods, placed, tell_repeated, with_errors, without_keys
+from oneiric_compiler.linking.layers import (
+    check_inner,
+    check_methods,
+    placed,
+    tell_idle,
+    tell_repeated,
+    with_errors,
+    without_keys,
+)
 from oneiric_compiler.linking.overlays import check_served, of_workflows
 from oneiric_compiler.linking.ports import Ports
 from oneiric_compiler.linking.scope import NOTHING, Scope
@@ -262,6 +270,7 @@ class _Linker:
             settings = with_errors(candidate, self.settings.of(candidate, text), promised, sources, self.diagnostics)
             tell_repeated(candidate, settings, decision.winner, self.ports)
             check_methods(candidate, settings, offered, sources, self.diagnostics)
+            tell_idle(candidate, offered, place, sources, self.diagnostics)
             layer, settings = without_keys(candidate, settings)
             judgement = Judgement(layer, 0, won=True)
             wrapping = Decision(Key(key.domain, f"{key.name}/{text}"), (judgement,), ALONE, place, "")
