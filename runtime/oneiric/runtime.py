@@ -182,6 +182,15 @@ class Runtime(_Base[W]):
         overrides, with fresh instances of what differs. Compiles nothing."""
         return await self._changes().rollback(to)
 
+    async def rotate(self, *names: str) -> Outcome:
+        """Fetch secrets anew, those of these names or all that active components have, and make again what has another
+        one now, as a reload does: no call fails, and the old ones are closed when their last calls are over.
+
+        The generation stays. What it fails at is in the outcome, and then everything stays as it was. Raises
+        `RuntimeNotRunning`, `RuntimeClosed`.
+        """
+        return await self._changes().rotate(names)
+
     def on(self, hook: Hook, call: Callable[[Event], Awaitable[None] | None]) -> None:
         """Call a function, async or not, at each reload: `pre-swap` before the commit, where raising rejects the
         wiring; `post-swap` after it; `cleanup` once everything that was replaced is closed."""

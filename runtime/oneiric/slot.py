@@ -155,11 +155,12 @@ class Held:
     for), or one who looks for idle instances and finds it no longer watched when it was used. `expired` is how many
     leases were held when it was closed all the same, `asked` the question under way how it is, if there is one. Where
     its factory was entered, its `stay` there is left in the place of a close. `inner` is the handle that an instance of
-    a layer was given.
+    a layer was given, `secrets` the marks of those that it was made with.
     """
 
     __slots__ = (
-        "asked", "binding", "expired", "inner", "instance", "leases", "owned", "settled", "slot", "stay", "watched",
+        "asked", "binding", "expired", "inner", "instance", "leases", "owned", "secrets", "settled", "slot", "stay",
+        "watched",
     )  # fmt: skip
 
     def __init__(
@@ -179,6 +180,7 @@ class Held:
         self.leases = 0
         self.expired = 0
         self.inner: Any = None
+        self.secrets: Mapping[str, bytes | None] | None = None
         self.watched = False
         self.asked: asyncio.Future[Any] | None = None
         self.settled: asyncio.Future[None] | None = None

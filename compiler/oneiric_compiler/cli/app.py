@@ -31,6 +31,7 @@ from oneiric_compiler.cli import (
     remote_status,
     schedule,
     schema,
+    secrets,
     serve,
     status,
     verify,
@@ -128,6 +129,7 @@ for _group, _commands in _GROUPS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_group)(_command)
 app.command("orchestrate", hidden=True)(serve.serve)
+app.add_typer(secrets.app, name="secrets", rich_help_panel="A running process")
 app.add_typer(action.app, name="action", rich_help_panel="Work")
 app.command("action-invoke", hidden=True)(action.invoke)
 app.add_typer(workflow.app, name="workflow", rich_help_panel="Work")

@@ -84,6 +84,12 @@ def schedules(ctx: Any, incomplete: str) -> list[str]:
     return _starting(_report(ctx).get("schedules", {}), incomplete)
 
 
+def secrets(ctx: Any, incomplete: str) -> list[str]:
+    """Those that components of the base have, by the names that they are asked for."""
+    bindings: Mapping[str, Any] = _report(ctx).get("bindings", {})
+    return _starting((name for binding in bindings.values() for name in binding.get("secrets", ())), incomplete)
+
+
 def codes(ctx: Any, incomplete: str) -> list[str]:
     from oneiric_compiler.diagnostics.codes import CODES
 
@@ -105,7 +111,7 @@ def _quietly(complete: Callable[[Any, str], list[str]]) -> Callable[[Any, str], 
 KEYS, PROVIDERS, PROFILES, TENANTS = map(_quietly, (keys, providers, profiles, tenants))
 DOMAINS, PROCESSES, CODES, ROLES = map(_quietly, (domains, processes, codes, roles))
 WORKFLOWS, QUEUES, TOPICS, SCHEDULES = map(_quietly, (workflows, queues, topics, schedules))
-ACTIONS = _quietly(actions)
+ACTIONS, SECRETS = map(_quietly, (actions, secrets))
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:

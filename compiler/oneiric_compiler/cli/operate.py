@@ -63,7 +63,7 @@ def swap(
     did = ("would clear" if clear else "would swap") if plan else ("cleared" if clear else "swapped")
     done = f"{did} {full}{whose}" if clear else f"{did} {full}{whose} to {provider}"
     if not all_processes:
-        _one(Asked(context.obj, name, state, timeout, json), done, "swap", **arguments)
+        change(Asked(context.obj, name, state, timeout, json), done, "swap", **arguments)
     if name is not None or state is not None:
         raise CommandError("--all-processes is about every process: leave out --name and --state")
     _every(Asked(context.obj, timeout=timeout), done, json, "swap", **arguments)
@@ -88,7 +88,7 @@ def reload(
 
         asked.one()
         compile_first(context.obj, json=json)
-    _one(asked, "planned" if plan else "reloaded", "reload", plan=plan, force=force)
+    change(asked, "planned" if plan else "reloaded", "reload", plan=plan, force=force)
 
 
 def rollback(
@@ -105,10 +105,11 @@ def rollback(
     json: Json = False,
 ) -> None:
     """Go back to the generation before, with fresh instances; 1 when that is rejected."""
-    _one(Asked(context.obj, name, state, timeout, json), "rolled back", "rollback", to=to)
+    change(Asked(context.obj, name, state, timeout, json), "rolled back", "rollback", to=to)
 
 
-def _one(asked: Asked, done: str, operation: str, **arguments: object) -> None:
+def change(asked: Asked, done: str, operation: str, **arguments: object) -> None:
+    """Ask for a change, show what it came to, and exit."""
     answer = _answer(asked, asked.one(), operation, **arguments)
     if asked.json:
         result_json(answer)

@@ -28,6 +28,7 @@ from oneiric.errors import (
 )
 from oneiric.lifecycle.closing import awaited, close_late, close_unclaimed, discard, drain
 from oneiric.lifecycle.inputs import Inputs, context
+from oneiric.lifecycle.marks import marks_of
 from oneiric.lifecycle.reasons import import_failed, stated_at, syntax_failed
 from oneiric.lifecycle.steps import Failed, begun, bounded, call, contained, in_thread, lifecycle
 from oneiric.secret import PREFIX, SECRETS, Secret
@@ -241,6 +242,8 @@ async def _made(slot: Slot[Any]) -> Held:
     inner = None if binding.inner is None else _inner(slot, binding.inner)
     held = Held(slot, await _build(slot, inputs, inner), binding=binding, stay=inputs.stay)
     held.inner = inner
+    if secrets:
+        held.secrets = marks_of(secrets)
     try:
         await _start(held)
     except BaseException:
@@ -300,16 +303,17 @@ async def _fetch_secrets(slot: Slot[Any]) -> dict[str, Secret | Exception]:
     if not names:
         return {}
 
-    async def fetch() -> dict[str, Secret | Exception]:
+    async def fetch_all() -> dict[str, Secret | Exception]:
         async with slot.scope.slot(SECRETS).lease() as store:
-            return {name: await _fetch(slot, store, name) for name in names}
+            return {name: await fetch(slot, store, name) for name in names}
 
-    fetching = asyncio.ensure_future(contained(fetch()))
+    fetching = asyncio.ensure_future(contained(fetch_all()))
     secrets: dict[str, Secret | Exception] = await _step(slot, "secrets", fetching, slot.scope.host.deadlines.secrets)
     return secrets
 
 
-async def _fetch(slot: Slot[Any], store: Any, name: str) -> Secret | Exception:
+async def fetch(slot: Slot[Any], store: Any, name: str) -> Secret | Exception:
+    """A secret for what the slot binds, or the error of one that is not there. Raises `ActivationError`."""
     try:
         secret = await store.get(name)
     except Exception as error:

@@ -3,6 +3,7 @@
 From its request to the last close a change goes down through these rooms: `queue`, where it waits for its turn; `goal`,
 which generation it leads to (`history`, `recompile`, `state`); `planning`, what that changes; `staging`, where what is
 new is started; `commit`; `transaction`, which has these three in sequence, and then drains what was replaced.
+`rotation` leads to other instances of the generation there is.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from oneiric.reload.outcome import Change, Nack, Outcome, Overrides, Rejected, R
 from oneiric.reload.planning import plan
 from oneiric.reload.probation import Probation
 from oneiric.reload.queue import Requests
-from oneiric.reload.request import Reload, Request, Rollback, Swap, facts_of, words_of
+from oneiric.reload.request import Change as Changing
+from oneiric.reload.request import Reload, Request, Rollback, Rotate, Swap, facts_of, words_of
+from oneiric.reload.rotation import bare, rotated
 from oneiric.reload.state import Origin
-from oneiric.reload.transaction import settle, warmed
+from oneiric.reload.transaction import Ready, settle, warmed
 from oneiric.tenants.scope import listed
 from oneiric.tracing import span
 from oneiric.wiring import Wiring, target_of
@@ -101,10 +104,18 @@ class Reloads:
         """See `Runtime.rollback`."""
         return await self._requests.take(Rollback(to))
 
+    async def rotate(self, names: tuple[str, ...]) -> Outcome:
+        """See `Runtime.rotate`."""
+        return await self._requests.take(Rotate(tuple(sorted(set(map(bare, names))))))
+
     async def _do(self, request: Request) -> Change:
         """A request, in its turn, until what it leads to is current and written down, or rejected."""
         name, about = words_of(request)
         with span(name, **about) as current:
+            if isinstance(request, Rotate):
+                change = await self._rotate(request)
+                current.set(generation=change.outcome.generation, accepted=change.outcome.accepted)
+                return change
             try:
                 goal = await goal_of(request, self._host, self.history)
                 if isinstance(request, Rollback) and request.rejecting is not None:
@@ -118,12 +129,32 @@ class Reloads:
         return change
 
     def _reject(self, error: Nack) -> Change:
-        reason = str(error)
-        self.rejected = Rejected(error.generation, error.source, reason)
-        present = self._host.generation
-        return Change(Outcome(False, present, error.code, reason, previous=present))
+        self.rejected = Rejected(error.generation, error.source, str(error))
+        return self._refuse(error)
 
-    async def _go(self, request: Request, goal: Goal) -> Change:
+    def _refuse(self, error: Nack) -> Change:
+        present = self._host.generation
+        return Change(Outcome(False, present, error.code, str(error), previous=present))
+
+    async def _rotate(self, request: Rotate) -> Change:
+        """Make again what has another secret now, or leave everything as it was."""
+        host, present = self._host, self._host.generation
+        try:
+            ready, told = await rotated(host, self.hooks, request.names)
+        except Nack as error:
+            return self._refuse(error)
+        if ready is None:
+            return Change(Outcome(True, present, "unchanged", reports=told, previous=present))
+        ready.switch.run()  # nothing is awaited since it is ready
+        return Change(Outcome(True, present, plan=ready.plan, reports=told, previous=present), self._settle(ready))
+
+    def _settle(self, ready: Ready) -> asyncio.Task[tuple[str, ...]]:
+        settling = self._host.spawn(settle(self._host, self.hooks, ready))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
+        return settling
+
+    async def _go(self, request: Changing, goal: Goal) -> Change:
         """Go over to a generation, or leave everything as it was. Raises `Nack`."""
         host, (new, deployed, diff) = self._host, goal
         previous, digest = host.generation, new.digest
@@ -159,9 +190,7 @@ class Reloads:
         if ready is None:
             outcome = Outcome(True, digest, "unchanged", plan=plan(host, prepared), previous=previous)
             return Change(outcome._replace(rolled_back_to=back))
-        settling = host.spawn(settle(host, self.hooks, ready))
-        self._settling.add(settling)
-        settling.add_done_callback(self._settling.discard)
+        settling = self._settle(ready)
         if probation is not None:
             self._probation = probation
             probation.begin(Rejected(digest, new.source, ""), self._undo)

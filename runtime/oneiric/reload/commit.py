@@ -11,7 +11,7 @@ from oneiric.reload.staging import Staging
 from oneiric.slot import Held, Slot, empty, fill, rebind, stack_of
 from oneiric.tenants.idle import look_for_idle
 from oneiric.tenants.scope import TenantScope, extend, opened, opened_of, scope_of
-from oneiric.wiring import Binding, Domain, aliases_of
+from oneiric.wiring import Domain, aliases_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ class Switch:
                 yield slot.held
         for scope, key, binding in self._tenants:
             own = scope.own.get(key)
-            if own is not None and own in active and not _same(own, binding):
+            if own is not None and own in active and not self._prepared.keeps(own, binding):
                 yield active[own]
         for _, held, present in self._staged:
             if present is None or present.held is None:
                 continue
-            if present.binding.fingerprint == held.binding.fingerprint:
+            if self._prepared.keeps(present, held.binding):
                 yield held
 
     def _made(self) -> Iterator[tuple[Slot[Any], Held, Slot[Any] | None]]:
@@ -156,7 +156,7 @@ class Switch:
                     self._remove(removed)
                 continue
             own = scope.own.get(key)
-            if own is not None and not _same(own, binding):
+            if own is not None and not self._prepared.keeps(own, binding):
                 if own.attempt is not None:
                     own.attempt.task.cancel()
                 own.handle = own.handle if binding is not None and own.binding.port == binding.port else None
@@ -202,7 +202,3 @@ class Switch:
         for held in host.active.values():
             if held.inner is not None and held.binding.inner is not None:
                 held.inner._slot = held.slot.scope.slot(held.binding.inner)
-
-
-def _same(slot: Slot[Any], binding: Binding | None) -> bool:
-    return binding is not None and binding.fingerprint == slot.binding.fingerprint

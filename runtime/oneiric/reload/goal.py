@@ -10,7 +10,7 @@ from oneiric.host import Host
 from oneiric.lifecycle.steps import in_thread
 from oneiric.reload.history import Generation, History
 from oneiric.reload.outcome import Nack, Overrides
-from oneiric.reload.request import Follow, Reload, Request, Rollback, Swap
+from oneiric.reload.request import Change, Follow, Reload, Rollback, Swap
 from oneiric.reload.state import Origin
 from oneiric.report import Report, ReportError, read_report
 from oneiric.wiring import Wiring, file_of
@@ -25,7 +25,7 @@ class Goal(NamedTuple):
     diff: Mapping[str, Any] | None = None
 
 
-async def goal_of(request: Request, host: Host, history: History) -> Goal:
+async def goal_of(request: Change, host: Host, history: History) -> Goal:
     """Raises `Nack`; `OSError` of the state folder."""
     if history.followed is not None and not isinstance(request, Follow):
         raise Nack("no-state", f"this process follows {history.followed}: ask the process that owns it")

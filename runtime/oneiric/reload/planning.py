@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 from oneiric.errors import LoadError, NotProvided, ReplacementError
@@ -12,7 +12,7 @@ from oneiric.lines import Lines, order_of
 from oneiric.loading import digest_of, load
 from oneiric.reload.outcome import Place, Plan
 from oneiric.secret import SECRETS
-from oneiric.slot import bound, stack_of
+from oneiric.slot import Slot, bound, stack_of
 from oneiric.tenants.bindings import binding_in, start_of
 from oneiric.tenants.scope import TenantScope, opened_of
 from oneiric.wiring import (
@@ -33,13 +33,16 @@ if TYPE_CHECKING:
 
 
 class Prepared:
-    """A wiring ready to be switched to: its slots and bindings by key, and the tenants' lines that differ."""
+    """A wiring ready to be switched to: its slots and bindings by key, and the tenants' lines that differ. `renewed`
+    are slots whose instances are made again although their bindings are the same."""
 
-    def __init__(self, host: Host, wiring: type[Wiring], pinned: str | None) -> None:
+    def __init__(
+        self, host: Host, wiring: type[Wiring], digest: str, lines: Lines, *, renewed: Set[Slot[Any]] = frozenset()
+    ) -> None:
         self.wiring = wiring
-        self.digest = digest_of(wiring)
-        self.lines = lines_of(wiring)
-        check_lines(wiring, self.lines)
+        self.digest = digest
+        self.lines = lines
+        self.renewed = renewed
         self.bindings: dict[str, Binding] = {}
         self.attributes: dict[str, tuple[str, str]] = {}
         for attribute, _, bindings in domains_of(wiring):
@@ -48,10 +51,17 @@ class Prepared:
                 self.bindings[binding.key] = without_layers(binding) if bare else binding
                 self.attributes[binding.key] = attribute, name
         self._check(host)
-        self.artifacts = self._artifacts(pinned)
+        self.artifacts: tuple[Ready, ...] = ()
         self._compare(host.base)
         self.tenants, unlisted = changed_lines(host.lines or Lines(None), self.lines)
         self.gone = [tenant for tenant in unlisted if self.lines.find(start_of(tenant)) is None]
+        for slot in renewed:
+            if slot.tenant is not None:
+                self.tenants.setdefault(slot.tenant, []).append(slot.key)
+
+    def keeps(self, slot: Slot[Any], binding: Binding | None) -> bool:
+        """Whether the instance of a slot stays where this is its binding."""
+        return binding is not None and binding.fingerprint == slot.binding.fingerprint and slot not in self.renewed
 
     def _compare(self, base: Scope) -> None:
         present = base.slots()
@@ -62,11 +72,7 @@ class Prepared:
         self.adopted = [(slot, self.bindings[key]) for key, slot in self.slots.items()]
         self.added = [key for key in self.slots if key not in present]
         self.removed = [slot for key, slot in present.items() if key not in self.slots]
-        self.changed = [
-            slot
-            for slot, binding in self.adopted
-            if slot.key in present and binding.fingerprint != slot.binding.fingerprint
-        ]
+        self.changed = [slot for slot, binding in self.adopted if slot.key in present and not self.keeps(slot, binding)]
         self.ported = [slot for slot in self.changed if slot.binding.port != self.bindings[slot.key].port]
         self.relayered = [slot for slot, binding in self.adopted if binding.layers != slot.binding.layers]
         self.eager = [slot for slot, binding in self.adopted if binding.eager or binding.provided]
@@ -98,14 +104,13 @@ class Prepared:
             except (NotProvided, ReplacementError) as error:
                 raise LoadError("provided", str(error)) from error
 
-    def _artifacts(self, pinned: str | None) -> tuple[Ready, ...]:
-        """What has to be on the path before anything of this wiring is activated."""
+    def pin(self, pinned: str | None) -> None:
+        """Find what has to be on the path before anything of this wiring is activated."""
         places = artifacts_beside(self.wiring), pinned
-        if not may_bind_artifacts(self.wiring, self.lines, *places):
-            return ()
-        from oneiric.artifacts.path import named_by, prepare
+        if may_bind_artifacts(self.wiring, self.lines, *places):
+            from oneiric.artifacts.path import named_by, prepare
 
-        return prepare(named_by(self.wiring, self.lines), places)
+            self.artifacts = prepare(named_by(self.wiring, self.lines), places)
 
     def enter(self) -> None:
         """Put its artifacts on the path."""
@@ -133,7 +138,11 @@ def prepare(host: Host, source: Any, pinned: str | None) -> Prepared:
         from oneiric.trust.signature import TrustError
 
         raise TrustError("the wiring was not loaded with the trust of this runtime")
-    return Prepared(host, wiring, pinned)
+    lines = lines_of(wiring)
+    check_lines(wiring, lines)
+    prepared = Prepared(host, wiring, digest_of(wiring), lines)
+    prepared.pin(pinned)
+    return prepared
 
 
 def plan(host: Host, prepared: Prepared) -> Plan:
@@ -151,7 +160,7 @@ def plan(host: Host, prepared: Prepared) -> Plan:
         place, own = (scope.name, key), scope.own.get(key)
         if own is None and binding is None:
             continue
-        if own is not None and binding is not None and own.binding.fingerprint == binding.fingerprint:
+        if own is not None and prepared.keeps(own, binding):
             keep.append(place)
             continue
         (start if own is None else stop if binding is None else replace).append(place)

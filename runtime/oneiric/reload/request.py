@@ -1,4 +1,7 @@
-"""What can be asked: a reload, a swap, a rollback. Equal requests, one behind the other in the queue, are one."""
+"""What can be asked: a reload, a swap, a rollback, a rotation of secrets.
+
+Equal requests, one behind the other in the queue, are one.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,18 @@ class Follow:
     on_probation: ClassVar[bool] = False
 
 
-Request: TypeAlias = Reload | Swap | Rollback | Follow
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """The wiring there is, with fresh instances of what has another secret now; of these names alone, or of all. See
+    `Runtime.rotate`."""
+
+    names: tuple[str, ...]
+    by: str = _asker()
+
+
+Change: TypeAlias = Reload | Swap | Rollback | Follow
+"""What leads to another generation."""
+Request: TypeAlias = Change | Rotate
 
 
 def words_of(request: Request) -> tuple[str, dict[str, Any]]:
@@ -83,7 +97,7 @@ def words_of(request: Request) -> tuple[str, dict[str, Any]]:
     return "swap", {"domain": domain, "key": key, "provider": request.provider, "tenant": request.tenant}
 
 
-def facts_of(request: Request) -> dict[str, Any]:
+def facts_of(request: Change) -> dict[str, Any]:
     """What the history says of it."""
     facts: dict[str, Any] = {"by": request.by, "what": type(request).__name__.lower()}
     match request:

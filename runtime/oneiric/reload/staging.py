@@ -74,7 +74,7 @@ class _Staged:
         if self.over:
             raise RuntimeClosed("the reload that made this is over")
         if present is not None and present.held is not None:
-            kept = key in self.host.replaced or present.binding.fingerprint == binding.fingerprint
+            kept = key in self.host.replaced or self.prepared.keeps(present, binding)
             if kept and present.state == "active":
                 return present
         slot: Slot[Any] = self.own.setdefault(key, bound(binding, self))

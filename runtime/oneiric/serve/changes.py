@@ -1,4 +1,4 @@
-"""Reloads, swaps and rollbacks of one process, whoever asks for them: done, logged and told in one form."""
+"""Reloads, swaps, rollbacks and rotations of one process, whoever asks for them: done, logged and told in one form."""
 
 from __future__ import annotations
 
@@ -58,6 +58,10 @@ class Changes:
     async def rollback(self, *, to: str | None) -> dict[str, Any]:
         """Go back to the generation before, or to the one whose digest begins with `to`."""
         return self._tell("rollback", await self._runtime.rollback(to))
+
+    async def rotate(self, *, names: list[str]) -> dict[str, Any]:
+        """Fetch secrets anew, these or all, and make again what has another one now."""
+        return self._tell("rotate", await self._runtime.rotate(*names))
 
     def history(self) -> dict[str, Any]:
         """The generations that can be returned to, and what led to them."""

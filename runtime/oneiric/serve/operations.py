@@ -64,6 +64,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "swap": Operation("changes.swap", _SWAPPED, seconds=_CHANGE),
     "reload": Operation("changes.reload", {"plan": bool, "force": bool}, seconds=_CHANGE),
     "rollback": Operation("changes.rollback", {"to": _OPTIONAL}, seconds=_CHANGE),
+    "secrets-rotate": Operation("changes.rotate", {"names": [str]}, seconds=_CHANGE),
     "pause": Operation("notes.pause", _NOTED, seconds=_NOTE),
     "drain": Operation("notes.drain", _NOTED, seconds=_NOTE),
     "workflow-start": Operation("runs.start", _STARTED, seconds=_RUNS),

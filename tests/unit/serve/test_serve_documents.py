@@ -31,6 +31,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("swap",): ("change", "service:greeter", "loud"),
     ("reload",): ("change",),
     ("rollback",): ("change",),
+    ("secrets", "rotate"): ("change",),
     ("history",): ("history",),
     ("pause",): ("note", "service:lazy"),
     ("drain",): ("note", "service:lazy", "--resume"),

@@ -23,6 +23,7 @@ ASKING = [
     ("swap", "service:greeter", "loud"),
     ("reload",),
     ("rollback",),
+    ("secrets", "rotate"),
     ("pause", "service:greeter"),
     ("drain", "service:greeter", "--note", "why"),
 ]
