@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from oneiric.report import read_report
 
-from oneiric_compiler.cli import scaffold
+from oneiric_compiler.cli import killed, scaffold
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json, result_text, source_width, styled
 from oneiric_compiler.cli.progress import working
@@ -54,7 +54,7 @@ def tell_story(json: bool) -> None:
                 _show(told)
         figures["seconds"] = perf_counter() - begin
     if json:
-        result_json({"format": "oneiric.demo/1", **{name: figures[name] for name in (*_FIGURES, "seconds")}})
+        result_json({"format": "oneiric.demo/1", **figures})
     else:
         _show(_chapter("figures of this machine"))
         _show(_told(figures))
@@ -68,7 +68,7 @@ def _show(told: Told) -> None:
 
 
 def _story(project: Project, figures: dict[str, float]) -> Iterator[Told]:
-    """Scaffold, compile, explain, run, make a mistake: what is to be shown of each. Fills in the figures."""
+    """Scaffold, compile, explain, run, kill, make a mistake: what is to be shown of each. Fills in the figures."""
     yield _chapter("a project: settings, and a shop that can be paid in two ways")
     scaffold.write_new(project.root, scaffold.project_files("demo"))
     yield _file(project.root / "settings" / "services.yml")
@@ -85,6 +85,16 @@ def _story(project: Project, figures: dict[str, float]) -> Iterator[Told]:
     told, measured = _run(project.root)
     figures.update(measured)
     yield told
+
+    yield _chapter("orders as events, fulfilled by a durable workflow, and kill -9 in the middle")
+    if killed.is_durable():
+        scaffold.write_new(project.root, killed.files())
+        _compile(project)
+        told, measured = killed.kill_and_go_on(project.root, _environ())
+        figures.update(measured)
+        yield told
+    else:
+        yield killed.LEFT_OUT
 
     yield _chapter(f"a mistake: `{WRONG}` in settings/services.yml")
     yield _mistake(project)
@@ -121,13 +131,11 @@ def _compile(project: Project) -> float:
 def _run(root: Path) -> tuple[str, dict[str, float]]:
     """Runs the shop in a process of its own: what it prints, and its figures."""
     (root / "run.py").write_bytes((templates() / "demo" / "run.py").read_bytes())
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environ |= {"ONEIRIC_SECRET_INVOICE_KEY": "only-for-this-demo", "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "run.py"]
     try:
         with working("running the shop"):
             run = subprocess.run(
-                command, cwd=root, env=environ, capture_output=True, encoding="utf-8", timeout=DEADLINE, check=False
+                command, cwd=root, env=_environ(), capture_output=True, encoding="utf-8", timeout=DEADLINE, check=False
             )
     except subprocess.TimeoutExpired as error:
         raise CommandError(f"the demo's shop took longer than {DEADLINE} seconds") from error
@@ -138,6 +146,12 @@ def _run(root: Path) -> tuple[str, dict[str, float]]:
     return "".join(f"{line}\n" for line in told), {
         name: float(measured[each]) for name, each in _FIGURES.items() if each
     }
+
+
+def _environ() -> dict[str, str]:
+    """The environment of the demo's processes: none of what changes a Python."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return environ | {"ONEIRIC_SECRET_INVOICE_KEY": "only-for-this-demo", "PYTHONIOENCODING": "utf-8"}
 
 
 def _mistake(project: Project) -> str:
@@ -173,10 +187,21 @@ def _told(figures: dict[str, float]) -> list[Line]:
             f"{figures['swap_seconds'] * 1000:.0f} ms",
             "under load: compile, load, start, switch, drain, close",
         ),
+        *(
+            [
+                (
+                    "after kill -9",
+                    f"{figures['recovery_seconds']:.1f} s",
+                    "another process: start, take up the orders, and finish the last",
+                )
+            ]
+            if "recovery_seconds" in figures
+            else []
+        ),
         ("all of this", f"{figures['seconds']:.1f} s", ""),
     ]
     wide = max(len(figure) for _, figure, _ in rows)
     return [
-        [(f"  {name:<12} ", "plain"), (f"{figure:>{wide}}", "green"), (f"  {about}", "dim")]
+        [(f"  {name:<13} ", "plain"), (f"{figure:>{wide}}", "green"), (f"  {about}", "dim")]
         for name, figure, about in rows
     ]

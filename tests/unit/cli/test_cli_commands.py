@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -276,8 +277,22 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
     done = run("demo", cwd=tmp_path, TMPDIR=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     figures = ("failed calls: 0", "/s")
-    for told in ("is served by prepaid", "is paid by invoices/", "Secret(****)", "error[ONE301]", *figures):
+    killed = ("was ended by kill -9", "40 of 40 orders fulfilled, each by one run", "after kill -9")
+    for told in ("is served by prepaid", "is paid by invoices/", "Secret(****)", "error[ONE301]", *killed, *figures):
         assert told in done.stdout
+    assert not list(tmp_path.iterdir())
+    for pid in re.findall(r"^process (\d+):", done.stdout, re.MULTILINE):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
+
+
+def test_the_demo_says_what_it_leaves_out_where_nothing_keeps_runs(tmp_path: Path) -> None:
+    done = run("demo", cwd=tmp_path, blocked=("dbos",), TMPDIR=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "left out: orders that survive kill -9" in done.stdout
+    assert "oneiric[engine-dbos]" in done.stdout
+    assert "error[ONE301]" in done.stdout
+    assert "after kill -9" not in done.stdout
     assert not list(tmp_path.iterdir())
 
 
