@@ -8,6 +8,8 @@ from oneiric.wiring import Domain, Wiring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from oneiric.declared import Topics
+
     from . import wiring as default
 
 
@@ -44,6 +46,10 @@ if TYPE_CHECKING:
         ship = default.Tasks.ship  # shop.fulfilment:Ship
 
 
+    class OfferedTopics(Topics):
+        order_placed = default.Topics.order_placed  # shop.fulfilment:OrderPlaced
+
+
     class OfferedWorkflows(Domain):
         fulfil = default.Workflows.fulfil
 
@@ -52,6 +58,7 @@ if TYPE_CHECKING:
         adapters: OfferedAdapters
         services: OfferedServices
         tasks: OfferedTasks
+        topics: OfferedTopics
         workflows: OfferedWorkflows
 else:
     Offered = Wiring

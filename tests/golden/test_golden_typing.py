@@ -22,10 +22,11 @@ UNTYPED = frozenset(("factories_untyped", "objects_unread", "objects_attrs_names
 CASES = [case for case in all_cases() if case.succeeds and not case.own_builtins]
 TYPED = [case for case in CASES if case.name not in UNTYPED]
 PROGRAM = """\
-from typing import assert_type
+from typing import Any, assert_type
 
-from chosen.ports import Mail
+from chosen.ports import Mail, Order
 from oneiric import Runtime, Slot
+from oneiric.declared import TopicSlot
 
 from .choose import Offered, choose
 
@@ -36,9 +37,14 @@ async def main() -> None:
         assert_type(runtime.wiring.services.mail, Slot[Mail])
         assert_type(runtime.tenant("acme").plugin.greeting.current, object)
         await runtime.wiring.services.mail.live.send("you")
+        assert_type(runtime.wiring.services.post, Slot[Mail])
+        assert_type(runtime.wiring.topics.order_placed, TopicSlot[Order])
+        assert_type(runtime.wiring.topics.order_seen, TopicSlot[dict[str, Any]])
 
 
 async def wrong(offered: Offered) -> None:
+    offered.services.finder  # type: ignore[attr-defined]  # pyright: ignore
+    offered.topics.order_sent  # type: ignore[attr-defined]  # pyright: ignore
     offered.services.search  # type: ignore[attr-defined]  # pyright: ignore
     offered.services.mail.live.post  # type: ignore[attr-defined]  # pyright: ignore
 """

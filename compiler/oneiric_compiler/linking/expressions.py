@@ -64,7 +64,8 @@ class Converted:
 
     `served` are the ports and classes, as `module:Name`, of which components are instances. `written` gives the text
     of a number by its path and value. `unchecked` are the paths in the value to what stands where the type is not read.
-    While `partial`, fields may be missing: another level may state them.
+    While `partial`, fields may be missing: another level may state them. What is `in_text` stands in
+    the text of a variable, and is written as one is.
     """
 
     expr: Expr
@@ -75,6 +76,7 @@ class Converted:
     unchecked: set[Path_] = field(default_factory=set[Path_])
     path: Path_ = ()
     partial: bool = False
+    in_text: bool = False
 
 
 def convert(
@@ -265,6 +267,8 @@ def _meant(value: Value, type: Type) -> object:
 def _member(value: Value, type: Enumeration, into: Converted) -> Expr:
     """A member by its name, else by its value; of a flag several, in a list or joined by `|`."""
     stated = [value]
+    if type.flag and isinstance(value, list) and into.in_text:
+        raise Unfit("ONE408", f"{_shown(value)} is not {type}", "in a text join the members by `|`: [A | B, C]")
     if type.flag and isinstance(value, (str, list)):
         stated = [each.strip() for each in value.split("|")] if isinstance(value, str) else value
     names = [_member_name(each, type) for each in stated]
@@ -565,7 +569,7 @@ def _check_structure(default: str, target: Type, into: Converted) -> None:
         _check_items(cast("list[str]", node), target, into)
         return
     try:
-        _convert(value, target, Converted({}, into.served, partial(_digits, node)))
+        _convert(value, target, Converted({}, into.served, partial(_digits, node), in_text=True))
     except Unfit as error:
         for each in (error, *error.others):
             _tell_of_default(each, target)

@@ -20,7 +20,6 @@ from oneiric.wiring import Domain, Wiring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import wiring as default
 """
 _FUNCTION = '''
 
@@ -51,17 +50,22 @@ def _module(reports: Mapping[str, Facts], found: list[str]) -> str:
     profiles = listed if sorted(listed) == sorted(reports) and listed[0] == "default" else [*reports]
     reports = {profile: reports[profile] for profile in profiles}
     base = reports["default"]
-    domains = [name for name in sorted(base["domains"]) if all(_binds(each, name) for each in reports.values())]
-    classes = _classes(base["domains"])
+    seen = {profile: _seen(each) for profile, each in reports.items()}
+    attributes = {**base["domains"], "topics": "topics"}
+    domains = [name for name in sorted(attributes) if all(_has(each, name) for each in seen.values())]
+    classes = {**_classes(base["domains"]), "topics": "Topics"}
     text, offered = _IMPORTS, ""
+    text += "    from oneiric.declared import Topics\n\n" if "topics" in domains else ""
+    text += "    from . import wiring as default\n"
     for name in domains:
-        lines = list(_lines(reports, {name}, classes))
-        text += f"\n\n    class Offered{classes[name]}(Domain):\n{''.join(lines)}"
+        lines = list(_lines(seen, {name}, classes))
+        kind = "Topics" if name == "topics" else "Domain"
+        text += f"\n\n    class Offered{classes[name]}({kind}):\n{''.join(lines)}"
         text += "" if any(not line.lstrip().startswith("#") for line in lines) else "        pass\n"
-        offered += f"        {base['domains'][name]}: Offered{classes[name]}\n"
-    others = {key.partition(":")[0] for each in reports.values() for key in each["bindings"]} - {*domains}
+        offered += f"        {attributes[name]}: Offered{classes[name]}\n"
+    others = {key.partition(":")[0] for each in seen.values() for key in each} - {*domains}
     text += f"\n\n    class Offered(Wiring, app={_quoted(base['app'])}):\n"
-    text += "".join(_lines(reports, others, classes)) + (offered or "        pass\n")
+    text += "".join(_lines(seen, others, classes)) + (offered or "        pass\n")
     text += "else:\n    Offered = Wiring\n"
     for name in reports:
         module = ".wiring" if name == "default" else f".{name}.wiring"
@@ -69,24 +73,32 @@ def _module(reports: Mapping[str, Facts], found: list[str]) -> str:
     return text + _FUNCTION + "".join(f"        {_quoted(name)}: _{name},\n" for name in reports) + "    }, profile)\n"
 
 
-def _binds(report: Facts, domain: str) -> bool:
-    return any(key.startswith(f"{domain}:") and not each.get("unbound") for key, each in report["bindings"].items())
+def _seen(report: Facts) -> dict[str, str]:
+    """What users see of all that a profile has: keys, aliases, and topics as if they had a domain."""
+    bindings = {**report["bindings"]}
+    for key, alias in report.get("aliases", {}).items():
+        bindings[key] = bindings[alias["target"]]
+    seen = {key: seen_as(each) for key, each in bindings.items() if not each.get("unbound")}
+    return seen | {f"topics:{name}": each.get("type", "object") for name, each in report.get("topics", {}).items()}
 
 
-def _lines(reports: Mapping[str, Facts], domains: set[str], classes: Mapping[str, str]) -> Iterator[str]:
+def _has(seen: Mapping[str, str], domain: str) -> bool:
+    return any(key.startswith(f"{domain}:") for key in seen)
+
+
+def _lines(seen_by: Mapping[str, Mapping[str, str]], domains: set[str], classes: Mapping[str, str]) -> Iterator[str]:
     """A line for each key of the domains, of whatever profile."""
-    for key in sorted({key for each in reports.values() for key in each["bindings"]}):
+    for key in sorted({key for each in seen_by.values() for key in each}):
         domain, _, name = key.partition(":")
         if domain not in domains:
             continue
-        bindings = {profile: each["bindings"].get(key) for profile, each in reports.items()}
-        types = {profile: seen_as(each) for profile, each in bindings.items() if each and not each.get("unbound")}
-        attribute = attribute_of(name)
-        if lacking := [profile for profile in reports if profile not in types]:
-            said = f"# {key} is not in {', '.join(lacking)}"
+        types = {profile: each[key] for profile, each in seen_by.items() if key in each}
+        attribute, shown = attribute_of(name), f"topic {name}" if domain == "topics" else key
+        if lacking := [profile for profile in seen_by if profile not in types]:
+            said = f"# {shown} is not in {', '.join(lacking)}"
         elif len({*types.values()}) > 1:
             told = (f"{'any object' if seen == 'object' else seen} in {profile}" for profile, seen in types.items())
-            said = f"# {key} is {', '.join(told)}"
+            said = f"# {shown} is {', '.join(told)}"
         else:
             seen = types["default"]
             said = f"{attribute} = default.{classes[domain]}.{attribute}" + ("" if seen == "object" else f"  # {seen}")

@@ -13,17 +13,25 @@ if TYPE_CHECKING:
 
     class OfferedAdapters(Domain):
         other = default.Adapters.other  # aliases.parts:Store
+        page_store = default.Adapters.page_store  # aliases.parts:Store
+        session_store = default.Adapters.session_store  # aliases.parts:Store
         store = default.Adapters.store  # aliases.parts:Store
 
 
     class OfferedServices(Domain):
+        kept = default.Services.kept  # aliases.parts:Store
         lists = default.Services.lists  # aliases.parts:Lists
         names = default.Services.names  # aliases.parts:Names
+
+
+    class OfferedTasks(Domain):
+        queue = default.Tasks.queue  # aliases.parts:Store
 
 
     class Offered(Wiring, app="aliases"):
         adapters: OfferedAdapters
         services: OfferedServices
+        tasks: OfferedTasks
 else:
     Offered = Wiring
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     class OfferedAdapters(Domain):
         other = default.Adapters.other  # aliases_unbound.parts:Store
+        # adapter:session-store is not in small
         # adapter:store is not in small
 
 

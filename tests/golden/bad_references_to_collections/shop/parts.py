@@ -1,4 +1,4 @@
-from enum import Enum
+from enum import Enum, Flag
 from typing import Annotated, Literal
 
 from annotated_types import MaxLen
@@ -7,6 +7,11 @@ from oneiric import Secret, component
 
 class Colour(Enum):
     RED = "red"
+
+
+class Right(Flag):
+    READ = 1
+    WRITE = 2
 
 
 @component("adapter", "p", provider="p")
@@ -32,4 +37,5 @@ class P:
         choice: Literal[1, 2] = 1,
         text_number: int = 1,
         secrets: list[str] = [],
+        rights: list[Right] = [],
     ) -> None: ...

@@ -1,4 +1,4 @@
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 
 class Mail(Protocol):
@@ -7,3 +7,12 @@ class Mail(Protocol):
 
 class Search(Protocol):
     async def find(self, words: str) -> list[str]: ...
+
+
+class Order(TypedDict):
+    id: str
+
+
+class Sent(TypedDict):
+    id: str
+    by: str

@@ -8,6 +8,8 @@ from oneiric.wiring import Domain, Wiring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from oneiric.declared import Topics
+
     from . import wiring as default
 
 
@@ -22,15 +24,25 @@ if TYPE_CHECKING:
 
 
     class OfferedServices(Domain):
+        # service:finder is not in default, small
         mail = default.Services.mail  # chosen.ports:Mail
+        post = default.Services.post  # chosen.ports:Mail
         # service:search is chosen.parts:Index in default, chosen.ports:Search in large, chosen.parts:Index in small
 
 
+    class OfferedTopics(Topics):
+        # topic order.lost is not in default, small
+        order_placed = default.Topics.order_placed  # chosen.ports:Order
+        order_seen = default.Topics.order_seen
+        # topic order.sent is chosen.ports:Order in default, chosen.ports:Sent in large, chosen.ports:Order in small
+
+
     class Offered(Wiring, app="chosen"):
-        # event:paid is not in default, small
+        # task:paid is not in default, small
         offered: OfferedOffered
         plugin: OfferedPlugin
         services: OfferedServices
+        topics: OfferedTopics
 else:
     Offered = Wiring
 

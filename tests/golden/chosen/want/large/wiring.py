@@ -3,20 +3,19 @@
 # ruff: noqa
 from __future__ import annotations
 
+from oneiric.declared import Topics as BaseTopics, topic
 from oneiric.wiring import Domain, Wiring as BaseWiring, bind
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict
 
 
 class Events(Domain):
     _wiring: Wiring
+    __engine__ = "oneiric.engines.events:Events"
 
-    @bind("event:paid", "f95ac261",
-          provider="paid")
-    async def paid(self) -> object:
-        """paid: the only candidate"""
-        from chosen.parts import paid
-        return await paid()
+    
 
 
 class Offered(Domain):
@@ -60,6 +59,14 @@ class Services(Domain):
     _wiring: Wiring
 
     if TYPE_CHECKING:
+        from chosen.ports import Search
+
+    @Domain.__alias__("service:finder", "service:search")
+    def finder(self) -> Search:
+        """the same as service:search: settings/profiles/large.yml says so"""
+        return self._wiring.services.search.current
+
+    if TYPE_CHECKING:
         from chosen.ports import Mail
 
     @bind("service:mail", "7b650b76",
@@ -69,6 +76,14 @@ class Services(Domain):
         """smtp: settings/services.yml selects it"""
         from chosen.parts import Smtp
         return Smtp()
+
+    if TYPE_CHECKING:
+        from chosen.ports import Mail
+
+    @Domain.__alias__("service:post", "service:mail")
+    def post(self) -> Mail:
+        """the same as service:mail: settings/services.yml says so"""
+        return self._wiring.services.mail.current
 
     if TYPE_CHECKING:
         from chosen.ports import Search
@@ -82,11 +97,50 @@ class Services(Domain):
         return Cloud()
 
 
+class Tasks(Domain):
+    _wiring: Wiring
+
+    @bind("task:paid", "f95ac261",
+          provider="paid")
+    async def paid(self) -> object:
+        """paid: the only candidate"""
+        from chosen.parts import paid
+        return await paid()
+
+
+class Topics(BaseTopics):
+    _wiring: Wiring
+
+    @topic("order.lost")
+    def order_lost(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    if TYPE_CHECKING:
+        from chosen.ports import Order
+
+    @topic("order.placed", type="chosen.ports:Order")
+    def order_placed(self) -> Order:
+        raise NotImplementedError
+
+    @topic("order.seen")
+    def order_seen(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    if TYPE_CHECKING:
+        from chosen.ports import Sent
+
+    @topic("order.sent", type="chosen.ports:Sent")
+    def order_sent(self) -> Sent:
+        raise NotImplementedError
+
+
 class Wiring(BaseWiring, app="chosen", profile="large"):
     events: Events
     offered: Offered
     plugin: Plugin
     services: Services
+    tasks: Tasks
+    topics: Topics
 
 
-Wiring.domains(events=Events, offered=Offered, plugin=Plugin, services=Services)
+Wiring.domains(events=Events, offered=Offered, plugin=Plugin, services=Services, tasks=Tasks, topics=Topics)

@@ -3,9 +3,19 @@
 # ruff: noqa
 from __future__ import annotations
 
+from oneiric.declared import Topics as BaseTopics, topic
 from oneiric.wiring import Domain, Wiring as BaseWiring, bind
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypedDict
+
+
+class Events(Domain):
+    _wiring: Wiring
+    __engine__ = "oneiric.engines.events:Events"
+
+    
 
 
 class Offered(Domain):
@@ -60,6 +70,14 @@ class Services(Domain):
         return Outbox()
 
     if TYPE_CHECKING:
+        from chosen.ports import Mail
+
+    @Domain.__alias__("service:post", "service:mail")
+    def post(self) -> Mail:
+        """the same as service:mail: settings/services.yml says so"""
+        return self._wiring.services.mail.current
+
+    if TYPE_CHECKING:
         from chosen.parts import Index
 
     @bind("service:search", "e9f4884d",
@@ -71,10 +89,34 @@ class Services(Domain):
         return Index()
 
 
+class Topics(BaseTopics):
+    _wiring: Wiring
+
+    if TYPE_CHECKING:
+        from chosen.ports import Order
+
+    @topic("order.placed", type="chosen.ports:Order")
+    def order_placed(self) -> Order:
+        raise NotImplementedError
+
+    @topic("order.seen")
+    def order_seen(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    if TYPE_CHECKING:
+        from chosen.ports import Order
+
+    @topic("order.sent", type="chosen.ports:Order")
+    def order_sent(self) -> Order:
+        raise NotImplementedError
+
+
 class Wiring(BaseWiring, app="chosen", profile="small"):
+    events: Events
     offered: Offered
     plugin: Plugin
     services: Services
+    topics: Topics
 
 
-Wiring.domains(offered=Offered, plugin=Plugin, services=Services)
+Wiring.domains(events=Events, offered=Offered, plugin=Plugin, services=Services, topics=Topics)
