@@ -32,6 +32,9 @@ AT_ONCE = 20
 class Nothing:
     """Steps that do nothing."""
 
+    def begins(self, run: str) -> None:
+        pass
+
     async def call(self, step: Step) -> Any:
         return {"token": step.token}
 

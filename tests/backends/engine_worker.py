@@ -33,6 +33,9 @@ class Logged:
     def __init__(self, log: str) -> None:
         self._file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
+    def begins(self, run: str) -> None:
+        pass
+
     async def call(self, step: Step) -> Any:
         self._write("begin", step)
         if step.name == "poison":

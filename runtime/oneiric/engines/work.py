@@ -77,6 +77,7 @@ class Work:
                 self._told = None
                 try:
                     await self.engine.rest()
+                    await self.hooks.rest()
                 finally:
                     await self.pinned.close()
 
@@ -173,6 +174,11 @@ class Work:
         """What is known of a run. Raises `UnknownRun`."""
         known: Run = await self.engine.run(run)
         return known
+
+    def begins(self, run: str) -> None:
+        """A run is carried on here: what `Caller` is told."""
+        if self.hooks.wanted():
+            self.hooks.carried_on(run)
 
     async def call(self, step: Step) -> Any:
         """Make a step's call: what `Caller` promises. One whose key is paused waits until it is resumed."""

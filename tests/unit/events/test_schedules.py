@@ -64,6 +64,9 @@ class Work:
     def flow_of(self, key: str, tenant: str | None) -> Any:
         raise Unserved(key)
 
+    def begins(self, run: str) -> None:
+        pass
+
     async def call(self, step: Step) -> Any:
         self.made.append(step)
         if step.run in self.held:

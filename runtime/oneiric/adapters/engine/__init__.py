@@ -45,7 +45,11 @@ class InvalidRun(EngineFault, ValueError):
 
 
 class Caller(Protocol):
-    """What makes the calls of steps: the application that an engine works for."""
+    """What makes the calls of steps: the application that an engine works for. It is told of things in its loop."""
+
+    def begins(self, run: str) -> None:
+        """A run is carried on here, from its beginning or from where it was left, before any of its steps is."""
+        ...
 
     async def call(self, step: Step) -> Any:
         """The result of a step's call, as JSON. Raises what the component raised, or `oneiric.flows.model.Unserved`

@@ -7,6 +7,8 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import Context, copy_context
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -111,6 +113,7 @@ class Serving:
         self._dbos: dbos.DBOS | None = None
         self.runs: dict[str, asyncio.Task[Any]] = {}
         self._hops: dict[str, set[Future[Any]]] = {}
+        self._contexts: dict[str, Context] = {}
         self._under_way = 0
         self._resting = False
         self._quiet = asyncio.Event()
@@ -159,11 +162,16 @@ class Serving:
 
     async def submit(self, submission: Submission, attributes: dict[str, Any]) -> None:
         """Begin a run that waits for nothing. In the engine's loop. Raises `DBOSWorkflowIDInUseError`."""
-        with (
-            dbos.SetWorkflowID(submission.id, workflow_id_reuse_policy="reject"),
-            dbos.SetWorkflowAttributes(attributes),
-        ):
-            await dbos.DBOS.start_workflow_async(carry_on, submission._asdict())
+        context = self._contexts.setdefault(submission.id, copy_context())
+        try:
+            with (
+                dbos.SetWorkflowID(submission.id, workflow_id_reuse_policy="reject"),
+                dbos.SetWorkflowAttributes(attributes),
+            ):
+                await dbos.DBOS.start_workflow_async(carry_on, submission._asdict())
+        finally:
+            if submission.id not in self.runs and self._contexts.get(submission.id) is context:
+                del self._contexts[submission.id]
 
     async def rest(self) -> None:
         """Begin nothing any more, and wait until the steps under way are kept. In the engine's loop."""
@@ -183,6 +191,7 @@ class Serving:
         assert task is not None
         self.runs[submission.id] = task
         task.add_done_callback(lambda _: self._done(submission.id, task))
+        self._tell(self.caller.begins, submission.id)
         nodes = submission.flow["nodes"].values()
         reserved = [
             dbos.DBOS.reserve_step() for node in nodes for _ in range(node.get("most", 0) if "for_each" in node else 1)
@@ -218,10 +227,12 @@ class Serving:
         return kept["result"]
 
     async def _made(self, step: Step) -> dict[str, Any]:
-        """A step's call, made in the application's loop."""
+        """A step's call, made in the application's loop and in the context of who began the run: by DBOS's, which is of
+        this run, what the step begins would be a part of it."""
         work = attempted(step, lambda: self.caller.call(step))
+        context = self._contexts.get(step.run, Context()).copy()
         try:
-            hop = asyncio.run_coroutine_threadsafe(work, self._application)
+            hop = context.run(asyncio.run_coroutine_threadsafe, work, self._application)
         except RuntimeError:  # the loop is closed: whoever has the run next makes the step
             work.close()
             raise asyncio.CancelledError from None
@@ -240,11 +251,12 @@ class Serving:
         if self.runs.get(run) is task:
             del self.runs[run]
             self._hops.pop(run, None)
-        self._application_soon(run)
+            self._contexts.pop(run, None)
+        self._tell(self._over, run)
 
-    def _application_soon(self, run: str) -> None:
-        if not self._application.is_closed():
-            self._application.call_soon_threadsafe(self._over, run)
+    def _tell(self, told: Callable[[str], None], run: str) -> None:
+        with suppress(RuntimeError):  # the application's loop is closed
+            self._application.call_soon_threadsafe(told, run, context=Context())
 
     async def _launch(self) -> None:
         log = logging.getLogger("dbos")

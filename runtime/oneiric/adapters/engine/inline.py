@@ -228,6 +228,8 @@ class InlineEngine:
                 raise result
             return result
 
+        if self._caller is not None:
+            self._caller.begins(kept.submission.id)
         try:
             kept.end(await interpret(kept.submission, perform))
         except Unserved as error:

@@ -24,10 +24,14 @@ class Calls:
     def __init__(self, answers: Mapping[str, Any] | None = None, held: tuple[str, ...] = ()) -> None:
         self.answers = dict(answers or {})
         self.made: list[Step] = []
+        self.begun: list[tuple[str, int]] = []
         self.cancelled: list[str] = []
         self.under_way = 0
         self.most = 0
         self.held = {name: asyncio.Event() for name in held}
+
+    def begins(self, run: str) -> None:
+        self.begun.append((run, len(self.made)))
 
     async def call(self, step: Step) -> Any:
         self.made.append(step)
@@ -114,6 +118,50 @@ class EngineContract(Contract[Engine]):
                 "r1", "workflow:it", "completed", "acme", None
             )  # fmt: skip
             assert told.submitted_at <= (told.started_at or "") <= (told.ended_at or "")
+
+        self.check(case)
+
+    def test_a_run_is_told_of_before_its_steps_also_one_that_has_none(self) -> None:
+        async def case(engine: Engine) -> None:
+            calls = Calls()
+            await engine.work(calls, {})
+            never = flow(a={"call": "task:a", "after": [], "when": [{"path": "input.n", "equals": 2}]})
+            for name, each in (("r1", flow("a")), ("r2", never)):
+                await engine.submit(Submission(name, each, {"n": 1}))
+                assert (await engine.result(name))["state"] == "completed"
+            assert calls.begun == [("r1", 0), ("r2", 1)]
+
+        self.check(case)
+
+    def test_what_a_step_begins_is_a_run_by_itself(self) -> None:
+        """Also where it is begun after the step, by a task of it: the steps of the run that it began in go on."""
+
+        class Nesting(Calls):
+            def __init__(self, engine: Engine) -> None:
+                super().__init__()
+                self.engine = engine
+                self.later: asyncio.Task[None] | None = None
+
+            async def call(self, step: Step) -> Any:
+                if step.name == "a":
+                    await self.engine.submit(Submission("inner", flow("x"), {"n": 2}))
+                    self.later = asyncio.ensure_future(self.begin())
+                    return (await self.engine.result("inner"))["result"]
+                return await super().call(step)
+
+            async def begin(self) -> None:
+                await self.engine.result("outer")
+                await self.engine.submit(Submission("later", flow("x", "y"), {"n": 3}))
+
+        async def case(engine: Engine) -> None:
+            calls = Nesting(engine)
+            await engine.work(calls, {})
+            await engine.submit(Submission("outer", flow("a", "b"), {"n": 1}))
+            assert (await engine.result("outer"))["result"] == {"given": {"given": {"n": 2}}}
+            assert calls.later is not None
+            await calls.later
+            assert (await engine.result("later"))["result"] == {"given": {"given": {"n": 3}}}
+            assert [each.name for each in await engine.steps("outer")] == ["a", "b"]
 
         self.check(case)
 
