@@ -83,6 +83,16 @@ RECIPES = {
         frozenset({"schemas/settings/action/hash.sha256/hashlib.schema.json", "docs/actions.md"}),
         ("tests/unit/actions",),
     ),
+    "layer": Recipe(
+        {
+            "runtime/oneiric/layers/delayed.py",
+            "compiler/oneiric_compiler/tables/layers.py",
+            "docs/layers.md",
+            "changes/+delayed.added.md",
+            "tests/unit/layers/test_layers_delayed.py",
+        },
+        tests=("tests/unit/layers/test_layers_delayed.py",),
+    ),
     "engine": Recipe(  # the first brings the room's `__init__`
         {
             "runtime/oneiric/engines/__init__.py",
