@@ -257,8 +257,8 @@ class Wiring:
     `NUMBER:DIGEST` of the lines that list the tenants, None where there are none; `__serial__` is what its signers
     numbered it, where it was loaded with trust; `__roles__` are the keys and patterns that each role names;
     `__queues__` are the limits of queues by name, `__outbox__` is the key of the database that events of a transaction
-    wait in, `__exports__` the key of the queue that events go to as well, by the pattern of their topics, `__imports__`
-    the keys of those that events come from.
+    wait in, `__broadcast__` that of the queue by which every process is told, `__exports__` the key of the queue that
+    events go to as well, by the pattern of their topics, `__imports__` the keys of those that events come from.
     """
 
     __app__: ClassVar[str]
@@ -269,6 +269,7 @@ class Wiring:
     __roles__: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     __queues__: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     __outbox__: ClassVar[str | None] = None
+    __broadcast__: ClassVar[str | None] = None
     __exports__: ClassVar[Mapping[str, str]] = {}
     __imports__: ClassVar[tuple[str, ...]] = ()
     __file__: ClassVar[str | None] = None

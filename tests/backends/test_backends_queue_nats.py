@@ -17,7 +17,7 @@ from nats.js.errors import NotFoundError
 from oneiric import Secret
 from oneiric.adapters.queue import MAX_BODY, Queue, QueueClosed, QueueRefused, QueueUnavailable
 from oneiric.adapters.queue.nats import NATSQueue
-from oneiric.testing.contracts import NetworkedQueueContract, QueueContract, started
+from oneiric.testing.contracts import FanoutContract, NetworkedQueueContract, QueueContract, started
 from oneiric.testing.contracts.networked import SECRET, TIMEOUT
 from oneiric.testing.contracts.queue import ACK_WAIT, MAX_DELIVERIES, bodies, nothing
 from oneiric.testing.contracts.running import run
@@ -56,6 +56,14 @@ class TestNATSQueue(QueueContract):
     def fresh(self) -> AbstractAsyncContextManager[Queue]:
         servers = [f"nats://{self.nats.host}:{self.nats.port}"]
         return started(NATSQueue(servers=servers, queue=self.stream, ack_wait=ACK_WAIT, max_deliveries=MAX_DELIVERIES))
+
+
+class TestNATSFanout(FanoutContract):
+    nats: Address
+    stream: str
+
+    def fresh(self) -> AbstractAsyncContextManager[Queue]:
+        return started(NATSQueue(servers=[f"nats://{self.nats.host}:{self.nats.port}"], queue=self.stream))
 
 
 class TestNATSQueueFaults(NetworkedQueueContract):

@@ -17,7 +17,7 @@ import pytest
 from oneiric import Secret
 from oneiric.adapters.queue import Queue
 from oneiric.adapters.queue.redis_streams import RedisStreamsQueue
-from oneiric.testing.contracts import NetworkedQueueContract, QueueContract, started
+from oneiric.testing.contracts import FanoutContract, NetworkedQueueContract, QueueContract, started
 from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.contracts.queue import ACK_WAIT, MAX_DELIVERIES, Oops, bodies, nothing, taken
 from oneiric.testing.contracts.running import run
@@ -50,6 +50,28 @@ class TestRedisStreamsQueue(QueueContract):
     def fresh(self) -> AbstractAsyncContextManager[Queue]:
         settings = {"ack_wait": ACK_WAIT, "max_deliveries": MAX_DELIVERIES}
         return started(RedisStreamsQueue(url=url(self.redis), stream=self.stream, **settings))
+
+
+class TestRedisStreamsFanout(FanoutContract):
+    redis: Address
+    stream: str
+
+    def fresh(self) -> AbstractAsyncContextManager[Queue]:
+        return started(RedisStreamsQueue(url=url(self.redis), stream=self.stream))
+
+
+def test_what_somebody_else_writes_to_the_channel_is_heard_as_it_is(stream: str, redis: Address) -> None:
+    written = [b"", b"[1]\nx", b"{\nx", b"\xff", b'{"a":1}\nx']
+
+    async def main() -> None:
+        async with started(RedisStreamsQueue(url=url(redis), stream=stream)) as queue, queue.listen() as listener:
+            with client_of(redis) as client:
+                for body in written:
+                    client.publish(f"{stream}:fanout", body)
+            heard = [await listener.next() for _ in written]
+            assert [each and (each.body, dict(each.headers)) for each in heard] == [(body, {}) for body in written]
+
+    run(main())
 
 
 class TestRedisStreamsQueueFaults(NetworkedQueueContract):

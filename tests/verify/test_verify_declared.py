@@ -42,6 +42,7 @@ EDITS = {
     "a tick for nobody": ('"tenants": ["acme"]', '"tenants": []'),
     "another outbox": ('__outbox__ = "adapter:database"', '__outbox__ = "adapter:analytics"'),
     "an export to somewhere else": ('"order.*": "adapter:queue"', '"order.*": "adapter:other"'),
+    "another queue that broadcasts": ('__broadcast__ = "adapter:queue"', '__broadcast__ = "adapter:x"'),
     "one more import of events": ('__imports__ = ("adapter:queue",)', '__imports__ = ("adapter:queue", "adapter:x")'),
     "another limit": ('"at_once": 20', '"at_once": 21'),
     "a limit that is true": ('"at_once_here": 10', '"at_once_here": True'),

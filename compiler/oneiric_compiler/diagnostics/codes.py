@@ -587,4 +587,10 @@ CODES: dict[str, Code] = {
         "the nodes of workflows, what they call and how they run. A tenant may have subscriptions otherwise, `with`, "
         "`retry`, `timeout` and `when` of a workflow's nodes, and components and settings as everywhere.",
     ),
+    "ONE732": Code(
+        "a fan-out that cannot be",
+        "`fanout: processes` tells a handler in every process of the application, through the queue that `broadcast` "
+        "names: its provider has the capability `fanout`. Such a delivery is direct: a durable one is a single run, "
+        "which one process carries on.",
+    ),
 }

@@ -22,8 +22,8 @@ from oneiric_compiler.source.modules import Module
 from oneiric_compiler.source.types import AnyOf, Many, Record, Type
 
 Facts: TypeAlias = dict[str, Any]
-EVENT, ENVELOPE = "event", "envelope"
-"""The parameters of a handler."""
+EVENT, ENVELOPE, FANOUT = "event", "envelope", "fanout"
+"""The parameters of a handler; the capability of queues that tell every process."""
 _HANDLER = "a handler is `async def __call__(self, *, event: T, envelope: Envelope | None = None)`"
 
 
@@ -36,6 +36,8 @@ class Subscribing:
     targets: Targets
     plain: Callable[..., Facts]
     diagnostics: Diagnostics
+    broadcasts: bool = False
+    """Whether the settings name a queue that broadcasts."""
 
     def topic(self, name: str, entry: Entry) -> Facts:
         """The facts of a topic."""
@@ -59,6 +61,7 @@ class Subscribing:
             help = "name what it is told of: `topics: [order.placed]`"
             self.diagnostics.add("ONE730", "`topics` is missing", entry.place, help=help)
         self._check_conditions(fields.get("where"), topics)
+        self._check_fanout(name, entry)
         facts: Facts = {"from": str(entry.place), "topics": topics}
         handler = Key("event", name)
         if "starts" in fields:
@@ -115,6 +118,30 @@ class Subscribing:
                 what = f"{key} handles events, and no subscription of that name says which"
                 help = f"add it to settings/events.yml: `subscriptions: {{{key.name}: {{topics: […]}}}}`"
                 self.diagnostics.add("ONE720", what, winner.place, help=help)
+
+    def check_broadcast(self, stated: Stated[Any]) -> None:
+        """Reports a queue that cannot tell every process."""
+        key = called(stated.value)
+        winner = self.targets.bindings[self.targets.same.get(key, key)].decision.winner
+        if FANOUT not in winner.capabilities:
+            what = f"`broadcast` names {key}, and {winner.provider}, which serves it, lacks the capability `{FANOUT}`"
+            help = f"have it served by one that has it: `requires: {{{key.name}: [{FANOUT}]}}` in settings/adapters.yml"
+            self.diagnostics.add("ONE732", what, stated.place, help=help, related=[("served by", winner.place)])
+
+    def _check_fanout(self, name: str, entry: Entry) -> None:
+        """Reports a subscription of every process that is not told directly, or that no queue tells."""
+        fanout = entry.fields.get("fanout")
+        if fanout is None or fanout.value != "processes":
+            return
+        durable = "delivery" in entry.fields and entry.fields["delivery"].value == "durable"
+        if durable or "starts" in entry.fields:
+            what = f"subscription `{name}` is told in every process, and its delivery is durable, which is one run"
+            help = "leave `delivery` out, or `fanout`"
+            self.diagnostics.add("ONE732", what, fanout.place, help=help)
+        elif not self.broadcasts:
+            what = f"subscription `{name}` is told in every process, and no queue is named that tells them"
+            help = "name one in settings/events.yml: `broadcast: adapter:queue`"
+            self.diagnostics.add("ONE732", what, fanout.place, help=help)
 
     def _check_started(self, name: str, starts: Stated[Any], handler: Key) -> None:
         if called(starts.value).domain != "workflow":

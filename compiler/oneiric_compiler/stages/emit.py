@@ -120,6 +120,8 @@ def _tables(report: Report) -> Iterator[tuple[str, str | list[str]]]:
         yield "__queues__", [f"{quoted(name)}: {literal(without_places(facts))}," for name, facts in queues.items()]
     if outbox := report.get("outbox"):
         yield "__outbox__", quoted(outbox["key"])
+    if broadcast := report.get("broadcast"):
+        yield "__broadcast__", quoted(broadcast["key"])
     if exports := report.get("exports"):
         yield "__exports__", [f"{quoted(pattern)}: {quoted(each['key'])}," for pattern, each in exports.items()]
     if imports := report.get("imports"):

@@ -35,7 +35,8 @@ def flows(scope: Scope, linked: Linked, inputs: Gathered, diagnostics: Diagnosti
     same = {key: target for key, (target, _) in linked.aliases.items()}
     targets = Targets(inputs.sources, linked.bindings, same, declared, diagnostics)
     queues, topics, schedules = (stated(scope, kind) for kind in ("queues", "topics", "schedules"))
-    subscribing = Subscribing(topics, subscriptions(scope, decisions), targets, plain, diagnostics)
+    broadcasts = single(scope, "broadcast") is not None
+    subscribing = Subscribing(topics, subscriptions(scope, decisions), targets, plain, diagnostics, broadcasts)
     scheduling = Scheduling(targets, inputs.settings.tenants, seconds, calling, diagnostics)
     reach = {f"manifest:{each.name}": each.calls for each in inputs.settings.remote.sources}
     found: Facts = {
@@ -82,11 +83,15 @@ def _overlay(scope: Scope, subscribing: Subscribing, found: Facts) -> dict[str, 
 
 
 def _ways(scope: Scope, subscribing: Subscribing, targets: Targets) -> Facts:
-    """The outbox, and the queues that events go to and come from."""
+    """The outbox, and the queues that events go to, are broadcast by and come from."""
     outbox, exported, imported = (single(scope, name) for name in ("outbox", "export", "import"))
     found: Facts = {}
     if outbox and targets.serves(outbox.value, outbox.place, "`outbox`"):
         found["outbox"] = {"key": outbox.value, "from": str(outbox.place)}
+    everywhere = single(scope, "broadcast")
+    if everywhere and targets.serves(everywhere.value, everywhere.place, "`broadcast`"):
+        subscribing.check_broadcast(everywhere)
+        found["broadcast"] = {"key": everywhere.value, "from": str(everywhere.place)}
     if exported:
         found["exports"] = {}
         for pattern, key in sorted(exported.value.items()):

@@ -18,7 +18,7 @@ KINDS: Mapping[str, str] = {
     "schedules": "task",
 }
 """The domain in whose section each kind stands."""
-SINGLE: Mapping[str, str] = {"outbox": "event", "export": "event", "import": "event"}
+SINGLE: Mapping[str, str] = {"outbox": "event", "broadcast": "event", "export": "event", "import": "event"}
 OF_ONE_DOMAIN = frozenset((*KINDS, *SINGLE, "disable"))
 """What only sections of some domains have."""
 OF_TENANTS = "subscriptions"
@@ -163,8 +163,9 @@ ENTRIES: Mapping[str, Schema] = {
             "maximum": 1000,
         },
         fanout={
-            "description": "`broadcast`, or `exclusive` where only the highest match is delivered to.",
-            "enum": ["broadcast", "exclusive"],
+            "description": "`broadcast`, `exclusive` where only the highest match is delivered to, or `processes`: "
+            "broadcast, in every process.",
+            "enum": ["broadcast", "exclusive", "processes"],
         },
         queue=_NAME,
         starts={**_CALL, "description": "The workflow that each event starts, such as `workflow:fulfil`."},
@@ -195,6 +196,10 @@ ENTRIES: Mapping[str, Schema] = {
 }
 _SINGLE_SCHEMAS: Mapping[str, Schema] = {
     "outbox": {**_KEY, "description": "The database whose transactions events can be part of."},
+    "broadcast": {
+        **_KEY,
+        "description": "The queue by which every process is told, with `fanout: processes`.",
+    },
     "export": {
         "description": "Topic or pattern -> the queue that takes its events to other applications.",
         "type": "object",

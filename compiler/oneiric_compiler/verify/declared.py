@@ -49,6 +49,7 @@ def declared(
 def _tables(report: Facts) -> dict[str, Any]:
     found = {f"__{kind}__": without_places(report.get(kind, {})) for kind in _TABLES}
     found["__outbox__"] = report["outbox"]["key"] if "outbox" in report else None
+    found["__broadcast__"] = report["broadcast"]["key"] if "broadcast" in report else None
     found["__exports__"] = {pattern: each["key"] for pattern, each in report.get("exports", {}).items()}
     found["__imports__"] = [*report.get("imports", {})]
     return found

@@ -211,8 +211,10 @@ def _stated(node: ast.stmt) -> tuple[str, Any]:
             return "__listed__", text
         case ast.Assign(targets=[ast.Name(id="__source_roots__")], value=ast.Tuple(elts=items)):
             return "__source_roots__", tuple(constant(item) for item in items)
-        case ast.Assign(targets=[ast.Name(id="__outbox__")], value=ast.Constant(value=str(text))):
-            return "__outbox__", text
+        case ast.Assign(
+            targets=[ast.Name(id="__outbox__" | "__broadcast__" as name)], value=ast.Constant(value=str(text))
+        ):
+            return name, text
         case ast.Assign(targets=[ast.Name(id="__imports__")], value=ast.Tuple(elts=items)):
             return "__imports__", tuple(constant(item) for item in items)
         case ast.Assign(targets=[ast.Name(id="__queues__" | "__exports__" as name)], value=ast.Dict() as value):

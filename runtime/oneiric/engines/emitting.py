@@ -50,6 +50,7 @@ class Emitter:
         self.places = Places()
         self.nudge: Callable[[Outbox], None] = lambda outbox: None
         """Called when something was written to an outbox."""
+        self._process = uuid4().hex
         self._wiring: type[Wiring] | None = None
         self._topics: dict[str | None, Mapping[str, Sequence[Subscription]]] = {}
         self._outboxes: dict[str | None, Outbox] = {}
@@ -130,7 +131,13 @@ class Emitter:
         return outbox
 
     async def direct(self, envelope: Envelope, wanted: Sequence[Subscription]) -> list[Delivered]:
-        """Call the handlers of an event that are called directly."""
+        """Call the handlers of an event that are called directly, and tell other processes of it where it is theirs
+        too."""
+        told = await self._broadcast(envelope, wanted)
+        return [*told, *await self.called(envelope, wanted)]
+
+    async def called(self, envelope: Envelope, wanted: Sequence[Subscription]) -> list[Delivered]:
+        """Call the handlers of this process alone."""
         subscribed = [each for each in wanted if not each.durable]
         if not subscribed:
             return []
@@ -141,6 +148,24 @@ class Emitter:
 
         event = f"{envelope.source}/{envelope.id}"
         return await deliver(subscribed, handle, self.places, event=event, tenant=envelope.tenant)
+
+    async def _broadcast(self, envelope: Envelope, wanted: Sequence[Subscription]) -> list[Delivered]:
+        key: str | None = self.host.wiring_class.__broadcast__
+        if key is None or not any(each.everywhere for each in wanted):
+            return []
+        return [await _answer(key, self._told(key, envelope))]
+
+    async def _told(self, key: str, envelope: Envelope) -> Delivered:
+        slot = self.host.base.slot(key)
+        headers = {"app": self.host.wiring_class.__app__, "process": self._process}
+        async with slot.lease() as queue:
+            fan: Any = queue if slot.held is None else slot.held.instance  # whatever layers are around it
+            await fan.broadcast(encoded(envelope), headers=headers)
+        return Delivered(key, "submitted")
+
+    def is_of_others(self, headers: Mapping[str, str]) -> bool:
+        """Whether a message that was broadcast is of this application, and of another process."""
+        return headers.get("app") == self.host.wiring_class.__app__ and headers.get("process") != self._process
 
     async def _durable(
         self, scope: Scope, envelope: Envelope, wanted: Sequence[Subscription], order: str | None

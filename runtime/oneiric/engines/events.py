@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 from oneiric.adapters.database import Transaction
 from oneiric.declared import Topic, work_of
 from oneiric.engines.emitting import Emitter, emitter_of
 from oneiric.engines.incoming import Incoming
+from oneiric.engines.listening import Listening
 from oneiric.engines.outbox import Outbox
 from oneiric.engines.relay import Relay, owners
 from oneiric.engines.subscriptions import table_of
@@ -34,6 +36,7 @@ class Events:
         self._emitter: Emitter = emitter_of(host)
         self._relays: dict[Outbox, tuple[Relay, asyncio.Task[None]]] = {}
         self._incoming: dict[str, Incoming] = {}
+        self._listening: Listening | None = None
         self._direct: set[asyncio.Task[None]] = set()
         self._works = False
 
@@ -50,6 +53,7 @@ class Events:
         """Take nothing more in, and let what is under way end."""
         self._emitter.nudge = lambda outbox: None
         try:
+            await self._hear(None)
             await self._end(list(self._relays), list(self._incoming))
             while self._direct:
                 await asyncio.wait(self._direct)
@@ -63,6 +67,8 @@ class Events:
 
     async def _follow(self) -> None:
         await self._work()
+        told = any(each.get("fanout") == "processes" for each in table_of(self._host.wiring_class).values())
+        await self._hear(self._host.wiring_class.__broadcast__ if told else None)
         outboxes = await owners(self._emitter)
         imports: tuple[str, ...] = self._host.wiring_class.__imports__
         await self._end(
@@ -77,6 +83,15 @@ class Events:
             if key not in self._incoming:
                 self._incoming[key] = Incoming(self._emitter, key, self._later)
                 self._incoming[key].start()
+
+    async def _hear(self, key: str | None) -> None:
+        """Listen to the queue of that key, and to no other."""
+        if self._listening is not None and self._listening.key != key:
+            listening, self._listening = self._listening, None
+            await listening.stop()
+        if key is not None and self._listening is None:
+            self._listening = Listening(self._emitter, key, partial(self._later, heard=True))
+            self._listening.start()
 
     async def _work(self) -> None:
         """Have runs taken up in this process where deliveries are durable."""
@@ -104,15 +119,20 @@ class Events:
         if outbox in self._relays:
             self._relays[outbox][0].nudge()
 
-    def _later(self, envelope: Envelope) -> None:
-        """Call the handlers of a committed or imported event."""
-        task = asyncio.ensure_future(self._deliver(envelope))
+    def _later(self, envelope: Envelope, *, heard: bool = False) -> None:
+        """Call the handlers of a committed or imported event; those that every process has of one that was heard."""
+        task = asyncio.ensure_future(self._deliver(envelope, heard))
         self._direct.add(task)
         task.add_done_callback(self._direct.discard)
 
-    async def _deliver(self, envelope: Envelope) -> None:
+    async def _deliver(self, envelope: Envelope, heard: bool) -> None:
+        emitter = self._emitter
         try:
-            answers = await self._emitter.direct(envelope, self._emitter.wanted(envelope))
+            wanted = emitter.wanted(envelope)
+            if heard:
+                answers = await emitter.called(envelope, [each for each in wanted if each.everywhere])
+            else:
+                answers = await emitter.direct(envelope, wanted)
         except Exception as error:
             _log.error("event %s of %s: %s: %s", envelope.id, envelope.source, type(error).__name__, error)
             return

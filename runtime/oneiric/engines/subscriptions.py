@@ -30,13 +30,18 @@ class Subscription(NamedTuple):
     timeout: float | None = None
     at_once: int | None = None
     priority: int = 0
-    fanout: Literal["broadcast", "exclusive"] = "broadcast"
+    fanout: Literal["broadcast", "exclusive", "processes"] = "broadcast"
     queue: str | None = None
 
     @property
     def durable(self) -> bool:
         """Whether a run is made of each delivery."""
         return self.delivery == "durable"
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether every process of the application is told."""
+        return self.fanout == "processes"
 
 
 def table_of(wiring: type[Wiring]) -> Table:

@@ -41,8 +41,8 @@ def declared(old: Report, new: Report) -> Iterator[Change]:
         for name in sorted({*before, *after}):
             shown = f"workflow:{name}" if kind == "workflow" else name
             yield from _entry(kind, shown, _SECTIONS.get(section, kind), before.get(name), after.get(name))
-    outboxes = [_mapping(each.raw.get("outbox")) for each in (old, new)]
-    yield from _fields("topic", "outbox", None, "", *outboxes)
+    for name in ("outbox", "broadcast"):
+        yield from _fields("topic", name, None, "", *(_mapping(each.raw.get(name)) for each in (old, new)))
 
 
 _SECTIONS = {"exports": "export", "imports": "import"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -178,6 +178,37 @@ class RedisServer:
         if cancellations() > asked:
             raise asyncio.CancelledError
         return replies
+
+    @asynccontextmanager
+    async def subscribed(self, channel: str) -> AsyncGenerator[Callable[[float], Awaitable[bytes | None]], None]:
+        """What gives the next message of a channel, if one comes in so many seconds, over a connection of its own."""
+        try:
+            subscription = self._opened().pubsub(ignore_subscribe_messages=True)
+            await subscription.subscribe(channel)
+            await subscription.get_message(timeout=self._timeout)  # the server's word that it is subscribed
+        except Exception as error:
+            raise self._failure(error) from None
+
+        async def receive(wait: float) -> bytes | None:
+            asked = cancellations()
+            self._opened()
+            try:
+                found = await subscription.get_message(timeout=wait)
+            except Exception as error:
+                raise self._failure(error) from None
+            if cancellations() > asked:
+                raise asyncio.CancelledError
+            if found is None:
+                await self.run("PING")  # a server that is gone says nothing either
+                return None
+            body: bytes = found["data"]
+            return body
+
+        try:
+            yield receive
+        finally:
+            with suppress(RedisError, OSError):
+                await subscription.aclose()
 
     def _opened(self) -> Any:
         if self._client is None:

@@ -89,6 +89,29 @@ class Queue(Protocol):
         ...
 
 
+class Listener(Protocol):
+    """Whoever listens to what is broadcast by a queue."""
+
+    async def next(self, *, wait: float = 10.0) -> Message | None:
+        """The next message; None when none came for `wait` seconds. Raises `QueueUnavailable` where the connection
+        broke: messages may have been missed, listen again."""
+        ...
+
+
+class Fanout(Protocol):
+    """What a queue of the capability `fanout` has as well: messages to everybody who listens just then. They are not
+    kept, and apart from those of `publish`."""
+
+    async def broadcast(self, body: bytes, *, headers: Mapping[str, str] | None = None) -> None:
+        """Tell all who listen, in this process and in others; a message is what it is for `publish`, without an id."""
+        ...
+
+    def listen(self) -> AbstractAsyncContextManager[Listener]:
+        """Hear what is broadcast from the beginning of an `async with` block to its end, in the order of each sender.
+        Of messages that nobody takes for long the oldest are dropped."""
+        ...
+
+
 _HEADER = re.compile(r"[a-z][a-z0-9_-]*")
 
 

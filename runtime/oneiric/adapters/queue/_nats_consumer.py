@@ -181,5 +181,9 @@ def _identity(taken: Msg) -> str:
 
 
 def _message(taken: Msg) -> Message:
-    headers = {name: unquote(value) for name, value in (taken.headers or {}).items() if _HEADER.fullmatch(name)}
-    return Message(_identity(taken), taken.data, MappingProxyType(headers), _attempt(taken))
+    return Message(_identity(taken), taken.data, MappingProxyType(headers_of(taken)), _attempt(taken))
+
+
+def headers_of(came: Msg) -> dict[str, str]:
+    """The headers of a message, without those of the server."""
+    return {name: unquote(value) for name, value in (came.headers or {}).items() if _HEADER.fullmatch(name)}

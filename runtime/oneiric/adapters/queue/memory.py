@@ -11,7 +11,8 @@ from itertools import count
 from types import MappingProxyType
 
 from oneiric import component
-from oneiric.adapters.queue import Message, QueueClosed, QueueMisconfigured, check_message, check_wait
+from oneiric.adapters.queue import Listener, Message, QueueClosed, QueueMisconfigured, check_message, check_wait
+from oneiric.adapters.queue._heard import Heard
 
 
 @component(
@@ -20,7 +21,7 @@ from oneiric.adapters.queue import Message, QueueClosed, QueueMisconfigured, che
     provider="memory",
     priority=0,
     stack_level=-10,
-    capabilities=("queue", "dead-letters"),
+    capabilities=("queue", "dead-letters", "fanout"),
     port="oneiric.adapters.queue:Queue",
 )
 class MemoryQueue:
@@ -39,6 +40,7 @@ class MemoryQueue:
         self._max_deliveries = max_deliveries
         self._alive, self._dead = _Line(), _Line()
         self._ids = count(1)
+        self._listeners: set[Heard] = set()
         self._closed = False
 
     async def health(self) -> bool:
@@ -48,6 +50,8 @@ class MemoryQueue:
         self._closed = True
         self._alive.clear()
         self._dead.clear()
+        for listener in self._listeners:
+            listener.end(QueueClosed("the queue was closed meanwhile", provider="memory"))
 
     async def publish(self, body: bytes, *, headers: Mapping[str, str] | None = None) -> str:
         self._refuse_when_closed()
@@ -73,6 +77,23 @@ class MemoryQueue:
             self._give_back(line, message)
             raise
         line.settle(message)
+
+    async def broadcast(self, body: bytes, *, headers: Mapping[str, str] | None = None) -> None:
+        self._refuse_when_closed()
+        check_message(body, headers or {})
+        message = Message("", body, MappingProxyType(dict(headers or {})), 1)
+        for listener in self._listeners:
+            listener.put(message)
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncGenerator[Listener, None]:
+        self._refuse_when_closed()
+        heard = Heard()
+        self._listeners.add(heard)
+        try:
+            yield heard
+        finally:
+            self._listeners.discard(heard)
 
     def _give_back(self, line: _Line, message: Message) -> None:
         if not line.settle(message):

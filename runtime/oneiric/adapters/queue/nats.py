@@ -13,9 +13,10 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from oneiric import Secret, component
-from oneiric.adapters.queue import Message, QueueError, check_message
+from oneiric.adapters.queue import Listener, Message, QueueError, check_message
 from oneiric.adapters.queue._nats_connection import FAULTS, Connection
 from oneiric.adapters.queue._nats_consumer import Consumer, Delivery
+from oneiric.adapters.queue._nats_fanout import Fanout
 from oneiric.adapters.queue._nats_stream import DEAD, MESSAGES, Stream
 
 _SAFE = "!#$&'()*+,/:;=?@[]"  # in a header's value, besides letters and digits
@@ -27,7 +28,7 @@ _SAFE = "!#$&'()*+,/:;=?@[]"  # in a header's value, besides letters and digits
     provider="nats",
     priority=0,
     stack_level=-20,
-    capabilities=("queue", "dead-letters", "distributed", "durable"),
+    capabilities=("queue", "dead-letters", "distributed", "durable", "fanout"),
     port="oneiric.adapters.queue:Queue",
 )
 class NATSQueue:
@@ -40,7 +41,7 @@ class NATSQueue:
     `servers`: the servers of one cluster, each `nats://HOST:PORT` or `tls://HOST:PORT` without credentials;
     `nats://localhost:4222` by default.
     `queue`: the name of the stream; made with file storage and one replica when missing, else used as it is. It
-    takes the subjects `QUEUE.messages` and `QUEUE.dead`.
+    takes the subjects `QUEUE.messages` and `QUEUE.dead`; `QUEUE.fanout` is for what is broadcast.
     `user`: the user name, with a `password`.
     `password`: the user's password.
     `token`: a token, instead of `user` and `password`.
@@ -90,6 +91,7 @@ class NATSQueue:
         self._stream = Stream(self._connection, queue, ack_wait)
         self._alive = Consumer(self._stream, MESSAGES, max_deliveries)
         self._dead = Consumer(self._stream, DEAD, inf)
+        self._fanout = Fanout(self._connection, f"{queue}.fanout")
         self._healthcheck_timeout = healthcheck_timeout
 
     async def start(self) -> None:
@@ -117,6 +119,14 @@ class NATSQueue:
 
     def consume(self, *, wait: float = 10.0, dead: bool = False) -> AbstractAsyncContextManager[Message | None]:
         return Delivery(self._dead if dead else self._alive, wait)
+
+    async def broadcast(self, body: bytes, *, headers: Mapping[str, str] | None = None) -> None:
+        check_message(body, headers or {})
+        with self._connection.errors():
+            await self._fanout.publish(body, _quoted(headers) if headers else None)
+
+    def listen(self) -> AbstractAsyncContextManager[Listener]:
+        return self._fanout.listen()
 
     async def _prepare(self, client: Client) -> None:
         for consumer in (self._alive, self._dead):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from math import ceil
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+import msgspec
 from redis.exceptions import ResponseError
 
 from oneiric import Secret, component
@@ -18,6 +19,7 @@ from oneiric.adapters._common.network import Faults
 from oneiric.adapters._common.redis import RedisServer, address_of
 from oneiric.adapters.queue import (
     MAX_ACK_WAIT,
+    Listener,
     Message,
     QueueClosed,
     QueueError,
@@ -27,6 +29,7 @@ from oneiric.adapters.queue import (
     check_message,
     check_wait,
 )
+from oneiric.adapters.queue._heard import Heard
 
 _FAULTS = Faults("redis-streams", QueueUnavailable, QueueRefused, QueueMisconfigured)
 _CONSUMER = "oneiric"  # of all processes: what a consumer has is told by how long it has it
@@ -46,7 +49,7 @@ redis.call('XDEL', KEYS[1], ARGV[2])
     provider="redis-streams",
     priority=0,
     stack_level=-20,
-    capabilities=("queue", "dead-letters", "distributed"),
+    capabilities=("queue", "dead-letters", "distributed", "fanout"),
     port="oneiric.adapters.queue:Queue",
 )
 class RedisStreamsQueue:
@@ -60,7 +63,7 @@ class RedisStreamsQueue:
     `user`: the user name; a server may want this, the password, both or neither.
     `password`: the user's password.
     `ca_file`: a file of certificates to trust, instead of those the system trusts.
-    `stream`: the name of the queue; its dead letters are in `STREAM:dead`.
+    `stream`: the name of the queue; its dead letters are in `STREAM:dead`, its channel is `STREAM:fanout`.
     `group`: the consumer group, made when missing.
     `ack_wait`: seconds a consumer has for a message, before it goes to another.
     `max_deliveries`: how many times a message is tried before it is a dead letter.
@@ -94,6 +97,7 @@ class RedisStreamsQueue:
         self._ack_wait = ack_wait
         self._max_deliveries = max_deliveries
         self._slice = min(_SLICE, ack_wait / 2)
+        self._channel = f"{stream}:fanout"
         self._alive, self._dead = _Line(stream, group), _Line(f"{stream}:dead", group)
         self._server, self._waiting = (
             RedisServer(
@@ -147,6 +151,22 @@ class RedisStreamsQueue:
                 await self._give_back(line, came.message)
             raise
         await self._server.run("EVAL", _SETTLE, 1, line.stream, line.group, came.message.id)
+
+    async def broadcast(self, body: bytes, *, headers: Mapping[str, str] | None = None) -> None:
+        check_message(body, headers or {})
+        told = msgspec.json.encode(dict(headers or {})) + b"\n" + body
+        await self._server.run("PUBLISH", self._channel, told)
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncGenerator[Listener, None]:
+        heard = Heard()
+        async with self._server.subscribed(self._channel) as receive:
+            reading = asyncio.ensure_future(_read(receive, heard))
+            try:
+                yield heard
+            finally:
+                reading.cancel()
+                await asyncio.wait((reading,))
 
     async def _next(self, line: _Line, wait: float) -> _Came | None:
         """One consumer of this process waits at the server at a time, also for those who wait for their turn."""
@@ -254,6 +274,28 @@ class _Line:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+async def _read(receive: Callable[[float], Awaitable[bytes | None]], heard: Heard) -> None:
+    """Keep what comes on a channel for its listener, until the connection breaks."""
+    while True:
+        try:
+            told = await receive(_SLICE)
+        except QueueError as error:
+            heard.end(error)
+            return
+        if told is not None:
+            heard.put(_told(told))
+
+
+def _told(told: bytes) -> Message:
+    """A message of the channel; what somebody else wrote there may be anything."""
+    head, _, body = told.partition(b"\n")
+    try:
+        headers = msgspec.json.decode(head, type=dict[str, str])
+    except (msgspec.DecodeError, UnicodeError):
+        headers, body = {}, told
+    return Message("", body, MappingProxyType(headers), 1)
 
 
 def _fields(body: bytes, headers: Mapping[str, str]) -> list[bytes]:

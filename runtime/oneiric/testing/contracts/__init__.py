@@ -22,7 +22,7 @@ from oneiric.testing.contracts.engine import EngineContract  # noqa: E402
 from oneiric.testing.contracts.http import HttpContract, NetworkedHttpContract  # noqa: E402
 from oneiric.testing.contracts.monitoring import MonitoringContract, NetworkedMonitoringContract  # noqa: E402
 from oneiric.testing.contracts.networked import NetworkedContract  # noqa: E402
-from oneiric.testing.contracts.queue import NetworkedQueueContract, QueueContract  # noqa: E402
+from oneiric.testing.contracts.queue import FanoutContract, NetworkedQueueContract, QueueContract  # noqa: E402
 from oneiric.testing.contracts.running import close, started  # noqa: E402
 from oneiric.testing.contracts.secrets import SecretsContract  # noqa: E402
 from oneiric.testing.contracts.storage import NetworkedStorageContract, StorageContract  # noqa: E402
@@ -33,6 +33,7 @@ __all__ = [
     "DatabaseContract",
     "EmbeddingContract",
     "EngineContract",
+    "FanoutContract",
     "HttpContract",
     "MonitoringContract",
     "NetworkedCacheContract",

@@ -424,6 +424,102 @@ class QueueContract(Contract[Queue]):
         self.check(case)
 
 
+class FanoutContract(Contract[Any]):
+    """Cases for a queue of the capability `fanout`: subclass it and override `fresh`."""
+
+    def test_all_who_listen_hear_all_in_order(self) -> None:
+        async def case(queue: Any) -> None:
+            async with queue.listen() as one, queue.listen() as other:
+                for number in range(50):
+                    await queue.broadcast(str(number).encode(), headers={"kind": "a b"})
+                for listener in (one, other):
+                    heard = [await listener.next(wait=SOON) for _ in range(50)]
+                    assert [(each.body, dict(each.headers), each.id, each.attempt) for each in heard] == [
+                        (str(number).encode(), {"kind": "a b"}, "", 1) for number in range(50)
+                    ]
+                    assert await listener.next(wait=0) is None
+
+        self.check(case)
+
+    def test_nothing_is_kept_for_who_comes_later(self) -> None:
+        async def case(queue: Any) -> None:
+            async with queue.listen() as gone:
+                pass
+            await queue.broadcast(b"nobody")
+            async with queue.listen() as listener:
+                assert await listener.next(wait=0.05) is None
+                await queue.broadcast(b"now")
+                heard = await listener.next(wait=SOON)
+                assert heard is not None and heard.body == b"now"
+            assert gone is not listener
+
+        self.check(case)
+
+    def test_it_is_apart_from_what_is_published(self) -> None:
+        async def case(queue: Any) -> None:
+            async with queue.listen() as listener:
+                await queue.publish(b"one")
+                await queue.broadcast(b"all")
+                heard = await listener.next(wait=SOON)
+                assert heard is not None and heard.body == b"all"
+                assert await listener.next(wait=0.05) is None
+            assert await bodies(queue, 1) == [b"one"]
+            assert await nothing(queue)
+
+        self.check(case)
+
+    @pytest.mark.parametrize("body", [b"", b"\0", bytes(range(256)), b"{}\n", b"\r\nPING\r\n", b"x" * MAX_BODY])
+    def test_every_byte_and_header_is_heard(self, body: bytes) -> None:
+        async def case(queue: Any) -> None:
+            async with queue.listen() as listener:
+                await queue.broadcast(body, headers={"name": "ключ: \N{SNOWMAN} %20"})
+                heard = await listener.next(wait=SOON)
+                assert (heard.body, dict(heard.headers)) == (body, {"name": "ключ: \N{SNOWMAN} %20"})
+                assert type(heard.body) is bytes
+
+        self.check(case)
+
+    def test_what_is_no_message_is_refused(self) -> None:
+        async def case(queue: Any) -> None:
+            for body, headers in ((b"x" * (MAX_BODY + 1), {}), ("text", {}), (b"", {"No Name": "x"})):
+                with pytest.raises(InvalidMessage):
+                    await queue.broadcast(body, headers=headers)
+            async with queue.listen() as listener:
+                with pytest.raises(InvalidMessage):
+                    await listener.next(wait=-1)
+
+        self.check(case)
+
+    def test_who_stops_waiting_misses_nothing(self) -> None:
+        async def case(queue: Any) -> None:
+            async with queue.listen() as listener:
+                heard: list[bytes] = []
+                for number in range(20):
+                    waiting = asyncio.ensure_future(listener.next(wait=SOON))
+                    await asyncio.sleep(0.001)
+                    await queue.broadcast(b"%d" % number)
+                    waiting.cancel()
+                    await asyncio.wait([waiting])
+                    if not waiting.cancelled():
+                        heard.append(waiting.result().body)
+                while len(heard) < 20:
+                    heard.append((await listener.next(wait=SOON)).body)
+                assert heard == [b"%d" % number for number in range(20)]
+
+        self.check(case)
+
+    def test_a_queue_that_closes_is_told_to_who_listens(self) -> None:
+        async def case(queue: Any) -> None:
+            async with queue.listen() as listener:
+                waiting = asyncio.ensure_future(listener.next(wait=SOON))
+                await asyncio.sleep(0.02)
+                await close(queue)
+                with pytest.raises(QueueError):
+                    await waiting
+
+        self.check(case)
+
+
 class NetworkedQueueContract(NetworkedContract[Queue]):
     """Cases for a queue behind a network, besides those of `QueueContract`."""
 
@@ -498,6 +594,35 @@ class NetworkedQueueContract(NetworkedContract[Queue]):
                 await self.eventually(queue)
                 async with taken(queue) as message:
                     assert (message.body, message.attempt > 1) == (b"twice", True)
+
+        with self.private() as server:
+            run(main())
+
+    def test_components_hear_each_other_until_the_server_dies(self) -> None:
+        async def main() -> None:
+            one, other = (self.component(server.host, server.port) for _ in range(2))
+            fans: Any = one
+            async with started(one), started(other):
+                if not hasattr(one, "broadcast"):
+                    return
+                heard: Any = other
+                async with heard.listen() as listener:
+                    await fans.broadcast(b"all")
+                    told = await listener.next(wait=SOON)
+                    assert told is not None and told.body == b"all"
+                    server.kill()
+                    with pytest.raises(QueueUnavailable):
+                        while await listener.next(wait=SOON) is None:
+                            pass
+                    with pytest.raises(QueueUnavailable):
+                        await fans.broadcast(b"nobody")
+                server.start()
+                await self.eventually(other)
+                await self.eventually(one)
+                async with heard.listen() as listener:
+                    await fans.broadcast(b"again")
+                    told = await listener.next(wait=SOON)
+                    assert told is not None and told.body == b"again"
 
         with self.private() as server:
             run(main())

@@ -96,7 +96,7 @@ class Events(Domain):
     _wiring: Wiring
     __engine__ = "oneiric.engines.events:Events"
     __subscriptions__ = {
-        "audit": {"topics": ["order.paid", "order.placed"], "handler": "event:audit", "where": [{"any_of": ["till", "web"], "envelope": "source"}, {"not": {"envelope": "traceid", "exists": False}}], "at_once": 4, "priority": 50, "fanout": "broadcast", "tenants": {"acme": {"topics": []}}},
+        "audit": {"topics": ["order.paid", "order.placed"], "handler": "event:audit", "where": [{"any_of": ["till", "web"], "envelope": "source"}, {"not": {"envelope": "traceid", "exists": False}}], "at_once": 4, "priority": 50, "fanout": "processes", "tenants": {"acme": {"topics": []}}},
         "start-fulfil": {"topics": ["order.placed"], "starts": "workflow:fulfil", "delivery": "durable"},
         "welcome": {"topics": ["order.placed"], "handler": "event:welcome", "delivery": "durable", "where": [{"above": 0, "path": "quantity"}], "queue": "orders", "retry": {"attempts": 8, "delay": 1.0, "max": 60.0, "jitter": 0.25}, "tenants": {"acme": {"where": [{"above": 9, "path": "quantity"}], "timeout": 5.0}}},
     }
@@ -222,6 +222,7 @@ class Wiring(BaseWiring, app="shop", profile="default"):
         "orders": {"at_once": 20, "at_once_here": 10, "rate": [100, 1.0]},
     }
     __outbox__ = "adapter:database"
+    __broadcast__ = "adapter:queue"
     __exports__ = {
         "order.*": "adapter:queue",
     }
