@@ -78,7 +78,8 @@ def test_what_a_provider_needs_names_its_extra() -> None:
     assert adapters == {name: [name] if name in extras else [] for name in adapters}
     of_actions = {name: found for name, found in named.items() if name.startswith("action/")}
     assert [name for name, found in of_actions.items() if found not in ([], [extra_of(name)])] == []
-    assert extras.keys() - {"compiler", "dev", "serve-metrics", "trust"} <= {each for found in named.values() for each in found}
+    of_others = {"compiler", "dev", "serve-metrics", "trust"}
+    assert extras.keys() - of_others <= {each for found in named.values() for each in found}
 
 
 def extra_of(action: str) -> str:
