@@ -301,7 +301,7 @@ class Serving:
                 for name in set(self._tables.executors()) - {self.name}:
                     with self._lease.dead(name) as gone:
                         if gone and (number := self._tables.recover(name)):
-                            _LOG.warning("a process is gone, its %d runs are taken up again", number)
+                            _LOG.warning("a process is gone: its unfinished runs, %d, are taken up again", number)
             except Exception as error:  # the database or its server does not answer: try again
                 _LOG.warning("what became of other processes is not known: %s", error)
             if self._ended.wait(1.0):
