@@ -25,6 +25,7 @@ NAMES = (
     "events",
     "followers",
     "backends",
+    "models",
 )
 """The benchmarks, each a module of its own."""
 

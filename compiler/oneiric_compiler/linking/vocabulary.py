@@ -74,6 +74,28 @@ _EMBEDDED_WHOLE = {
     "normalization": _UNIT,
     "normalize_embeddings": _UNIT,
 }
+_BY_CALL = "each call says it: remove it"
+_FEW_OPTIONS = "a call has `max_tokens`, `temperature` and `stop`, which all models have: remove it"
+_NO_THINKING = "models think as they do by themselves: remove it"
+_CHATS = {
+    "frequency_penalty": _FEW_OPTIONS,
+    "function_call": _BY_CALL,
+    "functions": _BY_CALL,
+    "logit_bias": _FEW_OPTIONS,
+    "logprobs": _FEW_OPTIONS,
+    "max_retries": _RETRY_LAYER.replace("embedding", "llm"),
+    "n": "a call has one reply: remove it",
+    "presence_penalty": _FEW_OPTIONS,
+    "response_format": "a call has a `schema`: remove it",
+    "seed": _FEW_OPTIONS,
+    "stop": _BY_CALL,
+    "stream": "who calls says so: `chat` or `stream`: remove it",
+    "tool_choice": _BY_CALL,
+    "tools": _BY_CALL,
+    "top_logprobs": _FEW_OPTIONS,
+    "top_p": _FEW_OPTIONS,
+    "user": _FEW_OPTIONS,
+}
 
 ANSWERS = {
     "action/security.secure/builtin-security-secure": {
@@ -116,6 +138,20 @@ ANSWERS = {
     "embedding/sentence-transformers": {
         "model_name": "`model_name` is called `model` here",
         **_EMBEDDED_WHOLE,
+    },
+    "llm/anthropic": {
+        "anthropic_api_key": "`anthropic_api_key` is called `api_key` here",
+        "thinking_budget_tokens": _NO_THINKING,
+        "thinking_enabled": _NO_THINKING,
+        "top_k": _FEW_OPTIONS,
+        **_CHATS,
+    },
+    "llm/ollama": {"host": "`host` is called `base_url` here", **_CHATS},
+    "llm/openai": {
+        "openai_api_key": "`openai_api_key` is called `api_key` here",
+        "openai_base_url": "`openai_base_url` is called `base_url` here",
+        "openai_organization": "`openai_organization` is called `organization` here",
+        **_CHATS,
     },
     "monitoring/logfire": {
         "enable_system_metrics": _NOT_INSTRUMENTED,

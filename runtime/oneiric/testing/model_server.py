@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+
+from oneiric.testing import model_chats
 
 HOST = "127.0.0.1"
 DIMENSION = 8
@@ -27,6 +30,7 @@ MODELS = {
     "in-200": "says that it failed, with the status 200",
     "slow": "answers after 20 ms",
     "status-NNN": "answers with this status, and `retry-after: 7`",
+    **model_chats.MODELS,
 }
 
 
@@ -46,6 +50,9 @@ def application(key: str | None = None) -> web.Application:
 
     app = web.Application(middlewares=[guard], client_max_size=0)
     app.router.add_get("/v1/models", models)
+    app.router.add_get("/api/tags", models)
+    for path in model_chats.DIALECTS:
+        app.router.add_post(path, chats)
     app.router.add_post("/v1/embeddings", embeddings)
     return app
 
@@ -89,6 +96,17 @@ async def embeddings(request: web.Request) -> web.Response:
     change: dict[str, Callable[[], object]] = {"backwards": data.reverse, "few": data.pop}
     change.get(asked["model"], lambda: None)()
     return web.json_response({"object": "list", "data": data, "model": asked["model"]})
+
+
+async def chats(request: web.Request) -> web.StreamResponse:
+    body = await request.read()
+    asked = json.loads(body)
+    if (refused := await refusal(asked["model"])) is not None:
+        return refused
+    if len(body.split()) > 10 * WORDS:
+        message = f"prompt is too long: {len(body.split())} tokens, {request.headers.get('authorization')}"
+        return failed(400, message, "invalid_request_error")
+    return await model_chats.answered(request, asked)
 
 
 def main(port: str, key: str | None = None) -> None:

@@ -92,20 +92,31 @@ def _run(command: Sequence[str], user: str | None, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _find_azurite() -> str | None:
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        return None
-    command = [npm, "root", "--global"]
-    root = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False).stdout.strip()
-    program = Path(os.environ.get("ONEIRIC_TEST_NODE_MODULES", root), "azurite/dist/src/blob/main.js")
-    return str(program) if program.is_file() else None
+def _of_npm(path: str) -> Callable[[], str | None]:
+    """Looks for a program below the folder of npm's packages."""
+
+    def find() -> str | None:
+        npm = shutil.which("npm")
+        if npm is None or shutil.which("node") is None:
+            return None
+        command = [npm, "root", "--global"]
+        root = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False).stdout.strip()
+        program = Path(os.environ.get("ONEIRIC_TEST_NODE_MODULES", root), path)
+        return str(program) if program.is_file() else None
+
+    return find
 
 
 def _azurite(program: str, folder: Path, port: int) -> Sequence[str]:
     node = shutil.which("node") or "node"
     options = ("--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent")
     return [node, program, *options, "--skipApiVersionCheck", "--disableTelemetry"]
+
+
+def _aimock(program: str, folder: Path, port: int) -> Sequence[str]:
+    node = shutil.which("node") or "node"
+    fixtures = str(Path(__file__).parents[1] / "aimock.json")
+    return [node, program, "--host", "127.0.0.1", "--port", str(port), "--fixtures", fixtures, "--log-level", "silent"]
 
 
 def _http(program: str, folder: Path, port: int) -> Sequence[str]:
@@ -143,12 +154,16 @@ MARIADB = Kind(
     _mariadb_install,
 )
 HTTP = Kind("http", "nothing", 0, lambda: sys.executable, _http)
-AZURITE = Kind("azurite", "npm install --global azurite", 10000, _find_azurite, _azurite)
+AZURITE = Kind("azurite", "npm install --global azurite", 10000, _of_npm("azurite/dist/src/blob/main.js"), _azurite)
 
 MODELS = Kind("models", "nothing", 0, lambda: sys.executable, _models)
 LLAMA_EMBED = Kind("llama_embed", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("embed"))
+LLAMA_CHAT = Kind("llama_chat", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("chat"))
+AIMOCK = Kind(
+    "aimock", "npm install --global @copilotkit/aimock", 0, _of_npm("@copilotkit/aimock/dist/cli.js"), _aimock
+)
 
-KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE, MODELS, LLAMA_EMBED)
+KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE, MODELS, LLAMA_EMBED, LLAMA_CHAT, AIMOCK)
 
 if __name__ == "__main__":
     for kind in KINDS:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from aiohttp.connector import Connection
 from yarl import URL
 
 from oneiric import Secret
@@ -26,6 +27,11 @@ MAX_BODY = 64 * 1024 * 1024
 
 _HEADER = re.compile(r"[\x20-\x7e]+")
 _TOLD = 300  # characters of what a server says of a mistake
+_LENGTH = re.compile(
+    r"too (?:large|long)|too many tokens|max(?:imum)? \w*\s?(?:context|input|length|tokens)|context.(?:length|size)"
+    r"|max_tokens_per_request|input length",
+    re.IGNORECASE,
+)
 
 
 class Answer(NamedTuple):
@@ -98,6 +104,7 @@ class Api:
             connector=aiohttp.TCPConnector(ssl=context, limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            response_class=_Response,
         )
         # it would send a request twice when a kept connection breaks
         self._session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
@@ -110,18 +117,23 @@ class Api:
 
     async def ask(self, method: str, path: str, body: object = None, *, deadline: Deadline) -> Answer:
         """The whole answer; a `body` that is not None is sent as JSON."""
-        async with self.exchange(method, path, body, deadline=deadline) as exchange:
+        async with self.exchange(method, path, body, deadline=deadline, keep=True) as exchange:
             return await exchange.answer()
 
     @asynccontextmanager
     async def exchange(
-        self, method: str, path: str, body: object = None, *, deadline: Deadline
+        self, method: str, path: str, body: object = None, *, deadline: Deadline, keep: bool = False
     ) -> AsyncGenerator[Exchange, None]:
-        """An answer as soon as its headers are here. Its connection is given back, or dropped where it is not over."""
+        """An answer as soon as its headers are here. Its connection is given back, or dropped where it is not over.
+
+        Without `keep`, as for streams, it is dropped where another costs next to nothing, which is without TLS.
+        """
         headers = dict(self._headers)
         if self._key is not None:
             name, prefix = self._key_header
             headers[name] = prefix + self._key.reveal()
+        if not keep and self._base.startswith("http:"):
+            headers["connection"] = "close"
         data = None
         if body is not None:
             headers["content-type"] = "application/json"
@@ -200,11 +212,7 @@ class Exchange:
     async def lines(self) -> AsyncGenerator[bytes, None]:
         """Its lines as they come, without their ends, each piece within the seconds of the call."""
         rest = b""
-        while True:
-            with self._api.translated(self._deadline.seconds), self._timeouts.within(self._deadline.seconds):
-                piece = await self._response.content.readany()
-            if not piece:
-                break
+        while piece := await self._piece():
             *whole, rest = (rest + piece).split(b"\n")
             self._check(len(rest))
             for line in whole:
@@ -212,9 +220,25 @@ class Exchange:
         if rest:
             yield rest
 
+    async def _piece(self) -> bytes:
+        with self._api.translated(self._deadline.seconds), self._timeouts.within(self._deadline.seconds):
+            return await self._response.content.readany()
+
     def _check(self, size: int) -> None:
         if size > MAX_BODY:
             raise self._api.unavailable(f"it answered with more than {MAX_BODY} bytes")
+
+
+class _Response(aiohttp.ClientResponse):
+    """Its connection is not kept if the server was asked to close it: some say that they keep it, and close it.
+
+    llama.cpp does so after a stream, which would break the next request.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        if self.request_info.headers.get("connection") == "close" and connection.protocol is not None:
+            connection.protocol.force_close()
+        return await super().start(connection)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -232,6 +256,11 @@ def said_of(document: Any) -> tuple[str, Sequence[str]]:
     message = error.get("message", error.get("detail", ""))
     codes = [each for name in ("type", "code") if isinstance(each := error.get(name), str)]
     return (message if isinstance(message, str) else ""), codes
+
+
+def is_about_length(message: str, codes: Sequence[str]) -> bool:
+    """Whether a model was given more tokens than it reads: servers have no status and no code in common for it."""
+    return _LENGTH.search(" ".join((message, *codes))) is not None
 
 
 def _check_url(faults: Faults, url: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from oneiric import Secret, component
-from oneiric.adapters._common.api import Answer, Api, Deadline, retry_after, said_of
+from oneiric.adapters._common.api import Answer, Api, Deadline, is_about_length, retry_after, said_of
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.embedding import (
     EmbeddingClosed,
@@ -30,11 +30,6 @@ from oneiric.errors import AdapterError
 _PROVIDER = "openai"
 _FAULTS = Faults(_PROVIDER, EmbeddingUnavailable, EmbeddingRefused, EmbeddingMisconfigured)
 _MOST = 2048  # texts that the API takes in a request
-_LENGTH = re.compile(
-    r"too (?:large|long)|too many tokens|max(?:imum)? \w*\s?(?:context|input|length|tokens)|context.(?:length|size)"
-    r"|max_tokens_per_request|input length",
-    re.IGNORECASE,
-)
 
 
 class _Item(msgspec.Struct):
@@ -169,7 +164,7 @@ class OpenAIEmbedding:
         if answer.status == 200:
             return self._read(answer, len(texts))
         message, codes = said_of(answer.json())
-        if answer.status in (400, 413, 422, 500) and _LENGTH.search(" ".join((message, *codes))):
+        if answer.status in (400, 413, 422, 500) and is_about_length(message, codes):
             if len(texts) == 1:
                 raise TooLong(first, self._api.told(message), provider=_PROVIDER, setting="model")
             half = len(texts) // 2  # all of them may be too much together, or one by itself

@@ -20,6 +20,7 @@ from oneiric.testing.contracts.database import DatabaseContract, NetworkedDataba
 from oneiric.testing.contracts.embedding import EmbeddingContract, NetworkedEmbeddingContract, RealModelContract  # noqa: E402
 from oneiric.testing.contracts.engine import EngineContract  # noqa: E402
 from oneiric.testing.contracts.http import HttpContract, NetworkedHttpContract  # noqa: E402
+from oneiric.testing.contracts.llm import LLMContract, NetworkedLLMContract  # noqa: E402
 from oneiric.testing.contracts.monitoring import MonitoringContract, NetworkedMonitoringContract  # noqa: E402
 from oneiric.testing.contracts.networked import NetworkedContract  # noqa: E402
 from oneiric.testing.contracts.queue import FanoutContract, NetworkedQueueContract, QueueContract  # noqa: E402
@@ -35,12 +36,14 @@ __all__ = [
     "EngineContract",
     "FanoutContract",
     "HttpContract",
+    "LLMContract",
     "MonitoringContract",
     "NetworkedCacheContract",
     "NetworkedContract",
     "NetworkedDatabaseContract",
     "NetworkedEmbeddingContract",
     "NetworkedHttpContract",
+    "NetworkedLLMContract",
     "NetworkedMonitoringContract",
     "NetworkedQueueContract",
     "NetworkedStorageContract",

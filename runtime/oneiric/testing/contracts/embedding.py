@@ -176,3 +176,7 @@ class NetworkedEmbeddingContract(NetworkedContract[Embedding]):
     async def use(self, component: Embedding, number: int = 0) -> None:
         texts = [f"number {number}", "for all"]
         assert await component.embed(texts) == [of_unit_length(vector_of(text)) for text in texts]
+
+    async def patiently(self, component: Embedding, number: int) -> None:
+        """Its server is a process beside the case: on a busy machine it may need more than `TIMEOUT`."""
+        await self.recovers(component, number)
