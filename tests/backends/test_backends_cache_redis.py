@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -13,6 +13,7 @@ from contextlib import (
 )
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -22,6 +23,7 @@ from oneiric.adapters.cache.redis import RedisCache
 from oneiric.testing.contracts import CacheContract, NetworkedCacheContract, started
 from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.contracts.running import run
+from oneiric.testing.proxy import Proxy
 from redis import Redis
 
 from tests.backends.activation import Provider, SwapCases
@@ -66,8 +68,22 @@ class TestRedisCacheOfOneConnection(CacheContract):
         return emptied(RedisCache(url=url, key_prefix=prefix(), max_connections=1, default_ttl=3600.0))
 
 
+class TestRedisCacheThatKeepsEntries(CacheContract):
+    redis: Address
+
+    def fresh(self) -> AbstractAsyncContextManager[Cache]:
+        return emptied(keeping(self.redis))
+
+
+def keeping(address: Address, **settings: Any) -> RedisCache:
+    """A cache that keeps what it reads until the server says that it changed."""
+    settings = {"key_prefix": prefix(), **settings}
+    return RedisCache(host=address.host, port=address.port, enable_client_cache=True, **settings)
+
+
 class TestRedisCacheFaults(NetworkedCacheContract):
     redis: Address
+    settings: ClassVar[dict[str, Any]] = {"max_connections": CONNECTIONS}
 
     def shared(self) -> AbstractContextManager[Address]:
         return nullcontext(self.redis)
@@ -82,9 +98,9 @@ class TestRedisCacheFaults(NetworkedCacheContract):
             password=password,
             timeout=TIMEOUT,
             healthcheck_timeout=TIMEOUT,
-            max_connections=CONNECTIONS,
             key_prefix=f"test:{uuid4().hex}:",
             default_ttl=60.0,
+            **self.settings,
         )
 
     @contextmanager
@@ -118,7 +134,153 @@ class TestRedisCacheFaults(NetworkedCacheContract):
             ("client_name", lambda: RedisCache(client_name="\N{SNOWMAN}")),
             ("key_prefix", lambda: RedisCache(key_prefix="\ud800")),
             ("default_ttl", lambda: RedisCache(default_ttl=0)),
+            ("client_cache_max_keys", lambda: RedisCache(client_cache_max_keys=0)),
+            ("client_cache_max_size_bytes", lambda: RedisCache(client_cache_max_size_bytes=-1)),
         ]
+
+
+class TestFaultsOfARedisCacheThatKeepsEntries(TestRedisCacheFaults):
+    settings: ClassVar[dict[str, Any]] = {"max_connections": CONNECTIONS - 1, "enable_client_cache": True}
+
+
+def reads(address: Address) -> int:
+    """How many GETs the server has answered."""
+    with client_of(address) as client:
+        stats: dict[str, Any] = client.info("commandstats")
+    return int(stats.get("cmdstat_get", {"calls": 0})["calls"])
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    while not await holds():
+        await asyncio.sleep(0.005)
+
+
+def test_what_was_read_is_read_once_until_anybody_changes_it() -> None:
+    async def main() -> None:
+        one, other = (keeping(server, key_prefix="shared:") for _ in range(2))
+        async with started(one), started(other):
+            await one.set("key", b"first")
+            assert await other.get("key") == b"first"
+            before = reads(server)
+            assert [await other.get("key") for _ in range(50)] == [b"first"] * 50
+            assert await other.get_many(["key"]) == {"key": b"first"}
+            assert reads(server) == before
+            with client_of(server) as client:
+                changes = [
+                    (b"second", lambda: client.set("shared:key", b"second")),
+                    (None, lambda: client.delete("shared:key")),
+                    (b"1", lambda: client.incr("shared:key")),
+                    (None, lambda: client.flushall()),
+                ]
+                for value, change in changes:
+                    change()
+                    await until(lambda value=value: _is(other, value))
+                    assert await other.get("key") == value
+
+    with private(REDIS) as server:
+        run(main())
+
+
+async def _is(cache: RedisCache, value: bytes | None) -> bool:
+    return await cache.get("key") == value
+
+
+def test_one_reads_what_one_wrote(redis: Address) -> None:
+    async def main() -> None:
+        async with emptied(keeping(redis)) as cache:
+            reading = asyncio.create_task(read_for_ever(cache))
+            for number in range(500):
+                value = str(number).encode()
+                await cache.set("key", value)
+                assert await cache.get("key") == value
+                await cache.set_many({"key": value + b"!"})
+                assert await cache.get("key") == value + b"!"
+                assert await cache.delete_prefix("k") == 1
+                assert await cache.get("key") is None
+                assert await cache.add("key", value)
+                assert await cache.get("key") == value
+            reading.cancel()
+            await asyncio.wait([reading])
+
+    run(main())
+
+
+async def read_for_ever(cache: RedisCache) -> None:
+    while True:
+        await cache.get("key")
+        await asyncio.sleep(0)
+
+
+def test_entries_that_are_kept_are_bounded(redis: Address) -> None:
+    async def main() -> None:
+        async with emptied(keeping(redis, client_cache_max_keys=10, client_cache_max_size_bytes=1000)) as cache:
+            await cache.set_many({f"key{number}": b"x" * 300 for number in range(4)} | {"large": b"x" * 2000})
+            for number in range(4):
+                await cache.get(f"key{number}")
+            await cache.get("large")
+            near = vars(vars(cache)["_near"])
+            assert near["_bytes"] == sum(len(name) + len(kept.value) for name, kept in near["_kept"].items())
+            assert near["_bytes"] <= 1000
+            await cache.set_many({f"small{number}": b"x" for number in range(40)})
+            for number in range(40):
+                await cache.get(f"small{number}")
+            assert len(near["_kept"]) == 10
+            assert not near["_reads"]
+
+    run(main())
+
+
+def test_a_change_while_the_connection_was_broken_is_not_missed() -> None:
+    async def main() -> None:
+        async with started(keeping(Address(proxy.host, proxy.port), key_prefix="k:", timeout=TIMEOUT)) as cache:
+            await cache.set("key", b"old")
+            assert await cache.get("key") == b"old"
+            proxy.mood = "drop"
+            proxy.cut()
+            with client_of(server) as client:
+                client.set("k:key", b"new")
+            proxy.mood = "pass"
+            await until(lambda: _reads_new(cache))
+            with client_of(server) as client:  # and it is told of changes again
+                client.set("k:key", b"newest")
+            await until(lambda: _is(cache, b"newest"))
+
+    with private(REDIS) as server, Proxy(server.host, server.port) as proxy:
+        run(main())
+
+
+async def _reads_new(cache: RedisCache) -> bool:
+    try:
+        value = await cache.get("key")
+    except CacheUnavailable:
+        return False
+    assert value in (b"old", b"new")
+    return value == b"new" and vars(vars(cache)["_near"])["_told"] is True
+
+
+def test_what_a_silent_server_holds_is_forgotten() -> None:
+    async def main() -> None:
+        async with started(keeping(server, timeout=0.5, healthcheck_timeout=0.5)) as cache:
+            await cache.set("key", b"value")
+            assert await cache.get("key") == b"value"
+            server.freeze()
+            try:
+                with pytest.raises(CacheUnavailable):
+                    while await cache.get("key") == b"value":
+                        await asyncio.sleep(0.01)
+            finally:
+                server.thaw()
+            await until(lambda: _reads(cache, b"value"))
+
+    with private(REDIS) as server:
+        run(main())
+
+
+async def _reads(cache: RedisCache, value: bytes) -> bool:
+    try:
+        return await cache.get("key") == value
+    except CacheUnavailable:
+        return False
 
 
 def test_clear_leaves_what_others_keep(redis: Address) -> None:
@@ -150,13 +312,15 @@ def test_without_a_prefix_the_database_is_the_caches_own() -> None:
         run(main())
 
 
-def test_more_entries_than_one_command_clears_are_cleared(redis: Address) -> None:
+def test_more_entries_than_one_command_takes(redis: Address) -> None:
     async def main() -> None:
         async with emptied(RedisCache(host=redis.host, port=redis.port, key_prefix=prefix())) as cache:
-            for start in range(0, 2500, 50):
-                await asyncio.gather(*(cache.set(f"key{number}", b"") for number in range(start, start + 50)))
+            entries = {f"key{number}": str(number).encode() for number in range(2500)}
+            await cache.set_many(entries)
+            assert await cache.get_many(entries) == entries
+            assert await cache.delete_prefix("key1") == 1111
             await cache.clear()
-            assert not any(await asyncio.gather(*(cache.exists(f"key{number}") for number in range(2500))))
+            assert await cache.get_many(entries) == {}
 
     run(main())
 

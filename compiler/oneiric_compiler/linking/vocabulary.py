@@ -61,7 +61,6 @@ WORDS = (
 )
 
 _NOT_INSTRUMENTED = "nothing of the process is instrumented: remove it"
-_NO_CLIENT_CACHE = "nothing is cached in the client: remove it"
 _RECONNECTS = "the next call connects again, within `connect_timeout`: remove it"
 _NO_PUBSUB = "messages go through the stream alone: remove it"
 _RETRY_LAYER = "the layer `retry` tries again: `layers: {embedding: [retry]}`"
@@ -103,10 +102,7 @@ ANSWERS = {
     },
     "cache/redis": {
         "decode_responses": "values are bytes, whatever it says: remove it",
-        "enable_client_cache": _NO_CLIENT_CACHE,
-        "client_cache_max_keys": _NO_CLIENT_CACHE,
-        "client_cache_max_size_bytes": _NO_CLIENT_CACHE,
-        "client_cache_max_idle_seconds": _NO_CLIENT_CACHE,
+        "client_cache_max_idle_seconds": "entries are kept until the server says that they changed: remove it",
         "stampede_jitter_ms": "entries live exactly as long as their ttl says: remove it",
     },
     "database/duckdb": {

@@ -14,7 +14,7 @@ from oneiric.secrecy.names import secret_name
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean, nearest
 from oneiric_compiler.linking.aliases import check_aliases, stated_aliases, targets
-from oneiric_compiler.linking.entries import ENGINE, wanted
+from oneiric_compiler.linking.entries import wanted
 from oneiric_compiler.linking.gathering import check_handed, check_order, container, matched, ordered
 from oneiric_compiler.linking.graph import closure, cycles, path_to, reversed_edges
 from oneiric_compiler.linking.lacking import missing_help
@@ -55,7 +55,7 @@ from oneiric_compiler.model import (
     Stated,
 )
 from oneiric_compiler.stages.resolve import Filtered, Resolution, tell
-from oneiric_compiler.tables.builtins import DEFAULT_LEVEL
+from oneiric_compiler.tables.builtins import ALWAYS_BOUND
 from oneiric_compiler.tables.layers import INNER
 from oneiric_compiler.tables.tiers import ALONE
 from oneiric_compiler.text.redact import MASK
@@ -183,8 +183,7 @@ def _roots(resolution: Resolution) -> Iterator[Key]:
 
 
 def _is_always_bound(builtin: Candidate) -> bool:
-    is_default = builtin.key.domain == "adapter" and builtin.stack_level == DEFAULT_LEVEL
-    return is_default and builtin.key != ENGINE
+    return builtin.key.domain == "adapter" and builtin.key.name in ALWAYS_BOUND
 
 
 @dataclass(slots=True)

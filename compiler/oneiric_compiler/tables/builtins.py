@@ -6,9 +6,9 @@ ROOTS = ("oneiric.adapters", "oneiric.actions", "oneiric.layers")
 """The packages that declare them, as far as they are there."""
 SOURCE = "builtin"
 DEFAULT_LEVEL = -10
-"""The stack level of the one that serves its key where nothing is said: embedded, with nothing to set up.
-
-An adapter's key is bound because of it; any other built-in key when it is selected or needed."""
+"""The stack level of the one that serves its key where nothing is said: embedded, with nothing to set up."""
+ALWAYS_BOUND = frozenset(("cache", "database", "http", "queue", "secrets", "storage"))
+"""The keys of adapters that every project has; any other built-in key is bound when it is selected or needed."""
 
 
 def is_builtin(module: str) -> bool:

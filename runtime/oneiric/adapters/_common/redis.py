@@ -210,6 +210,28 @@ class RedisServer:
             with suppress(RedisError, OSError):
                 await subscription.aclose()
 
+    async def listening(self, channel: str, *command: str) -> Any:
+        """A connection beside those of calls that hears a channel; the command, ended by the connection's id, leads
+        messages there. Whoever has it disconnects it."""
+        connection = self._opened().connection_pool.make_connection()
+
+        async def ask(*words: str) -> Any:
+            await connection.send_command(*words)
+            return await connection.read_response()
+
+        try:
+            async with asyncio.timeout(self._timeout):
+                await connection.connect()
+                identity: int = await ask("CLIENT", "ID")
+                await ask(*command, str(identity))
+                await ask("SUBSCRIBE", channel)
+        except BaseException as error:
+            await drop(connection)
+            if isinstance(error, Exception):
+                raise self._failure(error) from None
+            raise
+        return connection
+
     def _opened(self) -> Any:
         if self._client is None:
             raise self._closed("it is not open", provider=self._faults.provider)
@@ -227,6 +249,12 @@ class RedisServer:
         if isinstance(error, _REFUSALS):
             return self._faults.no_entry(what, "password")
         return self._faults.no_answer(what, self._address.setting)
+
+
+async def drop(connection: Any) -> None:
+    """Disconnect; one that breaks while it is closed is closed."""
+    with suppress(RedisError, OSError):
+        await connection.disconnect(nowait=True)
 
 
 async def _drop(client: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from math import inf
 from typing import Protocol
 
@@ -82,6 +83,23 @@ class Cache(Protocol):
         """
         ...
 
+    async def add(self, key: str, value: bytes, *, ttl: float | None = None) -> bool:
+        """Keep `value` unless there is an entry, in one atomic step; whether it was kept."""
+        ...
+
+    async def get_many(self, keys: Collection[str]) -> dict[str, bytes]:
+        """The values there are, by their keys, in the order that was asked."""
+        ...
+
+    async def set_many(self, entries: Mapping[str, bytes], *, ttl: float | None = None) -> None:
+        """Keep all of these for `ttl` seconds, and nothing where one of them is invalid. Others may see a part of
+        them before the rest."""
+        ...
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Forget the entries whose keys start with `prefix`; how many there were. One set meanwhile may stay."""
+        ...
+
     async def clear(self) -> None:
         """Forget all entries of this cache."""
         ...
@@ -97,6 +115,23 @@ def check_key(key: str) -> None:
         raise InvalidEntry("a key is text that UTF-8 can encode; this one has a lone surrogate") from None
     if not 1 <= size <= MAX_KEY:
         raise InvalidEntry(f"a key has 1 to {MAX_KEY} bytes of UTF-8, this one has {size}")
+
+
+def check_keys(keys: Collection[str]) -> None:
+    """Raise `InvalidEntry` unless all of them are keys; a single text is not several."""
+    if isinstance(keys, str | bytes):
+        raise InvalidEntry(f"several keys are a list or the like, not {type(keys).__name__}")
+    for key in keys:
+        check_key(key)
+
+
+def check_entries(entries: Mapping[str, bytes]) -> None:
+    """Raise `InvalidEntry` unless all of them are entries."""
+    if not isinstance(entries, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidEntry(f"several entries are a mapping, not {type(entries).__name__}")
+    for key, value in entries.items():
+        check_key(key)
+        check_value(value)
 
 
 def check_value(value: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from heapq import heapify, heappop, heappush
 from math import inf
 from time import monotonic
@@ -10,7 +11,9 @@ from oneiric import component
 from oneiric.adapters.cache import (
     CacheClosed,
     check_amount,
+    check_entries,
     check_key,
+    check_keys,
     check_ttl,
     check_value,
     integer,
@@ -56,29 +59,61 @@ class MemoryCache:
         self._forget_all()
 
     async def get(self, key: str) -> bytes | None:
-        entries = self._live(key)
-        if key not in entries:
-            return None
-        entries[key] = entry = entries.pop(key)
-        return entry[0]
+        check_key(key)
+        return self._used(self._live(), key)
+
+    async def get_many(self, keys: Collection[str]) -> dict[str, bytes]:
+        check_keys(keys)
+        entries = self._live()
+        found = ((key, self._used(entries, key)) for key in keys)
+        return {key: value for key, value in found if value is not None}
 
     async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
-        entries = self._live(key)
+        check_key(key)
+        check_value(value)
+        self._put({key: value}, ttl)
+
+    async def set_many(self, entries: Mapping[str, bytes], *, ttl: float | None = None) -> None:
+        check_entries(entries)
+        self._put(entries, ttl)
+
+    def _put(self, entries: Mapping[str, bytes], ttl: float | None) -> None:
+        deadline = self._deadline(ttl)
+        there = self._live()
+        for key, value in entries.items():
+            there.pop(key, None)
+            self._keep(key, value, deadline)
+
+    async def add(self, key: str, value: bytes, *, ttl: float | None = None) -> bool:
+        check_key(key)
         check_value(value)
         deadline = self._deadline(ttl)
-        entries.pop(key, None)
+        if key in self._live():
+            return False
         self._keep(key, value, deadline)
+        return True
 
     async def delete(self, key: str) -> bool:
-        return self._live(key).pop(key, None) is not None
+        check_key(key)
+        return self._live().pop(key, None) is not None
+
+    async def delete_prefix(self, prefix: str) -> int:
+        check_key(prefix)
+        entries = self._live()
+        doomed = [key for key in entries if key.startswith(prefix)]
+        for key in doomed:
+            del entries[key]
+        return len(doomed)
 
     async def exists(self, key: str) -> bool:
-        return key in self._live(key)
+        check_key(key)
+        return key in self._live()
 
     async def increment(self, key: str, amount: int = 1, *, ttl: float | None = None) -> int:
-        entries = self._live(key)
+        check_key(key)
         check_amount(amount)
         deadline = self._deadline(ttl)
+        entries = self._live()
         before = 0
         if key in entries:
             before, deadline = integer(entries[key][0]), entries[key][1]
@@ -88,21 +123,26 @@ class MemoryCache:
         return total
 
     async def clear(self) -> None:
-        if self._closed:
-            raise CacheClosed("the cache is closed")
+        self._live()
         self._forget_all()
 
-    def _live(self, key: str) -> dict[str, tuple[bytes, float]]:
-        """The entries, now that the expired ones are dropped and `key` is known to be one."""
+    def _live(self) -> dict[str, tuple[bytes, float]]:
+        """The entries, now that the expired ones are dropped."""
         if self._closed:
             raise CacheClosed("the cache is closed")
-        check_key(key)
         now = monotonic()
         while self._deadlines and self._deadlines[0][0] <= now:
             deadline, expired = heappop(self._deadlines)
             if expired in self._entries and self._entries[expired][1] == deadline:
                 del self._entries[expired]
         return self._entries
+
+    @staticmethod
+    def _used(entries: dict[str, tuple[bytes, float]], key: str) -> bytes | None:
+        if key not in entries:
+            return None
+        entries[key] = entry = entries.pop(key)
+        return entry[0]
 
     def _deadline(self, ttl: float | None) -> float:
         if ttl is None:

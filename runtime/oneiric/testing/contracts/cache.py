@@ -96,9 +96,14 @@ class CacheContract(Contract[Cache]):
                 cache.delete(key),
                 cache.exists(key),
                 cache.increment(key),
+                cache.add(key, b"value"),
+                cache.get_many(["other", key]),
+                cache.set_many({"other": b"value", key: b"value"}),
+                cache.delete_prefix(key),
             ):
                 with pytest.raises(InvalidEntry):
                     await attempt
+            assert not await cache.exists("other")
 
         self.check(case)
 
@@ -106,9 +111,14 @@ class CacheContract(Contract[Cache]):
     def test_what_is_no_value_is_refused_and_the_old_one_stays(self, value: Any) -> None:
         async def case(cache: Cache) -> None:
             await cache.set("key", b"old")
-            with pytest.raises(InvalidEntry):
-                await cache.set("key", value)
-            assert await cache.get("key") == b"old"
+            for attempt in (
+                cache.set("key", value),
+                cache.add("other", value),
+                cache.set_many({"other": b"new", "key": value}),
+            ):
+                with pytest.raises(InvalidEntry):
+                    await attempt
+            assert await cache.get_many(["key", "other"]) == {"key": b"old"}
 
         self.check(case)
 
@@ -118,11 +128,15 @@ class CacheContract(Contract[Cache]):
     def test_what_is_no_ttl_is_refused_and_the_old_value_stays(self, ttl: Any) -> None:
         async def case(cache: Cache) -> None:
             await cache.set("key", b"1")
-            with pytest.raises(InvalidEntry):
-                await cache.set("key", b"2", ttl=ttl)
-            with pytest.raises(InvalidEntry):
-                await cache.increment("key", ttl=ttl)
-            assert await cache.get("key") == b"1"
+            for attempt in (
+                cache.set("key", b"2", ttl=ttl),
+                cache.increment("key", ttl=ttl),
+                cache.add("other", b"2", ttl=ttl),
+                cache.set_many({"key": b"2"}, ttl=ttl),
+            ):
+                with pytest.raises(InvalidEntry):
+                    await attempt
+            assert await cache.get_many(["key", "other"]) == {"key": b"1"}
 
         self.check(case)
 
@@ -167,6 +181,80 @@ class CacheContract(Contract[Cache]):
             await cache.clear()
             assert [await cache.get(f"key{number}") for number in range(20)] == [None] * 20
             await cache.clear()
+
+        self.check(case)
+
+    def test_many_are_set_and_got_at_once(self) -> None:
+        async def case(cache: Cache) -> None:
+            entries = {f"key{number}": f"value{number}".encode() for number in range(60)}
+            await cache.set_many(entries)
+            asked = ["key7", "missing", "key3", "key7", "key59"]
+            got = await cache.get_many(asked)
+            assert list(got.items()) == [("key7", b"value7"), ("key3", b"value3"), ("key59", b"value59")]
+            assert await cache.get_many(entries.keys()) == entries
+            await cache.set_many({})
+            assert await cache.get_many([]) == {}
+
+        self.check(case)
+
+    def test_many_that_are_large_are_kept(self) -> None:
+        async def case(cache: Cache) -> None:
+            entries = {f"key{number}": bytes([number]) * 3_000_000 for number in range(4)}
+            await cache.set_many(entries, ttl=LONG)
+            assert await cache.get_many(tuple(entries)) == entries
+
+        self.check(case)
+
+    def test_many_expire_together(self) -> None:
+        async def case(cache: Cache) -> None:
+            await cache.set_many({"one": b"1", "two": b"2"}, ttl=0.02)
+            await cache.set_many({"three": b"3"})
+            while await cache.exists("one") or await cache.exists("two"):
+                await asyncio.sleep(0.005)
+            assert await cache.get_many(["one", "two", "three"]) == {"three": b"3"}
+
+        self.check(case)
+
+    @pytest.mark.parametrize("keys", ["key", b"key"])
+    def test_a_text_is_not_several_keys(self, keys: Any) -> None:
+        async def case(cache: Cache) -> None:
+            with pytest.raises(InvalidEntry):
+                await cache.get_many(keys)
+            with pytest.raises(InvalidEntry):
+                await cache.set_many(keys)
+
+        self.check(case)
+
+    def test_add_keeps_what_is_there(self) -> None:
+        async def case(cache: Cache) -> None:
+            assert await cache.add("key", b"first", ttl=LONG) is True
+            assert await cache.add("key", b"second") is False
+            assert await cache.get("key") == b"first"
+            await cache.delete("key")
+            assert await cache.add("key", b"third", ttl=0.02) is True
+            while not await cache.add("key", b"fourth"):
+                await asyncio.sleep(0.005)
+            assert await cache.get("key") == b"fourth"
+
+        self.check(case)
+
+    def test_one_of_fifty_that_add_at_once_has_its_way(self) -> None:
+        async def case(cache: Cache) -> None:
+            added = await asyncio.gather(*(cache.add("key", str(number).encode()) for number in range(50)))
+            assert added.count(True) == 1
+            assert await cache.get("key") == str(added.index(True)).encode()
+
+        self.check(case)
+
+    @pytest.mark.parametrize("prefix", ["user:", "a*", "[x]", "\\", "é"])
+    def test_delete_prefix_forgets_those_that_start_so_and_no_others(self, prefix: str) -> None:
+        async def case(cache: Cache) -> None:
+            doomed = {f"{prefix}{number}": b"value" for number in range(3)} | {prefix: b"value"}
+            kept = {f"x{prefix}": b"value", "x": b"value", "ab": b"value", "USER:1": b"value"}
+            await cache.set_many(doomed | kept)
+            assert await cache.delete_prefix(prefix) == 4
+            assert await cache.get_many([*doomed, *kept]) == kept
+            assert await cache.delete_prefix(prefix) == 0
 
         self.check(case)
 
@@ -257,7 +345,10 @@ class CacheContract(Contract[Cache]):
             await cache.set("key", b"new")
             await cache.get("key")
             await cache.increment("hits")
-            await cache.delete("key")
+            await cache.set_many({"key": b"new"})
+            await cache.get_many(["key", "hits"])
+            await cache.add("key", b"other")
+            await cache.delete_prefix("key")
 
         async def case(cache: Cache) -> None:
             async for _ in cancelled_at_every_step(lambda: work(cache)):
@@ -282,6 +373,10 @@ class CacheContract(Contract[Cache]):
                 cache.delete("key"),
                 cache.exists("key"),
                 cache.increment("key"),
+                cache.add("key", b"value"),
+                cache.get_many(["key"]),
+                cache.set_many({"key": b"value"}),
+                cache.delete_prefix("key"),
                 cache.clear(),
             ):
                 with pytest.raises(CacheError):

@@ -21,7 +21,7 @@ class Adapters(Domain):
           provider="memory",
           port="oneiric.adapters.cache:Cache")
     def cache(self) -> Cache:
-        """memory: stack level -10 beats -20 of redis"""
+        """memory: stack level -10 beats -15 of noop"""
         from oneiric.adapters.cache.memory import MemoryCache
         return MemoryCache()
 

@@ -19,7 +19,7 @@ class Adapters(Domain):
           port="oneiric.adapters.cache:Cache",
           layers=("adapter:cache/traced", "adapter:cache/cached", "adapter:cache/limit"))
     def cache(self) -> Cache:
-        """memory: stack level -10 beats -20 of redis"""
+        """memory: stack level -10 beats -15 of noop"""
         from oneiric.adapters.cache.memory import MemoryCache
         return MemoryCache()
 
