@@ -47,6 +47,7 @@ class Ready(NamedTuple):
 async def warmed(host: Host, hooks: Hooks, prepared: Prepared, *, force: bool) -> Ready:
     """Start and check everything new, let the hooks have their say, prepare the commit. Raises `Nack`, and then, as
     when it is cancelled, everything that was started is closed."""
+    _refuse_to_replace(prepared)
     prepared.enter()
     staging = Staging(host, prepared, force=force)
     try:
@@ -70,6 +71,20 @@ async def warmed(host: Host, hooks: Hooks, prepared: Prepared, *, force: bool) -
             raise Nack(_code(error), str(error)) from error
         raise
     return Ready(switch, event, tuple(staging.forgiven))
+
+
+def _refuse_to_replace(prepared: Prepared) -> None:
+    """Refuse to replace or stop an instance that says, by its class's `__stays__`, why it cannot be while the process
+    runs. Raises `Nack`."""
+    for slot in (*prepared.changed, *prepared.removed):
+        held = slot.held
+        if held is None or not held.owned:
+            continue
+        instance: object = held.instance
+        stays: Any = getattr(type(instance), "__stays__", None)
+        if stays is not None and (why := stays(instance)) is not None:
+            told = f"restart needed: {slot.key} ({slot.binding.provider}) cannot be replaced: {why}"
+            raise Nack("restart-needed", told)
 
 
 def _code(error: OneiricError) -> str:

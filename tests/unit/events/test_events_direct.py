@@ -346,9 +346,10 @@ def test_an_event_that_is_not_of_its_topic_is_refused(topic: str, event: Any, wh
 
 
 def test_cancelling_who_emits_cancels_what_is_under_way() -> None:
-    ended: list[str] = []
+    begun, ended = list[str](), list[str]()
 
     async def handle(self: Any, *, event: Placed) -> None:
+        begun.append("a")
         try:
             await asyncio.sleep(60)
         finally:
@@ -358,7 +359,8 @@ def test_cancelling_who_emits_cancels_what_is_under_way() -> None:
         subscriptions = {"a": subscribed(), "b": subscribed(timeout=60.0)}
         async with Runtime(wired({"a": handle, "b": handle}, subscriptions)) as runtime:
             task = asyncio.ensure_future(runtime.wiring.topics.order_placed.emit(PLACED))
-            await asyncio.sleep(0.01)
+            while len(begun) < 2:
+                await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -112,6 +112,10 @@ class DbosEngine:
             raise EngineUnavailable("restart needed: an engine `dbos` works in this process", provider="dbos")
         await self._in_thread(self._open)
 
+    def __stays__(self) -> str | None:
+        """Why another engine cannot take its place now."""
+        return None if self._serving is None else "it carries runs on, which another engine would not know of"
+
     async def health(self) -> bool:
         tables = self._kept()
         return await self._in_thread(lambda: _answers(tables.engine))
