@@ -26,8 +26,8 @@ from nats.js.api import ConsumerConfig, RetentionPolicy
 from redis.asyncio import Redis
 
 from benchmarks.measure import DEADLINE
-from tests.backends import azurite
-from tests.backends.harness.kinds import AZURITE, HTTP, MARIADB, NATS, POSTGRES, REDIS
+from tests.backends import azurite, seaweedfs
+from tests.backends.harness.kinds import AZURITE, HTTP, MARIADB, NATS, POSTGRES, REDIS, S3_KEY, S3_SECRET, SEAWEEDFS
 from tests.backends.harness.receivers import OTLPOverGRPC, OTLPOverHTTP, SentryReceiver
 from tests.backends.harness.servers import private
 
@@ -360,6 +360,45 @@ def azure_storage() -> Iterator[Subject]:
         )
 
 
+def s3_storage() -> Iterator[Subject]:
+    with private(SEAWEEDFS) as server:
+        os.environ["ONEIRIC_SECRET_BENCHMARK_S3"] = S3_SECRET
+        asyncio.run(seaweedfs.made_bucket(server, "objects"))
+
+        @asynccontextmanager
+        async def pairs(storage: Any) -> AsyncGenerator[Sequence[Pair], None]:
+            async with seaweedfs.client(server) as client:
+
+                async def get_raw() -> bytes:
+                    answer = await client.get_object(Bucket="objects", Key="raw")
+                    async with answer["Body"] as body:
+                        data: bytes = await body.read()
+                        return data
+
+                async def put_raw() -> None:
+                    await client.put_object(Bucket="objects", Key="raw", Body=VALUE)
+
+                await asyncio.gather(storage.put("name", VALUE), put_raw())
+                yield [
+                    Pair("get of 1 KiB", lambda: storage.get("name"), get_raw),
+                    Pair("put of 1 KiB", lambda: storage.put("name", VALUE), put_raw),
+                ]
+
+        yield Subject(
+            "storage",
+            "s3",
+            (server.host, server.port),
+            lambda host, port: {
+                "endpoint_url": f"http://{host}:{port}",
+                "access_key_id": S3_KEY,
+                "secret_access_key": "${ONEIRIC_SECRET_BENCHMARK_S3}",
+                "bucket": "objects",
+            },
+            lambda storage: storage.get("name"),
+            pairs,
+        )
+
+
 async def consume(queue: Any) -> None:
     async with queue.consume(wait=5) as message:
         assert message is not None
@@ -395,5 +434,14 @@ def otel_otlp() -> Iterator[Chosen]:
 
 
 HTTP_CLIENTS = (partial(http, "aiohttp", raw_aiohttp), partial(http, "httpx", raw_httpx))
-PROVIDERS = (redis_cache, redis_queue, nats_queue, postgres_database, mysql_database, *HTTP_CLIENTS, azure_storage)
+PROVIDERS = (
+    redis_cache,
+    redis_queue,
+    nats_queue,
+    postgres_database,
+    mysql_database,
+    *HTTP_CLIENTS,
+    azure_storage,
+    s3_storage,
+)
 STARTED = (embedded, sentry, logfire, otel_otlp)

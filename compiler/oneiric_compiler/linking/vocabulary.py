@@ -171,6 +171,10 @@ ANSWERS = {
         "pubsub_channel_prefix": _NO_PUBSUB,
     },
     "storage/azure-blob": {"default_content_type": "`put` takes the content type: remove it"},
+    "storage/s3": {
+        "healthcheck_key": "health lists one object: remove it",
+        "use_accelerate_endpoint": "transfer acceleration is not used: remove it",
+    },
 }
 
 _ELSEWHERE = {other: word.name for word in WORDS for other in word.elsewhere.split()}

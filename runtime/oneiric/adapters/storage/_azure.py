@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from azure.core import MatchConditions
 from azure.core.credentials import AzureSasCredential
@@ -25,11 +25,11 @@ from oneiric.adapters.storage import (
     StorageUnavailable,
     check_condition,
 )
+from oneiric.adapters.storage._metadata import read, written
 
 PROVIDER = "azure-blob"
 FAULTS = Faults(PROVIDER, StorageUnavailable, StorageRefused, StorageMisconfigured)
 _ETAG = re.compile(r"[!#-~]+")
-_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "%")
 
 
 def credential_for(url: str, credential: Secret | None) -> Any:
@@ -88,14 +88,12 @@ def condition_for(name: str, if_absent: bool, if_match: str | None) -> dict[str,
 
 def described(content_type: str, metadata: Mapping[str, str] | None) -> dict[str, Any]:
     """What the SDK takes for content type and metadata."""
-    written = {key: quote(value, safe=_SAFE) or "%" for key, value in (metadata or {}).items()}
-    return {"content_settings": ContentSettings(content_type=content_type), "metadata": written}
+    return {"content_settings": ContentSettings(content_type=content_type), "metadata": written(metadata)}
 
 
 def entry_of(blob: BlobProperties) -> Entry:
-    metadata = {key: "" if value == "%" else unquote(value) for key, value in (blob.metadata or {}).items()}
     content_type = blob.content_settings.content_type or DEFAULT_CONTENT_TYPE
-    return Entry(blob.name, blob.size, plain_etag(blob.etag), blob.last_modified, content_type, metadata)
+    return Entry(blob.name, blob.size, plain_etag(blob.etag), blob.last_modified, content_type, read(blob.metadata))
 
 
 def plain_etag(quoted: object) -> str:

@@ -91,6 +91,10 @@ class StorageContract(Contract[Storage]):
 
     put_headers: ClassVar[Mapping[str, str]] = {}
     """What a request to a link that puts has to say besides."""
+    writers = 50
+    """How many put at once, of whom one may meet a condition."""
+    large_races = True
+    """Whether the server looks at the condition of a large put and fulfils it in one step."""
     links_are_checked = True
     """Whether the server checks what a link is signed with."""
 
@@ -322,18 +326,18 @@ class StorageContract(Contract[Storage]):
 
         self.check(case)
 
-    def test_of_fifty_conditional_puts_one_wins(self) -> None:
+    def test_of_many_conditional_puts_one_wins(self) -> None:
         async def case(storage: Storage) -> None:
             first = await storage.put("match", b"first")
             await one_wins(storage, "absent", if_absent=True)
             await one_wins(storage, "match", if_match=first.etag)
 
         async def one_wins(storage: Storage, name: str, **condition: Any) -> None:
-            puts = (storage.put(name, b"%d" % number, **condition) for number in range(50))
+            puts = (storage.put(name, b"%d" % number, **condition) for number in range(self.writers))
             results = await asyncio.gather(*puts, return_exceptions=True)
             won = [number for number, result in enumerate(results) if not isinstance(result, BaseException)]
             assert len(won) == 1
-            assert sum(isinstance(result, PreconditionFailed) for result in results) == 49
+            assert sum(isinstance(result, PreconditionFailed) for result in results) == self.writers - 1
             assert await storage.get(name) == b"%d" % won[0]
 
         self.check(case)
@@ -523,7 +527,8 @@ class StorageContract(Contract[Storage]):
             assert sum(isinstance(result, PreconditionFailed) for result in results) == 3
             assert await storage.get("name") == b"%d" % won * 9_000_000
 
-        self.check_with("large", case)
+        if self.large_races:
+            self.check_with("large", case)
 
     def test_large_puts_cancelled_at_any_step_happen_whole_or_not(self) -> None:
         async def case(storage: Storage) -> None:

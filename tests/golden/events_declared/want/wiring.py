@@ -87,7 +87,7 @@ class Adapters(Domain):
           provider="local",
           port="oneiric.adapters.storage:Storage")
     def storage(self) -> Storage:
-        """local: stack level -10 beats -20 of azure-blob"""
+        """local: stack level -10 beats -20 of s3"""
         from oneiric.adapters.storage.local import LocalStorage
         return LocalStorage()
 
