@@ -27,6 +27,7 @@ from oneiric.testing.contracts.queue import FanoutContract, NetworkedQueueContra
 from oneiric.testing.contracts.running import close, started  # noqa: E402
 from oneiric.testing.contracts.secrets import SecretsContract  # noqa: E402
 from oneiric.testing.contracts.storage import NetworkedStorageContract, StorageContract  # noqa: E402
+from oneiric.testing.contracts.vector import NetworkedVectorContract, VectorContract  # noqa: E402
 
 __all__ = [
     "ActionContract",
@@ -47,10 +48,12 @@ __all__ = [
     "NetworkedMonitoringContract",
     "NetworkedQueueContract",
     "NetworkedStorageContract",
+    "NetworkedVectorContract",
     "QueueContract",
     "RealModelContract",
     "SecretsContract",
     "StorageContract",
+    "VectorContract",
     "close",
     "started",
 ]
