@@ -150,16 +150,24 @@ class Near:
         asked = False
         with suppress(RedisError, OSError):
             while not cancellations():
-                said = await connection.read_response(timeout=self._silence / 2)
-                if said is None and asked:
+                said: list[Any] | None = await connection.read_response(timeout=self._silence / 2)
+                if said is not None:
+                    asked = False
+                    self._hear(said)
+                elif asked:
                     return
-                asked = said is None
-                if asked:
+                else:
+                    asked = True
                     await connection.send_command("PING")
-                elif said[0] == b"message" and said[2] is None:  # the whole database was emptied
-                    self.forget()
-                elif said[0] == b"message":
-                    self.drop(name.decode(errors="replace") for name in said[2])
+
+    def _hear(self, said: list[Any]) -> None:
+        if said[0] != b"message":
+            return
+        names: list[bytes] | None = said[2]
+        if names is None:  # the whole database was emptied
+            self.forget()
+        else:
+            self.drop(name.decode(errors="replace") for name in names)
 
     async def _listening(self) -> Any:
         prefix = ("PREFIX", self._prefix) if self._prefix else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 
 from oneiric import component
@@ -83,5 +83,5 @@ class _Nothing:
 
 
 @contextmanager
-def _nothing() -> Iterator[Span]:
+def _nothing() -> Generator[Span]:
     yield _Nothing()
