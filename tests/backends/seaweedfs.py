@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
 from aiobotocore.session import get_session
@@ -22,15 +23,17 @@ def url(server: Address | Server) -> str:
 
 
 async def made_bucket(server: Address | Server, name: str) -> None:
-    """Make a bucket as soon as the server makes one: it listens before it does."""
+    """Make a bucket that answers at once: a server listens before it makes any, and a first put takes long."""
     async with client(server) as s3:
-        while True:
-            try:
-                await s3.create_bucket(Bucket=name)
-            except ClientError:
-                await asyncio.sleep(0.05)
-            else:
-                return
+        for work in (s3.create_bucket, partial(s3.put_object, Key="first", Body=b"data")):
+            while True:
+                try:
+                    await work(Bucket=name)
+                except ClientError:
+                    await asyncio.sleep(0.05)
+                else:
+                    break
+        await s3.delete_object(Bucket=name, Key="first")
 
 
 def client(server: Address | Server, **settings: Any) -> AbstractAsyncContextManager[Any]:
