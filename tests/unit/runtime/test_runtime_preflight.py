@@ -71,7 +71,7 @@ class Sweep(Part):
         super().__init__()
 
 
-@component("adapter", "secrets", provider="vault")
+@component("adapter", "secrets", provider="strongbox")
 class Vault(Part):
     def __init__(self, *, mode: str = "") -> None:
         super().__init__()
@@ -116,7 +116,7 @@ FILES = {
 }
 VAULT = {
     **FILES,
-    "settings/adapters.yml": f"{ADAPTERS.replace('env', 'vault')}  vault: {{mode: '${{VAULT:-}}'}}\n",
+    "settings/adapters.yml": f"{ADAPTERS.replace('env', 'strongbox')}  strongbox: {{mode: '${{VAULT:-}}'}}\n",
 }
 COMPLETE = {
     "MAIL_HOST": "localhost",
@@ -322,7 +322,7 @@ def test_a_secrets_component_that_misbehaves_is_told_for_each_secret(vault: Shop
 def test_one_that_does_not_start_is_told_with_all_that_want_it(vault: Shop) -> None:
     (told,) = vault.missing(environ={"VAULT": "start"})
     assert told.startswith(
-        "adapter:secrets cannot be asked: adapter:secrets (vault): factory failed: there is no secret"
+        "adapter:secrets cannot be asked: adapter:secrets (strongbox): factory failed: there is no secret"
     )
     assert "needed by adapter:mail (password, settings/adapters.yml#" in told
 
@@ -355,7 +355,8 @@ def test_a_cancelled_one_closes_what_it_started(vault: Shop) -> None:
 
 
 def test_a_tenants_own_secrets_component_is_not_started(tmp_path: Path, package: str) -> None:
-    acme = "adapters: {selections: {secrets: vault}, provider_settings: {smtp: {password: '${ONEIRIC_SECRET_ACME}'}}}\n"
+    settings = "{smtp: {password: '${ONEIRIC_SECRET_ACME}'}}"
+    acme = f"adapters: {{selections: {{secrets: strongbox}}, provider_settings: {settings}}}\n"
     shop = Shop(tmp_path, package, {**FILES, "settings/tenants/acme.yml": acme})
     found = shop.found("ONEIRIC_SECRET_ACME")
     assert (found.later, found.unasked) == ((), 2)

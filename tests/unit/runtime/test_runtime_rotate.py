@@ -305,7 +305,7 @@ def test_of_a_key_with_layers_only_the_part_is_made_again_that_has_the_secret() 
 
     def around(inputs: Any) -> Wrap:
         made.append(Wrap(inputs._inner, inputs._secret("OTHER")))
-        return made[-1]  # type: ignore[no-any-return]
+        return made[-1]
 
     wiring = wiring_of(
         secrets=key(lambda _: store, port=f"{__name__}:Store"),

@@ -25,7 +25,7 @@ from oneiric.testing.contracts.monitoring import MonitoringContract, NetworkedMo
 from oneiric.testing.contracts.networked import NetworkedContract  # noqa: E402
 from oneiric.testing.contracts.queue import FanoutContract, NetworkedQueueContract, QueueContract  # noqa: E402
 from oneiric.testing.contracts.running import close, started  # noqa: E402
-from oneiric.testing.contracts.secrets import SecretsContract  # noqa: E402
+from oneiric.testing.contracts.secrets import NetworkedSecretsContract, SecretsContract  # noqa: E402
 from oneiric.testing.contracts.storage import NetworkedStorageContract, StorageContract  # noqa: E402
 from oneiric.testing.contracts.vector import NetworkedVectorContract, VectorContract  # noqa: E402
 
@@ -47,6 +47,7 @@ __all__ = [
     "NetworkedLLMContract",
     "NetworkedMonitoringContract",
     "NetworkedQueueContract",
+    "NetworkedSecretsContract",
     "NetworkedStorageContract",
     "NetworkedVectorContract",
     "QueueContract",

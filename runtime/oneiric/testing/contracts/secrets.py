@@ -17,7 +17,11 @@ from oneiric.adapters.secrets import (
     Secrets,
     SecretsClosed,
     SecretsError,
+    SecretsMisconfigured,
+    SecretsRefused,
+    SecretsUnavailable,
 )
+from oneiric.testing.contracts.networked import NetworkedContract
 from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, capabilities, close, health
 
 KEPT = {
@@ -138,6 +142,22 @@ class SecretsContract(Contract[Secrets]):
                     await refreshable(secrets).refresh()
 
         self.check(case)
+
+
+class NetworkedSecretsContract(NetworkedContract[Secrets]):
+    """Cases for a secrets adapter behind a network, besides those of `SecretsContract`: `component` has to keep nothing
+    (`cache_ttl=0`) and read the secrets `NAME_0`, `NAME_1` and on, which are `value 0`, `value 1` and on."""
+
+    base = SecretsError
+    unavailable = SecretsUnavailable
+    refusal = SecretsRefused
+    misconfigured = SecretsMisconfigured
+    names = 30
+    """How many of these secrets there have to be."""
+
+    async def use(self, component: Secrets, number: int = 0) -> None:
+        each = number % self.names
+        assert (await component.get(f"NAME_{each}")).reveal() == f"value {each}"
 
 
 def refreshable(secrets: Secrets) -> RefreshableSecrets:
