@@ -28,14 +28,15 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from oneiric.adapters.cache import Cache
 
-    @bind("adapter:cache", "981c349d",
+    @bind("adapter:cache", "7b2fc8d4",
           provider="memory",
           port="oneiric.adapters.cache:Cache")
     def cache(self) -> Cache:
         """memory: stack level -10 beats -15 of noop"""
         from oneiric.adapters.cache.memory import MemoryCache
+        from oneiric.structures import optional
         return MemoryCache(
-            default_ttl=self._env_as(float, "SHOP_CACHE_TTL", "300"),
+            default_ttl=self._env_as(optional(float), "SHOP_CACHE_TTL", "300"),
             max_entries=10000,
         )
 

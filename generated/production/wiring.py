@@ -28,15 +28,16 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from oneiric.adapters.cache import Cache
 
-    @bind("adapter:cache", "883c4197",
+    @bind("adapter:cache", "d65306ad",
           provider="redis",
           port="oneiric.adapters.cache:Cache",
           layers=("adapter:cache/timeout", "adapter:cache/breaker"))
     def cache(self) -> Cache:
         """redis: settings/profiles/production.yml selects it"""
         from oneiric.adapters.cache.redis import RedisCache
+        from oneiric.structures import optional
         return RedisCache(
-            default_ttl=self._env_as(float, "SHOP_CACHE_TTL", "300"),
+            default_ttl=self._env_as(optional(float), "SHOP_CACHE_TTL", "300"),
             key_prefix="{}:cache:".format(self._env("SHOP_NAME", "shop")),
             url=self._env("SHOP_REDIS", "redis://localhost:6379/0"),
         )

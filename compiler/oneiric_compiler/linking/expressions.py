@@ -397,7 +397,7 @@ _LITERALS: dict[type[Any], Callable[[Value, Any, Converted], Expr]] = {
 
 def _reference(text: str, parts: tuple[Part, ...], type: Type, into: Converted) -> Expr:
     target = _target(type)
-    if (other := null_of(type)) and len(parts) == 1 and (is_deep(other) or _default(parts) == "null"):
+    if (other := null_of(type)) and len(parts) == 1:
         return _read_or_null(cast("Reference", parts[0]), other, into)
     if isinstance(target, (Bounded, Named)):
         return _convert(text, target, into)
@@ -424,8 +424,9 @@ def _pieces(parts: tuple[Part, ...], into: Converted) -> list[str | Expr]:
 
 
 def _check_no_default(parts: tuple[Part, ...]) -> None:
-    """Defaults of a secret are references alone."""
-    if any(isinstance(part, str) for each in references_in(parts) for part in each.default or ()):
+    """Defaults of a secret are references alone, and none is empty."""
+    stated = [each.default for each in references_in(parts) if each.default is not None]
+    if any(not default or any(isinstance(part, str) for part in default) for default in stated):
         raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
 
 
@@ -445,8 +446,6 @@ def _read(reference: Reference, target: Type, into: Converted) -> Expr:
     if secret := _secret_in(reference):
         return _read_secret(secret, reference, target, into)
     if target == Scalar("Secret"):
-        if reference.default == ():
-            raise Unfit("ONE410", "a secret has a default", _NO_DEFAULT)
         _check_no_default((reference,))
         return {"text": [_variable(reference, into)], "as": "secret"}
     conversion = conversion_of(target)
@@ -464,8 +463,11 @@ def _read_or_null(reference: Reference, target: Type, into: Converted) -> Expr:
         return _read_secret(secret, reference, target, into)
     _check_convertible(reference, target, into)
     default = _default((reference,))
-    if default is not None and default != "null":
-        _check_default(default, target, into)
+    if default != "null":
+        if target == Scalar("Secret"):
+            _check_no_default((reference,))
+        elif default is not None:
+            _check_default(default, target, into)
     inner = conversion_of(target) or "secret"
     return {**_variable(reference, into), "as": {"optional": inner}}
 

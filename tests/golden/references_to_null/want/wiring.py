@@ -14,7 +14,7 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from references_to_null.parts import P
 
-    @bind("adapter:p", "0c13a8ea",
+    @bind("adapter:p", "5bcf4d18",
           provider="p",
           port="references_to_null.parts:P")
     def p(self) -> P:
@@ -34,7 +34,7 @@ class Adapters(Domain):
             password=self._env_as(optional(Secret), "PASSWORD", "null"),
             port=self._env_as(optional(int), "PORT", "null"),
             text=self._env("TEXT", "null"),
-            unset=self._env_as(int, "UNSET"),
+            unset=self._env_as(optional(int), "UNSET"),
             user=self._env_as(optional(then(int, UserId)), "USER_ID", "null"),
             wait=self._env_as(optional(duration), "WAIT", "null"),
         )

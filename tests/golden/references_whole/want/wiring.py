@@ -14,12 +14,13 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from references_whole.parts import P
 
-    @bind("adapter:mail", "2d8132b7",
+    @bind("adapter:mail", "f6759b7f",
           provider="p",
           port="references_whole.parts:P")
     def mail(self) -> P:
         """p: the only candidate"""
         from oneiric.convert import boolean
+        from oneiric.structures import optional
         from pathlib import Path
         from references_whole.parts import P
         return P(
@@ -27,7 +28,7 @@ class Adapters(Domain):
             by_name={"a": self._env("A"), "b": "plain"},
             flag=self._env_as(boolean, "FLAG"),
             many=[self._env_as(int, "ONE"), 2],
-            maybe=self._env_as(int, "MAYBE"),
+            maybe=self._env_as(optional(int), "MAYBE"),
             path=self._env_as(Path, "FOLDER"),
             port=self._env_as(int, "PORT"),
             ratio=self._env_as(float, "RATIO"),

@@ -14,19 +14,20 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from references_with_defaults.parts import P
 
-    @bind("adapter:mail", "1b51a3b3",
+    @bind("adapter:mail", "e7c27663",
           provider="p",
           port="references_with_defaults.parts:P")
     def mail(self) -> P:
         """p: the only candidate"""
         from oneiric.convert import boolean
+        from oneiric.structures import optional
         from pathlib import Path
         from references_with_defaults.parts import P
         return P(
             by_name={"a": self._env("A", ":-")},
             flag=self._env_as(boolean, "FLAG", "yes"),
             many=[self._env_as(int, "ONE", "1")],
-            maybe=self._env_as(int, "MAYBE", "5"),
+            maybe=self._env_as(optional(int), "MAYBE", "5"),
             path=self._env_as(Path, "FOLDER", ""),
             port=self._env_as(int, "PORT", "6379"),
             ratio=self._env_as(float, "RATIO", "0.5"),

@@ -14,23 +14,24 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from types_as_text.parts import P
 
-    @bind("adapter:mail", "d0ade2a0",
+    @bind("adapter:mail", "356efd04",
           provider="p",
           port="types_as_text.parts:P")
     def mail(self) -> P:
         """p: the only candidate"""
         from decimal import Decimal
         from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Interface
+        from oneiric.structures import optional
         from oneiric.texts import decimal, octets, pattern
         from re import compile
         from types_as_text.parts import P
         from uuid import UUID
         return P(
             asked={"other": self._env_as(decimal, "OTHER"), "price": self._env_as(decimal, "PRICE", "2.50")},
-            asked_host=self._env_as(IPv4Address, "HOST", "127.0.0.1"),
-            asked_id=self._env_as(UUID, "ID", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+            asked_host=self._env_as(optional(IPv4Address), "HOST", "127.0.0.1"),
+            asked_id=self._env_as(optional(UUID), "ID", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
             asked_key=self._env_as(octets, "KEY", "base64:AAE="),
-            asked_word=self._env_as(pattern, "WORD", "a+"),
+            asked_word=self._env_as(optional(pattern), "WORD", "a+"),
             host=IPv6Address("::1"),
             hosts=[IPv4Address("127.0.0.1"), IPv6Address("2001:db8::1")],
             id=UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
