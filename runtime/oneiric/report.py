@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from oneiric.errors import OneiricError
 from oneiric.secret import SECRETS
@@ -281,6 +281,17 @@ def parse_report(data: bytes, named: str = "the report", *, strict: bool = False
         bindings=_Bindings(bindings.values, lambda key: _binding(bindings.facts(key))),
         raw=facts.values,
     )
+
+
+def flow_of(facts: Mapping[str, Any], tenant: str | None) -> dict[str, Any]:
+    """The facts of a workflow as the base, or a tenant, has it."""
+    common = {name: each for name, each in facts.items() if name != "tenants"}
+    own = facts.get("tenants", {}).get(tenant)
+    if own is None:
+        return common
+    levels = own.get("levels", facts["levels"])
+    nodes = {name: {**facts["nodes"][name], **own["nodes"].get(name, {})} for level in levels for name in level}
+    return {**common, "levels": levels, "nodes": nodes}
 
 
 def _unreadable(data: bytes, error: Exception) -> str:

@@ -13,11 +13,12 @@ from functools import partial
 from typing import Any, cast
 
 import jinja2
+from oneiric.report import flow_of
 
 from oneiric_compiler.model import DECLARED
 from oneiric_compiler.resources import templates
 from oneiric_compiler.settings.documents import Value
-from oneiric_compiler.stages.flow_code import FlowCode, flow_data, flow_literal, flow_of, literal
+from oneiric_compiler.stages.flow_code import FlowCode, flow_data, flow_literal, literal
 from oneiric_compiler.stages.link import WIRING_NAMES, attribute_name
 from oneiric_compiler.stages.report import Report, without_places
 from oneiric_compiler.tables.options import BOUND

@@ -19,17 +19,6 @@ _STATED = ("after", "call", "with", "when", "for_each", "most", "at_once", "retr
 _OF_FLOW = ("result", "steps", "start_when", "queue")
 
 
-def flow_of(facts: Report, tenant: str | None) -> Report:
-    """The facts of a workflow as the base, or a tenant, has it."""
-    common = {name: each for name, each in facts.items() if name != "tenants"}
-    own = facts.get("tenants", {}).get(tenant)
-    if own is None:
-        return common
-    levels = own.get("levels", facts["levels"])
-    nodes = {name: {**facts["nodes"][name], **own["nodes"].get(name, {})} for level in levels for name in level}
-    return {**common, "levels": levels, "nodes": nodes}
-
-
 def flow_data(facts: Report) -> Report:
     """What the engine goes by."""
     nodes = {name: {each: node[each] for each in _STATED if each in node} for name, node in facts["nodes"].items()}

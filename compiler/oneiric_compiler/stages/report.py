@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
+from oneiric.report import flow_of
+
 from oneiric_compiler.linking.scope import Scope
 from oneiric_compiler.model import (
     FORMAT,
@@ -29,7 +31,6 @@ from oneiric_compiler.model import (
 )
 from oneiric_compiler.settings.documents import Value, json_pointer
 from oneiric_compiler.stages.counterfactuals import Alternatives, wins_if
-from oneiric_compiler.stages.flow_code import flow_of
 from oneiric_compiler.stages.link import differs
 from oneiric_compiler.tables.engines import DRIVEN, ENGINES
 from oneiric_compiler.tables.options import EMITTED, KEY_OPTIONS, OPTIONS

@@ -6,9 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from oneiric.report import Report
+from oneiric.report import Report, flow_of
 
-from oneiric_compiler.stages.flow_code import flow_of
 from oneiric_compiler.text.redact import masked
 
 Locate: TypeAlias = Callable[[str], str]
