@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from oneiric.application import Application
     from oneiric.artifacts.contents import ArtifactError
+    from oneiric.calls import PayloadError
     from oneiric.declaration import component
     from oneiric.declared import RunHandle
     from oneiric.envelope import Delivered, Emitted, Envelope, EnvelopeError, EventError
@@ -76,6 +77,7 @@ _MODULES = {
     "Missing": "preflight.missing",
     "Nursery": "lifecycle.nursery",
     "Outcome": "reload.outcome",
+    "PayloadError": "calls",
     "Plan": "reload.outcome",
     "Portal": "portal",
     "Preflight": "preflight.check",
@@ -133,6 +135,7 @@ __all__ = [
     "OneiricError",
     "Outcome",
     "Paused",
+    "PayloadError",
     "Plan",
     "PortError",
     "Portal",

@@ -45,7 +45,7 @@ class TestEither:
         async def main() -> None:
             database = kind()
             assert not await database.health()
-            with pytest.raises(DatabaseClosed):
+            with pytest.raises(DatabaseClosed, match=r"not open: `start\(\)` opens it"):
                 await database.execute("SELECT 1")
             await database.aclose()
 

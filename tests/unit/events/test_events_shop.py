@@ -13,11 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oneiric import Runtime
+from oneiric import EventError, PayloadError, RunFailed, Runtime
 from oneiric.adapters.engine.inline import InlineEngine
-from oneiric.calls import PayloadError
-from oneiric.envelope import EventError
-from oneiric.errors import RunFailed
 
 from generated.wiring import Wiring
 from shop.fulfilment import OrderPlaced

@@ -12,10 +12,9 @@ from typing import Any
 
 import oneiric
 import pytest
-from oneiric import OneiricError, errors
+from oneiric import OneiricError, PayloadError, errors
 from oneiric.adapters.http import HttpStatus, Response
 from oneiric.boundary import PlainError
-from oneiric.calls import PayloadError
 from oneiric.engines.delivery import HandlerCancelled
 from oneiric.flows.model import StepFailed
 from oneiric.flows.references import Missing

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from oneiric import Paused, RunFailed, Runtime, token
-from oneiric.calls import PayloadError
+from oneiric import Paused, PayloadError, RunFailed, Runtime, token
 from oneiric.declared import flow
 from oneiric.engines.work import NoQueue, work_of
 from oneiric.flows.model import Limits

@@ -114,7 +114,7 @@ class EmbeddedDatabase(ABC):
 
     def _opened(self) -> Connection:
         if self._connection is None:
-            raise DatabaseClosed("the database is not open")
+            raise DatabaseClosed("the database is not open: `start()` opens it")
         return self._connection
 
     async def _run_alone(self, sql: str, parameters: Sequence[Value]) -> StatementResult:

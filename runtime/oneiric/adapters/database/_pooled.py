@@ -171,7 +171,7 @@ class PooledDatabase(ABC):
         return error if self._opened else self.closed()
 
     def closed(self) -> AdapterError:
-        return DatabaseClosed("the database is not open", provider=self._faults.provider)
+        return DatabaseClosed("the database is not open: `start()` opens it", provider=self._faults.provider)
 
     async def _run_alone(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         refuse_inside_a_transaction(self)
