@@ -1,14 +1,16 @@
-"""`oneiric schedule`: what is due when, how far it came, and firing it where no process stays."""
+"""`oneiric schedule`: what is due when, how far it came, firing it where no process stays, and upstream's schedules."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError
+from oneiric_compiler.cli.output import log, result, result_json, result_text
 from oneiric_compiler.cli.processes import Asked, Json, Name, State, Timeout
 from oneiric_compiler.cli.runs import (
     STYLES,
@@ -23,12 +25,15 @@ from oneiric_compiler.cli.runs import (
 )  # fmt: skip
 from oneiric_compiler.diagnostics.found import did_you_mean
 from oneiric_compiler.text.paint import Line
+from oneiric_compiler.text.redact import masked, visible
 
 if TYPE_CHECKING:
     from oneiric.engines.firing import Planned
     from oneiric.serve.alone import Alone
 
-app = typer.Typer(no_args_is_help=True, help="Schedules: what is due when, and firing it.")
+    from oneiric_compiler.settings.upstream_schedules import Finding
+
+app = typer.Typer(no_args_is_help=True, help="Schedules: what is due when, firing it, and upstream's.")
 
 
 @app.command("list")
@@ -124,3 +129,50 @@ def _fired(document: Mapping[str, Any]) -> list[Line]:
         [(each["state"], STYLES.get(each["state"], "plain")), (f": {each['id']}", "plain")] for each in document["runs"]
     ]
     return lines or [[("nothing is due", "dim")]]
+
+
+@app.command("convert")
+def convert(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Upstream's schedules.json.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="A new file to write (default: stdout).")] = None,
+    json: Json = False,
+) -> None:
+    """Write upstream's schedules as settings/tasks.yml has them; 1 when something cannot be said there."""
+    from oneiric.files import put
+
+    from oneiric_compiler.settings import upstream_schedules
+
+    if out is not None and out.exists():
+        raise CommandError(f"{out} exists: it is not written over", help="name a new file, and copy its entries")
+    try:
+        found = upstream_schedules.convert(file.read_bytes())
+    except ValueError as error:
+        raise CommandError(f"{file} holds no schedules of upstream: {error}") from error
+    if out is not None:
+        put(out.resolve(), found.settings().encode())
+    if json:
+        findings = [
+            {**each._asdict(), "message": masked(each.message), "help": masked(each.help)} for each in found.findings
+        ]
+        written = None if out is None else str(out)
+        document = {"format": "oneiric.schedule-convert/1", "file": written, "schedules": found.schedules}
+        result_json({**document, "findings": findings})
+    else:
+        for each in found.findings:
+            log(_told(file, each))
+        if out is None:
+            result_text(found.settings())
+        else:
+            result([[("written ", "green"), (f"{out}: {len(found.schedules)} of {found.jobs} jobs", "plain")]])
+    raise typer.Exit(0 if found.whole else 1)
+
+
+def _told(file: Path, finding: Finding) -> list[Line]:
+    return [
+        [
+            (finding.severity, "yellow" if finding.severity == "warning" else "cyan"),
+            (f": {visible(masked(finding.message))}", "bold"),
+        ],
+        [("  --> ", "blue"), (visible(f"{file}#{finding.at}"), "plain")],
+        [("  = ", "blue"), ("help", "bold"), (f": {visible(masked(finding.help))}", "plain")],
+    ]
