@@ -14,6 +14,8 @@ from oneiric.flows.ticks import Schedule, check, zone_of
 Object: TypeAlias = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What JSON leaves as it is, and YAML refuses or takes for the end of a line."""
 _KNOWN = frozenset(
     ("id", "name", "enabled", "schedule", "payload", "deleteAfterRun", "state", "createdAtMs", "updatedAtMs")
 )
@@ -214,7 +216,9 @@ def _plain(value: Any) -> Any:
 
 
 def _flow(entry: Object) -> str:
-    return f"{{{', '.join(f'{name}: {json.dumps(value, ensure_ascii=False)}' for name, value in entry.items())}}}"
+    """JSON as YAML takes it, on one line."""
+    text = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in entry.items())
+    return "{" + _NO_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "}"
 
 
 def _pointer(*names: str) -> str:

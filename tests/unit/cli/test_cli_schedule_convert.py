@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.unit.cli.running import run
 
@@ -43,12 +44,13 @@ DREAM = {
     "updatedAtMs": 1775634010772,
 }  # fmt: skip
 """A job as upstream wrote it."""
+ODD = "\0\a\x7f\x85\x9f\xa0\ufeff\ufffe\uffff\u2028\U0001f600"
 REPORT = {
     "id": "j1",
     "name": "report",
     "enabled": True,
     "schedule": {"kind": "cron", "expr": "30 2 * * 1-5", "tz": "Europe/Berlin", "atMs": None, "everyMs": None},
-    "payload": {"message": 'costs ${x} or $${y}: "no"\n# é', "tags": ["off", "1e3", "~"]},
+    "payload": {"message": 'costs ${x} or $${y}: "no"\n# é', "tags": ["off", "1e3", "~", ODD]},
 }
 OPENING = {"id": "j2", "name": "Opening day", "schedule": {"kind": "at", "atMs": 1798761600500}, "deleteAfterRun": True}
 
@@ -78,6 +80,9 @@ def test_what_it_writes_compiles_and_is_due_as_upstream_says(tmp_path: Path) -> 
     compiled = run("compile", cwd=tmp_path)
     assert compiled.returncode == 0, compiled.stderr
 
+    written = yaml.safe_load((tmp_path / "settings/tasks.yml").read_text())["schedules"]
+    assert written == converted(tmp_path, DREAM, REPORT, OPENING, code=1)["schedules"]
+
     def ticks(name: str, after: str) -> list[str]:
         found = run("schedule", "next", name, "--from", after, "--count", "2", "--json", cwd=tmp_path)
         return list(json.loads(found.stdout)["ticks"])
@@ -93,7 +98,7 @@ def test_what_it_writes_compiles_and_is_due_as_upstream_says(tmp_path: Path) -> 
 def test_nothing_is_left_out(tmp_path: Path) -> None:
     found = converted(tmp_path, REPORT, code=0)
     assert found["findings"] == []
-    given = {"message": 'costs $${x} or $$${y}: "no"\n# é', "tags": ["off", "1e3", "~"]}
+    given = {"message": 'costs $${x} or $$${y}: "no"\n# é', "tags": ["off", "1e3", "~", ODD]}
     assert found["schedules"] == {
         "report": {"cron": "30 2 * * 1-5", "zone": "Europe/Berlin", "call": "task:report", "with": given}
     }
