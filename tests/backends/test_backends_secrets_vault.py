@@ -215,10 +215,10 @@ def test_what_is_kept_is_read_once_for_all_names_and_again_after_its_time_or_a_r
             reads = 0
             document = secrets._document  # pyright: ignore[reportPrivateUsage]
 
-            async def counted() -> Any:
+            async def counted(deadline: Any) -> Any:
                 nonlocal reads
                 reads += 1
-                return await document()
+                return await document(deadline)
 
             secrets._document = counted  # type: ignore[method-assign]
             await asyncio.gather(*(secrets.get(name) for name in NUMBERED))
@@ -244,8 +244,8 @@ def test_a_reading_that_began_before_a_refresh_is_not_kept(root: Bao) -> None:
         async with started(vault(root.url)) as secrets:
             document, go = secrets._document, asyncio.Event()  # pyright: ignore[reportPrivateUsage]
 
-            async def slow() -> Any:
-                read = await document()
+            async def slow(deadline: Any) -> Any:
+                read = await document(deadline)
                 await go.wait()
                 return read
 

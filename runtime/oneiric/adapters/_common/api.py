@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -62,6 +63,7 @@ class Api:
     """Requests to paths below `base_url`, at most `max_connections` at once; none is sent twice, no redirect followed.
 
     `headers` are sent with each, and so is `key`, the setting `api_key`, by the header and the prefix `key_header`.
+    `setting` is what `base_url` is called. Where it is `quiet` no error has anything of what was sent or came back.
     """
 
     def __init__(
@@ -70,14 +72,16 @@ class Api:
         closed: type[AdapterError],
         *,
         base_url: str,
-        headers: Mapping[str, str],
-        key: Secret | None,
+        setting: str = "base_url",
+        headers: Mapping[str, str] = MappingProxyType({}),
+        key: Secret | None = None,
         key_header: tuple[str, str] = ("authorization", "Bearer "),
         ca_file: Path | None,
         max_connections: int,
+        quiet: bool = False,
     ) -> None:
         faults.check_above_zero(max_connections=max_connections)
-        _check_url(faults, base_url)
+        _check_url(faults, base_url, setting)
         if ca_file is not None and not ca_file.is_file():
             raise faults.no_sense(f"{ca_file} is not a file", "ca_file")
         if key is not None and not _HEADER.fullmatch(key.reveal()):
@@ -85,6 +89,8 @@ class Api:
         self._faults = faults
         self._closed = closed
         self._base = base_url.rstrip("/")
+        self._setting = setting
+        self._quiet = quiet
         self._headers = {"accept-encoding": "gzip, deflate", "user-agent": "oneiric", **headers}
         self._key = key
         self._key_header = key_header
@@ -115,20 +121,35 @@ class Api:
         if session is not None:
             await session.close()
 
-    async def ask(self, method: str, path: str, body: object = None, *, deadline: Deadline) -> Answer:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        deadline: Deadline,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """The whole answer; a `body` that is not None is sent as JSON."""
-        async with self.exchange(method, path, body, deadline=deadline, keep=True) as exchange:
+        async with self.exchange(method, path, body, deadline=deadline, headers=headers, keep=True) as exchange:
             return await exchange.answer()
 
     @asynccontextmanager
     async def exchange(
-        self, method: str, path: str, body: object = None, *, deadline: Deadline, keep: bool = False
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        deadline: Deadline,
+        headers: Mapping[str, str] | None = None,
+        keep: bool = False,
     ) -> AsyncGenerator[Exchange, None]:
         """An answer as soon as its headers are here. Its connection is given back, or dropped where it is not over.
 
         Without `keep`, as for streams, it is dropped where another costs next to nothing, which is without TLS.
         """
-        headers = dict(self._headers)
+        headers = {**self._headers, **(headers or {})}
         if self._key is not None:
             name, prefix = self._key_header
             headers[name] = prefix + self._key.reveal()
@@ -143,8 +164,8 @@ class Api:
         response: aiohttp.ClientResponse | None = None
         try:
             with self.translated(deadline.seconds):
-                if self._session is None:
-                    raise self._closed("it is not open", provider=self._faults.provider)
+                self.check_open()
+                assert self._session is not None
                 with Timeout(self._timeouts, deadline.at):
                     url = URL(self._base + path, encoded=True)
                     response = await self._session.request(
@@ -173,11 +194,19 @@ class Api:
                 raise self._faults.no_entry(what, "ca_file") from None
             raise self.unavailable(what) from None
 
-    def unavailable(self, what: str, setting: str = "base_url") -> AdapterError:
-        return self._faults.no_answer(what, setting)
+    def unavailable(self, what: str, setting: str = "") -> AdapterError:
+        return self._faults.no_answer(what, setting or self._setting)
+
+    def check_open(self) -> None:
+        """Raise the port's error unless it can be asked."""
+        if self._session is None:
+            raise self._closed("it is not open", provider=self._faults.provider)
 
     def told(self, said: object) -> str:
         """What an error, or a server in an answer, says: in one line, not too long, and without the key."""
+        if self._quiet:
+            reason = said.os_error.strerror if isinstance(said, aiohttp.ClientConnectorError) else None
+            return f"it cannot be connected to: {reason}" if reason else f"it talks badly: {type(said).__name__}"
         text = told(said if isinstance(said, BaseException) else Exception(said), self._key)
         return text if len(text) <= _TOLD else f"{text[:_TOLD]}…"
 
@@ -263,15 +292,15 @@ def is_about_length(message: str, codes: Sequence[str]) -> bool:
     return _LENGTH.search(" ".join((message, *codes))) is not None
 
 
-def _check_url(faults: Faults, url: str) -> None:
+def _check_url(faults: Faults, url: str, setting: str) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise faults.no_sense("is not a URL", "base_url") from None
+        raise faults.no_sense("is not a URL", setting) from None
     if not host or parts.scheme not in ("http", "https"):
-        raise faults.no_sense("is not of the form https://HOST", "base_url")
+        raise faults.no_sense("is not of the form https://HOST", setting)
     if parts.query or parts.fragment or parts.username or parts.password:
-        raise faults.no_sense("has a query, a fragment, a user or a password", "base_url")
+        raise faults.no_sense("has a query, a fragment, a user or a password", setting)
     if not _HEADER.fullmatch(url) or " " in url:
-        raise faults.no_sense("has characters that are to be escaped", "base_url")
+        raise faults.no_sense("has characters that are to be escaped", setting)

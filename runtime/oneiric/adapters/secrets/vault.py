@@ -6,19 +6,22 @@ import asyncio
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from oneiric import Secret, component
+from oneiric.adapters._common.api import Answer, Api, Deadline
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.secrets import (
     Names,
     SecretNotFound,
+    SecretsClosed,
     SecretsError,
     SecretsMisconfigured,
     SecretsRefused,
     SecretsUnavailable,
 )
 from oneiric.adapters.secrets._kept import Kept
-from oneiric.adapters.secrets._server import Answer, Server
+from oneiric.errors import AdapterError
 
 _PROVIDER = "vault"
 _FAULTS = Faults(_PROVIDER, SecretsUnavailable, SecretsRefused, SecretsMisconfigured)
@@ -69,7 +72,7 @@ class VaultSecrets:
         healthcheck_timeout: float = 5.0,
         max_connections: int = 10,
     ) -> None:
-        _FAULTS.check_above_zero(healthcheck_timeout=healthcheck_timeout)
+        _FAULTS.check_above_zero(timeout=timeout, healthcheck_timeout=healthcheck_timeout)
         if not cache_ttl >= 0:
             raise _FAULTS.no_sense(f"{cache_ttl!r} is below 0", "cache_ttl")
         for setting, text in (("path", path), ("mount", mount)):
@@ -77,18 +80,27 @@ class VaultSecrets:
                 raise _FAULTS.no_sense("is not names with slashes between them", setting)
         _check_credentials(token, role_id, secret_id)
         self._place = f"/v1/{mount}/data/{path}"
-        self._server = Server(_FAULTS, url=url, ca_file=ca_file, timeout=timeout, max_connections=max_connections)
+        self._api = Api(
+            _FAULTS,
+            SecretsClosed,
+            base_url=url,
+            setting="url",
+            ca_file=ca_file,
+            max_connections=max_connections,
+            quiet=True,
+        )
         self._role_id = role_id
         self._secret_id = secret_id
         self._token = token
         self._logging_in = asyncio.Lock()
         self._names = Names(_PROVIDER, prefix)
         self._kept = Kept(cache_ttl, self._read)
+        self._timeout = timeout
         self._healthcheck_timeout = healthcheck_timeout
 
     async def start(self) -> None:
         self._kept.forget()
-        await self._server.open()
+        await self._api.open()
         await self._ask_health()
 
     async def health(self) -> bool:
@@ -100,17 +112,17 @@ class VaultSecrets:
 
     async def aclose(self) -> None:
         self._kept.forget()
-        await self._server.close()
+        await self._api.aclose()
 
     async def refresh(self) -> None:
-        async with self._server.turn():
-            self._kept.forget()
+        self._api.check_open()
+        self._kept.forget()
 
     async def get(self, name: str) -> Secret:
-        self._server.check_open()
+        self._api.check_open()
         field = self._names.place(name)
         fields = await self._kept.get(self._place)
-        self._server.check_open()
+        self._api.check_open()
         found = fields.get(field)
         if found is not None and not isinstance(found, Secret):
             raise _FAULTS.no_answer(f"the field {field} has {found}, not a text", "path")
@@ -121,63 +133,65 @@ class VaultSecrets:
         return found
 
     async def _ask_health(self) -> None:
-        async with self._server.turn(self._healthcheck_timeout):
-            await self._document()
+        await self._document(Deadline.within(self._healthcheck_timeout))
 
     async def _read(self, _: str) -> Mapping[str, Secret | str]:
-        async with self._server.turn():
-            return await self._document()
+        return await self._document(Deadline.within(self._timeout))
 
-    async def _document(self) -> dict[str, Secret | str]:
+    async def _document(self, deadline: Deadline) -> dict[str, Secret | str]:
         """The fields of the document, with what they are where they are no texts; none where there is no document."""
-        token = self._token or await self._log_in(None)
-        answer = await self._ask(self._place, token)
-        if answer.status == 403 and not await self._is_alive(token):
+        token = self._token or await self._log_in(None, deadline)
+        answer = await self._ask(self._place, token, deadline)
+        if answer.status == 403 and not await self._is_alive(token, deadline):
             if self._role_id is None:
                 raise _FAULTS.no_entry("has expired, or is not valid there", "token")
-            answer = await self._ask(self._place, await self._log_in(token))
-        fields = answer.object("data", "data")
-        if answer.status == 200 and fields is not None:
-            return {name: _field(value) for name, value in fields.items()}
-        match answer:
-            case Answer(404, {"errors": [_, *_]}):
+            answer = await self._ask(self._place, await self._log_in(token, deadline), deadline)
+        document: Any = answer.json()
+        match answer.status, document:
+            case 200, {"data": {"data": dict()}}:
+                return {name: _field(value) for name, value in document["data"]["data"].items()}
+            case 404, {"errors": [_, *_]}:
                 raise _FAULTS.no_answer("the server has no engine there", "mount")
-            case Answer(404, dict()):  # none, or none any more; an engine of version 1 says the same
+            case 404, dict():  # none, or none any more; an engine of version 1 says the same
                 return {}
-            case Answer(403):
+            case 403, _:
                 raise _FAULTS.no_entry("may not be read with these credentials", "path")
-            case Answer(503):
-                raise _FAULTS.no_answer("it is sealed, or not ready", "url")
-            case _:
-                raise self._server.unusable(answer)
+            case status, _:
+                raise _unusable(status)
 
-    async def _ask(self, place: str, token: Secret) -> Answer:
-        return await self._server.ask("GET", place, headers={"x-vault-token": token.reveal()})
+    async def _ask(self, place: str, token: Secret, deadline: Deadline) -> Answer:
+        return await self._api.ask("GET", place, deadline=deadline, headers={"x-vault-token": token.reveal()})
 
-    async def _is_alive(self, token: Secret) -> bool:
+    async def _is_alive(self, token: Secret, deadline: Deadline) -> bool:
         """Whether the server knows the token still: what it may not do, and what it is too old for, look the same."""
-        return (await self._ask("/v1/auth/token/lookup-self", token)).status != 403
+        return (await self._ask("/v1/auth/token/lookup-self", token, deadline)).status != 403
 
-    async def _log_in(self, expired: Secret | None) -> Secret:
+    async def _log_in(self, expired: Secret | None, deadline: Deadline) -> Secret:
         """A token in place of one that has expired, for all who had that."""
         async with self._logging_in:
             if self._token is not None and self._token is not expired:
                 return self._token
             assert self._role_id is not None and self._secret_id is not None
             body = {"role_id": self._role_id, "secret_id": self._secret_id.reveal()}
-            answer = await self._server.ask("POST", "/v1/auth/approle/login", body=body)
-            if answer.status in (400, 403):
-                raise _FAULTS.no_entry("the role is refused", "secret_id")
-            token = answer.text("auth", "client_token")
-            if answer.status == 503:
-                raise _FAULTS.no_answer("it is sealed, or not ready", "url")
-            if answer.status != 200 or not token:
-                raise self._server.unusable(answer)
-            self._token = Secret(token)
-            return self._token
+            answer = await self._api.ask("POST", "/v1/auth/approle/login", body, deadline=deadline)
+            match answer.status, answer.json():
+                case 200, {"auth": {"client_token": str(token)}} if token:
+                    self._token = Secret(token)
+                    return self._token
+                case ((400 | 403), _):
+                    raise _FAULTS.no_entry("the role is refused", "secret_id")
+                case status, _:
+                    raise _unusable(status)
 
 
 _EMPTY = Secret("")
+
+
+def _unusable(status: int) -> AdapterError:
+    if status == 503:
+        return _FAULTS.no_answer("it is sealed, or not ready", "url")
+    what = "what came back is not JSON that makes sense" if status == 200 else f"it answered {status}"
+    return _FAULTS.no_answer(what, "url")
 
 
 def _field(value: object) -> Secret | str:
