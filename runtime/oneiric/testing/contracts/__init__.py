@@ -20,6 +20,7 @@ from oneiric.testing.contracts.database import DatabaseContract, NetworkedDataba
 from oneiric.testing.contracts.embedding import EmbeddingContract, NetworkedEmbeddingContract, RealModelContract  # noqa: E402
 from oneiric.testing.contracts.engine import EngineContract  # noqa: E402
 from oneiric.testing.contracts.http import HttpContract, NetworkedHttpContract  # noqa: E402
+from oneiric.testing.contracts.identity import IdentityContract, NetworkedIdentityContract  # noqa: E402
 from oneiric.testing.contracts.llm import LLMContract, NetworkedLLMContract  # noqa: E402
 from oneiric.testing.contracts.monitoring import MonitoringContract, NetworkedMonitoringContract  # noqa: E402
 from oneiric.testing.contracts.networked import NetworkedContract  # noqa: E402
@@ -37,6 +38,7 @@ __all__ = [
     "EngineContract",
     "FanoutContract",
     "HttpContract",
+    "IdentityContract",
     "LLMContract",
     "MonitoringContract",
     "NetworkedCacheContract",
@@ -44,6 +46,7 @@ __all__ = [
     "NetworkedDatabaseContract",
     "NetworkedEmbeddingContract",
     "NetworkedHttpContract",
+    "NetworkedIdentityContract",
     "NetworkedLLMContract",
     "NetworkedMonitoringContract",
     "NetworkedQueueContract",
