@@ -135,6 +135,13 @@ async def cache(heard: Heard) -> None:
     await heard.set("key", "text")
     await heard.delete("key")
     await heard.delete("key")
+    await heard.add("key", b"value", ttl=60.0)
+    await heard.add("key", b"other")
+    await heard.set_many({"one": b"1", "two": b"2"}, ttl=60.0)
+    await heard.get_many(["two", "three", "one"])
+    await heard.get_many("one")
+    await heard.delete_prefix("t")
+    await heard.delete_prefix("")
     await heard.clear()
     await heard.get("number")
 
