@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -25,6 +26,7 @@ from oneiric.testing.contracts.secrets import KEPT, told
 
 from tests.backends.activation import Provider, SwapCases
 from tests.backends.bao import PATH, ROLE, ROOT, SECRET_ID, Bao
+from tests.backends.harness.certificates import Authority
 from tests.backends.harness.kinds import BAO
 from tests.backends.harness.servers import Address, Server, private
 from tests.unit.runtime.making import key, wiring_of
@@ -307,6 +309,22 @@ def test_documents_that_are_no_texts_missing_deleted_or_elsewhere(root: Bao) -> 
                     pass
             assert caught.value.setting == next(iter(settings))
 
+    run(main())
+
+
+def test_a_certificate_that_is_not_trusted_is_refused_and_said_to_be_that(tmp_path: Path) -> None:
+    async def main() -> None:
+        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0, ssl=context)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(SecretsRefused, match="certificate is not trusted") as caught:
+                async with started(vault(f"https://127.0.0.1:{port}")):
+                    pass
+            assert caught.value.setting == "ca_file"
+
+    Authority().write_for("127.0.0.1", tmp_path / "server.pem", tmp_path / "server.key")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
     run(main())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -99,13 +98,9 @@ class Api:
         self._timeouts = Timeouts()
         self._session: aiohttp.ClientSession | None = None
 
-    @property
-    def is_open(self) -> bool:
-        return self._session is not None
-
     async def open(self) -> None:
         await self.aclose()
-        context = await asyncio.to_thread(self._context)
+        context = await asyncio.to_thread(self._faults.trusting, self._ca_file)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -205,16 +200,9 @@ class Api:
     def told(self, said: object) -> str:
         """What an error, or a server in an answer, says: in one line, not too long, and without the key."""
         if self._quiet:
-            reason = said.os_error.strerror if isinstance(said, aiohttp.ClientConnectorError) else None
-            return f"it cannot be connected to: {reason}" if reason else f"it talks badly: {type(said).__name__}"
+            return in_general(said)
         text = told(said if isinstance(said, BaseException) else Exception(said), self._key)
         return text if len(text) <= _TOLD else f"{text[:_TOLD]}…"
-
-    def _context(self) -> ssl.SSLContext:
-        try:
-            return ssl.create_default_context(cafile=self._ca_file)
-        except OSError:
-            raise self._faults.no_sense(f"{self._ca_file} cannot be read as certificates", "ca_file") from None
 
 
 class Exchange:
@@ -268,6 +256,15 @@ class _Response(aiohttp.ClientResponse):
         if self.request_info.headers.get("connection") == "close" and connection.protocol is not None:
             connection.protocol.force_close()
         return await super().start(connection)
+
+
+def in_general(error: object) -> str:
+    """What went wrong on the way to a server, without anything of what was sent or came back."""
+    if isinstance(error, BaseException) and is_about_certificates(error):
+        return "the server's certificate is not trusted, or it has no TLS"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"it cannot be connected to: {error.os_error.strerror or type(error.os_error).__name__}"
+    return f"it talks badly: {type(error).__name__}"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

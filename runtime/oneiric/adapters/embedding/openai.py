@@ -131,8 +131,7 @@ class OpenAIEmbedding:
         self, texts: Sequence[str], *, kind: Kind = "document", timeout: float | None = None
     ) -> list[list[float]]:
         check_texts(texts, kind, timeout)
-        if not self._api.is_open:
-            raise EmbeddingClosed("it is not open", provider=_PROVIDER)
+        self._api.check_open()
         deadline = Deadline.within(self._timeout if timeout is None else timeout)
         prefixed = [self._prefixes[kind] + text for text in texts]
         starts = range(0, len(texts), self._batch_size)

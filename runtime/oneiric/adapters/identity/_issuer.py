@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from oneiric.adapters._common.api import in_general
 from oneiric.adapters._common.network import Faults, is_about_certificates
 from oneiric.adapters._common.timeouts import Timeouts
 from oneiric.adapters.identity import IdentityClosed
@@ -36,7 +36,7 @@ class Issuer:
 
     async def open(self) -> None:
         await self.aclose()
-        context = await asyncio.to_thread(self._context)
+        context = await asyncio.to_thread(self._faults.trusting, self._ca_file)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -75,23 +75,14 @@ class Issuer:
             raise self._faults.no_answer(what, setting)
         return found
 
-    def _context(self) -> ssl.SSLContext:
-        try:
-            return ssl.create_default_context(cafile=self._ca_file)
-        except OSError:
-            raise self._faults.no_sense(f"{self._ca_file} cannot be read as certificates", "ca_file") from None
-
     def _translated(self, error: Exception, setting: str) -> Exception:
         if self._session is None:
             return IdentityClosed("it was closed meanwhile", provider=self._faults.provider)
         if isinstance(error, TimeoutError):
             return self._faults.no_answer("no answer in time", "timeout")
         if is_about_certificates(error):
-            return self._faults.no_entry("the server's certificate is not trusted, or it has no TLS", "ca_file")
-        if isinstance(error, aiohttp.ClientConnectorError):
-            reason = error.os_error.strerror or type(error.os_error).__name__
-            return self._faults.no_answer(f"it cannot be connected to: {reason}", setting)
-        return self._faults.no_answer(f"it talks badly: {type(error).__name__}", setting)
+            return self._faults.no_entry(in_general(error), "ca_file")
+        return self._faults.no_answer(in_general(error), setting)
 
 
 def check_url(faults: Faults, url: str, setting: str) -> None:

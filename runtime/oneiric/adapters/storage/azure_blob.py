@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -132,7 +131,7 @@ class AzureBlobStorage:
 
     async def start(self) -> None:
         await self.aclose()
-        context = await asyncio.to_thread(self._context)
+        context = await asyncio.to_thread(FAULTS.trusting, self._ca_file)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -308,12 +307,6 @@ class AzureBlobStorage:
             return ContainerClient.from_connection_string(given, self._container, **options)
         except ValueError:
             raise FAULTS.no_sense("is malformed", self._where) from None
-
-    def _context(self) -> ssl.SSLContext:
-        try:
-            return ssl.create_default_context(cafile=self._ca_file)
-        except OSError:
-            raise FAULTS.no_sense(f"{self._ca_file} cannot be read as certificates", "ca_file") from None
 
     @asynccontextmanager
     async def _turn(self, name: str = "") -> AsyncGenerator[ContainerClient, None]:
