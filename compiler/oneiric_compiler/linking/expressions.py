@@ -64,8 +64,8 @@ class Converted:
 
     `served` are the ports and classes, as `module:Name`, of which components are instances. `written` gives the text
     of a number by its path and value. `unchecked` are the paths in the value to what stands where the type is not read.
-    While `partial`, fields may be missing: another level may state them. What is `in_text` stands in
-    the text of a variable, and is written as one is.
+    While `partial`, fields may be missing: another level may state them. What is `in_text` stands in the text of a
+    variable, and is written as one is.
     """
 
     expr: Expr
