@@ -169,6 +169,7 @@ def work(served: Served) -> None:
     assert served.swap("service:greeter", "loud")["accepted"]
     assert served.ask("rollback", to=None)["accepted"]
     assert served.reload()["accepted"]
+    assert served.ask("secrets-rotate", names=[])["accepted"]
     until(lambda: served.events("tick"))
 
 

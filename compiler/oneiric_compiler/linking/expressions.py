@@ -461,12 +461,13 @@ def _read_or_null(reference: Reference, target: Type, into: Converted) -> Expr:
     """What is of the type, or None for `null`."""
     if secret := _secret_in(reference):
         return _read_secret(secret, reference, target, into)
-    _check_convertible(reference, target, into)
     default = _default((reference,))
-    if default != "null":
-        if target == Scalar("Secret"):
+    if target == Scalar("Secret"):
+        if default != "null":
             _check_no_default((reference,))
-        elif default is not None:
+    else:
+        _check_convertible(reference, target, into)
+        if default not in (None, "null"):
             _check_default(default, target, into)
     inner = conversion_of(target) or "secret"
     return {**_variable(reference, into), "as": {"optional": inner}}

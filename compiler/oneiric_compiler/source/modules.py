@@ -162,11 +162,11 @@ class Sources:
                 self._modules[name] = self._parse(name, *found)
         return self._modules[name]
 
-    def walk(self, package: str) -> Iterator[Module]:
-        """The modules of a package, sorted by module path; those that do not parse are reported and left out."""
+    def walk(self, package: str, holding: bytes = b"") -> Iterator[Module]:
+        """The modules of a package, sorted by module path; those that do not parse are reported and left out, and
+        those whose file has not the text are not parsed."""
         for name in self.names(package):
-            module = self.module(name)
-            if module is not None:
+            if self._holds(name, holding) and (module := self.module(name)) is not None:
                 yield module
 
     def names(self, package: str) -> list[str]:
@@ -266,6 +266,9 @@ class Sources:
                 yield file, f"{shown}.py"
             elif folder.is_dir():
                 yield folder, shown
+
+    def _holds(self, name: str, text: bytes) -> bool:
+        return not text or any(text in path.read_bytes() for path, _ in self._locate(name))
 
     def _names(self, package: str) -> Iterator[str]:
         path = next((path for path, _ in self._locate(package)), None)

@@ -56,13 +56,13 @@ def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> t
     sources = Sources((builtin_root, *_source_roots(project, settings.app)), diagnostics)
     builder = _Builder(settings, sources, diagnostics)
     for package in builtins.ROOTS:
-        builder.read_modules(package, builtins.SOURCE)
+        builder.read_modules(sources.walk(package, builtins.DECLARING), builtins.SOURCE)
     plugins = list(find_plugins(settings.app.plugins, diagnostics))
     for plugin in plugins:
         for root in plugin.roots:
             sources.add(root)
         for module in plugin.modules:
-            builder.read_modules(module, f"plugin:{plugin.name}")
+            builder.read_modules(sources.walk(module), f"plugin:{plugin.name}")
     builder.read_packages()
     allowed = ("oneiric", *settings.app.allow, *(p.value for p in settings.app.packages))
     builder.allowed = frozenset((*allowed, *(module for plugin in plugins for module in plugin.modules)))
@@ -115,8 +115,8 @@ class _Builder:
     distributions: dict[str, str] = field(default_factory=dict[str, str])
     _signatures: dict[str, Signature] = field(default_factory=dict[str, Signature])
 
-    def read_modules(self, package: str, source: str) -> None:
-        for module in self.sources.walk(package):
+    def read_modules(self, modules: Iterable[Module], source: str) -> None:
+        for module in modules:
             self._add_declared(module, source)
 
     def read_packages(self) -> None:

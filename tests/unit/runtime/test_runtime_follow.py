@@ -15,6 +15,7 @@ from typing import Any
 import oneiric
 import pytest
 from oneiric import Runtime
+from oneiric.adapters.engine.inline import InlineEngine
 from oneiric.errors import StateError
 from oneiric.reload.followers import Following, followers
 from oneiric.reload.state import stamp_of
@@ -45,12 +46,17 @@ async def until(what: Callable[[], object]) -> None:
 
 
 def owned(project: Path) -> Runtime[Any]:
-    loaded = oneiric.load(project / "generated" / "wiring.py")
-    return Runtime(loaded, state=state(project), project=project, environ={})
+    return one_of_two(project, state=state(project), project=project)
 
 
 def following(project: Path) -> Runtime[Any]:
-    return Runtime(oneiric.load(project / "generated" / "wiring.py"), follow=state(project), environ={})
+    return one_of_two(project, follow=state(project))
+
+
+def one_of_two(root: Path, **options: Any) -> Runtime[Any]:
+    """A runtime beside another in this process, in which the engine of the project works once only."""
+    loaded = oneiric.load(root / "generated" / "wiring.py")
+    return Runtime(loaded, replace={"adapter:engine": InlineEngine()}, environ={}, **options)
 
 
 def state(project: Path) -> Path:
