@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import json
+import tokenize
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -56,6 +59,30 @@ EDITS = {
 
 def test_what_the_compiler_writes_holds() -> None:
     assert [*verify(REPORT, WIRING.encode(), TENANTS)] == []
+
+
+def tokens() -> list[tokenize.TokenInfo]:
+    """Those of the workflow's code."""
+    before, _, rest = WIRING.partition("    async def fulfil(")
+    first, length = before.count("\n") + 1, rest.partition("\n\n\n")[0].count("\n")
+    kinds = (tokenize.NAME, tokenize.STRING, tokenize.NUMBER, tokenize.OP)
+    every = tokenize.generate_tokens(io.StringIO(WIRING).readline)
+    return [each for each in every if first <= each.start[0] <= first + length and each.type in kinds]
+
+
+@pytest.mark.parametrize("put", ["", "x", "1", '"x"', "None"])
+def test_no_token_of_a_workflows_code_can_be_another(put: str) -> None:
+    """Whatever is put in the place of any of them, unless it says the same."""
+    lines, meant = WIRING.splitlines(keepends=True), ast.dump(ast.parse(WIRING))
+    told = 0
+    for each in tokens():
+        (row, start), (_, end) = each.start, each.end
+        edited = "".join([*lines[: row - 1], lines[row - 1][:start] + put + lines[row - 1][end:], *lines[row:]])
+        with suppress(SyntaxError):
+            if ast.dump(ast.parse(edited)) != meant:
+                assert [*verify(REPORT, edited.encode(), TENANTS)], lines[row - 1][start - 10 : end + 10]
+                told += 1
+    assert told > 5
 
 
 OVERLAID = WANT.parents[1] / "flow_of_tenants" / "want"

@@ -78,7 +78,7 @@ def altered_report(choose: random.Random, files: Files, *, emitted: bool) -> tup
         inner[path[-1]] = altered(choose, before)
     mutant = {**files, "explain.json": render_report(report)}
     if emitted:
-        with contextlib.suppress(LookupError, TypeError, AttributeError, ValueError):
+        with contextlib.suppress(LookupError, TypeError, AttributeError, ValueError, RuntimeError):
             mutant.update(emit(report))
     return "/".join(str(part) for part in path), mutant
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from oneiric_compiler.verify.decisions import Facts
+from oneiric_compiler.verify.flow_code import stated_steps
 from oneiric_compiler.verify.flowing import FlowBlock, of_tenant, printed, same, same_nodes, stated_flow, without_places
 from oneiric_compiler.verify.source import WiringSource
 
@@ -97,17 +98,10 @@ def _flow(
         "type of its input": (input or "Any", block.takes),
         "result": (fields, block.results),
         "words": (told, block.told),
-        "calls in its code": (tuple(_calls(report, facts, attributes)), block.calls),
+        "code": (tuple(stated_steps(report, of_tenant(facts, None), attributes)), block.steps),
     }
     for what, (expected, found) in said.items():
         if expected != found:
             yield f"has another {what}: {found}, and the report's facts say {expected}"
     if not same_nodes(data, stated_flow(facts)):
         yield f"has another flow, and the report says {json.dumps(stated_flow(facts))}"
-
-
-def _calls(report: Facts, facts: Facts, attributes: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    for node in facts["nodes"].values():
-        key, _, method = node["call"].partition("#")
-        domain, _, name = key.partition(":")
-        yield report["domains"][domain], attributes[name], method or "__call__"

@@ -6,31 +6,22 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from oneiric_compiler.verify.expressions import Strange, constant
+from oneiric_compiler.verify.flow_code import steps_of
 
 Facts = Mapping[str, Any]
 
-HELPERS = frozenset(("continued", "given", "holds", "or_error", "plain", "text", "untyped"))
-"""What the code of a workflow may use of `oneiric.flows.inline`."""
-_SHAPES = (
-    ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Dict, ast.List, ast.Call, ast.Await, ast.IfExp,
-    ast.BoolOp, ast.And, ast.Compare, ast.IsNot, ast.Lambda, ast.arguments, ast.ListComp, ast.comprehension,
-    ast.keyword, ast.Load, ast.Store, ast.UnaryOp, ast.USub,
-)  # fmt: skip
-"""What its expressions are made of."""
-_UNTYPED = re.compile(r"^untyped\(([\w.]+)\)")
 _STATED = ("after", "call", "with", "when", "for_each", "most", "at_once", "retry", "timeout", "on_error")
 
 
 @dataclass(frozen=True, slots=True)
 class FlowBlock:
     """The block of a workflow: its data, the `input` type it names and that of its method, the fields of its result,
-    what its docstring says, and the calls that its code makes: domain's attribute, key's attribute and method."""
+    what its docstring says, and the steps that its code takes."""
 
     domain: str
     attribute: str
@@ -40,7 +31,7 @@ class FlowBlock:
     takes: str
     results: tuple[str, ...]
     told: str
-    calls: tuple[tuple[str, str, str], ...]
+    steps: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +71,7 @@ def flow_block(
         takes=promised.get(takes, takes),
         results=results.get(returns, ()),
         told=constant(told),
-        calls=tuple(_calls(body)),
+        steps=steps_of(body),
     )
 
 
@@ -105,83 +96,6 @@ def topic_blocks(node: ast.ClassDef) -> Iterator[TopicBlock]:
                 yield TopicBlock(each.name, constant(name), options, imported.get(shown, shown))
             case _:
                 raise Strange(each)
-
-
-def _calls(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str, str]]:
-    """The calls that the code makes, in its order; anything that has no place there is refused."""
-    statements = [*body]
-    known = {"self", "input", "item"}
-    match statements[:1]:
-        case [ast.ImportFrom(module="oneiric", names=[ast.alias(name="Token", asname=None)], level=0)]:
-            known.add("Token")
-            statements = statements[1:]
-        case _:
-            pass
-    match statements[:1]:
-        case [ast.ImportFrom(module="oneiric.flows.inline", names=names, level=0)]:
-            used = {each.name for each in names if each.asname is None}
-            if len(used) != len(names) or not used <= HELPERS:
-                raise Strange(statements[0])
-            known |= used
-            statements = statements[1:]
-        case _:
-            pass
-    for statement in statements[:-1]:
-        match statement:
-            case ast.Assign([ast.Name(name)], value) if name not in (*known, *HELPERS, "Token"):
-                yield from _in(value, known)
-                known.add(name)
-            case _:
-                yield from _made(statement, known)
-    match statements[-1:]:
-        case [ast.Return(ast.expr() as value)]:
-            if [*_in(value, known)]:
-                raise Strange(statements[-1])
-        case _:
-            raise Strange(statements[-1] if statements else ast.Pass())
-
-
-def _made(statement: ast.stmt, known: set[str]) -> Iterator[tuple[str, str, str]]:
-    """The calls of a statement whose result nobody wants: an expression, one for each item, or one on conditions."""
-    match statement:
-        case ast.Expr(value):
-            yield from _in(value, known)
-        case ast.For(ast.Name("item"), listed, [ast.Expr(value)], []):
-            if [*_in(listed, known)]:
-                raise Strange(statement)
-            yield from _in(value, known)
-        case ast.If(test, [inner], []) if not isinstance(inner, ast.If):
-            if [*_in(test, known)]:
-                raise Strange(statement)
-            yield from _made(inner, known)
-        case _:
-            raise Strange(statement)
-
-
-def _in(value: ast.expr, known: set[str]) -> Iterator[tuple[str, str, str]]:
-    """The calls of components in an expression."""
-    for node in ast.walk(value):
-        if not isinstance(node, _SHAPES) or (isinstance(node, ast.Name) and node.id not in known):
-            raise Strange(node if isinstance(node, ast.expr) else value)
-        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and ast.unparse(node) != "self._wiring":
-            raise Strange(node)
-        if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in (*HELPERS, "Token")):
-            yield _slot_called(node)
-    whole = ast.unparse(value)
-    if whole.count("self") != whole.count("self._wiring."):
-        raise Strange(value)
-
-
-def _slot_called(node: ast.Call) -> tuple[str, str, str]:
-    """What is called of `self._wiring.DOMAIN.KEY.live`, or `inline` of a workflow."""
-    path = _UNTYPED.sub(r"\1", ast.unparse(node.func)).split(".")
-    match path:
-        case ["self", "_wiring", domain, key, "live" | "inline"]:
-            return domain, key, "__call__"
-        case ["self", "_wiring", domain, key, "live", method]:
-            return domain, key, method
-        case _:
-            raise Strange(node)
 
 
 def without_places(value: Any) -> Any:

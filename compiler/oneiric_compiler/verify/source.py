@@ -274,8 +274,8 @@ def _domain(line: int, text: str) -> _Class:
                 blocks.append(flow_block(node.name, bound, promised, results))
             else:
                 blocks.append(_block(node.name, bound, promised))
-            promised |= _promised(others)
-            results |= _results(others)
+            promised = _promised(others)
+            results = _results(others)
     return _Class(node.name, engine, tables, blocks)
 
 
