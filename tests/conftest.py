@@ -9,10 +9,12 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from oneiric_compiler.source import modules
 from syrupy.assertion import SnapshotAssertion
 
 from tests.snapshots import Text
@@ -43,6 +45,12 @@ def shop_of_this_project() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
         del sys.modules[name]
     sys.path[:] = [each for each in sys.path if not (Path(each) / "shop").is_dir() or Path(each) == ROOT]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sources_parsed_once() -> None:
+    """The components that come with this project are read by every compile, most of the time of a small one's."""
+    modules._parsed = lru_cache(512)(modules._parsed)
 
 
 @pytest.fixture(scope="class")  # of a function this is the function; hypothesis refuses what says so

@@ -20,7 +20,7 @@ from tests.growth.texts import READERS
 
 HERE = Path(__file__).parent
 TIMES = int(os.environ.get("ONEIRIC_GROWTH", "1"))
-SECONDS = 15 * TIMES
+SECONDS = 8 * TIMES
 SLOW = frozenset(("a diagnostic", "a change"))
 """What shows a text in several forms, and so takes several times as long for each character."""
 
@@ -40,12 +40,12 @@ def run(program: str, case: str, size: int) -> None:
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_long_text(name: str) -> None:
-    run("texts.py", name, 20_000 if name in SLOW else 150_000)
+    run("texts.py", name, 10_000 if name in SLOW else 75_000)
 
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_many_of_one_thing(name: str) -> None:
-    run("projects.py", name, 2_500)
+    run("projects.py", name, 1_250)
 
 
 def test_what_is_quadratic_runs_out_of_time() -> None:

@@ -12,9 +12,14 @@ from typing import Any
 
 import pytest
 from oneiric import errors
+from oneiric_compiler.diagnostics.found import Diagnostics
 from oneiric_compiler.editor.builtin_schemas import settings_schemas, value_schema
+from oneiric_compiler.linking.ports import Ports
 from oneiric_compiler.linking.vocabulary import ANSWERS, WORDS
+from oneiric_compiler.model import Project
+from oneiric_compiler.pipeline import gather
 from oneiric_compiler.source.types import Scalar
+from oneiric_compiler.tables.builtins import is_builtin
 
 SETTINGS: dict[str, dict[str, Any]] = {
     name.removesuffix(".schema.json"): json.loads(text)["properties"] for name, text in settings_schemas().items()
@@ -124,3 +129,17 @@ def test_every_provider_behind_a_network_has_its_cases() -> None:
     assert (
         behind - {f"{key}/{name}" for key, name in re.findall(r'\bProvider\(\s*"(\w+)",\s*"([\w-]+)"', tests)} == set()
     )
+
+
+def test_every_component_of_this_project_offers_what_its_port_promises() -> None:
+    """A compile takes that as read."""
+    diagnostics = Diagnostics()
+    gathered = gather(Project.at(CHECKOUT, {}), diagnostics)
+    assert gathered is not None
+    ports = Ports(gathered.sources, diagnostics)
+    own = [each for found in gathered.catalog.base.values() for each in found if is_builtin(each.factory) and each.port]
+    for each in own:
+        assert each.port is not None
+        ports.fit(each, each.port)
+    assert len(own) > 40
+    assert [*diagnostics] == []

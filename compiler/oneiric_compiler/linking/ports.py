@@ -15,6 +15,7 @@ from oneiric_compiler.model import Candidate, Key, Stated
 from oneiric_compiler.source.annotations import is_protocol
 from oneiric_compiler.source.modules import Function, Sources, Symbol, dotted_name, is_generator
 from oneiric_compiler.source.signatures import is_generic
+from oneiric_compiler.tables.builtins import is_builtin
 
 _AWAITABLE = frozenset(("Awaitable", "Coroutine", "Future", "Task"))
 _ASYNCHRONOUS = frozenset(
@@ -45,7 +46,7 @@ class Ports:
                     )
                     help, related = "state it once, or the same everywhere", [("the other is stated here", port.place)]
                     self.diagnostics.add("ONE406", message, candidate.port.place, help=help, related=related)
-                elif port:
+                elif port and not (is_builtin(candidate.factory) and is_builtin(port.value)):  # its tests hold that
                     self.fit(candidate, port)
 
     def of(self, scope: Scope, key: Key) -> Stated[str] | None:
