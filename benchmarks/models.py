@@ -37,7 +37,7 @@ def tables(short: bool) -> Iterator[Table]:
 
 
 async def _rows(url: str, short: bool) -> list[Row]:
-    rounds, times = (5, 20) if short else (11, 50)
+    rounds, times = (3, 10) if short else (11, 50)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         connector = aiohttp.TCPConnector(force_close=True)

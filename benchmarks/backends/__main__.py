@@ -72,7 +72,7 @@ def _compiled(chosen: Chosen, folder: Path) -> Path:
 
 async def _calls(subject: Subject, short: bool) -> list[Row]:
     """Of each operation: one user's calls one after the other, their median and 99th, and many users at once."""
-    rounds, times = (5, 300) if short else (11, 1000)
+    rounds, times = (3, 100) if short else (11, 1000)
     rows: list[Row] = []
     async with running(subject) as slot, subject.pairs(slot.current) as pairs:
         for pair in pairs:
@@ -95,7 +95,7 @@ async def _calls(subject: Subject, short: bool) -> list[Row]:
 
 
 async def _handle(subject: Subject, short: bool) -> list[Row]:
-    rounds, times = (5, 500) if short else (11, 1500)
+    rounds, times = (3, 200) if short else (11, 1500)
     taken: list[list[float]] = [[], []]
     async with running(subject) as slot:
         live, bare = slot.live, slot.current
@@ -135,7 +135,7 @@ def _starts(chosen: Chosen, short: bool) -> list[Row]:
         command = [sys.executable, "-c", _FIRST_USE, str(_compiled(chosen, Path(folder))), chosen.key]
         samples = [
             json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=DEADLINE).stdout)
-            for _ in range(3 if short else 11)
+            for _ in range(2 if short else 11)
         ]
     what = f"{chosen.key}/{chosen.provider}: "
     return [
