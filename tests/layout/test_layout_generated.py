@@ -77,7 +77,9 @@ def test_a_new_extra_and_a_new_contract_are_listed(checkout: Path) -> None:
     (contracts / "lock.py").write_text("class LockContract:\n    pass\n\n\nclass Helper:\n    pass\n")
     assert main(checkout, check=False) == 0
     extras = tomllib.loads(pyproject.read_text("utf-8"))["project"]["optional-dependencies"]
-    assert set(re.findall(r"[a-z][a-z0-9-]+", extras["dev"][0])) == {"oneiric", *extras} - {
+    bundles = {name for name, brought in extras.items() if name != "dev" and str(brought).startswith("['oneiric[")}
+    assert extras["cache"] == ["oneiric[cache-redis]"]
+    assert set(re.findall(r"[a-z][a-z0-9-]+", extras["dev"][0])) == {"oneiric", *extras} - bundles - {
         "dev",
         "embedding-sentence-transformers",
     }

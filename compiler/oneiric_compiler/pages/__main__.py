@@ -47,7 +47,8 @@ def made(root: Path) -> dict[Path, str | None]:
     }
     files |= with_tables(root / "schemas")
     files[root / "docs/diagnostics.md"] = page()
-    files[root / "pyproject.toml"] = with_every_extra((root / "pyproject.toml").read_text("utf-8"))
+    keys = {key for key, *rest in (name.split("/") for name in schemas) if len(rest) == 1}
+    files[root / "pyproject.toml"] = with_every_extra((root / "pyproject.toml").read_text("utf-8"), keys)
     files[root / _CONTRACTS / "__init__.py"] = with_every_contract(root / _CONTRACTS)
     return files
 

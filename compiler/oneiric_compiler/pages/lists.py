@@ -5,18 +5,24 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 
-_EVERY_EXTRA = re.compile(r'"oneiric\[[a-z0-9,-]*\]"')
+_EVERY_EXTRA = re.compile(r'(?m)(?<=^dev = \[\n    )"oneiric\[[a-z0-9,-]*\]"')
+_BUNDLES = re.compile(r"(?m)^(# the providers of a key together.*\n)(?:[a-z_]+ = \[\"oneiric\[.*\n)*")
 _MADE = "# made by `just generate`, from here to the end\n"
 _APART = {"dev", "embedding-sentence-transformers"}  # with PyTorch, which is larger than all the others together
 _HELPERS = {"running": ["close", "started"]}
 
 
-def with_every_extra(pyproject: str) -> str:
-    """pyproject.toml, in which the extra `dev` brings the others, all but those that are installed by themselves."""
-    extras = tomllib.loads(pyproject)["project"]["optional-dependencies"]
-    return _EVERY_EXTRA.sub(f'"oneiric[{",".join(name for name in extras if name not in _APART)}]"', pyproject)
+def with_every_extra(pyproject: str, keys: Collection[str]) -> str:
+    """pyproject.toml, in which an extra for each of the `keys` brings those of its providers, and `dev` every one; both
+    without those that are installed by themselves."""
+    extras = [name for name in tomllib.loads(pyproject)["project"]["optional-dependencies"] if name not in _APART]
+    found = {key: [name for name in extras if name.startswith(f"{key}-")] for key in sorted(keys)}
+    bundles = "".join(f'{key} = ["oneiric[{",".join(names)}]"]\n' for key, names in found.items() if names)
+    single = ",".join(name for name in extras if name not in keys)
+    return _BUNDLES.sub(rf"\g<1>{bundles}", _EVERY_EXTRA.sub(f'"oneiric[{single}]"', pyproject))
 
 
 def with_every_contract(package: Path) -> str:
