@@ -171,6 +171,11 @@ ANSWERS = {
         "maxlen": "messages stay until they are consumed: remove it",
         "pubsub_channel_prefix": _NO_PUBSUB,
     },
+    "secrets/gcp-secret-manager": {
+        "default_version": "`default_version` is called `version` here",
+        "healthcheck_secret": "that credentials are taken is what a health check asks: remove it",
+        "project_id": "`project_id` is called `project` here",
+    },
     "storage/azure-blob": {"default_content_type": "`put` takes the content type: remove it"},
     "storage/s3": {
         "healthcheck_key": "health lists one object: remove it",

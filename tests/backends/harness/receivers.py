@@ -82,7 +82,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, receiver: HTTPReceiver) -> None:
         self.receiver = receiver
         self.connections: set[socket.socket] = set()
-        super().__init__((receiver.host, receiver.port), Handler)
+        super().__init__((receiver.host, receiver.port), receiver.handler)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
@@ -139,6 +139,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class HTTPReceiver(Receiver):
+    handler: type[BaseHTTPRequestHandler] = Handler
+
     def start(self) -> None:
         self._server = Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="receiver", daemon=True)
