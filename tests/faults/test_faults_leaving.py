@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -71,8 +72,10 @@ def test_a_close_that_disturbs_the_shutdown_does_not_change_the_order(kind: type
 
 def test_what_a_thread_still_makes_is_closed_before_what_it_needs() -> None:
     order: list[str] = []
+    begun = threading.Event()
 
     def late(_: object) -> Noting:
+        begun.set()
         time.sleep(0.2)
         return Noting(order, "late")
 
@@ -80,7 +83,7 @@ def test_what_a_thread_still_makes_is_closed_before_what_it_needs() -> None:
 
     async def story() -> None:
         entering = asyncio.ensure_future(Runtime(wiring).__aenter__())
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(begun.wait, 10)
         entering.cancel()
         with pytest.raises(asyncio.CancelledError):
             await entering
