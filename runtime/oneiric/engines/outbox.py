@@ -22,11 +22,13 @@ _LOCKS = 256
 
 
 class Dialect(NamedTuple):
-    """How a database makes the table, and lets transactions of one order take turns."""
+    """How a database makes the table, and lets transactions of one order take turns: by rows of a table, where `fill`
+    makes these."""
 
     tables: Sequence[str]
     turn: str | None = None
     turns: int = 2**63
+    fill: str | None = None
 
     @property
     def serial(self) -> bool:
@@ -53,7 +55,7 @@ DIALECTS = {
     "sqlite": Dialect((_SQLITE,)),
     "duckdb": Dialect(("CREATE SEQUENCE IF NOT EXISTS oneiric_outbox_ids", _DUCKDB)),
     "postgres": Dialect((_POSTGRES,), "SELECT 1 AS taken FROM pg_advisory_xact_lock(?)"),
-    "mysql": Dialect((_MYSQL, _TURNS, _FILL), "SELECT id FROM oneiric_outbox_turns WHERE id = ? FOR UPDATE", _LOCKS),
+    "mysql": Dialect((_MYSQL, _TURNS), "SELECT id FROM oneiric_outbox_turns WHERE id = ? FOR UPDATE", _LOCKS, _FILL),
 }
 """By provider of the port `database`."""
 
@@ -101,7 +103,14 @@ class Outbox:
         if not self._ready:
             for statement in self._dialect.tables:
                 await self._database.execute(statement)
+            if self._dialect.fill is not None and await self._lacks_turns():
+                await self._database.execute(self._dialect.fill)
             self._ready = True
+
+    async def _lacks_turns(self) -> bool:
+        """Asked first: to write a row that is there waits for the transaction whose turn it is."""
+        (row,) = await self._database.fetch("SELECT COUNT(*) AS turns FROM oneiric_outbox_turns")
+        return bool(row["turns"] < self._dialect.turns)
 
     async def put(
         self, transaction: Transaction | None, envelope: Envelope, ordering: str | None, *, direct: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,18 @@ class ConcurrentOutboxCases(SharedOutboxCases):
 
         quick, slow = run(main(), within=30)
         assert (quick.id, slow.id) == ("shop/quick/mail", "shop/slow/mail")
+
+    def test_who_comes_while_a_transaction_is_open_does_not_wait_for_it(self) -> None:
+        async def main() -> None:
+            async with self.runtime({"mail": DURABLE["mail"]}) as runtime:
+                database: Database = runtime.wiring.adapters.database.live
+                async with database.transaction() as transaction:
+                    await runtime.wiring.topics.order_placed.emit(placed(1), transaction=transaction, id="1")
+                    another = Outbox(host_of(runtime).base, "adapter:database")
+                    reading = asyncio.get_running_loop().create_task(another.waiting(1), context=Context())
+                    assert await asyncio.wait_for(reading, 10) == []
+
+        run(main(), within=30)
 
     def test_transactions_of_one_order_take_turns(self) -> None:
         async def main() -> None:
