@@ -18,11 +18,11 @@ from nats.js.errors import APIError
 from oneiric.adapters._common.finish import finish
 from oneiric.adapters._common.network import Faults, is_about_certificates, revealed, told
 from oneiric.adapters.queue import QueueClosed, QueueError, QueueMisconfigured, QueueRefused, QueueUnavailable
+from oneiric.adapters.queue._port_errors import PortErrors
 from oneiric.secret import Secret
 
 FAULTS = Faults("nats", QueueUnavailable, QueueRefused, QueueMisconfigured)
 _ADDRESS = re.compile(r"(nats|tls)://[^\s\0/?#]+")
-_TRANSLATED = (Error, OSError, TimeoutError, ValueError, asyncio.CancelledError)
 _LEAVING = 0.5  # seconds to take leave of the server
 
 
@@ -31,6 +31,8 @@ class Connection:
 
     `prepare` is called with a new connection before anybody else has it. The settings are those of the queue.
     """
+
+    translated = (Error, OSError, TimeoutError, ValueError, asyncio.CancelledError)
 
     def __init__(
         self,
@@ -96,9 +98,9 @@ class Connection:
                 self._client = await self._connected()
             return self._client
 
-    def errors(self) -> _PortErrors:
+    def errors(self) -> PortErrors:
         """For `with`: the errors of the port for those of the SDK."""
-        return _PortErrors(self)
+        return PortErrors(self)
 
     def refuse_when_closed(self) -> None:
         if not self._opened:
@@ -195,30 +197,6 @@ class _Client(Client):
 
 class _NotEncrypted(Error):
     """What ought to be encrypted would not be."""
-
-
-class _PortErrors:
-    """The errors of the port for those of the SDK. A class: half the time of a generator."""
-
-    __slots__ = ("_asked", "_connection", "_task")
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.refuse_when_closed()
-        task = asyncio.current_task()
-        assert task is not None
-        self._task, self._asked = task, task.cancelling()
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        asked = self._task.cancelling()
-        if asked and isinstance(error, asyncio.CancelledError):
-            return  # else only something it waits for was: that is how a connection closes
-        if asked > self._asked:
-            raise asyncio.CancelledError
-        if isinstance(error, _TRANSLATED):
-            raise self._connection.failure(error) from None
 
 
 class _Errors:
