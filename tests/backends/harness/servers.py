@@ -94,7 +94,7 @@ class Server:
 @contextmanager
 def private(kind: Kind) -> Generator[Server, None, None]:
     """A server that nobody else uses."""
-    server = Server(kind, _program(kind))
+    server = Server(kind, program_of(kind))
     try:
         yield server
     finally:
@@ -131,7 +131,8 @@ def listens(host: str, port: int) -> bool:
 
 
 @cache
-def _program(kind: Kind) -> str:
+def program_of(kind: Kind) -> str:
+    """The program that is installed; where there is none, the test is skipped."""
     program = kind.find()
     if program is None:
         pytest.skip(f"{kind.name}: `{kind.install}`, or set {kind.variable}=HOST:PORT")
