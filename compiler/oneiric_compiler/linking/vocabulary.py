@@ -63,6 +63,8 @@ WORDS = (
 
 _NOT_INSTRUMENTED = "nothing of the process is instrumented: remove it"
 _RECONNECTS = "the next call connects again, within `connect_timeout`: remove it"
+_WAIT_BY_CALL = "who calls `consume` says how long to wait, in seconds: remove it"
+_DEFAULT_EXCHANGE = "messages go to `queue` by the default exchange: remove it"
 _NO_PUBSUB = "messages go through the stream alone: remove it"
 _RETRY_LAYER = "the layer `retry` tries again: `layers: {embedding: [retry]}`"
 _LIMIT_LAYER = "the layer `limit` holds calls back: `layers: {embedding: [limit]}`"
@@ -163,9 +165,21 @@ ANSWERS = {
         "send_default_pii": "nothing about persons is sent: remove it",
     },
     "queue/nats": {"max_reconnect_attempts": _RECONNECTS, "reconnect_time_wait": _RECONNECTS},
+    "queue/rabbitmq": {
+        "consume_timeout": _WAIT_BY_CALL,
+        "credentials_secret": "`url` may be a reference: `${ONEIRIC_SECRET_…}`; or set `user` and `password`",
+        "durable": "the queue always outlives the server: remove it",
+        "exchange": _DEFAULT_EXCHANGE,
+        "passive": "the queue is made when missing, and refused when declared otherwise: remove it",
+        "prefetch_count": "a process is sent only what a consumer waits for: remove it",
+        "reconnect_interval": _RECONNECTS,
+        "routing_key": _DEFAULT_EXCHANGE,
+        "ssl": "`url` says so: `amqps://…`",
+        "ssl_options": "`url` says `amqps://…`, and `ca_file` whom to trust",
+    },
     "queue/redis-streams": {
         "auto_create_group": "the group is always made when missing: remove it",
-        "block_ms": "who calls `consume` says how long to wait, in seconds: remove it",
+        "block_ms": _WAIT_BY_CALL,
         "consumer": "who has a message is known by when it took it: remove it",
         "consumer_buffer_size": _NO_PUBSUB,
         "maxlen": "messages stay until they are consumed: remove it",
