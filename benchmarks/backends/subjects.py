@@ -16,6 +16,7 @@ from itertools import cycle
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeAlias
 
+import aio_pika
 import aiohttp
 import aiomysql  # pyright: ignore[reportMissingTypeStubs]
 import asyncpg
@@ -27,7 +28,18 @@ from redis.asyncio import Redis
 
 from benchmarks.measure import DEADLINE
 from tests.backends import azurite, seaweedfs
-from tests.backends.harness.kinds import AZURITE, HTTP, MARIADB, NATS, POSTGRES, REDIS, S3_KEY, S3_SECRET, SEAWEEDFS
+from tests.backends.harness.kinds import (
+    AZURITE,
+    HTTP,
+    MARIADB,
+    NATS,
+    POSTGRES,
+    RABBITMQ,
+    REDIS,
+    S3_KEY,
+    S3_SECRET,
+    SEAWEEDFS,
+)
 from tests.backends.harness.receivers import OTLPOverGRPC, OTLPOverHTTP, SentryReceiver
 from tests.backends.harness.servers import private
 
@@ -183,6 +195,43 @@ def nats_queue() -> Iterator[Subject]:
             "nats",
             (server.host, server.port),
             lambda host, port: {"servers": [f"nats://{host}:{port}"]},
+            lambda queue: queue.publish(b"x"),
+            pairs,
+        )
+
+
+def rabbitmq_queue() -> Iterator[Subject]:
+    with private(RABBITMQ) as server:
+
+        @asynccontextmanager
+        async def pairs(queue: Any) -> AsyncGenerator[Sequence[Pair], None]:
+            async with await aio_pika.connect(host=server.host, port=server.port) as client:
+                channel = await client.channel()
+                arguments: Any = {"x-queue-type": "quorum"}
+                raw = await channel.declare_queue("raw", durable=True, arguments=arguments)
+
+                async def consume_raw() -> None:
+                    message = await raw.get(timeout=5)
+                    await message.ack()
+                    await channel.declare_queue("raw", passive=True)  # what has an answer, which `ack` has not
+
+                async def publish_raw() -> None:
+                    await channel.default_exchange.publish(aio_pika.Message(VALUE, delivery_mode=2), "raw", timeout=5)
+
+                async def fill(times: int) -> None:
+                    for _ in range(times):
+                        await asyncio.gather(queue.publish(VALUE), publish_raw())
+
+                yield [
+                    Pair("publish of 1 KiB", lambda: queue.publish(VALUE), publish_raw),
+                    Pair("consume of 1 KiB, acknowledged", lambda: consume(queue), consume_raw, fill),
+                ]
+
+        yield Subject(
+            "queue",
+            "rabbitmq",
+            (server.host, server.port),
+            lambda host, port: {"url": f"amqp://{host}:{port}"},
             lambda queue: queue.publish(b"x"),
             pairs,
         )
@@ -438,6 +487,7 @@ PROVIDERS = (
     redis_cache,
     redis_queue,
     nats_queue,
+    rabbitmq_queue,
     postgres_database,
     mysql_database,
     *HTTP_CLIENTS,
