@@ -18,7 +18,6 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from oneiric import Secret
 from oneiric.adapters.database import (
@@ -41,30 +40,8 @@ from tests.backends.harness.certificates import Authority
 from tests.backends.harness.kinds import POSTGRES
 from tests.backends.harness.servers import Address, Server, private
 from tests.backends.pooled import EncryptionCases, Place, PoolCases
+from tests.backends.postgres import admin, with_password
 from tests.docs.test_docs_schema import migrated, shown
-
-
-def admin(address: Address | Server, *statements: str, database: str = "postgres") -> None:
-    """Run statements as the superuser, past the component, as soon as the server is ready."""
-
-    async def connected() -> asyncpg.Connection:
-        while True:
-            with suppress(asyncpg.CannotConnectNowError):
-                return await asyncpg.connect(
-                    host=address.host, port=address.port, user="postgres", password="", database=database
-                )
-            await asyncio.sleep(0.02)
-
-    async def main() -> None:
-        async with asyncio.timeout(30):
-            connection = await connected()
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    asyncio.run(main())
 
 
 @pytest.fixture(scope="module", name="place")
@@ -137,7 +114,7 @@ class TestPostgresFaults(NetworkedDatabaseContract):
 
     @contextmanager
     def refused(self) -> Generator[PostgresDatabase, None, None]:
-        with with_password("another") as server:
+        with with_password(POSTGRES, "another") as server:
             yield self.component(server.host, server.port, "somebody", Secret(SECRET))
 
     def senseless(self) -> Sequence[tuple[str, Callable[[], PostgresDatabase]]]:
@@ -179,17 +156,6 @@ class TestPostgresPool(PoolCases):
         return database(self.place, **settings)
 
 
-@contextmanager
-def with_password(password: str) -> Generator[Server, None, None]:
-    """A server that asks `somebody` for a password."""
-    with private(POSTGRES) as server:
-        admin(server, f"CREATE ROLE somebody LOGIN PASSWORD '{password}'")
-        rules = server.folder / "data/pg_hba.conf"
-        rules.write_text("host all postgres all trust\nhost all all all scram-sha-256\n")
-        admin(server, "SELECT pg_reload_conf()")
-        yield server
-
-
 def test_a_password_that_has_expired_is_refused() -> None:
     async def main() -> None:
         ok = PostgresDatabase(host=server.host, port=server.port, user="somebody", password=Secret(SECRET))
@@ -200,7 +166,7 @@ def test_a_password_that_has_expired_is_refused() -> None:
             async with started(ok):
                 pass
 
-    with with_password(SECRET) as server:
+    with with_password(POSTGRES, SECRET) as server:
         run(main())
 
 

@@ -54,6 +54,12 @@ class Faults(NamedTuple):
         except OSError:
             raise self.no_sense(f"{ca_file} cannot be read as certificates", "ca_file") from None
 
+    def trusting_if(self, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
+        """The same where settings ask for TLS; raises the port's error for certificates without it."""
+        if ca_file is not None and not tls:
+            raise self.no_sense("is given, but tls is off", "ca_file")
+        return self.trusting(ca_file) if tls else None
+
 
 def revealed(secret: Secret | None) -> str | None:
     """The text itself, for an SDK."""

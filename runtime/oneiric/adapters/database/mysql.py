@@ -14,6 +14,7 @@ from pymysql.err import MySQLError
 
 from oneiric import Secret, component
 from oneiric.adapters._common.network import Faults, is_about_certificates, told
+from oneiric.adapters._common.pool import Limits
 from oneiric.adapters.database import (
     DatabaseMisconfigured,
     DatabaseRefused,
@@ -26,7 +27,7 @@ from oneiric.adapters.database import (
     first_word,
 )
 from oneiric.adapters.database._placeholders import MYSQL, MYSQL_WITHOUT_BACKSLASHES, check_number, pieces
-from oneiric.adapters.database._pooled import CONTROL, DATA, Limits, PooledDatabase, tls_context
+from oneiric.adapters.database._pooled import CONTROL, DATA, DatabaseLink, PooledDatabase
 from oneiric.adapters.database._transactions import StatementResult, rows
 from oneiric.errors import AdapterError
 
@@ -124,7 +125,7 @@ class MySQLDatabase(PooledDatabase):
             **({"unix_socket": host} if host.startswith("/") else {"host": host, "port": port}),
             "user": user,
             "db": database,
-            "ssl": tls_context(_FAULTS, tls, ca_file),
+            "ssl": _FAULTS.trusting_if(tls, ca_file),
             "charset": "utf8mb4",
             "autocommit": True,
             "client_flag": CLIENT.FOUND_ROWS,
@@ -177,8 +178,9 @@ class MySQLDatabase(PooledDatabase):
         return (TransactionConflict if code in _CONFLICTS else QueryError)(what, provider="mysql")
 
 
-class _Link:
+class _Link(DatabaseLink):
     def __init__(self, database: MySQLDatabase, connection: _Connection, most: int) -> None:
+        super().__init__(database)
         self._database = database
         self._connection = connection
         self._most = most  # bytes of a statement with its parameters, and one
@@ -192,7 +194,7 @@ class _Link:
     def in_transaction(self) -> bool:
         return self.is_open and bool(self._connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
 
-    async def run(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
+    async def _run(self, sql: str, parameters: Sequence[Value]) -> StatementResult:
         word = first_word(sql)
         if word not in _IN_TRANSACTIONS and self.in_transaction:
             raise TransactionError(f"{word.upper()}: the server would commit the transaction", provider="mysql")
@@ -208,11 +210,11 @@ class _Link:
         found = rows([column[0] for column in result.description], result.rows)
         return StatementResult(found, len(found) if word in _CHANGES else 0)
 
-    async def close(self) -> None:
+    async def _close(self) -> None:
         with suppress(OSError, MySQLError):
             await self._connection.ensure_closed()
 
-    async def abandon(self) -> None:
+    async def _abandon(self) -> None:
         """The SDK has closed the connection; the server is told by another one, and asked until it is over."""
         self.cut()
         control = await self._database.connection()
