@@ -30,6 +30,10 @@ ROOT = Path(__file__).resolve().parent.parent
 NO_SKIPS = os.environ.get("ONEIRIC_NO_SKIPS") == "1"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # of xdist, which leaves files with few tests, the longest, for the end
+
+
 @pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Text as it is kept beside the test: `assert shown == snapshot`."""
