@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
@@ -26,6 +27,7 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer, or of one line of a stream, at most."""
 
 _HEADER = re.compile(r"[\x20-\x7e]+")
+_LARGE = 1024 * 1024  # bytes of a body that aiohttp would keep the loop with, were they not a file
 _TOLD = 300  # characters of what a server says of a mistake
 _LENGTH = re.compile(
     r"too (?:large|long)|too many tokens|max(?:imum)? \w*\s?(?:context|input|length|tokens)|context.(?:length|size)"
@@ -63,6 +65,7 @@ class Api:
 
     `headers` are sent with each, and so is `key`, the setting `api_key`, by the header and the prefix `key_header`.
     `setting` is what `base_url` is called. Where it is `quiet` no error has anything of what was sent or came back.
+    Without `decompress` bodies are what the server sent.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Api:
         ca_file: Path | None,
         max_connections: int,
         quiet: bool = False,
+        decompress: bool = True,
     ) -> None:
         faults.check_above_zero(max_connections=max_connections)
         _check_url(faults, base_url, setting)
@@ -90,6 +94,7 @@ class Api:
         self._base = base_url.rstrip("/")
         self._setting = setting
         self._quiet = quiet
+        self._decompress = decompress
         self._headers = {"accept-encoding": "gzip, deflate", "user-agent": "oneiric", **headers}
         self._key = key
         self._key_header = key_header
@@ -105,6 +110,7 @@ class Api:
             connector=aiohttp.TCPConnector(ssl=context, limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            auto_decompress=self._decompress,
             response_class=_Response,
         )
         # it would send a request twice when a kept connection breaks
@@ -125,7 +131,7 @@ class Api:
         deadline: Deadline,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """The whole answer; a `body` that is not None is sent as JSON."""
+        """The whole answer; a `body` that is not None is sent as JSON, or as it is where it is bytes."""
         async with self.exchange(method, path, body, deadline=deadline, headers=headers, keep=True) as exchange:
             return await exchange.answer()
 
@@ -150,8 +156,10 @@ class Api:
             headers[name] = prefix + self._key.reveal()
         if not keep and self._base.startswith("http:"):
             headers["connection"] = "close"
-        data = None
-        if body is not None:
+        data: bytes | BytesIO | None = None
+        if isinstance(body, bytes):
+            data = body if len(body) < _LARGE else BytesIO(body)
+        elif body is not None:
             headers["content-type"] = "application/json"
             data = msgspec.json.encode(body)
         if not self._permits.take():

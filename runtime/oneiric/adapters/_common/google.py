@@ -42,6 +42,11 @@ class Tokens:
         """The credentials are read anew. Raises the port's errors."""
         await self._in_time(self._load, deadline)
 
+    @property
+    def key(self) -> Any:
+        """What signs by itself, the key of a service account (`signer_email`, `sign_bytes`), if they are one."""
+        return self._credentials if isinstance(self._credentials, Credentials) else None
+
     async def get(self, deadline: Deadline, *, instead_of: str | None = None) -> str:
         """A token that is valid still, and is another one than the one that was refused. Raises the port's errors."""
 
@@ -75,7 +80,7 @@ class Tokens:
                 return await what()
         except TimeoutError:
             failed = self._faults.no_answer(f"no token in {deadline.seconds:g} s", "timeout")
-        except (exceptions.GoogleAuthError, ValueError) as error:
+        except (exceptions.GoogleAuthError, ValueError, AttributeError, OSError) as error:  # of any file
             failed = self._of(error)
         raise failed
 
