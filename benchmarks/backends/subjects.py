@@ -31,9 +31,10 @@ from oneiric.adapters.vector import Point
 from redis.asyncio import Redis
 
 from benchmarks.measure import DEADLINE
-from tests.backends import azurite, seaweedfs
+from tests.backends import azurite, google_storage, seaweedfs
 from tests.backends.harness.kinds import (
     AZURITE,
+    FAKE_GCS,
     HTTP,
     MARIADB,
     NATS,
@@ -454,6 +455,43 @@ def s3_storage() -> Iterator[Subject]:
         )
 
 
+def gcs_storage() -> Iterator[Subject]:
+    with private(FAKE_GCS) as server:
+        google_storage.make_bucket(server, "objects")
+        url = google_storage.url(server)
+
+        @asynccontextmanager
+        async def pairs(storage: Any) -> AsyncGenerator[Sequence[Pair], None]:
+            async with aiohttp.ClientSession() as session:
+
+                async def get_raw() -> bytes:
+                    async with session.get(f"{url}/storage/v1/b/objects/o/raw?alt=media") as answer:
+                        return await answer.read()
+
+                async def put_raw() -> None:
+                    path = "/upload/storage/v1/b/objects/o?uploadType=multipart"
+                    with aiohttp.MultipartWriter("related") as body:
+                        body.append_json({"name": "raw", "contentType": "application/octet-stream"})
+                        body.append(VALUE)
+                    async with session.post(url + path, data=body) as answer:
+                        await answer.read()
+
+                await asyncio.gather(storage.put("name", VALUE), put_raw())
+                yield [
+                    Pair("get of 1 KiB", lambda: storage.get("name"), get_raw),
+                    Pair("put of 1 KiB", lambda: storage.put("name", VALUE), put_raw),
+                ]
+
+        yield Subject(
+            "storage",
+            "gcs",
+            (server.host, server.port),
+            lambda host, port: {"endpoint_url": f"http://{host}:{port}", "bucket": "objects"},
+            lambda storage: storage.get("name"),
+            pairs,
+        )
+
+
 def pgvector() -> Iterator[Subject]:
     with private(PGVECTOR) as server:
         place: dict[str, Any] = {"host": server.host, "port": server.port, "user": "postgres", "database": "postgres"}
@@ -570,6 +608,7 @@ PROVIDERS = (
     *HTTP_CLIENTS,
     azure_storage,
     s3_storage,
+    gcs_storage,
     pgvector,
 )
 STARTED = (embedded, sentry, logfire, otel_otlp)

