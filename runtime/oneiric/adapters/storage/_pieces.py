@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import ClassVar
 
-from oneiric.adapters.storage import InvalidObject, ObjectNotFound, ObjectReplaced, PreconditionFailed, check_data
+from oneiric.adapters.storage import (
+    InvalidObject,
+    ObjectNotFound,
+    ObjectReplaced,
+    PreconditionFailed,
+    check_data,
+    check_name,
+    check_range,
+)
 
 NO_PREFIX = re.compile("[\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """What no name has, and servers stumble over."""
+_TIMES = 5  # an object is read again when it is replaced meanwhile
 
 
 async def regrouped(data: AsyncIterator[bytes], size: int) -> AsyncGenerator[bytes, None]:
@@ -59,3 +71,32 @@ async def read_in_parts(
             yield data
         start += size
         first = False
+
+
+class InParts(ABC):
+    """Reads of a provider whose objects come in parts."""
+
+    _provider: ClassVar[str]
+
+    @abstractmethod
+    def _parts(self, name: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The data of one version; see `read_in_parts`."""
+
+    async def get(self, name: str) -> bytes:
+        check_name(name)
+        for _ in range(_TIMES):
+            try:
+                return b"".join([part async for part in self._parts(name)])
+            except ObjectReplaced:
+                continue
+        raise ObjectReplaced(name, provider=self._provider)
+
+    async def stream(
+        self, name: str, *, start: int = 0, stop: int | None = None, chunk_size: int = 65536
+    ) -> AsyncIterator[bytes]:
+        check_name(name)
+        check_range(start, stop, chunk_size)
+        async with aclosing(self._parts(name, start, stop)) as parts:
+            async for part in parts:
+                for begin in range(0, len(part), chunk_size):
+                    yield part[begin : begin + chunk_size]

@@ -31,7 +31,6 @@ from oneiric.adapters.storage import (
     Entry,
     Listed,
     ObjectNotFound,
-    ObjectReplaced,
     PreconditionFailed,
     StorageClosed,
     StorageError,
@@ -40,7 +39,6 @@ from oneiric.adapters.storage import (
     check_link,
     check_name,
     check_object,
-    check_range,
 )
 from oneiric.adapters.storage._azure import (
     FAULTS,
@@ -53,13 +51,12 @@ from oneiric.adapters.storage._azure import (
     plain_etag,
     read_range,
 )
-from oneiric.adapters.storage._pieces import NO_PREFIX, read_in_parts, regrouped
+from oneiric.adapters.storage._pieces import NO_PREFIX, InParts, read_in_parts, regrouped
 
 Result = TypeVar("Result")
 
 _PART = 4 * STABLE  # bytes in one request
 _KEPT = 64  # clients of single objects; one has 32 KiB, and takes the SDK a twentieth of a call to make
-_TIMES = 5  # a large object is read again when it is replaced meanwhile
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
 _UNMET = frozenset(("ConditionNotMet", "BlobAlreadyExists"))
 _OVERTAKEN = "InvalidBlockList"
@@ -75,7 +72,7 @@ _OVERTAKEN = "InvalidBlockList"
     capabilities=("blob", "stream", "delete", "container", "large", "link"),
     port="oneiric.adapters.storage:Storage",
 )
-class AzureBlobStorage:
+class AzureBlobStorage(InParts):
     """Keeps objects as block blobs of one container, which must exist.
 
     Needs an account of Azure Blob Storage; the extra `storage-azure-blob`.
@@ -89,6 +86,8 @@ class AzureBlobStorage:
     `healthcheck_timeout`: seconds for all of a health check, and of the first connection.
     `max_connections`: how many connections are open at most; they are opened when needed and kept.
     """
+
+    _provider = PROVIDER
 
     def __init__(
         self,
@@ -206,25 +205,6 @@ class AzureBlobStorage:
             work = self._blob(name).commit_block_list(blocks, **options, **condition)
             done = await finish(self._within(work, self._timeout))
         return Stored(name, size, plain_etag(done["etag"]))
-
-    async def get(self, name: str) -> bytes:
-        check_name(name)
-        for _ in range(_TIMES):
-            try:
-                return b"".join([part async for part in self._parts(name)])
-            except ObjectReplaced:
-                continue
-        raise ObjectReplaced(name, provider=PROVIDER)
-
-    async def stream(
-        self, name: str, *, start: int = 0, stop: int | None = None, chunk_size: int = 65536
-    ) -> AsyncIterator[bytes]:
-        check_name(name)
-        check_range(start, stop, chunk_size)
-        async with aclosing(self._parts(name, start, stop)) as parts:
-            async for part in parts:
-                for begin in range(0, len(part), chunk_size):
-                    yield part[begin : begin + chunk_size]
 
     async def stat(self, name: str) -> Entry:
         check_name(name)

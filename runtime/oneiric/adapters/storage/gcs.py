@@ -19,7 +19,6 @@ from oneiric.adapters.storage import (
     Entry,
     Listed,
     ObjectNotFound,
-    ObjectReplaced,
     PreconditionFailed,
     StorageClosed,
     StorageError,
@@ -28,7 +27,6 @@ from oneiric.adapters.storage import (
     check_link,
     check_name,
     check_object,
-    check_range,
 )
 from oneiric.adapters.storage._gcs import (
     CREDENTIALS,
@@ -46,12 +44,11 @@ from oneiric.adapters.storage._gcs import (
 )
 from oneiric.adapters.storage._gcs_links import signed_url
 from oneiric.adapters.storage._gcs_upload import PART, Upload
-from oneiric.adapters.storage._pieces import NO_PREFIX, read_in_parts, regrouped
+from oneiric.adapters.storage._pieces import NO_PREFIX, InParts, read_in_parts, regrouped
 
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 _READ = 4 * 1024 * 1024  # bytes that one request reads
 _PAGE = 1000  # objects that one request lists
-_TIMES = 5  # a large object is read again when it is replaced meanwhile
 
 
 @component(
@@ -63,7 +60,7 @@ _TIMES = 5  # a large object is read again when it is replaced meanwhile
     capabilities=("blob", "stream", "delete", "bucket", "large", "link"),
     port="oneiric.adapters.storage:Storage",
 )
-class GCSStorage:
+class GCSStorage(InParts):
     """Keeps objects in one bucket, which must exist.
 
     Needs a bucket of Google Cloud Storage; the extra `storage-gcs`.
@@ -79,6 +76,8 @@ class GCSStorage:
     `healthcheck_timeout`: seconds for all of a health check, and of the first connection.
     `max_connections`: how many connections are open at most; they are opened when needed and kept.
     """
+
+    _provider = PROVIDER
 
     def __init__(
         self,
@@ -166,25 +165,6 @@ class GCSStorage:
                     await upload.add(part)
                     part = following
                 return await upload.complete(part)
-
-    async def get(self, name: str) -> bytes:
-        check_name(name)
-        for _ in range(_TIMES):
-            try:
-                return b"".join([part async for part in self._parts(name)])
-            except ObjectReplaced:
-                continue
-        raise ObjectReplaced(name, provider=PROVIDER)
-
-    async def stream(
-        self, name: str, *, start: int = 0, stop: int | None = None, chunk_size: int = 65536
-    ) -> AsyncIterator[bytes]:
-        check_name(name)
-        check_range(start, stop, chunk_size)
-        async with aclosing(self._parts(name, start, stop)) as parts:
-            async for part in parts:
-                for begin in range(0, len(part), chunk_size):
-                    yield part[begin : begin + chunk_size]
 
     async def stat(self, name: str) -> Entry:
         check_name(name)

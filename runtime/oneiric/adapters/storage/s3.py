@@ -19,7 +19,6 @@ from oneiric.adapters.storage import (
     Entry,
     Listed,
     ObjectNotFound,
-    ObjectReplaced,
     PreconditionFailed,
     StorageClosed,
     StorageError,
@@ -28,9 +27,8 @@ from oneiric.adapters.storage import (
     check_link,
     check_name,
     check_object,
-    check_range,
 )
-from oneiric.adapters.storage._pieces import NO_PREFIX, read_in_parts, regrouped
+from oneiric.adapters.storage._pieces import NO_PREFIX, InParts, read_in_parts, regrouped
 from oneiric.adapters.storage._s3 import (
     FAULTS,
     PROVIDER,
@@ -50,7 +48,7 @@ from oneiric.adapters.storage._s3_upload import PART, Upload
 Result = TypeVar("Result")
 
 _READ = 4 * 1024 * 1024  # bytes that one request reads
-_TIMES = 5  # what met another writer is tried again, and so is the reading of a large object
+_TIMES = 5  # what met another writer is tried again
 
 
 @component(
@@ -62,7 +60,7 @@ _TIMES = 5  # what met another writer is tried again, and so is the reading of a
     capabilities=("blob", "stream", "delete", "bucket", "large", "link"),
     port="oneiric.adapters.storage:Storage",
 )
-class S3Storage:
+class S3Storage(InParts):
     """Keeps objects in one bucket, which must exist.
 
     Needs a bucket of Amazon S3, or of a server that speaks as it does; the extra `storage-s3`.
@@ -79,6 +77,8 @@ class S3Storage:
     `healthcheck_timeout`: seconds for all of a health check, and of the first connection.
     `max_connections`: how many connections are open at most; they are opened when needed and kept.
     """
+
+    _provider = PROVIDER
 
     def __init__(
         self,
@@ -166,25 +166,6 @@ class S3Storage:
         options = {**described(content_type, metadata), **condition_for(name, if_absent, if_match)}
         async with aclosing(regrouped(data, PART)) as pieces:
             return await self._put_parts(name, pieces, options)
-
-    async def get(self, name: str) -> bytes:
-        check_name(name)
-        for _ in range(_TIMES):
-            try:
-                return b"".join([part async for part in self._parts(name)])
-            except ObjectReplaced:
-                continue
-        raise ObjectReplaced(name, provider=PROVIDER)
-
-    async def stream(
-        self, name: str, *, start: int = 0, stop: int | None = None, chunk_size: int = 65536
-    ) -> AsyncIterator[bytes]:
-        check_name(name)
-        check_range(start, stop, chunk_size)
-        async with aclosing(self._parts(name, start, stop)) as parts:
-            async for part in parts:
-                for begin in range(0, len(part), chunk_size):
-                    yield part[begin : begin + chunk_size]
 
     async def stat(self, name: str) -> Entry:
         check_name(name)
