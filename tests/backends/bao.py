@@ -64,11 +64,10 @@ class Bao:
     def revoke_log_ins(self) -> None:
         """Have every token expire that somebody logged in for."""
         for accessor in self.ask("LIST", "auth/token/accessors")["data"]["keys"]:
-            if (
-                self.ask("POST", "auth/token/lookup-accessor", accessor=accessor)["data"]["path"]
-                == "auth/approle/login"
-            ):
-                self.ask("POST", "auth/token/revoke-accessor", accessor=accessor)
+            with suppress(urllib.error.HTTPError):  # it has expired since it was listed
+                found = self.ask("POST", "auth/token/lookup-accessor", accessor=accessor)["data"]
+                if found["path"] == "auth/approle/login":
+                    self.ask("POST", "auth/token/revoke-accessor", accessor=accessor)
 
     def log_ins(self) -> int:
         """How many tokens there are besides root's."""

