@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import nats as sdk
@@ -58,12 +59,47 @@ class TestNATSQueue(QueueContract):
         return started(NATSQueue(servers=servers, queue=self.stream, ack_wait=ACK_WAIT, max_deliveries=MAX_DELIVERIES))
 
 
+class Written:
+    """A transport of the SDK that keeps what it writes, in its order."""
+
+    def __init__(self, transport: Any, sent: bytearray) -> None:
+        self._transport = transport
+        self._sent = sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        self._sent += data
+        self._transport.write(data)
+
+    def writelines(self, data: list[bytes]) -> None:
+        self._sent += b"".join(data)
+        self._transport.writelines(data)
+
+
 class TestNATSFanout(FanoutContract):
     nats: Address
     stream: str
 
     def fresh(self) -> AbstractAsyncContextManager[Queue]:
         return started(NATSQueue(servers=[f"nats://{self.nats.host}:{self.nats.port}"], queue=self.stream))
+
+    @pytest.mark.parametrize("begins", [b"SUB ", b"PUB "])
+    def test_what_is_said_to_be_with_the_server_is_followed_by_what_it_answered(self, begins: bytes) -> None:
+        async def case(queue: Any) -> None:
+            sent = bytearray()
+            client = queue._connection.client
+            client._transport = Written(client._transport, sent)
+            if begins == b"SUB ":
+                async with queue.listen():
+                    written = bytes(sent)
+            else:
+                await queue.broadcast(b"all")
+                written = bytes(sent)
+            assert written.rindex(b"PING") > written.index(begins)
+
+        self.check(case)
 
 
 class TestNATSQueueFaults(NetworkedQueueContract):

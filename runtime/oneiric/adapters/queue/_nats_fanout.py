@@ -31,7 +31,7 @@ class Fanout:
         """Tell all who listen; when it returns, the server has it. Raises the errors of the SDK."""
         client = self._connection.client or await self._connection.renewed()
         await client.publish(self._subject, body, headers=headers)
-        await client.flush(self._connection.timeout)  # type: ignore[arg-type]  # any number does
+        await self._sent(client)
 
     @asynccontextmanager
     async def listen(self) -> AsyncGenerator[Listener, None]:
@@ -43,12 +43,18 @@ class Fanout:
         with self._connection.errors():
             client = self._connection.client or await self._connection.renewed()
             subscription = await client.subscribe(self._subject, cb=keep)  # pyright: ignore[reportUnknownMemberType]
-            await client.flush(self._connection.timeout)  # type: ignore[arg-type]
+            await self._sent(client)
         try:
             yield _Listening(self._connection, client, heard)
         finally:
             with suppress(Error, OSError, TimeoutError):
                 await subscription.unsubscribe()
+
+    async def _sent(self, client: Client) -> None:
+        """The server has what was sent. The SDK writes a PING ahead of what waits to be written, which goes out while
+        the answer is awaited: the answer to a second one is to that as well."""
+        for _ in range(2):
+            await client.flush(self._connection.timeout)  # type: ignore[arg-type]  # any number does
 
 
 class _Listening:
