@@ -4,9 +4,10 @@ of metadata; it blocks, so threads ask it."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import google.auth
@@ -14,7 +15,7 @@ from google.auth import exceptions
 from google.auth.transport.requests import Request
 from google.oauth2.service_account import Credentials
 
-from oneiric.adapters._common.api import Deadline
+from oneiric.adapters._common.api import Answer, Api, Deadline
 from oneiric.adapters._common.network import Faults
 from oneiric.errors import AdapterError
 
@@ -58,6 +59,29 @@ class Tokens:
         if not self._has_another_than(instead_of):
             await self._in_time(renew, deadline)
         return str(self._credentials.token)
+
+    async def ask(
+        self,
+        api: Api,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        deadline: Deadline,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
+        """What an API answers to a request with a token; to one with another where it takes the first for none, with
+        which nothing was done. Raises the port's errors."""
+
+        async def send(token: str) -> Answer:
+            shown = {**headers, "authorization": f"Bearer {token}"}
+            return await api.ask(method, path, body, deadline=deadline, headers=shown)
+
+        token = await self.get(deadline)
+        answer = await send(token)
+        if answer.status == 401:
+            answer = await send(await self.get(deadline, instead_of=token))
+        return answer
 
     async def _load(self) -> None:
         self._credentials, self.project = await asyncio.to_thread(self._found)

@@ -155,19 +155,12 @@ class GCPSecretManagerSecrets:
                 raise _unusable(answer)
 
     async def _ask(self, path: str, deadline: Deadline) -> Answer:
-        """What the API answers about the project; once more with a new token where it takes this one for none."""
-        token = await self._tokens.get(deadline)
-        answer = await self._ask_with(token, path, deadline)
-        if answer.status == 401:
-            token = await self._tokens.get(deadline, instead_of=token)
-            answer = await self._ask_with(token, path, deadline)
+        """What the API answers about the project."""
+        path = f"/v1/projects/{self._project or self._tokens.project}{path}"
+        answer = await self._tokens.ask(self._api, "GET", path, deadline=deadline)
         if answer.status == 401:
             raise _FAULTS.no_entry("the credentials are refused", "credentials_file")
         return answer
-
-    async def _ask_with(self, token: str, path: str, deadline: Deadline) -> Answer:
-        path = f"/v1/projects/{self._project or self._tokens.project}{path}"
-        return await self._api.ask("GET", path, deadline=deadline, headers={"authorization": f"Bearer {token}"})
 
 
 class _NoneThere(Exception):

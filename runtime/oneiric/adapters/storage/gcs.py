@@ -248,26 +248,9 @@ class GCSStorage(InParts):
         """The answer to a request, if it is not an error; `name` is the object it is about, if any."""
         deadline = deadline or Deadline.within(self._timeout)
         self._api.check_open()
-        token, answer = await self._sent(None, method, path, body, headers, deadline)
-        if answer.status == 401 and token is not None:  # which is too old: nothing was done
-            _, answer = await self._sent(token, method, path, body, headers, deadline)
+        ask = self._api.ask if self._tokens is None else partial(self._tokens.ask, self._api)
+        answer = await ask(method, path, body, deadline=deadline, headers=headers or {})
         failure = self._place.failure(answer, method, name)
         if failure is not None:
             raise failure
         return answer
-
-    async def _sent(
-        self,
-        refused: str | None,
-        method: str,
-        path: str,
-        body: object,
-        headers: Mapping[str, str] | None,
-        deadline: Deadline,
-    ) -> tuple[str | None, Answer]:
-        """The answer to a request, and the token it was sent with, which is another than the one refused."""
-        if self._tokens is None:
-            return None, await self._api.ask(method, path, body, deadline=deadline, headers=headers)
-        token = await self._tokens.get(deadline, instead_of=refused)
-        shown = {**(headers or {}), "authorization": f"Bearer {token}"}
-        return token, await self._api.ask(method, path, body, deadline=deadline, headers=shown)
