@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 
 from oneiric.adapters.queue import Message, QueueError, check_wait
 from oneiric.adapters.queue._nats_stream import DEAD, Stream
+from oneiric.adapters.queue._turns import has_turn
 
 _SLICE = 1.0  # seconds a request for a message stays at the server, at most
 _NOTHING = {"404", "408"}  # what the server says when no message came
@@ -74,14 +75,8 @@ class Consumer:
     async def _next(self, wait: float) -> Msg | None:
         """One consumer asks the server at a time, the others wait for their turn."""
         end = _now() + wait
-        if self._turn.locked():
-            try:
-                async with asyncio.timeout(wait):
-                    await self._turn.acquire()
-            except TimeoutError:
-                return None
-        else:
-            await self._turn.acquire()
+        if not await has_turn(self._turn, wait):
+            return None
         try:
             while True:
                 found = await self._ask(min(end - _now(), _SLICE))

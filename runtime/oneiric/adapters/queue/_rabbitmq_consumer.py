@@ -18,6 +18,7 @@ from pamqp.commands import Basic
 from oneiric.adapters.queue import Message, QueueError, check_wait
 from oneiric.adapters.queue._rabbitmq_channel import Channel, Publisher, declare, exists
 from oneiric.adapters.queue._rabbitmq_connection import Connection
+from oneiric.adapters.queue._turns import has_turn
 
 DELIVERIES = "x-delivery-count"
 """The header in which the server counts how often a message was given back, or its consumer was lost."""
@@ -84,14 +85,8 @@ class Consumer:
         check_wait(wait)
         with self._connection.errors():
             end = _now() + wait
-            if self._turn.locked():
-                try:
-                    async with asyncio.timeout(wait):
-                        await self._turn.acquire()
-                except TimeoutError:
-                    return None
-            else:
-                await self._turn.acquire()
+            if not await has_turn(self._turn, wait):
+                return None
             try:
                 return await self._next(end)
             finally:
