@@ -165,8 +165,9 @@ class Sources:
     def walk(self, package: str, holding: bytes = b"") -> Iterator[Module]:
         """The modules of a package, sorted by module path; those that do not parse are reported and left out, and
         those whose file has not the text are not parsed."""
-        for name in self.names(package):
-            if self._holds(name, holding) and (module := self.module(name)) is not None:
+        for name in sorted(self._names(package, holding)):
+            module = self.module(name)
+            if module is not None:
                 yield module
 
     def names(self, package: str) -> list[str]:
@@ -267,10 +268,7 @@ class Sources:
             elif folder.is_dir():
                 yield folder, shown
 
-    def _holds(self, name: str, text: bytes) -> bool:
-        return not text or any(text in path.read_bytes() for path, _ in self._locate(name))
-
-    def _names(self, package: str) -> Iterator[str]:
+    def _names(self, package: str, holding: bytes = b"") -> Iterator[str]:
         path = next((path for path, _ in self._locate(package)), None)
         if not isinstance(path, Path):
             return
@@ -283,7 +281,8 @@ class Sources:
             parts = file.relative_to(path).with_suffix("").parts
             if parts[-1] == "__init__":
                 parts = parts[:-1]
-            if parts and all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
+            named = parts and all(part.isidentifier() and not keyword.iskeyword(part) for part in parts)
+            if named and (not holding or holding in file.read_bytes()):
                 yield ".".join((package, *parts))
 
     def _parse(self, name: str, path: Folder, shown: str) -> Module | None:
