@@ -65,6 +65,7 @@ _NOT_INSTRUMENTED = "nothing of the process is instrumented: remove it"
 _RECONNECTS = "the next call connects again, within `connect_timeout`: remove it"
 _WAIT_BY_CALL = "who calls `consume` says how long to wait, in seconds: remove it"
 _DEFAULT_EXCHANGE = "messages go to `queue` by the default exchange: remove it"
+_BY_PUT = "`put` takes the content type: remove it"
 _NO_PUBSUB = "messages go through the stream alone: remove it"
 _RETRY_LAYER = "the layer `retry` tries again: `layers: {embedding: [retry]}`"
 _LIMIT_LAYER = "the layer `limit` holds calls back: `layers: {embedding: [limit]}`"
@@ -190,8 +191,8 @@ ANSWERS = {
         "healthcheck_secret": "that credentials are taken is what a health check asks: remove it",
         "project_id": "`project_id` is called `project` here",
     },
-    "storage/azure-blob": {"default_content_type": "`put` takes the content type: remove it"},
-    "storage/gcs": {"default_content_type": "`put` takes the content type: remove it"},
+    "storage/azure-blob": {"default_content_type": _BY_PUT},
+    "storage/gcs": {"default_content_type": _BY_PUT},
     "storage/s3": {
         "healthcheck_key": "health lists one object: remove it",
         "use_accelerate_endpoint": "transfer acceleration is not used: remove it",
