@@ -76,6 +76,8 @@ class Gated:
 
 
 class TestGCSStorage(Gated, StorageContract):
+    expired = 400
+
     def fresh(self) -> AbstractAsyncContextManager[Storage]:
         return started(self.storage())
 
