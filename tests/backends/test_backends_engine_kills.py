@@ -120,21 +120,24 @@ class KillCases:
                 alive = [all_of_them.start(), all_of_them.start()]
                 all_of_them.ready(*alive)
                 names = [f"r{number}" for number in range(RUNS)]
+                running, finished = list(names), set[str]()
                 for name in names:
                     assert await engine.submit(Submission(name, branches(), {"items": [1, 2, 3, 4]}, queue="q"))
                 for _ in range(KILLS):
                     fresh = all_of_them.start()
                     await asyncio.sleep(chance.uniform(0.0, 0.4))
                     all_of_them.kill(alive.pop(0))
-                    finished = {f"{name}/{each.name}" for name in names for each in await engine.steps(name)}
-                    kept.append((all_of_them.log.stat().st_size if all_of_them.log.exists() else 0, finished))
+                    new = {f"{name}/{each.name}" for name in running for each in await engine.steps(name)} - finished
+                    finished |= new
+                    running = [name for name in running if not finished.issuperset(f"{name}/{each}" for each in TOKENS)]
+                    kept.append((all_of_them.log.stat().st_size if all_of_them.log.exists() else 0, new))
                     all_of_them.ready(fresh)
                     alive.append(fresh)
                 outcomes = [await engine.result(name) for name in names]
                 assert {outcome["state"] for outcome in outcomes} == {"completed"}
                 assert set(all_of_them.begun()) == {f"{name}/{each}" for name in names for each in TOKENS}
-                for offset, finished in kept:
-                    assert not finished & set(all_of_them.begun(offset))
+                for offset, new in kept:
+                    assert not new & set(all_of_them.begun(offset))
                 assert not await engine.submit(Submission("r0", branches(), {"items": [1, 2, 3, 4]}, queue="q"))
 
     def test_a_run_that_ends_processes_is_parked_and_others_go_on(self) -> None:

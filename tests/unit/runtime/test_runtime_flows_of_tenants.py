@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -145,5 +146,42 @@ def test_a_reload_changes_the_flow_of_a_tenant_and_of_nobody_else(project: Path,
             compiled(project, acme=FILES["settings/tenants/acme.yml"])
             assert (await runtime.reload()).accepted
             assert (await acme.live({"text": "a"}))["first"] == "acme a 7"
+
+    run(story(), within=30)
+
+
+FLOWS = {"acme": [("acme t", 7), ("alone", 8)], "plain": [("t", 1), ("t 1", 2)]}
+"""What the runs of tenants note when each is given the text t."""
+
+
+def test_an_event_of_a_tenant_begins_its_flow(project: Path) -> None:
+    (project / "settings/events.yml").write_text(
+        "topics: {note.wanted: {}}\nsubscriptions: {starts: {topics: [note.wanted], starts: workflow:notes}}\n"
+    )
+
+    async def story() -> None:
+        async with Runtime(load(compiled(project))) as runtime:
+            for tenant, noted in FLOWS.items():
+                view = of(runtime, tenant)
+                emitted = await view.topics.note_wanted.emit({"text": "t"})
+                await (await view.workflows.notes.start({"text": "t"}, id=emitted.handlers[0].run)).result()
+                assert sorted(calls()) == noted
+
+    run(story(), within=30)
+
+
+def test_a_tick_of_a_tenant_begins_its_flow(project: Path) -> None:
+    (project / "settings/tasks.yml").write_text(
+        "schedules:\n  often: {every: 1s, call: workflow:notes, with: {text: t}, tenants: [acme, plain], most: 1}\n"
+    )
+
+    async def story() -> None:
+        async with Runtime(load(compiled(project))) as runtime:
+            heard: list[tuple[str, int]] = []
+            await runtime.use("task", "note")
+            while len(heard) < 4:
+                heard += calls()
+                await asyncio.sleep(0.02)
+            assert sorted(heard) == sorted(FLOWS["acme"] + FLOWS["plain"])
 
     run(story(), within=30)
