@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         database = default.Adapters.database  # oneiric.adapters.database:Database
         engine = default.Adapters.engine  # oneiric.adapters.engine:Engine
         http = default.Adapters.http  # oneiric.adapters.http:HttpClient
+        # adapter:identity is not in default
         queue = default.Adapters.queue  # oneiric.adapters.queue:Queue
         secrets = default.Adapters.secrets  # oneiric.adapters.secrets:Secrets
         storage = default.Adapters.storage  # oneiric.adapters.storage:Storage
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     class OfferedServices(Domain):
         check_amount = default.Services.check_amount  # shop.ports:Check
         check_pieces = default.Services.check_pieces  # shop.ports:Check
+        customers = default.Services.customers  # shop.ports:Customers
         notifier = default.Services.notifier  # shop.ports:Notifier
         orders = default.Services.orders  # shop.ports:Orders
         payments = default.Services.payments  # shop.ports:Payments

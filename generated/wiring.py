@@ -154,6 +154,17 @@ class Services(Domain):
         return PiecesCheck()
 
     if TYPE_CHECKING:
+        from shop.ports import Customers
+
+    @bind("service:customers", "6039bd0e",
+          provider="named",
+          port="shop.ports:Customers")
+    def customers(self) -> Customers:
+        """named: settings/services.yml selects it"""
+        from shop.customers import Named
+        return Named()
+
+    if TYPE_CHECKING:
         from shop.ports import Notifier
 
     @bind("service:notifier", "afee954f",
@@ -312,16 +323,17 @@ class Tasks(Domain):
     if TYPE_CHECKING:
         from shop.intake import QueueIntake
 
-    @bind("task:intake", "0a020e3b",
+    @bind("task:intake", "c5ccfbc7",
           provider="queue",
           port="shop.intake:QueueIntake",
-          needs=("adapter:queue", "service:orders"),
+          needs=("adapter:queue", "service:customers", "service:orders"),
           eager=True,
-          tenants="2:d8016b42")
+          tenants="2:e43fb27f")
     def intake(self) -> QueueIntake:
         """queue: the only candidate"""
         from shop.intake import QueueIntake
         return QueueIntake(
+            customers=self._wiring.services.customers.live,
             orders=self._wiring.services.orders.live,
             queue=self._wiring.adapters.queue.live,
         )

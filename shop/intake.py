@@ -9,7 +9,7 @@ import logging
 from oneiric import component
 from oneiric.adapters.queue import Queue
 
-from shop.ports import Orders
+from shop.ports import Customers, Orders
 
 PAUSE = 1.0
 """Seconds between two attempts of a worker that met an error."""
@@ -19,18 +19,18 @@ PAUSE = 1.0
     "task",
     "intake",
     provider="queue",
-    needs={"orders": "service:orders", "queue": "adapter:queue"},
+    needs={"customers": "service:customers", "orders": "service:orders", "queue": "adapter:queue"},
     eager=True,
 )
 class QueueIntake:
     """Places the orders in the queue, so many `at_once`.
 
-    A message is `{"customer": "ada", "articles": {"mug": 2}}`. One whose order fails comes again, at last as a dead
-    letter.
+    A message is `{"customer": "ada", "articles": {"mug": 2}}`, with a token for the name where `customers` wants one.
+    One whose order fails comes again, at last as a dead letter.
     """
 
-    def __init__(self, *, orders: Orders, queue: Queue, at_once: int = 4) -> None:
-        self._orders, self._queue, self._at_once = orders, queue, at_once
+    def __init__(self, *, customers: Customers, orders: Orders, queue: Queue, at_once: int = 4) -> None:
+        self._customers, self._orders, self._queue, self._at_once = customers, orders, queue, at_once
         self._workers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -57,4 +57,5 @@ class QueueIntake:
         async with self._queue.consume() as message:
             if message is not None:
                 order = json.loads(message.body)
-                await self._orders.place(order["customer"], order["articles"])
+                customer = await self._customers.who(order["customer"])
+                await self._orders.place(customer, order["articles"])

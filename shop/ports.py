@@ -62,6 +62,12 @@ class Warehouse(Protocol):
         ...
 
 
+class Customers(Protocol):
+    async def who(self, said: str) -> str:
+        """The customer, by what an order that came as a message says of it. Raises `OrderRefused`."""
+        ...
+
+
 class Orders(Protocol):
     async def place(self, customer: str, articles: Mapping[str, int]) -> int:
         """Takes an order of so many pieces of each article; its number.

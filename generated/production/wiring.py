@@ -166,6 +166,20 @@ class Adapters(Domain):
         )
 
     if TYPE_CHECKING:
+        from oneiric.adapters.identity import Identities
+
+    @bind("adapter:identity", "5d6b7752",
+          provider="oidc",
+          port="oneiric.adapters.identity:Identities")
+    def identity(self) -> Identities:
+        """oidc: settings/profiles/production.yml selects it"""
+        from oneiric.adapters.identity.oidc import OidcIdentities
+        return OidcIdentities(
+            audience="shop",
+            issuer=self._env("SHOP_ISSUER", "https://login.example"),
+        )
+
+    if TYPE_CHECKING:
         from oneiric.adapters.queue import Queue
 
     @bind("adapter:queue", "99983aba",
@@ -183,30 +197,36 @@ class Adapters(Domain):
     if TYPE_CHECKING:
         from oneiric.adapters.secrets import Secrets
 
-    @bind("adapter:secrets", "05e4c3b5",
-          provider="file",
+    @bind("adapter:secrets", "ff5ffe88",
+          provider="vault",
           port="oneiric.adapters.secrets:Secrets")
     def secrets(self) -> Secrets:
-        """file: settings/profiles/production.yml selects it"""
-        from oneiric.adapters.secrets.file import FileSecrets
-        from pathlib import Path
-        return FileSecrets(
-            format="directory",
-            path=self._env_as(Path, "SHOP_SECRETS", "/run/secrets"),
+        """vault: settings/profiles/production.yml selects it"""
+        from oneiric import Secret
+        from oneiric.adapters.secrets.vault import VaultSecrets
+        from oneiric.structures import optional
+        return VaultSecrets(
+            path="shop/production",
+            role_id=self._env("SHOP_VAULT_ROLE", "shop"),
+            secret_id=self._env_as(optional(Secret), "SHOP_VAULT_KEY"),
+            url=self._env("SHOP_VAULT", "https://vault.internal:8200"),
         )
 
     if TYPE_CHECKING:
         from oneiric.adapters.storage import Storage
 
-    @bind("adapter:storage", "fa9c3e55",
-          provider="local",
-          port="oneiric.adapters.storage:Storage")
+    @bind("adapter:storage", "d1e7f5d3",
+          provider="s3",
+          port="oneiric.adapters.storage:Storage",
+          secrets=("S3_SECRET",))
     def storage(self) -> Storage:
-        """local: stack level -10 beats -20 of s3"""
-        from oneiric.adapters.storage.local import LocalStorage
-        from pathlib import Path
-        return LocalStorage(
-            base_path=self._env_as(Path, "SHOP_FILES", ".oneiric_storage"),
+        """s3: settings/profiles/production.yml selects it"""
+        from oneiric.adapters.storage.s3 import S3Storage
+        return S3Storage(
+            access_key_id=self._env("SHOP_S3_KEY"),
+            bucket=self._env("SHOP_BUCKET", "shop"),
+            endpoint_url=self._env("SHOP_S3", "https://s3.eu-central-1.amazonaws.com"),
+            secret_access_key=self._secret("S3_SECRET"),
         )
 
 
@@ -246,6 +266,20 @@ class Services(Domain):
         """whole: the only candidate"""
         from shop.checks import PiecesCheck
         return PiecesCheck()
+
+    if TYPE_CHECKING:
+        from shop.ports import Customers
+
+    @bind("service:customers", "6bec65f7",
+          provider="tokens",
+          port="shop.ports:Customers",
+          needs=("adapter:identity",))
+    def customers(self) -> Customers:
+        """tokens: settings/profiles/production.yml selects it"""
+        from shop.customers import Tokens
+        return Tokens(
+            identity=self._wiring.adapters.identity.live,
+        )
 
     if TYPE_CHECKING:
         from shop.ports import Notifier
@@ -408,17 +442,18 @@ class Tasks(Domain):
     if TYPE_CHECKING:
         from shop.intake import QueueIntake
 
-    @bind("task:intake", "261ce18b",
+    @bind("task:intake", "49dec27b",
           provider="queue",
           port="shop.intake:QueueIntake",
-          needs=("adapter:queue", "service:orders"),
+          needs=("adapter:queue", "service:customers", "service:orders"),
           eager=True,
-          tenants="2:536baa49")
+          tenants="2:f00da935")
     def intake(self) -> QueueIntake:
         """queue: the only candidate"""
         from shop.intake import QueueIntake
         return QueueIntake(
             at_once=self._env_as(int, "SHOP_AT_ONCE", "10"),
+            customers=self._wiring.services.customers.live,
             orders=self._wiring.services.orders.live,
             queue=self._wiring.adapters.queue.live,
         )

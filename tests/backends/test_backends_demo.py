@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,7 @@ ORDERS = 60
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Shop]:
-    with shop() as made:
+    with shop(at_once=8) as made:
         yield made
 
 
@@ -36,6 +37,17 @@ def test_no_order_failed(seen: Seen) -> None:
 def test_every_order_is_in_one_database_once(seen: Seen) -> None:
     assert seen.lost == 0
     assert not seen.kept["postgres"] & seen.kept["sqlite"]
+
+
+def test_every_order_has_its_receipt_in_one_storage(seen: Seen) -> None:
+    assert sum(seen.receipts.values()) == seen.sent
+    assert min(seen.receipts.values()) >= ORDERS
+
+
+def test_who_held_the_key_that_was_rotated_was_restarted(made: Shop, seen: Seen) -> None:
+    logged = [json.loads(line) for line in made.log.read_text("utf-8").splitlines()]
+    rotated = next(number for number, line in enumerate(logged) if line["event"] == "rotate")
+    assert (logged[rotated - 1]["event"], logged[rotated - 1]["key"]) == ("activate", "payments")
 
 
 def test_both_databases_and_the_server_of_the_cache_were_used(seen: Seen) -> None:
