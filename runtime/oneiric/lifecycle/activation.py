@@ -169,6 +169,19 @@ def needed(slot: Slot[Any]) -> list[Slot[Any]]:
     return slots if binding.inner is None else [*slots, scope.slot(binding.inner)]
 
 
+def essential(slots: Iterable[Slot[Any]]) -> set[str]:
+    """The keys without which an application of these slots does not do what it is for: eager ones, and what they
+    need."""
+    found: set[str] = set()
+    left = [slot for slot in slots if starts(slot)]
+    while left:
+        slot = left.pop()
+        if slot.key not in found:
+            found.add(slot.key)
+            left += needed(slot)
+    return found
+
+
 def fail(slot: Slot[Any], step: str, what: str, cause: BaseException | None = None) -> NoReturn:
     """Raise the slot's `ActivationError`."""
     domain, _, key = slot.key.partition(":")

@@ -10,8 +10,7 @@ from typing import Any
 
 from oneiric.documents import write
 from oneiric.errors import refused
-from oneiric.host import Host
-from oneiric.lifecycle.activation import needed, starts
+from oneiric.lifecycle.activation import essential
 from oneiric.lifecycle.health import Health, ask_all
 from oneiric.runtime import Runtime, changes_of, host_of
 from oneiric.serve.folder import STATUS_FORMAT, StateFolder
@@ -56,7 +55,7 @@ class Status:
     def failing(self) -> list[str]:
         """The keys of the base that are eager, or that one of these needs, and were not well when looked at last."""
         unwell = {each.key for each in self._unwell() if each.tenant is None}
-        return sorted(unwell & _essential(self._host)) if unwell else []
+        return sorted(unwell & essential(self._host.base.slots().values())) if unwell else []
 
     def _unwell(self) -> list[Health]:
         return [] if self._host.looks is None else self._host.looks.unwell()
@@ -137,18 +136,6 @@ class Status:
             await self._changed.wait()
             self.write()
             await asyncio.sleep(_PAUSE)
-
-
-def _essential(host: Host) -> set[str]:
-    """The keys without which the application does not do what it is for: eager ones, and what they need."""
-    found: set[str] = set()
-    left = [slot for slot in host.base.slots().values() if starts(slot)]
-    while left:
-        slot = left.pop()
-        if slot.key not in found:
-            found.add(slot.key)
-            left += needed(slot)
-    return found
 
 
 def _order(slot: Slot[Any]) -> tuple[str, str]:
