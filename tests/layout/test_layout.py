@@ -58,7 +58,7 @@ ENTRIES = {
     "oneiric.testing.fixture",
 }
 """What is imported or run from outside: the packages, the command, `python -m` tools, the pytest plugin, contracts; the
-layers, which settings name; and what generated modules import."""
+layers, which settings name; and what generated modules import. Integrations are imported by applications."""
 
 MACHINE = re.compile(
     rb"/(home|Users|root|work|opt)/[A-Za-z0-9_.-]+|/tmp/pytest-of-|[A-Za-z]:\\\\Users"
@@ -113,8 +113,8 @@ def test_top_level_folders_and_files_are_those_of_the_design() -> None:
 
 def test_every_module_is_reached() -> None:
     known = modules()
-    layers = {name for name in known if re.fullmatch(r"oneiric\.layers\.[a-z]\w*", name)}
-    pending = list(ENTRIES | built_ins(known) | layers)
+    named_by_users = {name for name in known if re.fullmatch(r"oneiric\.(layers|integrations)\.[a-z]\w*", name)}
+    pending = list(ENTRIES | built_ins(known) | named_by_users)
     reached: set[str] = set()
     while pending:
         name = pending.pop()
