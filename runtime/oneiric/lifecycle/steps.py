@@ -69,16 +69,25 @@ def in_thread(
         if not future.done():
             future.set_result(returned)
 
-    def work() -> None:
+    def run() -> Returned:
         try:
-            returned = Returned(context.run(function, *arguments))
+            return Returned(context.run(function, *arguments))
         except BaseException as error:
-            returned = Returned(error=error)
+            return Returned(error=error)
+
+    def work() -> None:
+        returned = run()
         if not _told(loop, told, tell, returned) and unclaimed is not None and returned.error is None:
             unclaimed(returned.value)
 
-    threading.Thread(target=work, name=f"oneiric {_name(function)}", daemon=True).start()
-    _Sharing(loop, future)
+    try:
+        threading.Thread(target=work, name=f"oneiric {_name(function)}", daemon=True).start()
+    except RuntimeError:
+        if threading.main_thread().is_alive():
+            raise
+        tell(run())  # while the interpreter ends, Python 3.12 begins no thread
+    else:
+        _Sharing(loop, future)
     return future
 
 

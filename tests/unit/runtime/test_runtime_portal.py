@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +102,29 @@ def test_a_call_into_a_loop_that_ends_does_not_wait_for_ever() -> None:
         assert started.wait(10)
     thread.join(10)
     assert len(outcome) == 1
+
+
+AT_EXIT = """
+import atexit
+from oneiric import Runtime
+from tests.unit.runtime.making import key, wiring_of
+
+class Part:
+    def close(self):
+        print("closed")
+
+portal = Runtime(wiring_of(part=key(lambda _: Part(), eager=True))).portal()
+portal.__enter__()
+atexit.register(portal.__exit__, None, None, None)
+"""
+
+
+def test_a_portal_that_is_left_at_the_end_of_the_process_closes_everything() -> None:
+    root = Path(__file__).parents[3]  # Python 3.12 begins no thread by then, in which this close would be called
+    done = subprocess.run(
+        [sys.executable, "-c", AT_EXIT], cwd=root, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout, done.stderr) == ("closed\n", "")
 
 
 def test_the_fixture_runs_a_wiring_for_one_test(wired: Any) -> None:
