@@ -26,9 +26,10 @@ def loaded(module: str) -> set[str]:
     ("module", "wanted"),
     [
         ("oneiric.integrations", set()),
-        ("oneiric.integrations._views", set()),
+        ("oneiric.integrations._process", set()),
         ("oneiric.integrations.starlette", {"starlette"}),
         ("oneiric.integrations.fastapi", {"starlette"}),
+        ("oneiric.integrations.flask", {"flask"}),
     ],
 )
 def test_a_module_loads_its_framework_alone(module: str, wanted: set[str]) -> None:

@@ -12,18 +12,18 @@ R = TypeVar("R")
 
 
 class Views(Generic[R]):
-    """Of one runtime. `tenant` says whose a request is; None is the base."""
+    """Of one runtime. `tenant` says whose a request is; None, and no request, are the base."""
 
     def __init__(self, runtime: Runtime[Any], tenant: Callable[[R], str | None] | None) -> None:
         self.runtime = runtime
         self._tenant = tenant
 
-    def wiring(self, request: R) -> Any:
+    def wiring(self, request: R | None) -> Any:
         """The wiring as the tenant sees it. Raises `UnknownTenant`, `LoadError`."""
         tenant = self._named(request)
         return self.runtime.wiring if tenant is None else self.runtime.tenant(tenant)
 
-    async def live(self, key: str, request: R) -> Any:
+    async def live(self, key: str, request: R | None) -> Any:
         """The live handle of a full key, activated. Raises `UnknownKey`, `UnknownTenant`, `ActivationError`."""
         domain, _, name = key.partition(":")
         return await self.runtime.use(domain, name, tenant=self._named(request))
@@ -36,5 +36,5 @@ class Views(Generic[R]):
         unwell = {each.key for each in await self.runtime.health() if not each.ok and each.tenant is None}
         return not unwell or unwell.isdisjoint(essential(host.base.slots().values()))
 
-    def _named(self, request: R) -> str | None:
-        return None if self._tenant is None else self._tenant(request)
+    def _named(self, request: R | None) -> str | None:
+        return None if self._tenant is None or request is None else self._tenant(request)
