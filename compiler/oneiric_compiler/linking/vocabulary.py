@@ -109,6 +109,17 @@ ANSWERS = {
         "client_cache_max_idle_seconds": "entries are kept until the server says that they changed: remove it",
         "stampede_jitter_ms": "entries live exactly as long as their ttl says: remove it",
     },
+    "chat/slack": {
+        "default_channel": "`default_channel` is called `channel` here",
+        "default_icon_emoji": "a bot has the icon of its app: remove it",
+        "default_username": "a bot has the name of its app: remove it",
+    },
+    "chat/teams": {"default_theme_color": "the level of a notice says the colour: remove it"},
+    "chat/webhook": {
+        "headers": "a `token` is sent as `Authorization: Bearer …`, and no other header: remove it",
+        "method": "notices are always posted: remove it",
+        "url": "`url` is called `webhook_url` here",
+    },
     "database/duckdb": {
         "database_url": "`database_url` is called `path` here: `data/app.duckdb`, not `duckdb:///data/app.duckdb`",
         "pragmas": "`pragmas` is called `config` here",

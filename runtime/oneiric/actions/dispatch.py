@@ -16,13 +16,13 @@ from oneiric import Secret, component
 from oneiric.actions import ActionUnavailable, Json
 from oneiric.actions._payload import Fields, canonical, chosen, payload_of, settings_of
 from oneiric.actions._requests import MAX_TIMEOUT, answered, headers_of
-from oneiric.actions._webhooks import headers_of as signed
-from oneiric.actions._webhooks import key_of
 from oneiric.adapters.http import HttpClient
 from oneiric.errors import ActionError
 from oneiric.flows.attempts import attempted
 from oneiric.flows.model import Retry, Step, StepFailed
 from oneiric.stepping import token
+from oneiric.webhooks import headers_of as signed
+from oneiric.webhooks import key_of
 
 _KEY: Final = "event.dispatch"
 _METHODS = ("post", "put", "patch")

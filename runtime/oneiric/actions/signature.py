@@ -13,9 +13,10 @@ from time import time
 from typing import Final, Literal, NotRequired, Protocol, TypeAlias, TypedDict, cast
 
 from oneiric import Secret, component
-from oneiric.actions import Json, _webhooks
+from oneiric.actions import Json
 from oneiric.actions._libraries import worked
 from oneiric.actions._payload import Fields, canonical, chosen, given, payload_of, settings_of
+from oneiric.webhooks import ID, SIGNATURE, TIMESTAMP, fits, headers_of, key_of
 
 Mode: TypeAlias = Literal["sign", "verify"]
 Scheme: TypeAlias = Literal["hmac", "standard-webhooks"]
@@ -125,7 +126,7 @@ def sign_webhook(body: bytes, secret: str | Secret, *, id: str, timestamp: int |
     """
     checks = payload_of(_KEY)
     when = int(time()) if timestamp is None else checks.integer("timestamp", timestamp, 0, _MAX_TIMESTAMP)
-    return _webhooks.headers_of(body, _webhook_key(checks, secret), _id(checks, id), when)
+    return headers_of(body, _webhook_key(checks, secret), _id(checks, id), when)
 
 
 def verify_webhook(
@@ -136,7 +137,7 @@ def verify_webhook(
     Names of headers are taken in whatever case. Raises `InvalidPayload` for a secret that is none.
     """
     key = _webhook_key(payload_of(_KEY), secret)
-    return _webhooks.fits(body, headers, key, time() if now is None else now, tolerance)
+    return fits(body, headers, key, time() if now is None else now, tolerance)
 
 
 def _hmac(key: bytes, message: bytes, algorithm: Algorithm, encoding: Encoding) -> str:
@@ -158,7 +159,7 @@ def _key(checks: Fields, secret: str | Secret | None) -> bytes:
 
 
 def _webhook_key(checks: Fields, secret: str | Secret | None) -> bytes:
-    key = _webhooks.key_of(_key(checks, secret).decode())
+    key = key_of(_key(checks, secret).decode())
     if key is None:
         raise checks.wrong("secret", "is not one of Standard Webhooks: base64, after `whsec_` or without it")
     return key
@@ -265,18 +266,18 @@ class Signature:
         key = _webhook_key(checks, secret)
         if signature is not None:
             when = checks.integer("timestamp", timestamp, 0, _MAX_TIMESTAMP)
-            shown = {_webhooks.ID: _id(checks, id), _webhooks.TIMESTAMP: str(when), _webhooks.SIGNATURE: signature}
-            valid = _webhooks.fits(body, shown, key, time(), self._tolerance)
+            shown = {ID: _id(checks, id), TIMESTAMP: str(when), SIGNATURE: signature}
+            valid = fits(body, shown, key, time(), self._tolerance)
             return {"status": "verified", "algorithm": "sha256", "encoding": "base64", "valid": valid}
         when = int(time()) if timestamp is None else checks.integer("timestamp", timestamp, 0, _MAX_TIMESTAMP)
         named = f"msg_{secrets.token_urlsafe(20)}" if id is None else _id(checks, id)
-        headers = _webhooks.headers_of(body, key, named, when)
+        headers = headers_of(body, key, named, when)
         return {
             "status": "signed",
             "algorithm": "sha256",
             "encoding": "base64",
-            "signature": headers[_webhooks.SIGNATURE],
-            "header": _webhooks.SIGNATURE,
+            "signature": headers[SIGNATURE],
+            "header": SIGNATURE,
             "timestamp": datetime.fromtimestamp(when, UTC).isoformat(),
             "headers": headers,
         }

@@ -87,8 +87,8 @@ class Api:
         _check_url(faults, base_url, setting)
         if ca_file is not None and not ca_file.is_file():
             raise faults.no_sense(f"{ca_file} is not a file", "ca_file")
-        if key is not None and not _HEADER.fullmatch(key.reveal()):
-            raise faults.no_sense("is empty, or not of printable ASCII", "api_key")
+        if key is not None:
+            check_header(faults, key, "api_key")
         self._faults = faults
         self._closed = closed
         self._base = base_url.rstrip("/")
@@ -281,6 +281,35 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return float(said) if re.fullmatch(r"\d{1,6}(\.\d+)?", said, re.ASCII) else None
 
 
+class Kinds(NamedTuple):
+    """The errors of a port for what a service does not take: as it is, as too long, and for now.
+
+    The last has an attribute `retry_after`.
+    """
+
+    invalid: type[AdapterError]
+    too_long: type[AdapterError]
+    limited: type[AdapterError]
+
+
+def error_by_status(faults: Faults, kinds: Kinds, answer: Answer, setting: str) -> AdapterError:
+    """What the status of an answer says went wrong, and no more of it; `setting` has who asked or where."""
+    what = f"it answered {answer.status}"
+    match answer.status:
+        case 400 | 415 | 422:
+            return kinds.invalid(what, provider=faults.provider, setting=setting)
+        case 401 | 403 | 404 | 405 | 410:
+            return faults.no_entry(what, setting)
+        case 413:
+            return kinds.too_long(what, provider=faults.provider, setting=setting)
+        case 429:
+            limited: Any = kinds.limited(what, provider=faults.provider, setting=setting)
+            limited.retry_after = retry_after(answer.headers)
+            return cast("AdapterError", limited)
+        case _:
+            return faults.no_answer(what, setting)
+
+
 def said_of(document: Any) -> tuple[str, Sequence[str]]:
     """What a JSON answer says of a mistake, and the types and codes it gives it."""
     error: Any = cast("dict[str, Any]", document).get("error", document) if isinstance(document, dict) else document
@@ -295,6 +324,12 @@ def said_of(document: Any) -> tuple[str, Sequence[str]]:
 def is_about_length(message: str, codes: Sequence[str]) -> bool:
     """Whether a model was given more tokens than it reads: servers have no status and no code in common for it."""
     return _LENGTH.search(" ".join((message, *codes))) is not None
+
+
+def check_header(faults: Faults, secret: Secret, setting: str) -> None:
+    """Raise the port's error unless a header can hold this secret."""
+    if not _HEADER.fullmatch(secret.reveal()):
+        raise faults.no_sense("is empty, or not of printable ASCII", setting)
 
 
 def _check_url(faults: Faults, url: str, setting: str) -> None:

@@ -16,6 +16,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{path.stem}" for path in Path(__fi
 # made by `just generate`, from here to the end
 from oneiric.testing.contracts.actions import ActionContract  # noqa: E402
 from oneiric.testing.contracts.cache import CacheContract, NetworkedCacheContract  # noqa: E402
+from oneiric.testing.contracts.chat import ChatContract, NetworkedChatContract, ServiceChatContract  # noqa: E402
 from oneiric.testing.contracts.database import DatabaseContract, NetworkedDatabaseContract  # noqa: E402
 from oneiric.testing.contracts.embedding import EmbeddingContract, NetworkedEmbeddingContract, RealModelContract  # noqa: E402
 from oneiric.testing.contracts.engine import EngineContract  # noqa: E402
@@ -33,6 +34,7 @@ from oneiric.testing.contracts.vector import NetworkedVectorContract, VectorCont
 __all__ = [
     "ActionContract",
     "CacheContract",
+    "ChatContract",
     "DatabaseContract",
     "EmbeddingContract",
     "EngineContract",
@@ -42,6 +44,7 @@ __all__ = [
     "LLMContract",
     "MonitoringContract",
     "NetworkedCacheContract",
+    "NetworkedChatContract",
     "NetworkedContract",
     "NetworkedDatabaseContract",
     "NetworkedEmbeddingContract",
@@ -56,6 +59,7 @@ __all__ = [
     "QueueContract",
     "RealModelContract",
     "SecretsContract",
+    "ServiceChatContract",
     "StorageContract",
     "VectorContract",
     "close",
