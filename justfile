@@ -36,9 +36,9 @@ generate:
     python -m oneiric_compiler.pages
     oneiric compile
 
-# constraints.txt: what an environment that `dev` was installed into holds
+# constraints.txt: what an environment that `dev` was installed into holds; what differs by interpreter stays
 pin:
-    { sed -n '/^#/p' constraints.txt; pip freeze --exclude-editable | tr _ -; } > constraints.new
+    { sed -n '/^#/p; /;/p' constraints.txt; pip freeze --exclude-editable | tr A-Z_ a-z- | grep -v '^django=='; } > constraints.new
     mv constraints.new constraints.txt
 
 # this project beside the field, in environments of its own, into benchmarks/results

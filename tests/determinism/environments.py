@@ -17,11 +17,18 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SUPPORTED = ("3.11", "3.12", "3.13")
-TESTS = ("tests/unit", "tests/faults", "tests/property", "--ignore=tests/unit/runtime/test_runtime_typing.py")
-"""Type checkers are not in these environments, and say the same of every version."""
+TESTS = (
+    "tests/unit",
+    "tests/faults",
+    "tests/property",
+    "tests/integrations/test_integrations_django.py",
+    "--ignore=tests/unit/runtime/test_runtime_typing.py",
+)
+"""Django is another one from Python 3.12 on. Type checkers are not in these environments, and say the same everywhere."""
 PACKAGES = (
     "-e",
-    f"{CHECKOUT}[compiler,database-duckdb]",
+    f"{CHECKOUT}[compiler,database-duckdb,django]",
+    "gunicorn",
     "pytest",
     "hypothesis",
     "syrupy",

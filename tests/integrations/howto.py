@@ -40,13 +40,9 @@ class Page:
         return [[word for word in shlex.split(line) if not re.match(r"[A-Z_]+=", word)] for line in lines]
 
     def program(self, name: str) -> list[str]:
-        """The arguments of Python for the one command that starts a program."""
-        ((_, *arguments),) = [
-            ["python", "-m", *words] if words[0] == name else words
-            for words in self.commands()
-            if words[0] == name or words[:3] == ["python", "-m", name]
-        ]
-        return arguments
+        """The arguments of Python for the one command with such a program in it."""
+        ((program, *arguments),) = [words for words in self.commands() if name in words[:3]]
+        return arguments if program == "python" else ["-m", program, *arguments]
 
     def follow(self, root: Path) -> Path:
         root.mkdir(parents=True)
@@ -58,10 +54,10 @@ class Page:
         command(root, "compile")
         return root
 
-    def test(self, root: Path) -> None:
+    def test(self, root: Path, program: str = "pytest") -> None:
         """Its tests pass, by the command that it has for them."""
         done = subprocess.run(
-            [sys.executable, *self.program("pytest")],
+            [sys.executable, *self.program(program)],
             cwd=root,
             env=environment(),
             capture_output=True,

@@ -28,6 +28,7 @@ def loaded(module: str) -> set[str]:
         ("oneiric.integrations", set()),
         ("oneiric.integrations._process", set()),
         ("oneiric.integrations.starlette", {"starlette"}),
+        ("oneiric.integrations.django", {"django"}),
         ("oneiric.integrations.fastapi", {"starlette"}),
         ("oneiric.integrations.flask", {"flask"}),
     ],

@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, ParamSpec, TypeVar
-from weakref import WeakSet
 
 from oneiric.integrations._views import Views
 from oneiric.portal import Portal
@@ -29,7 +28,7 @@ class Process(Generic[R]):
         self._make = make
         self._tenant = tenant
         self.forget()
-        _processes.add(self)
+        _processes.append(self)
         atexit.register(self.stop)
 
     def forget(self) -> None:
@@ -72,12 +71,12 @@ class Process(Generic[R]):
         return Views(self.start().runtime, self._tenant)
 
 
-_processes: WeakSet[Process[Any]] = WeakSet()
+_processes: list[Process[Any]] = []
 
 
 def _forget_all() -> None:
     """In a child process: what runs is its parent's, and another thread of that may have had the lock."""
-    for each in list(_processes):
+    for each in _processes:
         each.forget()
 
 
