@@ -24,7 +24,7 @@ TESTS = (
     "tests/integrations/test_integrations_django.py",
     "--ignore=tests/unit/runtime/test_runtime_typing.py",
 )
-"""Django is another one from Python 3.12 on. Type checkers are not in these environments, and say the same everywhere."""
+"""Django is another one from Python 3.12 on. Type checkers are not there, and say the same of every version."""
 PACKAGES = (
     "-e",
     f"{CHECKOUT}[compiler,database-duckdb,django]",
