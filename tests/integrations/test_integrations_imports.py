@@ -27,6 +27,7 @@ def loaded(module: str) -> set[str]:
     [
         ("oneiric.integrations", set()),
         ("oneiric.integrations._process", set()),
+        ("oneiric.integrations.litestar", {"litestar"}),
         ("oneiric.integrations.starlette", {"starlette"}),
         ("oneiric.integrations.django", {"django"}),
         ("oneiric.integrations.fastapi", {"starlette"}),
