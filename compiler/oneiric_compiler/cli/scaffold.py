@@ -4,30 +4,71 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
+from oneiric_compiler.cli.output import release
 from oneiric_compiler.resources import templates
 
-_IGNORED = b"__pycache__/\n/.oneiric/\n/.oneiric_storage/\n"
-"""What is of one machine: bytecode, the state of processes, what storage/local keeps."""
-_KEPT = b"# outputs are compared byte for byte: git leaves their line ends as they are\n/generated/** -text\n"
+_FILLED = ".j2"
+"""Ends the names of files in which something is filled in."""
 
 
-def project_files(name: str) -> dict[str, bytes]:
-    """Path and content of every file of a new project: the example shop, its settings, what git is to ignore."""
-    source = templates() / "init"
-    paths = sorted(path for path in source.rglob("*") if path.is_file() and path.suffix in (".py", ".yml"))
-    files = {each.relative_to(source).as_posix(): each.read_bytes() for each in paths}
-    return {
-        ".gitattributes": _KEPT,
-        ".gitignore": _IGNORED,
-        **{path: data.replace(b"{{ name }}", name.encode()) for path, data in files.items()},
+class Template(StrEnum):
+    """What a project starts from."""
+
+    SHOP = "shop"
+    API = "api"
+    WORKER = "worker"
+    BARE = "bare"
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Folders below templates/init, of which a later one wins, and what the project needs beside the runtime."""
+
+    folders: tuple[str, ...]
+    package: str = "shop"
+    extras: str = ""
+    tests: tuple[str, ...] = ()
+
+
+_MADE = {
+    Template.SHOP: _Made(("common", "shop")),
+    Template.API: _Made(("common", "shop", "api"), extras="[fastapi]", tests=("httpx2", "uvicorn")),
+    Template.WORKER: _Made(("common", "shop", "worker"), extras="[engine-dbos]"),
+    Template.BARE: _Made(("common", "bare"), package="app"),
+}
+
+
+def project_files(name: str, template: Template) -> dict[str, bytes]:
+    """Path and content of every file of a new project."""
+    made = _MADE[template]
+    folders = [templates() / "init" / folder for folder in made.folders]
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
     }
+    words = {"name": name, "release": release(), **vars(made)}
+    return {path.removesuffix(_FILLED): _made_of(path, files[path], words) for path in sorted(files)}
 
 
-def project_name(folder: Path) -> str:
-    """A name for the application in `folder`: the folder's, reduced to what a name may be."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.name).strip("._-") or "shop"
+def _made_of(path: str, data: bytes, words: Mapping[str, object]) -> bytes:
+    if not path.endswith(_FILLED):
+        return data
+    from jinja2 import StrictUndefined
+    from jinja2 import Template as Jinja
+
+    filled: str = Jinja(data.decode(), keep_trailing_newline=True, undefined=StrictUndefined).render(words)
+    return filled.encode()
+
+
+def project_name(text: str) -> str:
+    """A name for an application: a text, such as its folder's name, reduced to what a name may be."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-") or "shop"
 
 
 def write_new(root: Path, files: Mapping[str, bytes]) -> tuple[list[str], list[str]]:

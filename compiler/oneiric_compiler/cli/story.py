@@ -70,7 +70,7 @@ def _show(told: Told) -> None:
 def _story(project: Project, figures: dict[str, float]) -> Iterator[Told]:
     """Scaffold, compile, explain, run, kill, make a mistake: what is to be shown of each. Fills in the figures."""
     yield _chapter("a project: settings, and a shop that can be paid in two ways")
-    scaffold.write_new(project.root, scaffold.project_files("demo"))
+    scaffold.write_new(project.root, scaffold.project_files("demo", scaffold.Template.SHOP))
     yield _file(project.root / "settings" / "services.yml")
 
     yield _chapter("oneiric compile: which component serves which key is decided now, and written down")

@@ -1,0 +1,1 @@
+"""Components, each under `@component`: `oneiric compile` reads them as text."""
