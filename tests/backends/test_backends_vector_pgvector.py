@@ -298,44 +298,6 @@ def test_vectors_that_are_too_long_for_an_index_are_found_without(place: Place) 
     run(main())
 
 
-def test_floats_stay_floats_however_large(place: Place) -> None:
-    async def main() -> None:
-        async with emptied(place) as component:
-            metadata = {"large": 1e300, "whole": 2.0, "round": -1e16, "tiny": 5e-324, "most": 2**53, "least": -(2**53)}
-            await component.upsert([Point("a", EAST, metadata)])
-            [point] = await component.get(["a"])
-            assert point.metadata == metadata
-            assert {name: type(value) for name, value in point.metadata.items()} == {
-                name: type(value) for name, value in metadata.items()
-            }
-            for name, value in metadata.items():
-                assert await found(component, {name: value}) == ["a"], name
-
-    run(main())
-
-
-def test_texts_of_a_filter_are_only_texts(place: Place) -> None:
-    async def main() -> None:
-        async with emptied(place) as component:
-            texts = [
-                '"',
-                "\\",
-                '" || 1 == 1 || "',
-                "$.a",
-                "\n\t\x1f\x7f",
-                "\N{SNOWMAN}\N{GRINNING FACE}",
-                "",
-                "//",
-                "*/",
-            ]
-            await component.upsert([Point(f"{n}", EAST, {"a": text, "b-é": n}) for n, text in enumerate(texts)])
-            for n, text in enumerate(texts):
-                assert await found(component, {"a": text}) == [f"{n}"]
-                assert await found(component, {"a": {"in": [text]}, "b-é": {"lte": n}}) == [f"{n}"]
-
-    run(main())
-
-
 def test_a_filter_of_very_many_values_is_taken(place: Place) -> None:
     async def main() -> None:
         async with emptied(place) as component:

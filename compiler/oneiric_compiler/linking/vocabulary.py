@@ -77,6 +77,8 @@ _EMBEDDED_WHOLE = {
     "normalization": _UNIT,
     "normalize_embeddings": _UNIT,
 }
+_SERVER_INDEX = "the server's own settings say how it indexes and keeps vectors: remove it"
+_ONLY_HTTP = "the server is asked over HTTP, at `url`: remove it"
 _BY_CALL = "each call says it: remove it"
 _FEW_OPTIONS = "a call has `max_tokens`, `temperature` and `stop`, which all models have: remove it"
 _NO_THINKING = "models think as they do by themselves: remove it"
@@ -207,6 +209,18 @@ ANSWERS = {
     "storage/s3": {
         "healthcheck_key": "health lists one object: remove it",
         "use_accelerate_endpoint": "transfer acceleration is not used: remove it",
+    },
+    "vector/qdrant": {
+        "batch_size": "what is too much for one request is sent in several: remove it",
+        "default_collection": "`default_collection` is called `collection` here",
+        "default_dimension": "`default_dimension` is called `dimension` here",
+        "enable_quantization": _SERVER_INDEX,
+        "grpc_port": _ONLY_HTTP,
+        "hnsw_config": _SERVER_INDEX,
+        "https": "`url` says so: `https://…`",
+        "on_disk_vectors": _SERVER_INDEX,
+        "prefer_grpc": _ONLY_HTTP,
+        "quantization_config": _SERVER_INDEX,
     },
 }
 

@@ -157,11 +157,11 @@ class Api:
         if not keep and self._base.startswith("http:"):
             headers["connection"] = "close"
         data: bytes | BytesIO | None = None
-        if isinstance(body, bytes):
+        if body is not None:
+            if not isinstance(body, bytes):
+                headers["content-type"] = "application/json"
+                body = msgspec.json.encode(body)
             data = body if len(body) < _LARGE else BytesIO(body)
-        elif body is not None:
-            headers["content-type"] = "application/json"
-            data = msgspec.json.encode(body)
         if not self._permits.take():
             await self._permits.wait_in_time(self._faults, "max_connections", deadline.seconds, deadline.at)
         response: aiohttp.ClientResponse | None = None

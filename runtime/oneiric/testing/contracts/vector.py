@@ -203,6 +203,39 @@ class VectorContract(Contract[Vectors]):
 
         self.check(case)
 
+    def test_numbers_stay_what_they_are_however_large(self) -> None:
+        async def case(vectors: Vectors) -> None:
+            floats: Metadata = {"large": 1e300, "whole": 2.0, "round": -1e16, "tiny": 5e-324}
+            metadata: Metadata = {**floats, "most": MAX_NUMBER, "least": -MAX_NUMBER}
+            await vectors.upsert([Point("a", EAST, metadata)])
+            [point] = await vectors.get(["a"])
+            assert point.metadata == metadata
+            assert {name for name, value in point.metadata.items() if isinstance(value, float)} == floats.keys()
+            for name, value in metadata.items():
+                assert await found(vectors, {name: value}) == ["a"], name
+
+        self.check(case)
+
+    def test_texts_of_a_filter_are_only_texts(self) -> None:
+        async def case(vectors: Vectors) -> None:
+            texts = [
+                '"',
+                "\\",
+                '" || 1 == 1 || "',
+                "$.a",
+                "\n\t\x1f\x7f",
+                "\N{SNOWMAN}\N{GRINNING FACE}",
+                "",
+                "//",
+                "*/",
+            ]
+            await vectors.upsert([Point(f"{n}", EAST, {"a": text, "b-\u00e9": n}) for n, text in enumerate(texts)])
+            for n, text in enumerate(texts):
+                assert await found(vectors, {"a": text}) == [f"{n}"]
+                assert await found(vectors, {"a": {"in": [text]}, "b-\u00e9": {"lte": n}}) == [f"{n}"]
+
+        self.check(case)
+
     def test_a_match_has_the_metadata(self) -> None:
         async def case(vectors: Vectors) -> None:
             await vectors.upsert(LIBRARY)
