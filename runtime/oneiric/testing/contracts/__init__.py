@@ -25,6 +25,7 @@ from oneiric.testing.contracts.identity import IdentityContract, NetworkedIdenti
 from oneiric.testing.contracts.llm import LLMContract, NetworkedLLMContract  # noqa: E402
 from oneiric.testing.contracts.monitoring import MonitoringContract, NetworkedMonitoringContract  # noqa: E402
 from oneiric.testing.contracts.networked import NetworkedContract  # noqa: E402
+from oneiric.testing.contracts.nosql import NetworkedNosqlContract, NosqlContract  # noqa: E402
 from oneiric.testing.contracts.queue import FanoutContract, NetworkedQueueContract, QueueContract  # noqa: E402
 from oneiric.testing.contracts.running import close, started  # noqa: E402
 from oneiric.testing.contracts.secrets import NetworkedSecretsContract, SecretsContract  # noqa: E402
@@ -52,10 +53,12 @@ __all__ = [
     "NetworkedIdentityContract",
     "NetworkedLLMContract",
     "NetworkedMonitoringContract",
+    "NetworkedNosqlContract",
     "NetworkedQueueContract",
     "NetworkedSecretsContract",
     "NetworkedStorageContract",
     "NetworkedVectorContract",
+    "NosqlContract",
     "QueueContract",
     "RealModelContract",
     "SecretsContract",
