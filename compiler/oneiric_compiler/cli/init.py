@@ -22,7 +22,11 @@ _WHY = ("oneiric explain service:payments", "why this provider")
 _FIRST = {
     Template.SHOP: (("python main.py", "take two orders"), _WHY),
     Template.API: (("uvicorn shop.web:make_app --factory", "take orders over HTTP"), _WHY),
-    Template.WORKER: (("python main.py", "place an order as an event"), ("oneiric serve", "carry on what is left"), _WHY),
+    Template.WORKER: (
+        ("python main.py", "place an order as an event"),
+        ("oneiric serve", "carry on what is left"),
+        _WHY,
+    ),
     Template.BARE: (("python main.py", "use the cache"), ("oneiric explain adapter:cache", "why this provider")),
 }
 _NEXT = (

@@ -152,7 +152,7 @@ def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
         if not providers and key in aliases:
             continue
         if not providers:
-            _unknown_key(key, choice, scope, diagnostics)
+            _unknown_key(key, choice, scope, diagnostics, choice.value)
         elif choice.value not in providers:
             help: Help = partial(did_you_mean, choice.value, providers)
             if scope.catalog.layer(key, choice.value):
@@ -166,8 +166,10 @@ def _check_choices(scope: Scope, diagnostics: Diagnostics) -> None:
                     _unknown_key(Key(domain, name), each, scope, diagnostics)
 
 
-def _unknown_key(key: Key, stated: Stated[Any], scope: Scope, diagnostics: Diagnostics) -> None:
-    help = partial(_other_key, key, scope)
+def _unknown_key(
+    key: Key, stated: Stated[Any], scope: Scope, diagnostics: Diagnostics, provider: str | None = None
+) -> None:
+    help = partial(_other_key, key, scope, provider)
     message = f"nothing declares a component for {key}"
     diagnostics.add("ONE305", message, stated.name_place or stated.place, help=help)
 
@@ -236,6 +238,9 @@ def _filter_text(judgement: Judgement) -> str:
     )
 
 
-def _other_key(key: Key, scope: Scope) -> str | None:
-    names = [each.name for each in scope.known_keys() if each.domain == key.domain]
-    return did_you_mean(key.name, names, "declare a component for it")
+def _other_key(key: Key, scope: Scope, provider: str | None = None) -> str | None:
+    """A key called alike; else the one that has the provider, as upstream's `messaging: slack` is `chat: slack`."""
+    known = [each for each in scope.known_keys() if each.domain == key.domain]
+    having = [each.name for each in known if any(of.provider == provider for of in scope.candidates(each))]
+    instead = f"`{having[0]}` has it: `{having[0]}: {provider}`" if len(having) == 1 else "declare a component for it"
+    return did_you_mean(key.name, [each.name for each in known], instead)
