@@ -326,8 +326,9 @@ class TestItsOwn(SeaweedFS):
     def test_long_lists_come_in_pages(self) -> None:
         async def case(storage: S3Storage) -> None:
             await asyncio.gather(*(storage.put(f"n/{number:02}", b"") for number in range(40)))
-            listed = storage._client.list_objects_v2
-            storage._client.list_objects_v2 = lambda **options: listed(MaxKeys=7, **options)
+            client = storage._service._client
+            listed = client.list_objects_v2
+            client.list_objects_v2 = lambda **options: listed(MaxKeys=7, **options)
             assert await names(storage, "n/") == [f"n/{number:02}" for number in range(40)]
 
         self.run(case)

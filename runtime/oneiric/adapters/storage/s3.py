@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import aclosing
 from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from oneiric import Secret, component
+from oneiric.adapters._common.aws import Account, Service
 from oneiric.adapters._common.finish import finish
-from oneiric.adapters._common.permits import Permits
-from oneiric.adapters._common.timeouts import Timeouts
 from oneiric.adapters.storage import (
     DEFAULT_CONTENT_TYPE,
     Entry,
@@ -33,15 +32,13 @@ from oneiric.adapters.storage._s3 import (
     FAULTS,
     PROVIDER,
     Conflict,
-    Place,
-    check_place,
-    client_for,
+    check_bucket,
     condition_for,
     described,
     entry_of,
     plain_etag,
     read_range,
-    translated,
+    said,
 )
 from oneiric.adapters.storage._s3_upload import PART, Upload
 
@@ -95,30 +92,28 @@ class S3Storage(InParts):
         healthcheck_timeout: float = 5.0,
         max_connections: int = 50,
     ) -> None:
-        FAULTS.check_above_zero(
-            timeout=timeout, healthcheck_timeout=healthcheck_timeout, max_connections=max_connections
+        FAULTS.check_above_zero(healthcheck_timeout=healthcheck_timeout)
+        check_bucket(bucket)
+        account = Account(region, endpoint_url, access_key_id, secret_access_key, session_token, profile_name, ca_file)
+        self._service = Service(
+            "s3",
+            account,
+            FAULTS,
+            StorageClosed,
+            said,
+            timeout=timeout,
+            max_connections=max_connections,
+            signature_version="s3v4",
+            request_checksum_calculation="when_required",  # which not every server knows
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "auto" if endpoint_url is None else "path"},
         )
-        self._place = Place(
-            bucket, region, endpoint_url, access_key_id, secret_access_key, session_token, profile_name, ca_file
-        )
-        check_place(self._place)
-        self._timeout = timeout
+        self._bucket = bucket
+        self._where = account.where
         self._healthcheck_timeout = healthcheck_timeout
-        self._max_connections = max_connections
-        self._client: Any = None
-        self._closing: AsyncExitStack | None = None
-        self._permits = Permits(max_connections)
-        self._timeouts = Timeouts()
 
     async def start(self) -> None:
-        await self.aclose()
-        self._timeouts = Timeouts()  # those that are ended may not be these
-        self._closing = AsyncExitStack()
-        made = client_for(self._place, self._timeout, self._max_connections)
-        try:
-            self._client = await self._closing.enter_async_context(made)
-        except Exception as error:
-            raise translated(error, self._place, "") from None
+        await self._service.open()
         await self._ask_health()
 
     async def health(self) -> bool:
@@ -129,10 +124,7 @@ class S3Storage(InParts):
         return True
 
     async def aclose(self) -> None:
-        closing, self._closing, self._client = self._closing, None, None
-        self._timeouts.end_all()
-        if closing is not None:
-            await closing.aclose()
+        await self._service.aclose()
 
     async def put(
         self,
@@ -182,14 +174,13 @@ class S3Storage(InParts):
             except PreconditionFailed:  # it was replaced meanwhile, or somebody else deleted it
                 continue
             return True
-        raise FAULTS.no_answer("it is replaced all the time", self._place.where)
+        raise FAULTS.no_answer("it is replaced all the time", self._where)
 
     async def link(self, name: str, *, method: Literal["GET", "PUT"] = "GET", lasts: float = 900.0) -> Secret:
         check_link(name, method, lasts)
         operation = "get_object" if method == "GET" else "put_object"
-        options = {"Params": {"Bucket": self._place.bucket, "Key": name}, "ExpiresIn": ceil(lasts)}
-        async with self._turn(name) as client:
-            return Secret(await self._within(client.generate_presigned_url(operation, **options), self._timeout))
+        options: dict[str, Any] = {"Params": {"Bucket": self._bucket, "Key": name}, "ExpiresIn": ceil(lasts)}
+        return Secret(await self._service.ask("generate_presigned_url", name, ClientMethod=operation, **options))
 
     async def list(self, prefix: str = "") -> AsyncIterator[Listed]:
         if NO_PREFIX.search(prefix):
@@ -224,7 +215,7 @@ class S3Storage(InParts):
                 return await work()
             except Conflict as error:
                 if attempt == _TIMES - 1:
-                    raise FAULTS.no_answer(error.what, self._place.where) from None
+                    raise FAULTS.no_answer(error.what, self._where) from None
                 await asyncio.sleep(0.05 * 2**attempt)
         raise AssertionError
 
@@ -233,43 +224,16 @@ class S3Storage(InParts):
 
     async def _part(self, name: str, start: int, stop: int, etag: str) -> tuple[bytes, str, int]:
         condition = {"IfMatch": etag} if etag else {}
-        async with self._turn(name) as client:
-            work = read_range(client, {"Bucket": self._place.bucket, "Key": name, **condition}, start, stop)
-            return await self._within(work, self._timeout)
+        target = {"Bucket": self._bucket, "Key": name, **condition}
+        return await self._service.call(lambda client: read_range(client, target, start, stop), name)
 
     async def _ask_health(self) -> None:
-        async with self._turn() as client:
-            work = client.list_objects_v2(Bucket=self._place.bucket, MaxKeys=1)
-            await self._within(work, self._healthcheck_timeout)
+        await self._service.ask("list_objects_v2", seconds=self._healthcheck_timeout, Bucket=self._bucket, MaxKeys=1)
 
     async def _ask(self, operation: str, name: str, **options: Any) -> Any:
         """What the server answers to an operation; `name` is the object it is about, if any."""
-        key = {"Key": name} if name else {}
-        async with self._turn(name) as client:
-            work = getattr(client, operation)(Bucket=self._place.bucket, **key, **options)
-            return await self._within(work, self._timeout)
-
-    @asynccontextmanager
-    async def _turn(self, name: str = "") -> AsyncGenerator[Any, None]:
-        """The client, for one more request; its errors become the port's. `name`: the object it is about."""
-        if not self._permits.take():
-            await self._permits.wait_in_time(FAULTS, "max_connections", self._timeout)
-        try:
-            if self._client is None:
-                raise StorageClosed("the storage is not open", provider=PROVIDER)
-            yield self._client
-        except StorageError:
-            raise
-        except Exception as error:
-            if self._client is None:
-                raise StorageClosed("the storage was closed meanwhile", provider=PROVIDER) from None
-            raise translated(error, self._place, name) from None
-        finally:
-            self._permits.give_back()
-
-    async def _within(self, work: Awaitable[Result], seconds: float) -> Result:
-        with self._timeouts.within(seconds):
-            return await work
+        key: dict[str, Any] = {"Key": name} if name else {}
+        return await self._service.ask(operation, name, Bucket=self._bucket, **key, **options)
 
 
 async def _sliced(data: bytes) -> AsyncGenerator[bytes, None]:
