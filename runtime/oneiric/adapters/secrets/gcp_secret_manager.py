@@ -15,14 +15,12 @@ from oneiric.adapters._common.google import Tokens
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.secrets import (
     Names,
-    SecretNotFound,
     SecretsClosed,
-    SecretsError,
     SecretsMisconfigured,
     SecretsRefused,
     SecretsUnavailable,
 )
-from oneiric.adapters.secrets._kept import Kept
+from oneiric.adapters.secrets._served import NoneThere, ServedEach
 
 _PROVIDER = "gcp-secret-manager"
 _FAULTS = Faults(_PROVIDER, SecretsUnavailable, SecretsRefused, SecretsMisconfigured)
@@ -39,7 +37,7 @@ _VERSION = re.compile(r"[A-Za-z0-9_-]+")
     capabilities=("read", "refresh"),
     port="oneiric.adapters.secrets:Secrets",
 )
-class GCPSecretManagerSecrets:
+class GCPSecretManagerSecrets(ServedEach):
     """Reads secrets of a project, each by itself.
 
     Needs a project of Google Cloud; the extra `secrets-gcp-secret-manager`.
@@ -72,9 +70,7 @@ class GCPSecretManagerSecrets:
         healthcheck_timeout: float = 5.0,
         max_connections: int = 10,
     ) -> None:
-        _FAULTS.check_above_zero(timeout=timeout, healthcheck_timeout=healthcheck_timeout)
-        if not cache_ttl >= 0:
-            raise _FAULTS.no_sense(f"{cache_ttl!r} is below 0", "cache_ttl")
+        _FAULTS.check_above_zero(timeout=timeout)
         if project is not None and not _PROJECT.fullmatch(project):
             raise _FAULTS.no_sense("is not the name of a project", "project")
         if not _VERSION.fullmatch(version):
@@ -91,49 +87,19 @@ class GCPSecretManagerSecrets:
         self._tokens = Tokens(_FAULTS, credentials_file, "https://www.googleapis.com/auth/cloud-platform")
         self._project = project
         self._version = version
-        self._names = Names(_PROVIDER, prefix, lambda name: name.replace(".", "_"))
-        self._kept = Kept(cache_ttl, self._read)
         self._timeout = timeout
-        self._healthcheck_timeout = healthcheck_timeout
+        names = Names(_PROVIDER, prefix, lambda name: name.replace(".", "_"))
+        super().__init__(_FAULTS, self._api, names, cache_ttl=cache_ttl, healthcheck_timeout=healthcheck_timeout)
 
     async def start(self) -> None:
-        self._kept.forget()
-        await self._api.open()
-        deadline = Deadline.within(self._healthcheck_timeout)
-        await self._tokens.load(deadline)
+        await self._tokens.load(Deadline.within(self._healthcheck_timeout))
         if self._project is None and self._tokens.project is None:
             raise _FAULTS.no_sense("is missing, and the credentials are of none", "project")
-        await self._ask_health(deadline)
+        await super().start()
 
-    async def health(self) -> bool:
-        try:
-            await self._ask_health(Deadline.within(self._healthcheck_timeout))
-        except SecretsError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        self._kept.forget()
-        await self._api.aclose()
-
-    async def refresh(self) -> None:
-        self._api.check_open()
-        self._kept.forget()
-
-    async def get(self, name: str) -> Secret:
-        self._api.check_open()
-        place = self._names.place(name)
-        try:
-            found = await self._kept.get(place)
-        except _NoneThere as none:
-            raise SecretNotFound(name, str(none), provider=_PROVIDER) from None
-        self._api.check_open()
-        self._names.found(name)
-        return found
-
-    async def _ask_health(self, deadline: Deadline) -> None:
+    async def _ask_health(self) -> None:
         """Who may read secrets may not list them: what counts is that the token is one."""
-        answer = await self._ask("/secrets?pageSize=1", deadline)
+        answer = await self._ask("/secrets?pageSize=1", Deadline.within(self._healthcheck_timeout))
         if answer.status not in (200, 403):
             raise _unusable(answer)
 
@@ -144,11 +110,11 @@ class GCPSecretManagerSecrets:
             case 200, {"payload": {"data": str(data)}}:
                 return _text(place, data)
             case 200, {"payload": {**others}} if not others:
-                raise _NoneThere(f"{place} is empty")
+                raise NoneThere(f"{place} is empty")
             case 404, {"error": {"status": "NOT_FOUND"}}:
-                raise _NoneThere(f"the project has no {place} of this version")
+                raise NoneThere(f"the project has no {place} of this version")
             case 400, {"error": {"status": "FAILED_PRECONDITION"}}:
-                raise _NoneThere(f"this version of {place} is disabled or destroyed")
+                raise NoneThere(f"this version of {place} is disabled or destroyed")
             case 403, _:
                 raise _FAULTS.no_entry(f"{place} may not be read with these credentials", "credentials_file")
             case _:
@@ -161,10 +127,6 @@ class GCPSecretManagerSecrets:
         if answer.status == 401:
             raise _FAULTS.no_entry("the credentials are refused", "credentials_file")
         return answer
-
-
-class _NoneThere(Exception):
-    """There is no such secret, and why."""
 
 
 def _text(place: str, data: str) -> Secret:
