@@ -65,6 +65,7 @@ _NOT_INSTRUMENTED = "nothing of the process is instrumented: remove it"
 _RECONNECTS = "the next call connects again, within `connect_timeout`: remove it"
 _WAIT_BY_CALL = "who calls `consume` says how long to wait, in seconds: remove it"
 _DEFAULT_EXCHANGE = "messages go to `queue` by the default exchange: remove it"
+_HEALTH_OF_CREDENTIALS = "that credentials are taken is what a health check asks: remove it"
 _BY_PUT = "`put` takes the content type: remove it"
 _NO_PUBSUB = "messages go through the stream alone: remove it"
 _RETRY_LAYER = "the layer `retry` tries again: `layers: {embedding: [retry]}`"
@@ -199,10 +200,20 @@ ANSWERS = {
         "maxlen": "messages stay until they are consumed: remove it",
         "pubsub_channel_prefix": _NO_PUBSUB,
     },
+    "secrets/aws-secret-manager": {"healthcheck_secret": _HEALTH_OF_CREDENTIALS},
     "secrets/gcp-secret-manager": {
         "default_version": "`default_version` is called `version` here",
-        "healthcheck_secret": "that credentials are taken is what a health check asks: remove it",
+        "healthcheck_secret": _HEALTH_OF_CREDENTIALS,
         "project_id": "`project_id` is called `project` here",
+    },
+    "secrets/infisical": {
+        "base_url": "`base_url` is called `url` here",
+        "project_id": "`project_id` is called `project` here",
+        "secret_path": "`secret_path` is called `path` here",
+    },
+    "secrets/keyring": {
+        "key_prefix": "`key_prefix` is called `prefix` here",
+        "service_name": "`service_name` is called `service` here",
     },
     "storage/azure-blob": {"default_content_type": _BY_PUT},
     "storage/gcs": {"default_content_type": _BY_PUT},

