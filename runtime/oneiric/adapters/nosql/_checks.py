@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
+from oneiric.adapters._common.texts import is_plain, is_text
 from oneiric.adapters.nosql import (
     MAX_DEPTH,
     MAX_DOCUMENT,
@@ -29,13 +30,13 @@ def check_collection(collection: str) -> None:
 def check_name(collection: str, id: str) -> None:
     """Raise `InvalidDocument` unless they name a document."""
     check_collection(collection)
-    if not is_text(id) or "\0" in id or not 1 <= len(id.encode()) <= MAX_ID:
+    if not is_plain(id) or not 1 <= len(id.encode()) <= MAX_ID:
         raise InvalidDocument(f"an id is text of 1 to {MAX_ID} bytes of UTF-8 without NUL")
 
 
 def check_version(if_version: str | None, if_absent: bool = False) -> None:
     """Raise `InvalidDocument` unless it is a condition."""
-    if if_version is not None and (not is_text(if_version) or "\0" in if_version):
+    if if_version is not None and not is_plain(if_version):
         raise InvalidDocument("if_version is the version of a document")
     if if_absent and if_version is not None:
         raise InvalidDocument("if_absent and if_version exclude each other")
@@ -52,14 +53,9 @@ def checked_data(data: Mapping[str, Json]) -> tuple[dict[str, Json], str]:
     return copied, text
 
 
-def is_field(name: object) -> bool:
+def is_field(name: object) -> TypeGuard[str]:
     """Whether it is the name of a field."""
-    return (
-        is_text(name)
-        and "\0" not in (text := cast("str", name))
-        and not text.startswith("$")
-        and 1 <= len(text.encode()) <= MAX_FIELD
-    )
+    return is_plain(name) and not name.startswith("$") and 1 <= len(name.encode()) <= MAX_FIELD
 
 
 def is_scalar(value: object) -> bool:
@@ -71,24 +67,13 @@ def is_scalar(value: object) -> bool:
     return value is None or is_text(value)
 
 
-def is_text(value: object) -> bool:
-    """Whether it is text that UTF-8 can encode."""
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _checked_field(name: object) -> str:
     if not is_field(name):
         raise InvalidDocument(
             f"{name!r:.60} is not a valid field: it is text of 1 to {MAX_FIELD} bytes without NUL, and does not begin "
             "with `$`"
         )
-    return cast("str", name)
+    return name
 
 
 def _copied(value: Any, depth: int) -> Json:

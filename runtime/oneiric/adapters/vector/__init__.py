@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, cast
 
+from oneiric.adapters._common.texts import is_plain
 from oneiric.errors import AdapterError, Closed, Misconfigured, Refused, Unavailable
 
 MAX_ID = 512
@@ -144,7 +145,7 @@ def check_ids(ids: Sequence[str]) -> None:
     if isinstance(ids, str):
         raise InvalidPoint("ids are a list of texts, not one text")
     for each in ids:
-        if not _is_text(each) or not 1 <= len(each.encode()) <= MAX_ID:
+        if not is_plain(each) or not 1 <= len(each.encode()) <= MAX_ID:
             raise InvalidPoint(f"an id is text of 1 to {MAX_ID} bytes of UTF-8 without NUL")
 
 
@@ -218,7 +219,7 @@ def _checked_metadata(metadata: Metadata) -> Metadata:
             raise InvalidPoint(f"{name!r} is not a valid field: it is a word of at most 128 letters, digits, `_`, `-`")
         if _is_scalar(value):
             copied[name] = value
-        elif isinstance(value, list | tuple) and all(map(_is_text, value)):
+        elif isinstance(value, list | tuple) and all(map(is_plain, value)):
             copied[name] = list(value)
         else:
             raise InvalidPoint(
@@ -237,15 +238,4 @@ def _is_field(name: Any) -> bool:
 def _is_scalar(value: Any) -> bool:
     if isinstance(value, int):
         return abs(value) <= MAX_NUMBER
-    return math.isfinite(value) if isinstance(value, float) else _is_text(value)
-
-
-def _is_text(value: Any) -> bool:
-    """Whether it is text that every server keeps."""
-    if not isinstance(value, str) or "\0" in value:
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return math.isfinite(value) if isinstance(value, float) else is_plain(value)
