@@ -56,16 +56,25 @@ class Page:
 
     def test(self, root: Path, program: str = "pytest") -> None:
         """Its tests pass, by the command that it has for them."""
-        done = subprocess.run(
-            [sys.executable, *self.program(program)],
-            cwd=root,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        _run(root, self.program(program))
+
+    def sent(self, root: Path, *arguments: str) -> str:
+        """What its program that sends a task prints."""
+        return _run(root, [self.program("send.py")[0], *arguments]).strip()
+
+
+def _run(root: Path, arguments: list[str]) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=root,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def ask(port: int, method: str, path: str, **headers: str) -> tuple[int, Any]:
