@@ -141,13 +141,14 @@ def _watch(root: Path) -> None:
     import signal
 
     with compiler_extra("remote-sync"):
-        from oneiric.serve.logs import configure
+        from oneiric.logging import configure_logging, get_logger
 
         from oneiric_compiler.remote.fetch import BadEnvironment
         from oneiric_compiler.remote.status import Busy
         from oneiric_compiler.remote.watch import SourceWatch
 
-    log = configure()
+    configure_logging()
+    log = get_logger()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every address in full
 
     async def run() -> None:

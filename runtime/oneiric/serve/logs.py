@@ -1,53 +1,15 @@
-"""Structured logs on stderr: JSON where it is piped, readable lines on a terminal. No secret and no error text
-of a component gets in: of an error that is not this package's own, the class and the place are told."""
+"""What a process tells in its log. No secret and no error text of a component gets in: of an error that is not this
+package's own, the class and the place are told."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import re
-import sys
 from collections.abc import Callable
 from traceback import extract_tb
 from typing import Any, cast
 
-import structlog
-
 from oneiric.errors import OneiricError
 from oneiric.tracing import End, Recorder, Traced, words
-
-_DIGEST = re.compile(r"(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
-_QUIET = ("aiohttp.access", "asyncio", "watchfiles")
-
-
-def configure() -> Any:
-    """Set structlog and the standard logging up for this process; the logger."""
-    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-    shared: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, stamp]
-    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    terminal = _Short(structlog.dev.ConsoleRenderer(colors=not plain))
-    renderer: Any = terminal if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    structlog.configure(processors=[*shared, renderer], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    handler = logging.StreamHandler(sys.stderr)
-    formatter = structlog.stdlib.ProcessorFormatter
-    tail: list[Any] = [formatter.remove_processors_meta, structlog.processors.format_exc_info, renderer]
-    handler.setFormatter(formatter(foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared], processors=tail))
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    logging.captureWarnings(True)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    return structlog.get_logger()
-
-
-class _Short:
-    """Lines for people: of a SHA-256 the first 12 digits, as commands show and take them."""
-
-    def __init__(self, renderer: Any) -> None:
-        self._renderer = renderer
-
-    def __call__(self, logger: Any, name: str, event: Any) -> str:
-        return _DIGEST.sub(r"\1", str(self._renderer(logger, name, event)))
 
 
 def spans(log: Any, generation: Callable[[], str | None], changed: Callable[[], object]) -> Recorder:

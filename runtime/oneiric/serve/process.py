@@ -20,6 +20,7 @@ from oneiric.lifecycle.activation import renew
 from oneiric.lifecycle.health import Health
 from oneiric.lifecycle.looks import Looks
 from oneiric.loading import load
+from oneiric.logging import configure_logging, get_logger
 from oneiric.preflight.check import preflight
 from oneiric.reload.outcome import RolledBack
 from oneiric.reload.request import ASKING
@@ -33,7 +34,7 @@ from oneiric.serve.folder import StateFolder
 from oneiric.serve.gate import answering
 from oneiric.serve.gauges import Gauges
 from oneiric.serve.invoking import Invoking
-from oneiric.serve.logs import configure, log_error, spans
+from oneiric.serve.logs import log_error, spans
 from oneiric.serve.messages import Messages
 from oneiric.serve.notes import Notes
 from oneiric.serve.runs import Runs
@@ -104,7 +105,8 @@ def serve(serving: Serving) -> int:
         role=serving.role,
     )
     with _having(folder, changes_of(runtime).history.state, name):
-        log = configure().bind(process=name)
+        configure_logging()
+        log = get_logger(process=name)
         process = Process(serving, runtime, folder, name, log, engine)
         return ending.run(process.main(socket_path), process.exits)
 

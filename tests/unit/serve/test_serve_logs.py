@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import pty
@@ -12,10 +13,11 @@ import sys
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
-from oneiric.serve.logs import configure
+from oneiric.logging import configure_logging, get_logger
 
 from tests.unit.cli.running import DEADLINE, MAIN, environment
 from tests.unit.serve.serving import Served
@@ -43,8 +45,8 @@ def logs_as_before() -> Iterator[None]:
 def test_a_terminal_shows_twelve_digits(monkeypatch: pytest.MonkeyPatch, plain: str) -> None:
     monkeypatch.setenv("NO_COLOR", plain)
     monkeypatch.setattr(sys, "stderr", out := Terminal())
-    log = configure()
-    log.info("reloaded", generation=DIGEST, reason=f"of {DIGEST}, not of {DIGEST[:40]} or {DIGEST}0")
+    configure_logging()
+    get_logger().info("reloaded", generation=DIGEST, reason=f"of {DIGEST}, not of {DIGEST[:40]} or {DIGEST}0")
     logging.getLogger("elsewhere").warning("file %s", DIGEST)
     text = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
     assert f"generation={DIGEST[:12]} " in text
@@ -52,9 +54,55 @@ def test_a_terminal_shows_twelve_digits(monkeypatch: pytest.MonkeyPatch, plain: 
     assert f"file {DIGEST[:12]}" in text
 
 
+def logged(monkeypatch: pytest.MonkeyPatch, level: str) -> list[dict[str, Any]]:
+    """What two loggers told from a level on, of which one is the standard library's."""
+    monkeypatch.setattr(sys, "stderr", out := StringIO())
+    configure_logging(level)
+    log = get_logger("shop.orders", customer="ada")
+    log.debug("looked")
+    log.bind(article="mug").info("sold")
+    logging.getLogger("shop.tills").warning("till %s is open", 3)
+    try:
+        raise RuntimeError("no paper")
+    except RuntimeError:
+        log.exception("not printed")
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_entries_have_facts_and_the_name_of_their_logger(monkeypatch: pytest.MonkeyPatch) -> None:
+    sold, till, failed = logged(monkeypatch, "info")
+    del sold["timestamp"]
+    assert sold == {"event": "sold", "level": "info", "logger": "shop.orders", "customer": "ada", "article": "mug"}
+    assert (till["event"], till["logger"]) == ("till 3 is open", "shop.tills")
+    assert failed["exception"].endswith("RuntimeError: no paper")
+
+
+@pytest.mark.parametrize(("level", "entries"), [("DEBUG", 4), ("WARNING", 2), ("error", 1), ("CRITICAL", 0)])
+def test_less_than_the_level_is_not_written(monkeypatch: pytest.MonkeyPatch, level: str, entries: int) -> None:
+    assert len(logged(monkeypatch, level)) == entries
+
+
+def test_a_level_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="`loud` is not a level"):
+        configure_logging("loud")
+
+
+def test_a_terminal_shows_no_variables_of_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", out := Terminal())
+    configure_logging()
+    password = "hunter2-canary"
+    try:
+        raise RuntimeError(f"a text of {len(password)} letters")
+    except RuntimeError:
+        get_logger().exception("failed")
+    assert "a text of 14 letters" in out.getvalue()
+    assert password not in out.getvalue()
+
+
 def test_json_has_them_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", out := StringIO())
-    configure().info("reloaded", generation=DIGEST)
+    configure_logging()
+    get_logger().info("reloaded", generation=DIGEST)
     assert f'"generation": "{DIGEST}"' in out.getvalue()
 
 
