@@ -66,6 +66,8 @@ _RECONNECTS = "the next call connects again, within `connect_timeout`: remove it
 _WAIT_BY_CALL = "who calls `consume` says how long to wait, in seconds: remove it"
 _DEFAULT_EXCHANGE = "messages go to `queue` by the default exchange: remove it"
 _HEALTH_OF_CREDENTIALS = "that credentials are taken is what a health check asks: remove it"
+_BY_TOKEN = "a key signs tokens, and certificates are not used: remove it"
+_DEVICE_BY_CALL = "each call names its device: remove it"
 _BY_PUT = "`put` takes the content type: remove it"
 _NO_PUBSUB = "messages go through the stream alone: remove it"
 _RETRY_LAYER = "the layer `retry` tries again: `layers: {embedding: [retry]}`"
@@ -178,6 +180,28 @@ ANSWERS = {
         "include_context_tags": "what is recorded has the attributes it is given: remove it",
         "profiles_sample_rate": "profiles are not sent: remove it",
         "send_default_pii": "nothing about persons is sent: remove it",
+    },
+    "push/apns": {
+        "auth_key": "`auth_key` is called `private_key` here",
+        "auth_key_path": "the text of the file is a secret: `private_key: ${ONEIRIC_SECRET_…}`",
+        "cert_file": _BY_TOKEN,
+        "client_kwargs": "there is no SDK: remove it",
+        "default_device_token": _DEVICE_BY_CALL,
+        "key_file": _BY_TOKEN,
+        "key_password": _BY_TOKEN,
+        "use_sandbox": "`url` says so: `https://api.sandbox.push.apple.com`",
+    },
+    "push/fcm": {
+        "app_name": "there is no SDK: remove it",
+        "default_device_token": _DEVICE_BY_CALL,
+        "project_id": "`project_id` is called `project` here",
+    },
+    "push/webpush": {
+        "default_subscription_info": _DEVICE_BY_CALL,
+        "ttl": "each push says it: remove it",
+        "vapid_claims_subject": "`vapid_claims_subject` is called `subject` here",
+        "vapid_private_key": "`vapid_private_key` is called `private_key` here",
+        "vapid_private_key_path": "the text of the file is a secret: `private_key: ${ONEIRIC_SECRET_…}`",
     },
     "queue/nats": {"max_reconnect_attempts": _RECONNECTS, "reconnect_time_wait": _RECONNECTS},
     "queue/rabbitmq": {

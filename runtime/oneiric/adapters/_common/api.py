@@ -64,7 +64,8 @@ class Api:
     """Requests to paths below `base_url`, at most `max_connections` at once; none is sent twice, no redirect followed.
 
     `headers` are sent with each, and so is `key`, the setting `api_key`, by the header and the prefix `key_header`.
-    `setting` is what `base_url` is called. Where it is `quiet` no error has anything of what was sent or came back.
+    `setting` is what `base_url` is called; where that is None paths are whole URLs, which are not checked here.
+    Where it is `quiet` no error has anything of what was sent or came back.
     Without `decompress` bodies are what the server sent.
     """
 
@@ -73,7 +74,7 @@ class Api:
         faults: Faults,
         closed: type[AdapterError],
         *,
-        base_url: str,
+        base_url: str | None,
         setting: str = "base_url",
         headers: Mapping[str, str] = MappingProxyType({}),
         key: Secret | None = None,
@@ -84,14 +85,15 @@ class Api:
         decompress: bool = True,
     ) -> None:
         faults.check_above_zero(max_connections=max_connections)
-        _check_url(faults, base_url, setting)
+        if base_url is not None:
+            check_url(faults, base_url, setting)
         if ca_file is not None and not ca_file.is_file():
             raise faults.no_sense(f"{ca_file} is not a file", "ca_file")
         if key is not None:
             check_header(faults, key, "api_key")
         self._faults = faults
         self._closed = closed
-        self._base = base_url.rstrip("/")
+        self._base = (base_url or "").rstrip("/")
         self._setting = setting
         self._quiet = quiet
         self._decompress = decompress
@@ -200,9 +202,13 @@ class Api:
     def unavailable(self, what: str, setting: str = "") -> AdapterError:
         return self._faults.no_answer(what, setting or self._setting)
 
+    @property
+    def is_open(self) -> bool:
+        return self._session is not None
+
     def check_open(self) -> None:
         """Raise the port's error unless it can be asked."""
-        if self._session is None:
+        if not self.is_open:
             raise self._closed("it is not open", provider=self._faults.provider)
 
     def told(self, said: object) -> str:
@@ -332,7 +338,7 @@ def check_header(faults: Faults, secret: Secret, setting: str) -> None:
         raise faults.no_sense("is empty, or not of printable ASCII", setting)
 
 
-def _check_url(faults: Faults, url: str, setting: str) -> None:
+def check_url(faults: Faults, url: str, setting: str) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

@@ -26,6 +26,7 @@ from oneiric.testing.contracts.llm import LLMContract, NetworkedLLMContract  # n
 from oneiric.testing.contracts.monitoring import MonitoringContract, NetworkedMonitoringContract  # noqa: E402
 from oneiric.testing.contracts.networked import NetworkedContract  # noqa: E402
 from oneiric.testing.contracts.nosql import NetworkedNosqlContract, NosqlContract  # noqa: E402
+from oneiric.testing.contracts.push import NetworkedPushContract, PushContract, ServicePushContract  # noqa: E402
 from oneiric.testing.contracts.queue import FanoutContract, NetworkedQueueContract, QueueContract  # noqa: E402
 from oneiric.testing.contracts.running import close, started  # noqa: E402
 from oneiric.testing.contracts.secrets import NetworkedSecretsContract, SecretsContract  # noqa: E402
@@ -54,15 +55,18 @@ __all__ = [
     "NetworkedLLMContract",
     "NetworkedMonitoringContract",
     "NetworkedNosqlContract",
+    "NetworkedPushContract",
     "NetworkedQueueContract",
     "NetworkedSecretsContract",
     "NetworkedStorageContract",
     "NetworkedVectorContract",
     "NosqlContract",
+    "PushContract",
     "QueueContract",
     "RealModelContract",
     "SecretsContract",
     "ServiceChatContract",
+    "ServicePushContract",
     "StorageContract",
     "VectorContract",
     "close",

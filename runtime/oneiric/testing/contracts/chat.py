@@ -27,8 +27,8 @@ from oneiric.adapters.chat import (
     RateLimited,
     TooLong,
 )
-from oneiric.testing.contracts.networked import SECRET, NetworkedContract, chain
-from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, close, health, run, started
+from oneiric.testing.contracts.networked import NetworkedContract, chain
+from oneiric.testing.contracts.running import Contract, cancelled_at_every_step, close, health, started
 
 CANARY = "hunter2-canary"
 """What the notices of the cases have, and no error may."""
@@ -234,21 +234,8 @@ class NetworkedChatContract(NetworkedContract[Notices]):
         await component.send(f"number {number}")
         assert f"number {number}" in [seen.text for seen in self.received()]
 
-    def test_wrong_credentials_are_refused_and_not_shown(self, caplog: pytest.LogCaptureFixture) -> None:
-        """A webhook says so only to a notice."""
-
-        async def main() -> None:
-            with pytest.raises(ChatRefused) as caught:
-                async with started(component):
-                    await component.send("Hello.")
-            self.names_the_place(caught.value)
-            told.extend((str(each), repr(each)) for each in chain(caught.value))
-
-        told: list[tuple[str, str]] = []
-        caplog.set_level("DEBUG")
-        with self.refused() as component:
-            run(main())
-            assert SECRET not in f"{told}{component!r}{component}{vars(component)}{caplog.text}"
+    async def prove(self, component: Notices) -> None:
+        await component.send("Hello.")
 
     def test_a_notice_that_broke_off_is_not_sent_again(self) -> None:
         async def case(component: Notices, proxy: Any) -> None:

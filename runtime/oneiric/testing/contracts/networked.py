@@ -81,6 +81,9 @@ class NetworkedContract(Generic[T]):
         """Write something only this `number` has, read it back and see that it is that."""
         raise NotImplementedError("a contract of a port has it")
 
+    async def prove(self, component: T) -> None:
+        """Do what tells wrong credentials, where that is not the start."""
+
     # what the cases are made of
 
     def behind(self, case: Callable[[T, Proxy], Coroutine[Any, Any, None]], mood: Mood = "pass") -> None:
@@ -347,7 +350,7 @@ class NetworkedContract(Generic[T]):
         async def main() -> None:
             with pytest.raises(self.refusal) as caught:
                 async with started(component):
-                    pass
+                    await self.prove(component)
             self.names_the_place(caught.value)
             told.extend((str(each), repr(each)) for each in chain(caught.value))
 
