@@ -80,6 +80,8 @@ _EMBEDDED_WHOLE = {
     "normalization": _UNIT,
     "normalize_embeddings": _UNIT,
 }
+_IN_SEVERAL = "what is too much for one request is sent in several: remove it"
+_INDEX_EXISTS = "the index must exist, and is not made: remove it"
 _SERVER_INDEX = "the server's own settings say how it indexes and keeps vectors: remove it"
 _ONLY_HTTP = "the server is asked over HTTP, at `url`: remove it"
 _BY_CALL = "each call says it: remove it"
@@ -146,7 +148,7 @@ ANSWERS = {
     "embedding/openai": {
         "encoding_format": "vectors are lists of numbers, however they travel: remove it",
         "max_retries": _RETRY_LAYER,
-        "max_tokens_per_batch": "what is too much for one request is sent in several: remove it",
+        "max_tokens_per_batch": _IN_SEVERAL,
         "requests_per_minute": _LIMIT_LAYER,
         "tokens_per_minute": _LIMIT_LAYER,
         **_EMBEDDED_WHOLE,
@@ -245,8 +247,24 @@ ANSWERS = {
         "healthcheck_key": "health lists one object: remove it",
         "use_accelerate_endpoint": "transfer acceleration is not used: remove it",
     },
+    "vector/pinecone": {
+        "batch_size": _IN_SEVERAL,
+        "cloud": _INDEX_EXISTS,
+        "default_dimension": "the index says how many numbers a vector has: remove it",
+        "environment": _INDEX_EXISTS,
+        "index_name": "`index_name` is called `index` here",
+        "metric": "the index must be of cosine: remove it",
+        "pod_type": _INDEX_EXISTS,
+        "region": _INDEX_EXISTS,
+        "replicas": _INDEX_EXISTS,
+        "serverless": _INDEX_EXISTS,
+        "shards": _INDEX_EXISTS,
+        "upsert_batch_size": _IN_SEVERAL,
+        "upsert_max_retries": _RETRY_LAYER.replace("embedding", "vector"),
+        "upsert_timeout": "`upsert_timeout` is called `timeout` here",
+    },
     "vector/qdrant": {
-        "batch_size": "what is too much for one request is sent in several: remove it",
+        "batch_size": _IN_SEVERAL,
         "default_collection": "`default_collection` is called `collection` here",
         "default_dimension": "`default_dimension` is called `dimension` here",
         "enable_quantization": _SERVER_INDEX,

@@ -100,6 +100,8 @@ class Vectors(Protocol):
     Ids are 1 to `MAX_ID` bytes of UTF-8 without NUL. Vectors have 1 to `MAX_DIMENSION` finite numbers, all of one
     component equally many, and a length: one of zeros has no direction and is refused. Metadata are texts, numbers,
     booleans and lists of texts under names that are words.
+
+    What is written is found by the next call, where a component has the capability `immediate`; else a while later.
     """
 
     async def upsert(self, points: Sequence[Point], *, namespace: str = "") -> None:

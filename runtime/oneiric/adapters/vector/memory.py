@@ -37,7 +37,7 @@ _RANGES = {"gte": ge, "gt": gt, "lte": le, "lt": lt}
     provider="memory",
     priority=0,
     stack_level=-10,
-    capabilities=("cosine", "exact", "filter", "namespaces"),
+    capabilities=("cosine", "exact", "filter", "immediate", "namespaces"),
     port="oneiric.adapters.vector:Vectors",
 )
 class MemoryVectors:

@@ -57,7 +57,7 @@ Result = TypeVar("Result")
     provider="pgvector",
     priority=0,
     stack_level=-20,
-    capabilities=("cosine", "filter", "namespaces", "persistent"),
+    capabilities=("cosine", "filter", "immediate", "namespaces", "persistent"),
     port="oneiric.adapters.vector:Vectors",
 )
 class PgVectors(Pool["_Link"]):

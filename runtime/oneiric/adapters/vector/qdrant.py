@@ -78,7 +78,7 @@ class _Matches(msgspec.Struct):
     provider="qdrant",
     priority=0,
     stack_level=-20,
-    capabilities=("cosine", "filter", "namespaces", "persistent"),
+    capabilities=("cosine", "filter", "immediate", "namespaces", "persistent"),
     port="oneiric.adapters.vector:Vectors",
 )
 class QdrantVectors:
