@@ -26,7 +26,6 @@ from oneiric_compiler.cli import (
     manifest,
     matrix,
     operate,
-    plan,
     queue,
     remote,
     remote_status,
@@ -96,7 +95,6 @@ def oneiric(
 _GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     "From settings to a wiring": {
         "init": init.init,
-        "plan": plan.plan,
         "compile": compile.compile,
         "schema": schema.schema,
         "demo": demo.demo,

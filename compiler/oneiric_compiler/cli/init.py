@@ -32,7 +32,7 @@ _FIRST = {
 _NEXT = (
     ("oneiric list", "every key and what serves it"),
     ("oneiric compile --check", "in CI: is the output what the settings say?"),
-    ("pip install -e '.[dev]'", "what its tests need; `pytest` runs them"),
+    ("pytest", "its tests; requirements.txt names what they need"),
 )
 
 

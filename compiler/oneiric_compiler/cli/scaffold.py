@@ -26,18 +26,20 @@ class Template(StrEnum):
 
 @dataclass(frozen=True)
 class _Made:
-    """Folders below templates/init, of which a later one wins, and what the project needs beside the runtime."""
+    """Folders below templates/init, of which a later one wins, and what the project installs: extras, and tools."""
 
     folders: tuple[str, ...]
     package: str = "shop"
-    extras: str = ""
-    tests: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ("compiler",)
+    tools: tuple[str, ...] = ("mypy", "pytest")
 
 
 _MADE = {
     Template.SHOP: _Made(("common", "shop")),
-    Template.API: _Made(("common", "shop", "api"), extras="[fastapi]", tests=("httpx2", "uvicorn")),
-    Template.WORKER: _Made(("common", "shop", "worker"), extras="[engine-dbos]"),
+    Template.API: _Made(
+        ("common", "shop", "api"), extras=("compiler", "fastapi"), tools=("httpx2", "mypy", "pytest", "uvicorn")
+    ),
+    Template.WORKER: _Made(("common", "shop", "worker"), extras=("compiler", "engine-dbos")),
     Template.BARE: _Made(("common", "bare"), package="app"),
 }
 
@@ -62,7 +64,9 @@ def _made_of(path: str, data: bytes, words: Mapping[str, object]) -> bytes:
     from jinja2 import StrictUndefined
     from jinja2 import Template as Jinja
 
-    filled: str = Jinja(data.decode(), keep_trailing_newline=True, undefined=StrictUndefined).render(words)
+    filled: str = Jinja(data.decode(), keep_trailing_newline=True, trim_blocks=True, undefined=StrictUndefined).render(
+        words
+    )
     return filled.encode()
 
 
