@@ -1,4 +1,4 @@
-"""A pytest plugin: `wired` runs an application's wiring for one test.
+"""A pytest plugin: `wired` runs an application's wiring for one test; `live` makes fixtures of its keys.
 
     def test_checkout(wired):
         portal = wired(Wiring, replace={"adapter:cache": FakeCache()})
@@ -14,7 +14,7 @@ import pytest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Protocol, TypeVar
+    from typing import Any, Protocol, TypeVar
 
     from oneiric.portal import Portal
     from oneiric.slot import Deadlines
@@ -32,15 +32,18 @@ if TYPE_CHECKING:
             replace: Mapping[str, object] | None = None,
             deadlines: Deadlines | None = None,
             environ: Mapping[str, str] | None = None,
+            tenants: Mapping[str, Mapping[str, object]] | None = None,
         ) -> Portal[W]: ...
 
 
 @pytest.fixture
 def wired() -> Iterator[Wired]:
-    """`wired(Wiring, replace=...)` gives the portal of a running runtime, closed when the test ends."""
+    """`wired(Wiring, replace=...)` gives the portal of a running runtime, closed when the test ends; `tenants` has for
+    each tenant what replaces keys as that one sees them."""
     from contextlib import ExitStack
 
     from oneiric.runtime import Runtime
+    from oneiric.testing.overriding import override
 
     with ExitStack() as stack:
 
@@ -50,8 +53,27 @@ def wired() -> Iterator[Wired]:
             replace: Mapping[str, object] | None = None,
             deadlines: Deadlines | None = None,
             environ: Mapping[str, str] | None = None,
+            tenants: Mapping[str, Mapping[str, object]] | None = None,
         ) -> Portal[W]:
             runtime = Runtime(wiring, replace=replace, deadlines=deadlines, environ=environ)
-            return stack.enter_context(runtime.portal())
+            portal = stack.enter_context(runtime.portal())
+            for tenant, instances in (tenants or {}).items():
+                stack.enter_context(override(runtime, instances, tenant=tenant))
+            return portal
 
         yield run
+
+
+def live(key: str, *, tenant: str | None = None) -> Any:
+    """A fixture, for a `conftest.py`: the live handle of a key, `domain:key`, of the runtime that the fixture `portal`
+    gives, in the base or as a tenant sees it. Raises as `Runtime.use`.
+
+        orders = live("service:orders")
+    """
+
+    @pytest.fixture
+    def handle(portal: Portal[Any]) -> Any:
+        domain, _, name = key.partition(":")
+        return portal.call(portal.runtime.use, domain, name, tenant=tenant)
+
+    return handle
