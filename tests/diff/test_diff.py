@@ -714,10 +714,22 @@ def test_exit_codes_and_gates(repository: Path) -> None:
     assert run("diff", "--base", "main", "--ignore", "winner:service:payments", cwd=repository).returncode == 1
 
 
+def test_the_working_tree_against_the_index(repository: Path) -> None:
+    assert run("diff", cwd=repository).returncode == 0
+    compiled(repository, edited({"settings/services.yml": ("fee: 1", "fee: 2")}))
+    done = run("diff", cwd=repository, blocked=COMPILER_EXTRA)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "fee: 1 -> 2\n" in done.stdout
+    git(repository, "add", "-A")
+    assert run("diff", cwd=repository).returncode == 0, "what is staged is not told, committed or not"
+    git(repository, "rm", "--cached", "-r", "generated")
+    done = run("diff", cwd=repository)
+    assert (done.returncode, "git has no report in generated/, not even in its index" in done.stderr) == (2, True)
+
+
 MISTAKES = (
     ("--base", "nowhere"),
     ("--base", "--output=x"),
-    (),
     ("generated",),
     ("generated", "generated/explain.json"),
     ("settings", "settings"),

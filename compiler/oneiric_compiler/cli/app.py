@@ -26,6 +26,7 @@ from oneiric_compiler.cli import (
     manifest,
     matrix,
     operate,
+    plan,
     queue,
     remote,
     remote_status,
@@ -95,6 +96,7 @@ def oneiric(
 _GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     "From settings to a wiring": {
         "init": init.init,
+        "plan": plan.plan,
         "compile": compile.compile,
         "schema": schema.schema,
         "demo": demo.demo,

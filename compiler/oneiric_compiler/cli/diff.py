@@ -44,8 +44,8 @@ def diff(
 ) -> None:
     """Show what changed between two explain reports, by meaning: 1 when they differ.
 
-    Classes, by what a reviewer must care about: winner, trust, moved, port, need, setting, rule, standby,
-    candidate, provenance.
+    Without arguments, what the working tree changes over the index of git. Classes, by what a reviewer must care about:
+    winner, trust, moved, port, need, setting, rule, standby, candidate, provenance.
     """
     from oneiric_compiler.questions.diff import tell
     from oneiric_compiler.questions.diff.compare import CLASSES, compare, without
@@ -86,11 +86,11 @@ def _check_ignored(patterns: Iterable[str], known: tuple[str, ...]) -> None:
 
 
 def _sides(root: Path, old: Path | None, new: Path | None, base: str | None) -> tuple[Reports, Reports]:
-    if base is not None and old is None:
+    if old is None:
         from oneiric_compiler.cli import in_git
 
-        return in_git.reports(root, base)
-    if base is not None or old is None or new is None:
+        return in_git.unstaged(root) if base is None else in_git.reports(root, base)
+    if base is not None or new is None:
         raise CommandError("name two reports, or one place in git: `oneiric diff OLD NEW` or `oneiric diff --base REF`")
     for each in (old, new):
         if not each.exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,7 @@ from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Json
 
 if TYPE_CHECKING:
+    from oneiric_compiler.cli.overridden import Override
     from oneiric_compiler.questions.explain.key import Locate
 
 
@@ -64,7 +65,7 @@ def explain(
     json: Json = False,
 ) -> None:
     """Tell why a key is served by what serves it; without KEY, one line per key."""
-    from oneiric_compiler.cli import reports
+    from oneiric_compiler.cli import overridden, reports
     from oneiric_compiler.questions.explain import documents
     from oneiric_compiler.questions.explain.keys import summary
 
@@ -83,12 +84,14 @@ def explain(
     report, locate = reports.load(context.obj, profile, from_report)
     gc.freeze()  # nor is it all looked through at the exit
     everything = reports.of_tenant(report, tenant)
+    swapped = [] if from_report is not None else overridden.overrides(context.obj, report, tenant)
     if key is None:
         keys = reports.of_domain(everything, domain)
         if json:
             result_json(documents.report_document(everything, keys, tenant=tenant))
         else:
-            result(summary(everything, keys))
+            of_keys = [each for each in swapped if each.key in keys]
+            result([*summary(everything, keys), *overridden.tell(of_keys, named=True)])
         return
     full = reports.full_key(everything, key, domain)
     if uses:
@@ -97,24 +100,27 @@ def explain(
         _tell_why_not(everything, full, why_not, locate, json)
     else:
         others = _others(context.obj, report, tenant) if from_report is None else None
-        _tell_key(everything, full, locate, tenant, others, json)
+        _tell_key(everything, full, locate, others, [each for each in swapped if each.key == full], json)
 
 
 def _tell_key(
     report: Report,
     key: str,
     locate: Locate,
-    tenant: str | None,
     others: Mapping[str, Report] | None,
+    swapped: Sequence[Override],
     json: bool,
 ) -> None:
+    from oneiric_compiler.cli import overridden
     from oneiric_compiler.questions.explain.documents import key_document
     from oneiric_compiler.questions.explain.key import tell
 
     if json:
-        result_json(key_document(report, key, tenant=tenant, profiles=others))
+        here = {} if others is None else {"running": [each.document() for each in swapped]}
+        result_json({**key_document(report, key, tenant=report.tenant, profiles=others), **here})
     else:
-        result(tell(report, key, locate, tenant=tenant, profiles=others))
+        told = tell(report, key, locate, tenant=report.tenant, profiles=others)
+        result([*told, *overridden.tell(swapped, named=False)])
 
 
 def _tell_why_not(report: Report, key: str, provider: str, locate: Locate, json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The reports of a project as git has them: where a branch left another, and at its head."""
+"""The reports of a project as git has them: where a branch left another, at its head, and in the index."""
 
 from __future__ import annotations
 
@@ -10,26 +10,45 @@ from oneiric.report import Report, parse_report
 
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import warn
-from oneiric_compiler.cli.reports import committed_folder, stated_output
+from oneiric_compiler.cli.reports import committed, committed_folder, stated_output
 from oneiric_compiler.settings.folder import settings_folder
 
 _SECONDS = 60
+_INDEX = ""
+"""In place of a commit: what is to be committed next."""
 
 
 def reports(root: Path, base: str) -> tuple[dict[str, Report], dict[str, Report]]:
     """By profile, the committed reports where HEAD left `base`, and those at HEAD. Raises CommandError."""
     if base.startswith("-"):
         raise CommandError(f"`{base}` is not a commit that git knows")
-    _git(root, "rev-parse", "--git-dir", otherwise=f"{root.resolve()} is not in a repository of git")
+    _check_repository(root)
     left = _left(root, base)
     folder = os.path.relpath(committed_folder(root, None), root)
     if _git(root, "status", "--porcelain", "--", folder).strip():
         warn(f"{folder}/ has changes that are not committed: they are not compared")
     before, after = _at(root, left), _at(root, "HEAD")
     if not before and not after:
-        help = "commit what `oneiric compile` writes, so that a review can show what changes"
-        raise CommandError(f"git has no report in {folder}/, neither at HEAD nor where it left `{base}`", help=help)
+        raise _no_report(folder, f", neither at HEAD nor where it left `{base}`")
     return before, after
+
+
+def unstaged(root: Path) -> tuple[dict[str, Report], dict[str, Report]]:
+    """By profile, the reports in the index, and those in the working tree. Raises CommandError."""
+    _check_repository(root)
+    before = _at(root, _INDEX)
+    if not before:
+        raise _no_report(os.path.relpath(committed_folder(root, None), root), ", not even in its index")
+    return before, committed(root)
+
+
+def _check_repository(root: Path) -> None:
+    _git(root, "rev-parse", "--git-dir", otherwise=f"{root.resolve()} is not in a repository of git")
+
+
+def _no_report(folder: str, where: str) -> CommandError:
+    help = "commit what `oneiric compile` writes, so that a review can show what changes"
+    return CommandError(f"git has no report in {folder}/{where}", help=help)
 
 
 def _left(root: Path, base: str) -> str:
@@ -62,7 +81,8 @@ def _output(root: Path, commit: str) -> str:
 
 def _files(root: Path, commit: str, path: str) -> list[str]:
     """The files of a commit at or in `path`, as seen from the project."""
-    return os.fsdecode(_git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", path)).split("\0")[:-1]
+    listing = ("ls-files", "-z", "--cached") if commit == _INDEX else ("ls-tree", "-r", "-z", "--name-only", commit)
+    return os.fsdecode(_git(root, *listing, "--", path)).split("\0")[:-1]
 
 
 def _parsed(root: Path, commit: str, name: str) -> Report:

@@ -114,7 +114,7 @@ def change(asked: Asked, done: str, operation: str, **arguments: object) -> None
     if asked.json:
         result_json(answer)
     else:
-        _show(answer, done)
+        show(answer, done)
     raise typer.Exit(0 if answer["accepted"] else 1)
 
 
@@ -133,7 +133,7 @@ def _every(asked: Asked, done: str, json: bool, operation: str, **arguments: obj
         try:
             answer = _answer(asked, folder, operation, **arguments)
             if not json:
-                _show(answer, done, process=folder.name)
+                show(answer, done, process=folder.name)
         except Silent as silent:
             answer = dict(silent.document())
             if not json:
@@ -144,7 +144,8 @@ def _every(asked: Asked, done: str, json: bool, operation: str, **arguments: obj
     raise typer.Exit(0 if all(answer.get("accepted") for answer in answers.values()) else 1)
 
 
-def _show(answer: dict[str, Any], done: str, process: str | None = None) -> None:
+def show(answer: dict[str, Any], done: str, process: str | None = None) -> None:
+    """What a process answers: the plan and what it means, or on stderr why it rejects a change."""
     prefix = f"{process}: " if process else ""
     if not answer["accepted"]:
         code = f"[{answer['code']}]" if answer["code"] else ""

@@ -25,7 +25,7 @@ from oneiric.reload.request import Change as Changing
 from oneiric.reload.request import Reload, Request, Rollback, Rotate, Swap, facts_of, words_of
 from oneiric.reload.rotation import bare, rotated
 from oneiric.reload.state import Origin
-from oneiric.reload.transaction import Ready, settle, warmed
+from oneiric.reload.transaction import Ready, settle, staying, warmed
 from oneiric.tenants.scope import listed
 from oneiric.tracing import span
 from oneiric.wiring import Wiring, target_of
@@ -79,6 +79,10 @@ class Reloads:
         chosen = source if source is None or isinstance(source, type) else os.fspath(source)
         return await self._requests.take(Reload(chosen, force, plan_only))
 
+    async def plan(self, wiring: str) -> Outcome:
+        """What a `wiring.py` would change once it is deployed, with the swaps that are active; nothing does."""
+        return await self._requests.take(Reload(wiring, force=False, plan_only=True, swapped=True))
+
     async def swap(
         self,
         key: str,
@@ -122,15 +126,22 @@ class Reloads:
                     self.rejected = request.rejecting
                 change = await self._kept(await self._go(request, goal))
             except Nack as error:
-                change = self._reject(error)
+                change = self._reject(error, request)
             except OSError as error:
-                change = self._reject(Nack("state", f"the state folder refuses: {refused(error)}"))
+                change = self._reject(Nack("state", f"the state folder refuses: {refused(error)}"), request)
+            if request.plan_only:
+                await self.history.tidy(self._kept_aside())
             current.set(generation=change.outcome.generation, accepted=change.outcome.accepted)
         return change
 
-    def _reject(self, error: Nack) -> Change:
-        self.rejected = Rejected(error.generation, error.source, str(error))
+    def _reject(self, error: Nack, request: Changing) -> Change:
+        if not request.plan_only:
+            self.rejected = Rejected(error.generation, error.source, str(error))
         return self._refuse(error)
+
+    def _kept_aside(self) -> str | None:
+        """The generation that was rejected last, which can be looked at."""
+        return None if self.rejected is None else self.rejected.generation
 
     def _refuse(self, error: Nack) -> Change:
         present = self._host.generation
@@ -164,7 +175,7 @@ class Reloads:
             digest = prepared.digest
             if request.plan_only:
                 planned = Outcome(True, previous, "planned", plan=plan(host, prepared), previous=previous, diff=diff)
-                return Change(planned)
+                return Change(planned._replace(reports=tuple(staying(prepared))))
             if probation is not None:
                 await probation.remember()
             ready = None if digest == previous else await warmed(host, self.hooks, prepared, force=request.force)
@@ -201,8 +212,7 @@ class Reloads:
         if change.outcome.code == "planned":
             return change
         try:
-            rejected = None if self.rejected is None else self.rejected.generation
-            await asyncio.shield(self._host.spawn(self.history.keep(rejected)))
+            await asyncio.shield(self._host.spawn(self.history.keep(self._kept_aside())))
         except OSError as error:
             report = f"the state folder refuses, so a restart will not know of this: {refused(error)}"
             return change._replace(outcome=change.outcome._replace(reports=(report,)))

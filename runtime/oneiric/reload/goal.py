@@ -51,7 +51,7 @@ async def _reloaded(request: Reload, history: History) -> Goal:
     if isinstance(chosen, type):
         raise Nack("load", "a runtime with a state folder reloads files")
     deployed = await history.adopt(state, Path(chosen), deployed=not request.plan_only)
-    overrides = history.current.overrides if request.source is None else Overrides()
+    overrides = history.current.overrides if request.source is None or request.swapped else Overrides()
     generation, diff = await history.built(state, Origin(deployed), overrides)
     return Goal(generation, deployed, diff)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -143,6 +144,13 @@ class History:
         # come after the next one's, and write what is no longer so.
         async with self._writing:
             (await in_thread(self.state.write, self.record(), rejected)).get()
+
+    async def tidy(self, rejected: str | None) -> None:
+        """Remove what was made for a plan."""
+        if self.state is not None:
+            async with self._writing:
+                with suppress(OSError):
+                    (await in_thread(self.state.forget, self.record(), rejected)).get()
 
     async def prepared(self, source: Any, digest: str) -> Prepared:
         """A wiring loaded and compared; a file must have the digest, where that is known (not ""). Raises `Nack`."""

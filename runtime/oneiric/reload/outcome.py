@@ -44,9 +44,9 @@ class Outcome(NamedTuple):
     `secrets` (they cannot be fetched anew), `compile`, `drift` (the settings are not those of the running wiring),
     `state`, `no-state`, `no-previous`, `trust` (not signed as it has to be), `artifact` (not what was pinned, or not to
     be used), `restart-needed` (another version of a loaded artifact, or an instance that cannot be replaced while the
-    process runs). `reports` are things that went wrong after the commit, which undo nothing. `rolled_back_to` is the
-    generation that a rollback returned to, `previous` the one before the change. `diff` is what a planned swap means,
-    in the format of `oneiric diff`.
+    process runs). `reports` are things that went wrong after the commit, which undo nothing; of a plan, what would
+    keep it from being made now. `rolled_back_to` is the generation that a rollback returned to, `previous` the one
+    before the change. `diff` is what a planned swap means, in the format of `oneiric diff`.
     """
 
     accepted: bool

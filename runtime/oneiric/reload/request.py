@@ -23,11 +23,13 @@ def _asker() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """Another wiring: by its path, a class, or None for the baseline read again. See `Runtime.reload`."""
+    """Another wiring: by its path, a class, or None for the baseline read again. See `Runtime.reload`. With `swapped`
+    the swaps that are active are compiled onto one of a path too, as they are onto the baseline."""
 
     source: str | type[Wiring] | None
     force: bool
     plan_only: bool
+    swapped: bool = False
     by: str = _asker()
     on_probation: ClassVar[bool] = True
 

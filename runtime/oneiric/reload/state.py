@@ -210,6 +210,10 @@ class State:
         write(self.folder / _CURRENT, document, durable=True)
         current = record.overrides.get(record.generation, Overrides())
         write(self.folder / "overrides.json", current.document(), durable=True)
+        self.forget(record, rejected)
+
+    def forget(self, record: Record, rejected: str | None = None) -> None:
+        """Remove the generations that a record does not name."""
         keep = {*record.digests(), rejected}
         for folder in self.generations.iterdir():
             if folder.name not in keep and not folder.name.startswith(_PART):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from oneiric.errors import ActivationError, LoadError, OneiricError
@@ -47,7 +48,8 @@ class Ready(NamedTuple):
 async def warmed(host: Host, hooks: Hooks, prepared: Prepared, *, force: bool) -> Ready:
     """Start and check everything new, let the hooks have their say, prepare the commit. Raises `Nack`, and then, as
     when it is cancelled, everything that was started is closed."""
-    _refuse_to_replace(prepared)
+    for told in staying(prepared):
+        raise Nack("restart-needed", told)
     prepared.enter()
     staging = Staging(host, prepared, force=force)
     try:
@@ -73,9 +75,8 @@ async def warmed(host: Host, hooks: Hooks, prepared: Prepared, *, force: bool) -
     return Ready(switch, event, tuple(staging.forgiven))
 
 
-def _refuse_to_replace(prepared: Prepared) -> None:
-    """Refuse to replace or stop an instance that says, by its class's `__stays__`, why it cannot be while the process
-    runs. Raises `Nack`."""
+def staying(prepared: Prepared) -> Iterator[str]:
+    """What cannot be replaced or stopped while the process runs, and why, as the `__stays__` of its class says."""
     for slot in (*prepared.changed, *prepared.removed):
         held = slot.held
         if held is None or not held.owned:
@@ -83,8 +84,7 @@ def _refuse_to_replace(prepared: Prepared) -> None:
         instance: object = held.instance
         stays: Any = getattr(type(instance), "__stays__", None)
         if stays is not None and (why := stays(instance)) is not None:
-            told = f"restart needed: {slot.key} ({slot.binding.provider}) cannot be replaced: {why}"
-            raise Nack("restart-needed", told)
+            yield f"restart needed: {slot.key} ({slot.binding.provider}) cannot be replaced: {why}"
 
 
 def _code(error: OneiricError) -> str:

@@ -27,6 +27,10 @@ class Changes:
         outcome = await self._runtime.reload(force=force, plan_only=plan)
         return told(outcome) if plan else self._tell("reload", outcome)
 
+    async def plan(self, *, wiring: str) -> dict[str, Any]:
+        """Say what a `wiring.py` would change once it is deployed."""
+        return told(await changes_of(self._runtime).plan(wiring))
+
     async def swap(
         self,
         *,

@@ -63,6 +63,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "history": Operation("changes.history", {}, reads=True),
     "swap": Operation("changes.swap", _SWAPPED, seconds=_CHANGE),
     "reload": Operation("changes.reload", {"plan": bool, "force": bool}, seconds=_CHANGE),
+    "plan": Operation("changes.plan", {"wiring": str}, seconds=_CHANGE),
     "rollback": Operation("changes.rollback", {"to": _OPTIONAL}, seconds=_CHANGE),
     "secrets-rotate": Operation("changes.rotate", {"names": [str]}, seconds=_CHANGE),
     "pause": Operation("notes.pause", _NOTED, seconds=_NOTE),

@@ -20,6 +20,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("schema",): ("schema",),
     ("demo",): ("demo",),
     ("explain",): ("explain",),
+    ("plan",): ("plan",),
     ("diff",): ("diff", "generated", "generated/other"),
     ("list",): ("list",),
     ("matrix",): ("matrix",),

@@ -15,6 +15,7 @@ from tests.unit.serve.serving import Served
 PLAUSIBLE = {
     "within": 1, "key": "service:greeter", "provider": "loud", "note": "a note",
     "payload": "{}", "topic": "order.placed", "limit": 1, "id": "1", "ids": [], "names": [],
+    "wiring": "generated/wiring.py",
 }  # fmt: skip
 ROW = '    "keys": Operation('
 NEW_ROW = '    "uptime": Operation("status.uptime", {"unit": str}, reads=True),\n'
