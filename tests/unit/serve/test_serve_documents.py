@@ -24,6 +24,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("diff",): ("diff", "generated", "generated/other"),
     ("list",): ("list",),
     ("matrix",): ("matrix",),
+    ("report",): ("report",),
     ("env",): ("env",),
     ("verify",): ("verify",),
     ("explain-code",): ("codes",),

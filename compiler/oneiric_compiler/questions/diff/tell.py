@@ -10,6 +10,7 @@ from typing import Any
 from oneiric.report import Json
 
 from oneiric_compiler.questions.diff.compare import CLASSES, Class, Difference
+from oneiric_compiler.questions.diff.drawn import mermaid
 from oneiric_compiler.text.paint import Line, Style, columns, padded
 from oneiric_compiler.text.redact import MASK, redacted, visible
 
@@ -79,7 +80,8 @@ def lines(changes: Differences) -> list[Line]:
 
 
 def markdown(changes: Differences) -> str:
-    """For a comment on a pull request: a table of counts, then the changes by class, folded where they matter less.
+    """For a comment on a pull request: a table of counts, a drawing of what moved, then the changes by class, folded
+    where they matter less.
 
     All that is not ours stands in code, where it is neither markup nor a link, and mentions nobody.
     """
@@ -95,6 +97,7 @@ def markdown(changes: Differences) -> str:
     counted = {kind: sum(len(group) for own, _, group in groups if own == kind) for kind in CLASSES}
     parts = [f"**Wiring**: {_plural(total, 'change')}\n", "\n| class | changes |\n|---|---|\n"]
     parts += [f"| {kind}: {_WORDS[kind]} | {counted[kind]} |\n" for kind in CLASSES if counted[kind]]
+    parts.append(mermaid(changes))
     room = LONGEST_COMMENT - sum(map(len, parts)) - len(_LEFT_OUT)
     for kind, profile, group in groups:
         details = _details(profile, kind, group, room)

@@ -47,10 +47,10 @@ def tell(
         flow, calling = [*levels(report, key, locate)], callers(report, key, locate)
     for title, nodes in flow:
         lines += section(title, nodes)
-    lines += section("lost", [(each.provider, _lost(each), _origin(each, locate)) for each in lost])
-    filtered = [(each.provider, _excluded(each), _origin(each, locate)) for each in excluded]
+    lines += section("lost", [(each.provider, lost_by(each), _origin(each, locate)) for each in lost])
+    filtered = [(each.provider, excluded_by(each), _origin(each, locate)) for each in excluded]
     lines += section("filtered out", filtered)
-    lines += section("settings", _settings(binding.settings, locate))
+    lines += section("settings", settings_rows(binding.settings, locate))
     lines += section("layers, outermost first", _layers(binding, locate))
     aliases = [(name, "is this key", locate(at.stated_at)) for name, at in report.aliases.items() if at.target == key]
     lines += section("aliases", aliases)
@@ -100,7 +100,7 @@ def _layers(binding: Served, locate: Locate) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     for key, layer in binding.layers.items():
         found.append((key.partition("/")[2], f"{layer.factory} ({layer.source})", locate(layer.placed_at)))
-        found += [(f"  {name}", value, place) for name, value, place in _settings(layer.settings, locate)]
+        found += [(f"  {name}", value, place) for name, value, place in settings_rows(layer.settings, locate)]
     return found
 
 
@@ -123,20 +123,20 @@ def why_not(report: Report, key: str, provider: str, locate: Locate) -> list[Lin
         if each.won:
             lines.append([(subject, "green"), (f" serves {visible(key)}: {visible(binding.because)}", "plain")])
             continue
-        told = f"lost {_lost(each)}" if each.lost_by else f"filtered out {_excluded(each)}"
+        told = f"lost {lost_by(each)}" if each.lost_by else f"filtered out {excluded_by(each)}"
         lines.append([(subject, "red"), (f" does not serve {visible(key)}, {visible(binding.provider)} does", "plain")])
         facts = [("because", told, ""), ("decided at", locate(binding.decided_at), "")]
         lines += rows([*facts, ("declared", _origin(each, locate), "")])
-        lines += section("it would be made with", _settings(each.settings, locate))
+        lines += section("it would be made with", settings_rows(each.settings, locate))
         for number, edits in enumerate(each.wins_if or ()):
-            edited = [_edit(edit, locate) for edit in edits]
+            edited = [edit_row(edit, locate) for edit in edits]
             lines += section("or it wins if" if number else "it wins if", edited)
         if each.wins_if == ():
             lines += section("it wins if", [("nothing", "no edit of this project's own files is enough", "")])
     return lines
 
 
-def _edit(edit: Edit, locate: Locate) -> tuple[str, str, str]:
+def edit_row(edit: Edit, locate: Locate) -> tuple[str, str, str]:
     declaration = edit.at.rpartition("/")[0]
     today = next((found for place in (edit.at, declaration) if (found := locate(place)) != place), "")
     return edit.at, f"is {_text(edit.value)}" if edit.given else "is set, to a value of yours", today
@@ -187,7 +187,7 @@ def _trust(each: Candidate) -> str:
     return f"; {version}, SHA-256 {trust.digest[:12]}…, signed by {keys}{expires}"
 
 
-def _lost(each: Candidate) -> str:
+def lost_by(each: Candidate) -> str:
     rule = each.lost_by or ""
     if each.compared is None or rule not in TIERS:
         return f"by {rule}"
@@ -195,7 +195,7 @@ def _lost(each: Candidate) -> str:
     return f"by {rule}: {TIERS[rule].lost.format(low=low, high=high)}"
 
 
-def _excluded(each: Candidate) -> str:
+def excluded_by(each: Candidate) -> str:
     rule = each.excluded_by or ""
     if each.compared is None or rule not in FILTERS:
         return f"by {rule}"
@@ -210,7 +210,7 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _settings(settings: Mapping[str, Setting], locate: Locate) -> list[tuple[str, str, str]]:
+def settings_rows(settings: Mapping[str, Setting], locate: Locate) -> list[tuple[str, str, str]]:
     rows: list[tuple[str, str, str]] = []
     for name, each in settings.items():
         rows.append((name, _value(name, each), locate(each.stated_at)))
