@@ -32,8 +32,10 @@ from redis.asyncio import Redis
 
 from benchmarks.measure import DEADLINE
 from tests.backends import azurite, google_storage, seaweedfs
+from tests.backends.bao import PATH, ROOT, Bao
 from tests.backends.harness.kinds import (
     AZURITE,
+    BAO,
     FAKE_GCS,
     HTTP,
     MARIADB,
@@ -369,6 +371,39 @@ async def raw_httpx(url: str) -> AsyncGenerator[Call, None]:
         yield get
 
 
+def vault_secrets() -> Iterator[Subject]:
+    with private(BAO) as server:
+        bao = Bao(server)
+        bao.keep({"api_key": "hunter2"})
+        url = f"{bao.url}/v1/secret/data/{PATH}"
+
+        @asynccontextmanager
+        async def pairs(secrets: Any) -> AsyncGenerator[Sequence[Pair], None]:
+            async with aiohttp.ClientSession(headers={"x-vault-token": ROOT}) as session:
+
+                async def get() -> str:
+                    async with session.get(url) as response:
+                        text: str = (await response.json())["data"]["data"]["api_key"]
+                        return text
+
+                yield [Pair("get", lambda: secrets.get("api_key"), get)]
+
+        os.environ["BENCHMARK_VAULT_TOKEN"] = ROOT
+        yield Subject(
+            "secrets",
+            "vault",
+            (server.host, server.port),
+            lambda host, port: {
+                "url": f"http://{host}:{port}",
+                "path": PATH,
+                "token": "${BENCHMARK_VAULT_TOKEN}",
+                "cache_ttl": 0,  # or nothing is asked
+            },
+            lambda secrets: secrets.get("api_key"),
+            pairs,
+        )
+
+
 def azure_storage() -> Iterator[Subject]:
     with private(AZURITE) as server:
         os.environ["ONEIRIC_SECRET_BENCHMARK_AZURE"] = azurite.KEY
@@ -606,6 +641,7 @@ PROVIDERS = (
     postgres_database,
     mysql_database,
     *HTTP_CLIENTS,
+    vault_secrets,
     azure_storage,
     s3_storage,
     gcs_storage,
