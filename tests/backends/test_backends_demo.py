@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.production import SWAPS, Seen, Shop, shop, story
 
-ORDERS = 60
+ORDERS = 25
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def run(program: str, case: str, size: int) -> None:
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_long_text(name: str) -> None:
-    run("texts.py", name, 10_000 if name in SLOW else 75_000)
+    run("texts.py", name, 6_000 if name in SLOW else 75_000)
 
 
 @pytest.mark.parametrize("name", PROJECTS)
