@@ -16,7 +16,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -227,7 +227,7 @@ def shop(at_once: int = AT_ONCE) -> Generator[Shop, None, None]:
         yield Shop(folder, f"oneiric_shop_{uuid4().hex[:12]}", servers, at_once)
 
 
-async def story(shop: Shop, orders: int) -> Seen:
+async def story(shop: Shop, orders: int, swaps: Sequence[tuple[str, ...]] = SWAPS) -> Seen:
     """The shop served, and swapped each time so many more orders are placed."""
     seen = Seen()
     stream = f"{shop.name}:orders"
@@ -238,7 +238,7 @@ async def story(shop: Shop, orders: int) -> Seen:
             over = asyncio.Event()
             customers = tasks.create_task(_customers(shop, redis, stream, seen, over))
             await _placed(redis, stream, seen, orders)
-            for command in SWAPS:
+            for command in swaps:
                 if KEY in command:
                     shop.keep_secrets("another key")
                 began, before = time.perf_counter(), seen.sent

@@ -23,6 +23,7 @@ TESTS = (
     "tests/property",
     "tests/integrations/test_integrations_django.py",
     "--ignore=tests/unit/runtime/test_runtime_typing.py",
+    "--ignore=tests/unit/cli/test_cli_init.py",
 )
 """Django is another one from Python 3.12 on. Type checkers are not there, and say the same of every version."""
 PACKAGES = (
