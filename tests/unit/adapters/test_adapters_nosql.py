@@ -13,7 +13,7 @@ from oneiric.adapters.database.sqlite import SQLiteDatabase
 from oneiric.adapters.nosql import Documents, NosqlClosed, NosqlMisconfigured, NosqlUnavailable, TransactionError
 from oneiric.adapters.nosql.database import DatabaseDocuments
 from oneiric.testing.contracts import NosqlContract, started
-from oneiric.testing.contracts.nosql import got
+from oneiric.testing.contracts.nosql_transactions import got
 from oneiric.testing.contracts.running import health, run
 
 
