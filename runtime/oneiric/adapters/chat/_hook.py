@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from oneiric import Secret
 from oneiric.adapters._common.api import Answer, Api, Deadline, Kinds, error_by_status
+from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.network import Faults
-from oneiric.adapters.chat import ChatClosed, ChatError, InvalidNotice, RateLimited, TooLong
+from oneiric.adapters.chat import ChatClosed, InvalidNotice, RateLimited, TooLong
 from oneiric.errors import AdapterError
 
 SETTING = "webhook_url"
@@ -24,7 +25,7 @@ class Limits(NamedTuple):
     max_connections: int
 
 
-class Hook:
+class Hook(Asking):
     """Posts JSON to the URL, of which no error shows anything.
 
     There is nothing to ask a webhook but to post, so its health is that of its host: it answers a HEAD for `/`, without
@@ -45,20 +46,6 @@ class Hook:
             max_connections=limits.max_connections,
             quiet=True,
         )
-
-    async def start(self) -> None:
-        await self._api.open()
-        await self._ask_health()
-
-    async def health(self) -> bool:
-        try:
-            await self._ask_health()
-        except ChatError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        await self._api.aclose()
 
     async def post(self, body: object, headers: dict[str, str] | None = None) -> Answer:
         deadline = Deadline.within(self._limits.timeout)

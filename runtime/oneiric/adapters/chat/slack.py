@@ -9,11 +9,11 @@ from typing import Any, cast
 
 from oneiric import Secret, component
 from oneiric.adapters._common.api import Answer, Api, Deadline, check_header, error_by_status
+from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.chat import (
     Accepted,
     ChatClosed,
-    ChatError,
     ChatMisconfigured,
     ChatRefused,
     ChatUnavailable,
@@ -123,7 +123,7 @@ class _Incoming(Hook):
         return Accepted("")  # all it says is `ok`
 
 
-class _Bot:
+class _Bot(Asking):
     def __init__(
         self, token: Secret | None, channel: str | None, base_url: str, ca_file: Path | None, limits: Limits
     ) -> None:
@@ -144,26 +144,15 @@ class _Bot:
         self._channel = channel
         self._limits = limits
 
-    async def start(self) -> None:
-        await self._api.open()
-        await self._ask("auth.test", {}, self._limits.healthcheck_timeout)
-
-    async def health(self) -> bool:
-        try:
-            await self._ask("auth.test", {}, self._limits.healthcheck_timeout)
-        except ChatError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        await self._api.aclose()
-
     async def send(self, notice: Notice) -> Accepted:
         channel = notice.channel or self._channel
         if channel is None:
             raise InvalidNotice("the notice names no channel, and the settings have none", provider=_PROVIDER)
         told = await self._ask("chat.postMessage", {"channel": channel, **_message(notice)}, self._limits.timeout)
         return Accepted(f"{told.get('channel', channel)}/{told.get('ts', '')}")
+
+    async def _ask_health(self) -> None:
+        await self._ask("auth.test", {}, self._limits.healthcheck_timeout)
 
     async def _ask(self, method: str, body: object, seconds: float) -> dict[str, Any]:
         answer = await self._api.ask("POST", f"/{method}", body, deadline=Deadline.within(seconds))

@@ -11,6 +11,7 @@ import msgspec
 
 from oneiric import Secret, component
 from oneiric.adapters._common.api import Answer, Api, Deadline, is_about_length, retry_after, said_of
+from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.embedding import (
     EmbeddingClosed,
@@ -53,7 +54,7 @@ _FOUND = msgspec.json.Decoder(_Found)
     capabilities=("batch", "normalized"),
     port="oneiric.adapters.embedding:Embedding",
 )
-class OpenAIEmbedding:
+class OpenAIEmbedding(Asking):
     """Asks a server that speaks the API of OpenAI: OpenAI itself, llama.cpp, vLLM, text-embeddings-inference.
 
     Needs an account of OpenAI, or such a server.
@@ -112,20 +113,6 @@ class OpenAIEmbedding:
         self._prefixes: dict[Kind, str] = {"query": query_prefix, "document": document_prefix}
         self._timeout = timeout
         self._healthcheck_timeout = healthcheck_timeout
-
-    async def start(self) -> None:
-        await self._api.open()
-        await self._ask_health()
-
-    async def health(self) -> bool:
-        try:
-            await self._ask_health()
-        except EmbeddingError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        await self._api.aclose()
 
     async def embed(
         self, texts: Sequence[str], *, kind: Kind = "document", timeout: float | None = None

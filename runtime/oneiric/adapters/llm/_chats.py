@@ -12,6 +12,7 @@ import msgspec
 
 from oneiric import Secret
 from oneiric.adapters._common.api import Answer, Api, Deadline, is_about_length, retry_after, said_of
+from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.llm import (
     ChatMessage,
@@ -21,7 +22,6 @@ from oneiric.adapters.llm import (
     InvalidReply,
     Json,
     LLMClosed,
-    LLMError,
     LLMMisconfigured,
     LLMRefused,
     LLMUnavailable,
@@ -66,7 +66,7 @@ class Said:
         return Reply(message, finish, self.usage, self.model or asked.model)
 
 
-class ChatApi(ABC):
+class ChatApi(Asking, ABC):
     """The port `LLM` over the API of a server; a dialect says how it is asked and reads what it answers."""
 
     _provider: ClassVar[str]
@@ -124,22 +124,6 @@ class ChatApi(ABC):
     @abstractmethod
     def _read_piece(self, said: Said, document: dict[str, Any]) -> str:
         """Read a piece of a stream, and give the text it adds."""
-
-    # the life of a component
-
-    async def start(self) -> None:
-        await self._api.open()
-        await self._ask_health()
-
-    async def health(self) -> bool:
-        try:
-            await self._ask_health()
-        except LLMError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        await self._api.aclose()
 
     # the port
 
