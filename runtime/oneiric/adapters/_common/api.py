@@ -202,6 +202,12 @@ class Api:
     def unavailable(self, what: str, setting: str = "") -> AdapterError:
         return self._faults.no_answer(what, setting or self._setting)
 
+    def unusable(self, answer: Answer, said: str = "", setting: str = "") -> AdapterError:
+        """The port's error for an answer that is of no use; `said` is what it says went wrong."""
+        if answer.status == 200:
+            return self.unavailable("what came back is not JSON that makes sense", setting)
+        return self.unavailable(f"it answered {answer.status}{said}", setting)
+
     @property
     def is_open(self) -> bool:
         return self._session is not None

@@ -4,6 +4,7 @@ of metadata; it blocks, so threads ask it."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from oneiric.adapters._common.network import Faults
 from oneiric.errors import AdapterError
 
 _SETTING = "credentials_file"
+_PROJECT = re.compile(r"[a-z0-9:.-]+")
 _AUTH, _KEY, _REQUEST = cast("tuple[Any, Any, Any]", (google.auth, Credentials, Request))  # their types are half there
 
 
@@ -117,3 +119,19 @@ class Tokens:
         if self._file is None:
             return self._faults.no_sense("is missing, and the environment has no credentials of Google's", _SETTING)
         return self._faults.no_sense(f"{self._file} has no key of a service account", _SETTING)
+
+
+class ProjectTokens(Tokens):
+    """Tokens for what a project has: the one that is named, or else the one that the credentials are of."""
+
+    def __init__(self, faults: Faults, project: str | None, credentials_file: Path | None, scope: str) -> None:
+        if project is not None and not _PROJECT.fullmatch(project):
+            raise faults.no_sense("is not the name of a project", "project")
+        super().__init__(faults, credentials_file, scope)
+        self._named = project
+
+    async def load(self, deadline: Deadline) -> None:
+        await super().load(deadline)
+        self.project = self._named or self.project
+        if self.project is None:
+            raise self._faults.no_sense("is missing, and the credentials are of none", "project")

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from oneiric import component
 from oneiric.adapters._common.api import Answer, Api, Deadline, Kinds, error_by_status
-from oneiric.adapters._common.google import Tokens
+from oneiric.adapters._common.google import ProjectTokens
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.push import (
     Accepted,
@@ -32,7 +32,6 @@ from oneiric.adapters.push import (
 _PROVIDER = "fcm"
 _FAULTS = Faults(_PROVIDER, PushUnavailable, PushRefused, PushMisconfigured)
 _KINDS = Kinds(InvalidPush, TooLong, RateLimited)
-_PROJECT = re.compile(r"[a-z0-9:.-]+")
 _DEVICE = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
@@ -73,8 +72,6 @@ class FCMPushes:
         max_connections: int = 20,
     ) -> None:
         _FAULTS.check_above_zero(timeout=timeout, healthcheck_timeout=healthcheck_timeout)
-        if project is not None and not _PROJECT.fullmatch(project):
-            raise _FAULTS.no_sense("is not the id of a project", "project")
         self._api = Api(
             _FAULTS,
             PushClosed,
@@ -84,8 +81,9 @@ class FCMPushes:
             max_connections=max_connections,
             quiet=True,
         )
-        self._tokens = Tokens(_FAULTS, credentials_file, "https://www.googleapis.com/auth/firebase.messaging")
-        self._project = project
+        self._tokens = ProjectTokens(
+            _FAULTS, project, credentials_file, "https://www.googleapis.com/auth/firebase.messaging"
+        )
         self._timeout = timeout
         self._healthcheck_timeout = healthcheck_timeout
 
@@ -93,8 +91,6 @@ class FCMPushes:
         await self._api.open()
         deadline = Deadline.within(self._healthcheck_timeout)
         await self._tokens.load(deadline)
-        if self._project is None and self._tokens.project is None:
-            raise _FAULTS.no_sense("is missing, and the credentials are of none", "project")
         await self._ask_health(deadline)
 
     async def health(self) -> bool:
@@ -120,7 +116,7 @@ class FCMPushes:
 
     async def _ask(self, body: object, deadline: Deadline) -> str:
         """The name of the message."""
-        path = f"/v1/projects/{self._project or self._tokens.project}/messages:send"
+        path = f"/v1/projects/{self._tokens.project}/messages:send"
         answer = await self._tokens.ask(self._api, "POST", path, body, deadline=deadline)
         match answer.status, answer.json():
             case 200, {"name": str(name)}:

@@ -11,7 +11,7 @@ from typing import Any
 
 from oneiric import Secret, component
 from oneiric.adapters._common.api import Answer, Api, Deadline
-from oneiric.adapters._common.google import Tokens
+from oneiric.adapters._common.google import ProjectTokens
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.secrets import (
     Names,
@@ -24,7 +24,6 @@ from oneiric.adapters.secrets._served import NoneThere, ServedEach
 
 _PROVIDER = "gcp-secret-manager"
 _FAULTS = Faults(_PROVIDER, SecretsUnavailable, SecretsRefused, SecretsMisconfigured)
-_PROJECT = re.compile(r"[a-z0-9:.-]+")
 _VERSION = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -71,8 +70,6 @@ class GCPSecretManagerSecrets(ServedEach):
         max_connections: int = 10,
     ) -> None:
         _FAULTS.check_above_zero(timeout=timeout)
-        if project is not None and not _PROJECT.fullmatch(project):
-            raise _FAULTS.no_sense("is not the name of a project", "project")
         if not _VERSION.fullmatch(version):
             raise _FAULTS.no_sense("is not a number, an alias or `latest`", "version")
         self._api = Api(
@@ -84,8 +81,9 @@ class GCPSecretManagerSecrets(ServedEach):
             max_connections=max_connections,
             quiet=True,
         )
-        self._tokens = Tokens(_FAULTS, credentials_file, "https://www.googleapis.com/auth/cloud-platform")
-        self._project = project
+        self._tokens = ProjectTokens(
+            _FAULTS, project, credentials_file, "https://www.googleapis.com/auth/cloud-platform"
+        )
         self._version = version
         self._timeout = timeout
         names = Names(_PROVIDER, prefix, lambda name: name.replace(".", "_"))
@@ -93,15 +91,13 @@ class GCPSecretManagerSecrets(ServedEach):
 
     async def start(self) -> None:
         await self._tokens.load(Deadline.within(self._healthcheck_timeout))
-        if self._project is None and self._tokens.project is None:
-            raise _FAULTS.no_sense("is missing, and the credentials are of none", "project")
         await super().start()
 
     async def _ask_health(self) -> None:
         """Who may read secrets may not list them: what counts is that the token is one."""
         answer = await self._ask("/secrets?pageSize=1", Deadline.within(self._healthcheck_timeout))
         if answer.status not in (200, 403):
-            raise _unusable(answer)
+            raise self._api.unusable(answer)
 
     async def _read(self, place: str) -> Secret:
         answer = await self._ask(f"/secrets/{place}/versions/{self._version}:access", Deadline.within(self._timeout))
@@ -118,11 +114,11 @@ class GCPSecretManagerSecrets(ServedEach):
             case 403, _:
                 raise _FAULTS.no_entry(f"{place} may not be read with these credentials", "credentials_file")
             case _:
-                raise _unusable(answer)
+                raise self._api.unusable(answer)
 
     async def _ask(self, path: str, deadline: Deadline) -> Answer:
         """What the API answers about the project."""
-        path = f"/v1/projects/{self._project or self._tokens.project}{path}"
+        path = f"/v1/projects/{self._tokens.project}{path}"
         answer = await self._tokens.ask(self._api, "GET", path, deadline=deadline)
         if answer.status == 401:
             raise _FAULTS.no_entry("the credentials are refused", "credentials_file")
@@ -136,8 +132,3 @@ def _text(place: str, data: str) -> Secret:
     if found is None:
         raise _FAULTS.no_answer(f"{place} is not text", "project")
     return Secret(found)
-
-
-def _unusable(answer: Answer) -> Exception:
-    what = "what came back is not JSON that makes sense" if answer.status == 200 else f"it answered {answer.status}"
-    return _FAULTS.no_answer(what, "url")

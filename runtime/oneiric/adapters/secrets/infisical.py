@@ -19,7 +19,6 @@ from oneiric.adapters.secrets import (
 )
 from oneiric.adapters.secrets._login import Token, check_credentials
 from oneiric.adapters.secrets._served import NoneThere, ServedEach
-from oneiric.errors import AdapterError
 
 _PROVIDER = "infisical"
 _FAULTS = Faults(_PROVIDER, SecretsUnavailable, SecretsRefused, SecretsMisconfigured)
@@ -110,7 +109,7 @@ class InfisicalSecrets(ServedEach):
             case 404, {"error": "NotFound"}:
                 raise _FAULTS.no_sense("there is no such project, environment and folder", "project")
             case _:
-                raise _unusable(answer)
+                raise self._api.unusable(answer)
 
     async def _read(self, place: str) -> Secret:
         answer = await self._ask(f"/{place}", Deadline.within(self._timeout), expandSecretReferences="true")
@@ -125,7 +124,7 @@ class InfisicalSecrets(ServedEach):
             case 404, {"error": "NotFound"}:
                 raise NoneThere(f"the folder has no {place}")
             case _:
-                raise _unusable(answer)
+                raise self._api.unusable(answer)
 
     async def _ask(self, path: str, deadline: Deadline, **options: str) -> Answer:
         """What the API answers about the folder; with another token where the first has expired."""
@@ -155,7 +154,7 @@ class InfisicalSecrets(ServedEach):
             case ((400 | 401 | 403 | 404 | 422), _):
                 raise _FAULTS.no_entry("the log-in is refused", "client_secret")
             case _:
-                raise _unusable(answer)
+                raise self._api.unusable(answer)
 
 
 def _is_about_the_token(answer: Answer) -> bool:
@@ -165,8 +164,3 @@ def _is_about_the_token(answer: Answer) -> bool:
             return True
         case _:
             return False
-
-
-def _unusable(answer: Answer) -> AdapterError:
-    what = "what came back is not JSON that makes sense" if answer.status == 200 else f"it answered {answer.status}"
-    return _FAULTS.no_answer(what, "url")

@@ -125,8 +125,8 @@ class VaultSecrets(Served[Mapping[str, Secret | str]]):
                 return {}
             case 403, _:
                 raise _FAULTS.no_entry("may not be read with these credentials", "path")
-            case status, _:
-                raise _unusable(status)
+            case _:
+                raise self._unusable(answer)
 
     async def _ask(self, place: str, token: Secret, deadline: Deadline) -> Answer:
         return await self._api.ask("GET", place, deadline=deadline, headers={"x-vault-token": token.reveal()})
@@ -144,18 +144,16 @@ class VaultSecrets(Served[Mapping[str, Secret | str]]):
                 return Secret(token)
             case ((400 | 403), _):
                 raise _FAULTS.no_entry("the role is refused", "secret_id")
-            case status, _:
-                raise _unusable(status)
+            case _:
+                raise self._unusable(answer)
+
+    def _unusable(self, answer: Answer) -> AdapterError:
+        if answer.status == 503:
+            return self._api.unavailable("it is sealed, or not ready")
+        return self._api.unusable(answer)
 
 
 _EMPTY = Secret("")
-
-
-def _unusable(status: int) -> AdapterError:
-    if status == 503:
-        return _FAULTS.no_answer("it is sealed, or not ready", "url")
-    what = "what came back is not JSON that makes sense" if status == 200 else f"it answered {status}"
-    return _FAULTS.no_answer(what, "url")
 
 
 def _field(value: object) -> Secret | str:

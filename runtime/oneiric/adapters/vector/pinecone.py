@@ -246,13 +246,11 @@ class PineconeVectors:
             raise self._failure(answer) from None
 
     def _failure(self, answer: Answer) -> AdapterError:
-        if answer.status == 200:
-            return self._control.unavailable("what came back is not JSON that makes sense")
         message, _ = said_of(answer.json())
-        what = f"it answered {answer.status}" + (f": {self._control.told(message)}" if message else "")
+        said = f": {self._control.told(message)}" if message else ""
         if answer.status in (401, 403):
-            return _FAULTS.no_entry(what, "api_key")
-        return self._control.unavailable(what)
+            return _FAULTS.no_entry(f"it answered {answer.status}{said}", "api_key")
+        return self._control.unusable(answer, said)
 
     def _check_open(self) -> Api:
         if self._data is None:

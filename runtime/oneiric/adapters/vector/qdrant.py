@@ -266,10 +266,8 @@ class QdrantVectors:
         return answer
 
     def _failure(self, answer: Answer) -> AdapterError:
-        if answer.status == 200:
-            return self._api.unavailable("what came back is not JSON that makes sense")
         setting = "collection" if answer.status in (400, 404) else ""
-        return self._api.unavailable(f"it answered {answer.status}{self._said(answer)}", setting)
+        return self._api.unusable(answer, self._said(answer), setting)
 
     def _said(self, answer: Answer) -> str:
         match answer.json():
