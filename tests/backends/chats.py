@@ -7,29 +7,23 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import time
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler
 from typing import Any, cast
 
 from oneiric.adapters.chat import Level, Notice
 from standardwebhooks.webhooks import Webhook
 
-from tests.backends.harness.receivers import HTTPReceiver, Server
+from tests.backends.harness.receivers import Answering, HTTPReceiver
 
 Answer = tuple[int, bytes, Mapping[str, str]]
 OK: Mapping[str, str] = {}
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer goes out as a whole
-    server: Server
-
+class Handler(Answering):
     def do_HEAD(self) -> None:
         assert self.path == "/"  # nothing secret in a log
-        self.answer((404, b"", OK))
+        self.say(404, b"")
 
     def do_POST(self) -> None:
         chat = cast("Chat", self.server.receiver)
@@ -40,21 +34,9 @@ class Handler(BaseHTTPRequestHandler):
             chat.attempts += 1
             answer = chat.faults.pop(0) if chat.faults else chat.take(self.path, self.headers, body)
         if answer is None:
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            self.hang_up()
         else:
-            self.answer(answer)
-
-    def answer(self, answer: Answer) -> None:
-        status, body, headers = answer
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+            self.say(*answer)
 
 
 class Chat(HTTPReceiver):
@@ -65,10 +47,6 @@ class Chat(HTTPReceiver):
         self.posted: list[Notice] = []
         self.attempts = 0
         self.faults: list[Answer | None] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
 
     def asked(self, path: str, headers: Mapping[str, str]) -> Answer | None:
         """The answer to what is not a notice."""

@@ -10,15 +10,14 @@ import base64
 import json
 import re
 import time
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from urllib.parse import parse_qs
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tests.backends.harness.receivers import HTTPReceiver, Server
+from tests.backends.harness.receivers import Answering, HTTPReceiver
 
 PROJECT, EMAIL = "shop-1", "tests@shop-1.iam.gserviceaccount.com"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -26,18 +25,14 @@ KEY = RSAKey.generate_key(2048)
 _PATH = re.compile(rf"/v1/projects/{PROJECT}/secrets/([\w-]+)/versions/(\w+):access")
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer goes out as a whole
-    server: Server
-
+class Handler(Answering):
     def do_POST(self) -> None:
         google = cast("Google", self.server.receiver)
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         try:
             claims = jwt.decode(form["assertion"][0], google.key, algorithms=["RS256"]).claims
         except Exception:
-            self.answer(400, {"error": "invalid_grant", "error_description": "no signature of this account"})
+            self.say(400, {"error": "invalid_grant", "error_description": "no signature of this account"})
             return
         assert (self.path, form["grant_type"]) == ("/token", [GRANT])
         assert (claims["iss"], claims["aud"]) == (EMAIL, "https://oauth2.googleapis.com/token")
@@ -45,31 +40,21 @@ class Handler(BaseHTTPRequestHandler):
         token = f"ya29.{len(google.given)}"
         google.given.append(token)
         google.valid.add(token)
-        self.answer(200, {"access_token": token, "expires_in": google.lifetime, "token_type": "Bearer"})
+        self.say(200, {"access_token": token, "expires_in": google.lifetime, "token_type": "Bearer"})
 
     def do_GET(self) -> None:
         google = cast("Google", self.server.receiver)
         google.asked.append(self.path)
         if google.status:
-            self.answer(google.status, {"error": {"status": "SOMETHING"}})
+            self.say(google.status, {"error": {"status": "SOMETHING"}})
         elif self.headers.get("Authorization", "").removeprefix("Bearer ") not in google.valid:
-            self.answer(401, {"error": {"status": "UNAUTHENTICATED"}})
+            self.say(401, {"error": {"status": "UNAUTHENTICATED"}})
         elif self.path == f"/v1/projects/{PROJECT}/secrets?pageSize=1":
-            self.answer(403, {"error": {"status": "PERMISSION_DENIED"}})  # as to whoever may only read them
+            self.say(403, {"error": {"status": "PERMISSION_DENIED"}})  # as to whoever may only read them
         elif (found := _PATH.fullmatch(self.path)) is None:
-            self.answer(404, {"error": {"status": "NOT_FOUND"}})
+            self.say(404, {"error": {"status": "NOT_FOUND"}})
         else:
-            self.answer(*google.version(*found.groups()))
-
-    def answer(self, status: int, document: object) -> None:
-        body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+            self.say(*google.version(*found.groups()))
 
 
 class Google(HTTPReceiver):
@@ -86,10 +71,6 @@ class Google(HTTPReceiver):
         self.asked: list[str] = []
         self.lifetime = 3600
         self.status = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
 
     @property
     def token_url(self) -> str:

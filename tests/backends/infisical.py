@@ -6,21 +6,16 @@
 from __future__ import annotations
 
 import json
-from http.server import BaseHTTPRequestHandler
-from typing import Any, cast
+from typing import cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.backends.harness.receivers import HTTPReceiver, Server
+from tests.backends.harness.receivers import Answering, HTTPReceiver
 
 PROJECT, CLIENT_ID, CLIENT_SECRET = "7f0c-shop", "c1d2-tests", "st.a secret of tests"
 _FOLDER = {"projectId": [PROJECT], "environment": ["prod"], "secretPath": ["/shop"]}
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer goes out as a whole
-    server: Server
-
+class Handler(Answering):
     def do_POST(self) -> None:
         there = cast("Infisical", self.server.receiver)
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -34,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
             token = f"eyJ.{there.log_ins}"
             there.tokens[token] = "good"
             limits = {"expiresIn": 7200, "accessTokenMaxTTL": 43200, "tokenType": "Bearer"}
-            self.answer(200, {"accessToken": token, **limits})
+            self.say(200, {"accessToken": token, **limits})
 
     def do_GET(self) -> None:
         there = cast("Infisical", self.server.receiver)
@@ -51,26 +46,16 @@ class Handler(BaseHTTPRequestHandler):
             self.fail(404, "NotFound", "Folder not found")
         elif not name:
             assert query["viewSecretValue"] == ["false"]
-            self.answer(*there.listed)
+            self.say(*there.listed)
         elif (kept := there.secrets.get(name)) is None:
             self.fail(404, "NotFound", f"Secret with name '{name}' not found")
         elif isinstance(kept, tuple):
-            self.answer(*kept)
+            self.say(*kept)
         else:
-            self.answer(200, {"secret": {"secretKey": name, "secretValue": kept, "secretValueHidden": False}})
+            self.say(200, {"secret": {"secretKey": name, "secretValue": kept, "secretValueHidden": False}})
 
     def fail(self, status: int, error: str, message: str = "") -> None:
-        self.answer(status, {"reqId": "r", "statusCode": status, "message": message, "error": error})
-
-    def answer(self, status: int, document: object) -> None:
-        body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+        self.say(status, {"reqId": "r", "statusCode": status, "message": message, "error": error})
 
 
 class Infisical(HTTPReceiver):
@@ -86,10 +71,6 @@ class Infisical(HTTPReceiver):
         self.log_ins = 0
         self.status = self.log_in_status = 0
         self.listed: tuple[int, object] = (200, {"secrets": []})
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
 
     def expire(self) -> None:
         self.tokens = dict.fromkeys(self.tokens, "expired")

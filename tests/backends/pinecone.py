@@ -13,12 +13,11 @@ import re
 import threading
 from array import array
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from operator import ge, gt, le, lt
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
-from tests.backends.harness.receivers import HTTPReceiver, Server
+from tests.backends.harness.receivers import Answering, HTTPReceiver
 
 INDEX = "shop-1"
 Answered = tuple[int, object]
@@ -26,25 +25,14 @@ _FIELD = {"type": "dense_vector", "metric": "cosine", "description": None}
 _RANGES = {"$gt": gt, "$gte": ge, "$lt": lt, "$lte": le}
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer goes out as a whole
-    server: Server
-
+class Handler(Answering):
     def do(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         pinecone = cast("Pinecone", self.server.receiver)
         status, said = pinecone.answer(self.path, {name.lower(): text for name, text in self.headers.items()}, body)
-        answer = said if isinstance(said, bytes) else json.dumps(said).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
+        self.say(status, said)
 
     do_GET = do_POST = do
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 class Pinecone(HTTPReceiver):
@@ -63,10 +51,6 @@ class Pinecone(HTTPReceiver):
         self.namespaces: dict[str, dict[str, Any]] = {}
         self._written: list[Callable[[], object]] = []
         self._lock = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
 
     def settle(self) -> None:
         with self._lock:

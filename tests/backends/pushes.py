@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler
 from typing import Any, TypeAlias, cast
 from uuid import UUID
 
@@ -31,7 +30,7 @@ from joserfc.jwk import ECKey
 from oneiric.adapters.push import Device, Push
 
 from tests.backends import google
-from tests.backends.harness.receivers import HTTPReceiver, Receiver, Server
+from tests.backends.harness.receivers import Answering, HTTPReceiver, Receiver
 
 Answer: TypeAlias = tuple[int, bytes, Mapping[str, str]]
 Arrived: TypeAlias = "list[tuple[Device, Push]]"
@@ -95,29 +94,16 @@ def _mac(key: bytes, data: bytes) -> bytes:
     return made.finalize()
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer goes out as a whole
-    server: Server
-
+class Handler(Answering):
     def do_POST(self) -> None:
         service = cast("PushService", self.server.receiver)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         service.attempts += 1
         answer = service.faults.pop(0) if service.faults else service.take(self.path, self.headers, body)
         if answer is None:
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
-            return
-        status, text, headers = answer
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(text)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+            self.hang_up()
+        else:
+            self.say(*answer)
 
 
 class PushService(HTTPReceiver):
@@ -134,10 +120,6 @@ class PushService(HTTPReceiver):
         self.attempts = 0
         self.faults: list[Answer | None] = []
         self.origin = self.url
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
 
     def take(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         token, public = re.fullmatch(r"vapid t=([\w.-]+), k=([\w-]+)", headers["authorization"]).groups()  # type: ignore[union-attr]
@@ -168,22 +150,17 @@ class FcmHandler(google.Handler):
             return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.headers.get("Authorization", "").removeprefix("Bearer ") not in fcm.valid:
-            self.answer(401, {"error": {"status": "UNAUTHENTICATED"}})
+            self.say(401, {"error": {"status": "UNAUTHENTICATED"}})
         elif body.get("validate_only"):
             assert self.path == f"/v1/projects/{google.PROJECT}/messages:send"
-            self.answer(200, {"name": f"projects/{google.PROJECT}/messages/fake_message_id"})
+            self.say(200, {"name": f"projects/{google.PROJECT}/messages/fake_message_id"})
         else:
             fcm.attempts += 1
             answer = fcm.faults.pop(0) if fcm.faults else fcm.take(self.path, body["message"])
             if answer is None:
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
+                self.hang_up()
             else:
-                self.send_response(answer[0])
-                for name, value in {"Content-Length": str(len(answer[1])), **answer[2]}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(answer[1])
+                self.say(*answer)
 
 
 class Fcm(google.Google):

@@ -11,14 +11,13 @@ import json
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler
 from typing import Any, cast
 
 import qdrant_edge as edge
 from pydantic import ValidationError
 from qdrant_client.http import models
 
-from tests.backends.harness.receivers import HTTPReceiver, Server
+from tests.backends.harness.receivers import Answering, HTTPReceiver
 
 Answered = tuple[int, object]
 
@@ -97,25 +96,14 @@ class Collection:
         ]
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer goes out as a whole
-    server: Server
-
+class Handler(Answering):
     def do(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         qdrant = cast("Qdrant", self.server.receiver)
         status, said = qdrant.answer(self.command, self.path, self.headers.get("api-key", ""), body)
-        answer = said if isinstance(said, bytes) else json.dumps(said).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
+        self.say(status, said)
 
     do_GET = do_PUT = do_POST = do
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 class Qdrant(HTTPReceiver):
@@ -131,10 +119,6 @@ class Qdrant(HTTPReceiver):
         self.collections: dict[str, Collection] = {}
         self._indexing_threshold = indexing_threshold
         self._lock = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
 
     def __exit__(self, *raised: Any) -> None:
         super().__exit__(*raised)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,8 +27,7 @@ from oneiric.testing.contracts.secrets import KEPT, told
 from tests.backends.activation import Provider, SwapCases
 from tests.backends.aws import Moto
 from tests.backends.harness.kinds import MOTO
-from tests.backends.harness.receivers import HTTPReceiver
-from tests.backends.harness.receivers import Server as Receiving
+from tests.backends.harness.receivers import Answering, HTTPReceiver
 from tests.backends.harness.servers import Address, Server, private
 
 NUMBERED = {f"NAME_{number}": f"value {number}" for number in range(NetworkedSecretsContract.names)}
@@ -193,26 +190,14 @@ def test_without_a_region_it_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp
     run(main())
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    server: Receiving
-
+class Handler(Answering):
     def do_POST(self) -> None:
         said = cast("Saying", self.server.receiver)
         self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].removeprefix("secretsmanager.")
         said.asked.append(operation)
         status, document = said.answers[operation]
-        body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+        self.say(status, document, {"Content-Type": "application/x-amz-json-1.1"})
 
 
 class Saying(HTTPReceiver):

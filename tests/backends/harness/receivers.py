@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import brotli
@@ -34,6 +34,7 @@ from sentry_sdk.envelope import Envelope
 from tests.backends.harness.servers import free_port
 
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+NONE: Mapping[str, str] = MappingProxyType({})
 METRICS = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
 
@@ -106,9 +107,33 @@ class Server(ThreadingHTTPServer):
         """A client that goes away is not an error of the receiver."""
 
 
-class Handler(BaseHTTPRequestHandler):
+class Answering(BaseHTTPRequestHandler):
+    """What answers to requests to a receiver, and logs nothing."""
+
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer goes out as a whole
     server: Server
+
+    def say(self, status: int, said: object, headers: Mapping[str, str] = NONE) -> None:
+        """Answer with bytes as they are, and anything else as JSON."""
+        body = said if isinstance(said, bytes) else json.dumps(said).encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def hang_up(self) -> None:
+        """End the connection without an answer."""
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class Handler(Answering):
+    wbufsize = 0
 
     def do_POST(self) -> None:
         receiver = self.server.receiver
@@ -134,12 +159,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
 
 class HTTPReceiver(Receiver):
-    handler: type[BaseHTTPRequestHandler] = Handler
+    handler: type[Answering] = Handler
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
         self._server = Server(self)
