@@ -242,6 +242,23 @@ def test_sqlite_locked_by_somebody_else_is_unavailable(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_sqlite_waits_to_turn_a_file_to_wal_which_somebody_else_writes(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = str(tmp_path / "app.db")
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        asyncio.get_running_loop().call_later(0.05, other.execute, "COMMIT")
+        async with started(SQLiteDatabase(path=path, pragmas={"journal_mode": "wal"})) as database:
+            assert await database.fetch("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseUnavailable, match="locked"):
+            async with started(SQLiteDatabase(path=path, pragmas={"journal_mode": "delete"}, lock_timeout=0.01)):
+                pass
+        other.close()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
 def test_sqlite_rolling_back_by_itself_ends_the_transaction() -> None:
     async def main() -> None:
         async with started(SQLiteDatabase()) as database:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 import aiosqlite
 
 from oneiric import component
+from oneiric.adapters._common.sqlite import set_pragma
 from oneiric.adapters.database import (
     DatabaseError,
     DatabaseMisconfigured,
@@ -67,7 +68,7 @@ class SQLiteDatabase(EmbeddedDatabase):
             sdk = sqlite3.connect(self._path, timeout=self._lock_timeout, isolation_level=None, check_same_thread=False)
             undo.callback(sdk.close)
             for name, value in self._pragmas.items():
-                sdk.execute(f"PRAGMA {name} = {value}")
+                set_pragma(sdk, name, value, self._lock_timeout)
             undo.pop_all()
         return sdk
 

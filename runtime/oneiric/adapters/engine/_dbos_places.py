@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from oneiric import Secret
 from oneiric.adapters._common.network import Faults
+from oneiric.adapters._common.sqlite import set_pragma
 from oneiric.adapters.engine import EngineMisconfigured, EngineRefused, EngineUnavailable
 
 FAULTS = Faults("dbos", EngineUnavailable, EngineRefused, EngineMisconfigured)
@@ -32,8 +33,8 @@ def sqlite_engine(path: str, wait: float) -> sa.Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = "IMMEDIATE"
-        for pragma in (f"busy_timeout={int(wait * 1000)}", "journal_mode=WAL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
+        for name, value in (("busy_timeout", int(wait * 1000)), ("journal_mode", "WAL"), ("foreign_keys", "ON")):
+            set_pragma(connection, name, value, wait)
         # DBOS asks for `unixepoch('subsec')`, which SQLite has from 3.42 on
         connection.create_function("unixepoch", -1, _unixepoch)
 
