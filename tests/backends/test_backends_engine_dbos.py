@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 from oneiric import Secret
 from oneiric.adapters.engine import Engine
 from oneiric.adapters.engine._dbos_places import address, dsn
+from oneiric.adapters.engine._dbos_tables import Tables
 from oneiric.adapters.engine.dbos import DbosEngine
+from oneiric.flows.model import Submission
 from oneiric.testing.contracts import started
-from oneiric.testing.contracts.engine import EngineContract
+from oneiric.testing.contracts.engine import Calls, EngineContract, flow
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.backends.harness.kinds import POSTGRES
@@ -35,6 +38,47 @@ class OfFile(EngineContract):
 
 class TestOfFile(OfFile):
     """Runs in a SQLite file."""
+
+    def test_what_another_process_pauses_begins_nothing_here(self) -> None:
+        async def main() -> None:
+            calls = Calls()
+            async with self.fresh() as engine, self.fresh() as other:
+                await engine.work(calls, {})
+                await engine.submit(Submission("before", flow("a"), {}))
+                await other.pause()
+                await engine.submit(Submission("while", flow("b"), {}))
+                await engine.result("before")
+                await asyncio.sleep(0.2)
+                assert calls.names == ["a"]
+                await other.resume()
+                assert (await engine.result("while"))["state"] == "completed"
+
+        asyncio.run(asyncio.wait_for(main(), 30))
+
+    def test_the_end_of_what_began_here_is_told_and_not_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[str] = []
+        outcome = Tables.outcome
+
+        def counted(tables: Tables, run: str) -> Any:
+            asked.append(run)
+            return outcome(tables, run)
+
+        monkeypatch.setattr(Tables, "outcome", counted)
+        monkeypatch.setattr("oneiric.adapters.engine.dbos._PAUSE", 60.0)
+
+        async def main() -> None:
+            async with self.fresh() as engine:
+                await engine.work(Calls(), {})
+                names = [f"r{number}" for number in range(20)]
+
+                async def one(name: str) -> None:
+                    await engine.submit(Submission(name, flow("a"), {}))
+                    await engine.result(name)
+
+                await asyncio.gather(*map(one, names))
+                assert sorted(asked) == sorted(names)
+
+        asyncio.run(asyncio.wait_for(main(), 30))
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,8 @@ class Tables:
 
     def __init__(self, engine: sa.Engine, schema: str | None) -> None:
         self.engine = engine
+        # a read asks a server once, where a transaction around it would ask three times
+        self._reading = engine if schema is None else engine.execution_options(isolation_level="AUTOCOMMIT")
         self.schema = schema
         data = sa.MetaData(schema=schema)
         text, whole = sa.Text, sa.BigInteger
@@ -49,6 +51,11 @@ class Tables:
         self.inputs = sa.Table("workflow_input", data, sa.Column("workflow_uuid", text), sa.Column("inputs", text))
         self.outputs = sa.Table(
             "workflow_output", data, *(sa.Column(name, text) for name in ("workflow_uuid", "output", "error"))
+        )
+        self._ended = (
+            sa.select(self.runs.c.status, self.outputs.c.output, self.outputs.c.error)
+            .select_from(self.runs.outerjoin(self.outputs, self.outputs.c.workflow_uuid == self.runs.c.workflow_uuid))
+            .where(self.runs.c.workflow_uuid == sa.bindparam("run"))
         )
         self.steps = sa.Table(
             "operation_outputs", data,
@@ -84,7 +91,7 @@ class Tables:
 
     def run(self, run: str) -> Run | None:
         """What is known of a run."""
-        with self.engine.connect() as c:
+        with self._reading.connect() as c:
             row = c.execute(self._told().where(self.runs.c.workflow_uuid == run)).first()
         return None if row is None else run_of(row)
 
@@ -97,18 +104,13 @@ class Tables:
                 found = found.where(runs.c.attributes[name].as_string() == wanted)
         if state is not None:
             found = found.where(runs.c.status.in_([name for name, means in STATES.items() if means == state]))
-        with self.engine.connect() as c:
+        with self._reading.connect() as c:
             return [run_of(row) for row in c.execute(found.limit(limit))]
 
     def outcome(self, run: str) -> Outcome | None:
         """How a run ended, if it has. Raises `LookupError`."""
-        runs, outputs = self.runs, self.outputs
-        with self.engine.connect() as c:
-            row = c.execute(
-                sa.select(runs.c.status, outputs.c.output, outputs.c.error)
-                .select_from(runs.outerjoin(outputs, outputs.c.workflow_uuid == runs.c.workflow_uuid))
-                .where(runs.c.workflow_uuid == run)
-            ).first()
+        with self._reading.connect() as c:
+            row = c.execute(self._ended, {"run": run}).first()
         if row is None:
             raise LookupError(run)
         state = STATES[row.status]
@@ -121,14 +123,14 @@ class Tables:
 
     def submitted(self, run: str) -> Any:
         """The payload that a run was submitted with."""
-        with self.engine.connect() as c:
+        with self._reading.connect() as c:
             text = c.execute(sa.select(self.inputs.c.inputs).where(self.inputs.c.workflow_uuid == run)).scalar()
         return None if text is None else msgspec.json.decode(text)["args"][0]
 
     def made(self, run: str) -> list[StepRecord]:
         """The steps of a run that are over, by number."""
         steps = self.steps
-        with self.engine.connect() as c:
+        with self._reading.connect() as c:
             rows = c.execute(sa.select(steps).where(steps.c.workflow_uuid == run).order_by(steps.c.function_id)).all()
         return [step_of(row) for row in rows]
 
@@ -136,7 +138,7 @@ class Tables:
         """The runs that ended before an instant."""
         runs = self.runs
         ended = ("SUCCESS", "ERROR", "CANCELLED")
-        with self.engine.connect() as c:
+        with self._reading.connect() as c:
             return list(
                 c.execute(
                     sa.select(runs.c.workflow_uuid)
@@ -163,7 +165,7 @@ class Tables:
 
     def executors(self) -> list[str]:
         """The processes that carry runs on."""
-        with self.engine.connect() as c:
+        with self._reading.connect() as c:
             return list(
                 c.execute(
                     sa.select(self.runs.c.executor_id).where(self.runs.c.status == "PENDING").distinct()
@@ -245,7 +247,7 @@ class Tables:
     # --- queues
 
     def queue(self, name: str) -> QueueRow | None:
-        with self.engine.connect() as c:
+        with self._reading.connect() as c:
             row = c.execute(sa.select(self._queues).where(self._queues.c.name == name)).first()
         return None if row is None else queue_of(row)
 
@@ -266,14 +268,14 @@ class Tables:
 
     def all_queues(self) -> list[QueueRow]:
         """The queues by name."""
-        with self.engine.connect() as c:
+        with self._reading.connect() as c:
             rows = c.execute(sa.select(self._queues).order_by(self._queues.c.name)).all()
         return [queue_of(row) for row in rows if row.name != _EVERYTHING]
 
     def queue_states(self) -> list[QueueState]:
         runs = self.runs
         name = runs.c.queue_name
-        with self.engine.connect() as c:
+        with self._reading.connect() as c:
             counts = {
                 (row[0], row[1]): row[2]
                 for row in c.execute(
@@ -297,7 +299,7 @@ class Tables:
     # --- marks
 
     def marks(self, prefix: str) -> dict[str, str]:
-        with self.engine.connect() as c:
+        with self._reading.connect() as c:
             rows = c.execute(sa.select(self._marks)).all()
         return {row.name: row.value for row in sorted(rows) if row.name.startswith(prefix)}
 

@@ -41,6 +41,7 @@ from oneiric.adapters.engine._memory import told
 from oneiric.flows.model import ENDED, Limits, Outcome, Run, RunState, StepRecord, Submission
 
 _ALL = 2_000_000_000  # a step that no run has: a rewind to it keeps every step
+_PAUSE = 1.0  # seconds between two looks for the end of a run, where nobody has told of it
 _LOG = logging.getLogger("oneiric.engine")
 T = TypeVar("T")
 
@@ -105,6 +106,7 @@ class DbosEngine:
         self._client: dbos.DBOSClient | None = None
         self._lease: Lease | None = None
         self._newest = 0
+        self._unpaused_until = 0.0  # on the loop's clock
 
     async def start(self) -> None:
         """Open the database, and create what is missing in it."""
@@ -167,11 +169,7 @@ class DbosEngine:
         attributes = _attributes(submission)
         try:
             if await self._begins_here(tables, submission):
-                assert self._serving is not None
-                begun = self._serving.soon(self._serving.submit(submission, attributes))
-                await self._answered(asyncio.wrap_future(begun))
-                if submission.id in self._serving.runs:
-                    self._here.add(submission.id)
+                await self._begin(submission, attributes)
             else:
                 if submission.order is not None:
                     await self._keep_order(tables, submission.queue)
@@ -184,12 +182,13 @@ class DbosEngine:
         return True
 
     async def result(self, run: str) -> Outcome:
-        event, pause = asyncio.Event(), 0.02
+        event, known = asyncio.Event(), run in self._here
+        pause = _PAUSE if known else 0.02
         self._waiting.setdefault(run, set()).add(event)
         try:
-            if known := run in self._here:
+            if known:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), 1.0)
+                    await asyncio.wait_for(event.wait(), pause)
             while True:
                 try:
                     outcome = await self._in_thread(self._kept().outcome, run)
@@ -205,7 +204,7 @@ class DbosEngine:
                 try:
                     await asyncio.wait_for(event.wait(), pause)
                 except TimeoutError:
-                    pause = min(pause * 1.5, 1.0)
+                    pause = min(pause * 1.5, _PAUSE)
                 event.clear()
         finally:
             self._waiting[run].discard(event)
@@ -365,7 +364,23 @@ class DbosEngine:
         """Whether a run may begin now and here."""
         if self._serving is None or submission.queue is not None or submission.not_before is not None:
             return False
-        return not await self._in_thread(tables.all_paused)
+        now = asyncio.get_running_loop().time()
+        if now < self._unpaused_until:
+            return True
+        paused = await self._in_thread(tables.all_paused)
+        if not paused:
+            self._unpaused_until = now + self._poll
+        return not paused
+
+    async def _begin(self, submission: Submission, attributes: dict[str, Any]) -> None:
+        assert self._serving is not None
+        self._here.add(submission.id)  # before it begins: it may be over at once
+        try:
+            await self._answered(asyncio.wrap_future(self._serving.soon(self._serving.submit(submission, attributes))))
+        except BaseException:
+            if submission.id not in self._serving.runs:
+                self._here.discard(submission.id)
+            raise
 
     async def _keep_order(self, tables: Tables, queue: str | None) -> None:
         """See that a queue lets runs of one order follow each other, before it has the first."""
@@ -376,6 +391,7 @@ class DbosEngine:
 
     async def _change(self, queue: str | None, **said: Any) -> None:
         await self._in_thread(self._kept().write_queue, queue, **said)
+        self._unpaused_until = 0.0
         await self._in_thread(self._apply_all)
         if said.get("paused") or said.get("ordered"):
             await asyncio.sleep(2.2 * self._poll)  # until everybody who looks into it knows
