@@ -10,22 +10,26 @@ from oneiric.reload.request import ASKING
 from oneiric.runtime import Runtime, changes_of
 from oneiric.serve.history import history_of
 from oneiric.serve.status import Status, now
+from oneiric.serve.supervisor import Supervisor
 
 CHANGE_FORMAT = "oneiric.change/1"
 
 
 class Changes:
-    """Of one runtime; `status` gets to know the last."""
+    """Of one runtime; `status` gets to know the last, `supervisor` of reloads that are under way."""
 
-    def __init__(self, runtime: Runtime[Any], status: Status, log: Any) -> None:
+    def __init__(self, runtime: Runtime[Any], status: Status, supervisor: Supervisor, log: Any) -> None:
         self._runtime = runtime
         self._status = status
+        self._supervisor = supervisor
         self._log = log
 
     async def reload(self, *, plan: bool = False, force: bool = False) -> dict[str, Any]:
         """Reload the baseline, or with `plan` say what that would do."""
-        outcome = await self._runtime.reload(force=force, plan_only=plan)
-        return told(outcome) if plan else self._tell("reload", outcome)
+        if plan:
+            return told(await self._runtime.reload(force=force, plan_only=True))
+        with self._supervisor.reloading():
+            return self._tell("reload", await self._runtime.reload(force=force))
 
     async def plan(self, *, wiring: str) -> dict[str, Any]:
         """Say what a `wiring.py` would change once it is deployed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
@@ -40,6 +41,7 @@ from oneiric.serve.notes import Notes
 from oneiric.serve.runs import Runs
 from oneiric.serve.sockets import LOOPBACK, address_of, bound, control_socket
 from oneiric.serve.status import Status
+from oneiric.serve.supervisor import Supervisor
 from oneiric.serve.ticking import Ticking
 from oneiric.tracing import forget, record
 from oneiric.trust.signature import Trust, TrustError
@@ -164,7 +166,8 @@ class Process:
         self.invoking = Invoking(host_of(runtime))
         self._gauges = Gauges(host_of(runtime), self.runs, self.messages, folder.path)
         self.status = Status(folder, runtime, self.notes, self.runs, log, name=name, wiring=wiring)
-        self.changes = Changes(runtime, self.status, log)
+        self._supervisor = Supervisor(os.environ, log)
+        self.changes = Changes(runtime, self.status, self._supervisor, log)
         host_of(runtime).preflight = self._preflight
         self._looks = self._look_at(host_of(runtime)) if serving.health_period else None
         self._stop = asyncio.Event()
@@ -248,7 +251,7 @@ class Process:
         """Start, run until told to stop, close; the exit code."""
         main = asyncio.current_task()
         assert main is not None
-        with self._signals(main), self._told():
+        with self._signals(main), self._told(), self._supervisor.watched():
             try:
                 return await self._live()
             except asyncio.CancelledError:
@@ -276,6 +279,7 @@ class Process:
             await stack.enter_async_context(self._runtime)
             self._gauges.begin()
             self.status.enter("running")
+            self._supervisor.ready()
             if self._looks is not None:
                 self._looks.begin()
             if self._serving.watch:
@@ -284,6 +288,7 @@ class Process:
                 await self._stop.wait()
             finally:
                 self.status.enter("stopping")
+                self._supervisor.stopping()
                 await self._stop_background()
             if self.notes.draining:
                 await asyncio.wait(self.notes.draining)
