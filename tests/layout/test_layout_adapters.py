@@ -102,6 +102,15 @@ def test_an_action_lies_in_the_module_of_its_group_or_of_its_name_with_its_port(
         assert takes and not any(takes), "a call takes keywords alone"
 
 
+def settings_of_a_layer(path: Path) -> set[str]:
+    """Those of a layer that is declared there, which has no schema of its own."""
+    source = path.read_text("utf-8")
+    if "layer=True" not in source:
+        return set()
+    methods = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    return {each.arg for node in methods if node.name == "__init__" for each in node.args.kwonlyargs}
+
+
 @pytest.mark.parametrize(
     "path", sorted(ADAPTERS.glob("*/*.py")), ids=lambda path: path.relative_to(ADAPTERS).as_posix()
 )
@@ -109,7 +118,7 @@ def test_what_an_error_blames_is_a_setting(path: Path) -> None:
     blamed = {each.value for each in settings_named(path) if isinstance(each, ast.Constant)}
     key = path.parent.name
     known = {each for name, settings in SETTINGS.items() if key in ("_common", name.split("/")[0]) for each in settings}
-    assert blamed <= known
+    assert blamed <= known | settings_of_a_layer(path)
 
 
 def settings_named(path: Path) -> Iterator[ast.expr]:
