@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import signal
 import sys
@@ -32,6 +33,14 @@ NO_SKIPS = os.environ.get("ONEIRIC_NO_SKIPS") == "1"
 
 def pytest_configure(config: pytest.Config) -> None:
     config.option.loadscopereorder = False  # of xdist, which leaves files with few tests, the longest, for the end
+    if not hasattr(config, "workerinput"):
+        _compile_sources()
+
+
+def _compile_sources() -> None:
+    """The processes that tests start write no bytecode, and would each compile every module that they import."""
+    for package in ("runtime/oneiric", "compiler/oneiric_compiler"):
+        compileall.compile_dir(ROOT / package, quiet=2)
 
 
 @pytest.fixture

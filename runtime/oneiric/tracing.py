@@ -1,14 +1,17 @@
 """Spans around what takes time: activate, swap, reload, drain, recompile, emit, deliver, tick, step, invoke.
 
-They go to OpenTelemetry where its API is installed, and to whoever in this process called `record`. With neither a
-span is one shared object that does nothing. Attributes are `domain`, `key`, `provider`, `tenant`, `generation` and
-the like: plain values, never a secret; what OpenTelemetry has a name for goes by that, which has a dot. How long each
-took also goes into OpenTelemetry's histogram `oneiric.NAME.duration`, in seconds, by those of its attributes that have
-few values.
+They go to OpenTelemetry once its API is imported here, or `OTEL_PYTHON_TRACER_PROVIDER` or
+`OTEL_PYTHON_METER_PROVIDER` names a provider, and to whoever in this process called `record`. With neither a span is
+one shared object that does nothing. Attributes are `domain`, `key`, `provider`, `tenant`, `generation` and the like:
+plain values, never a secret; what OpenTelemetry has a name for goes by that, which has a dot. How long each took also
+goes into OpenTelemetry's histogram `oneiric.NAME.duration`, in seconds, by those of its attributes that have few
+values.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from time import perf_counter
 from types import TracebackType
@@ -68,7 +71,9 @@ End: TypeAlias = Callable[["BaseException | None"], None]
 Recorder: TypeAlias = Callable[[Traced], End]
 """Called when a span begins; what it gives is called when the span is over, with the error it ended by."""
 
-_recorders: list[Recorder] | None = None
+_recorders: list[Recorder] = []
+_asked_for = not {"OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER"}.isdisjoint(os.environ)
+_begun = False  # OpenTelemetry has been looked for, and is among the recorders where it is there
 _NOTHING = _NoSpan("", {})
 
 
@@ -80,12 +85,12 @@ def span(name: str, **attributes: Attribute) -> Traced:
 
 def record(recorder: Recorder) -> None:
     """Tell every span that begins from now on to `recorder` too, until `forget`."""
-    _all().append(recorder)
+    _recorders.append(recorder)
 
 
 def forget(recorder: Recorder) -> None:
     """Stop telling it."""
-    _all().remove(recorder)
+    _recorders.remove(recorder)
 
 
 def words(error: BaseException) -> str:
@@ -94,9 +99,10 @@ def words(error: BaseException) -> str:
 
 
 def _all() -> list[Recorder]:
-    global _recorders
-    if _recorders is None:
-        _recorders = _open_telemetry()
+    global _begun
+    if not _begun and (_asked_for or "opentelemetry" in sys.modules):  # its import takes longer than most starts
+        _begun = True
+        _recorders.extend(_open_telemetry())
     return _recorders
 
 

@@ -20,7 +20,8 @@ from oneiric_compiler.settings.documents import parse_document
 from oneiric_compiler.settings.schema import shortened
 from oneiric_compiler.source.types import AnyOf, Scalar
 from oneiric_compiler.stages.read import parse_stack_order
-from oneiric_compiler.text.redact import Shown, mask, masked, redacted, visible
+from oneiric_compiler.text.redact import Shown, mask, masked, redacted
+from oneiric_compiler.text.visible import visible
 
 WORDS = (
     *("a", "A", "aB", "a=", "a: ", "a:", ":", "://", "://a:", "://a:b@", "a://b:c@", "${A", "${A:-", "${A:-b}", "$${"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
 from itertools import pairwise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
     from oneiric_compiler.cli.errors import CommandError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Runs the command line and exits: 0 fine, 1 a finding, 2 invalid input or usage."""
+    if sys.argv[1:] == ["--version"] and _told_release():
+        return
     from oneiric_compiler.cli import bash
 
     if bash.asked():
@@ -24,11 +26,24 @@ def main() -> None:
         answering(_run)
 
 
+def _told_release() -> bool:
+    """Tells it before anything is imported; whether that went well: whatever did not is answered as ever."""
+    from oneiric_compiler.release import __version__
+
+    try:
+        sys.stdout.write(f"oneiric {__version__}\n")
+        sys.stdout.flush()
+    except (OSError, AttributeError):  # full, gone, or closed from the start
+        return False
+    return True
+
+
 def _run() -> None:
-    from oneiric_compiler.cli.app import app
+    from oneiric_compiler.cli.app import application
     from oneiric_compiler.cli.usage import hoisted
 
-    sys.exit(app(hoisted(sys.argv[1:]), prog_name="oneiric", standalone_mode=False) or 0)
+    arguments = hoisted(sys.argv[1:])
+    sys.exit(application(arguments)(arguments, prog_name="oneiric", standalone_mode=False) or 0)
 
 
 def answering(run: Callable[[], object]) -> None:
@@ -40,31 +55,36 @@ def answering(run: Callable[[], object]) -> None:
 
 
 def _answering(run: Callable[[], object]) -> None:
-    from oneiric.report import ReportError
-
-    from oneiric_compiler.cli.errors import CommandError
-
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    from oneiric_compiler.cli.usage import answer
-
     try:
         run()
-    except CommandError as error:
-        _fail(error)
-    except ReportError as error:
-        _fail(CommandError(str(error), help=error.help, code="ONE504"))
-    except OSError as error:
-        _fail(CommandError.of_system(error))
-    except RecursionError:
-        _fail(CommandError("what was read is nested deeper than anything that Oneiric writes"))
     except Exception as error:
-        if not hasattr(error, "format_message"):
-            raise
-        if (told := answer(error)) is not None:
+        if (told := _answer(error)) is not None:
             _fail(told)
     sys.exit(2)
+
+
+def _answer(error: Exception) -> CommandError | None:
+    """The answer to what ended a command; None where all is told. Raises `error` where it is a fault of ours."""
+    from oneiric.report import ReportError
+
+    from oneiric_compiler.cli.errors import CommandError
+    from oneiric_compiler.cli.usage import answer
+
+    match error:
+        case CommandError():
+            return error
+        case ReportError():
+            return CommandError(str(error), help=error.help, code="ONE504")
+        case OSError():
+            return CommandError.of_system(error)
+        case RecursionError():
+            return CommandError("what was read is nested deeper than anything that Oneiric writes")
+        case _ if hasattr(error, "format_message"):
+            return answer(error)
+    raise error
 
 
 def _fail(error: CommandError) -> NoReturn:

@@ -15,7 +15,7 @@ from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.processes import Asked, Json, Name, State, Timeout
 from oneiric_compiler.cli.runs import Payload, Profile, Tenant, alone, answer, payload_of, wiring
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric.serve.alone import Alone

@@ -12,7 +12,7 @@ from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json, warn
 from oneiric_compiler.cli.processes import Asked, Domain, Json, Key, Name, State, Timeout
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 Note = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; shown by status and to whoever is refused.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Remove the note.")]

@@ -3,47 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 
-from oneiric_compiler.cli import (
-    action,
-    activity,
-    compile,
-    demo,
-    diff,
-    env,
-    event,
-    explain,
-    explain_code,
-    history,
-    init,
-    list,
-    manifest,
-    matrix,
-    operate,
-    plan,
-    queue,
-    remote,
-    remote_status,
-    report,
-    schedule,
-    schema,
-    secrets,
-    serve,
-    status,
-    verify,
-    workflow,
-)
 from oneiric_compiler.cli.errors import CommandError
-from oneiric_compiler.cli.output import release, result_text, styled
+from oneiric_compiler.cli.output import result_text, styled
+from oneiric_compiler.release import __version__
 
 _WHOLE = 1000
-_SIGNED = "Signed manifests"
 
 
 class _Grouped(TyperGroup):
@@ -60,23 +32,12 @@ class _Grouped(TyperGroup):
                 formatter.write_dl([*commands.items()])
 
 
-app = typer.Typer(
-    name="oneiric",
-    cls=_Grouped,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich" if styled(sys.stdout) and styled(sys.stderr) else None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
-        result_text(f"oneiric {release()}\n")
+        result_text(f"oneiric {__version__}\n")
         raise typer.Exit
 
 
-@app.callback()
 def oneiric(
     context: typer.Context,
     project: Annotated[Path, typer.Option(metavar="DIR", help="The project's root folder.")] = Path(),
@@ -94,50 +55,75 @@ def oneiric(
     context.obj = project
 
 
-_GROUPS: dict[str, dict[str, Callable[..., None]]] = {
-    "From settings to a wiring": {
-        "init": init.init,
-        "plan": plan.plan,
-        "compile": compile.compile,
-        "schema": schema.schema,
-        "demo": demo.demo,
-    },
-    "Questions": {
-        "explain": explain.explain,
-        "diff": diff.diff,
-        "list": list.list_keys,
-        "matrix": matrix.matrix,
-        "report": report.report,
-        "env": env.env,
-        "verify": verify.verify,
-        "explain-code": explain_code.explain_code,
-    },
-    "A running process": {
-        "serve": serve.serve,
-        "status": status.status,
-        "health": status.health,
-        "swap": operate.swap,
-        "reload": operate.reload,
-        "rollback": operate.rollback,
-        "history": history.history,
-        "pause": activity.pause,
-        "drain": activity.drain,
-    },
-    _SIGNED: {
-        "remote-sync": remote.remote_sync,
-        "remote-status": remote_status.remote_status,
-    },
+class Command(NamedTuple):
+    """Where a command is: the function of a module beside this one; None: a module with an application of its own."""
+
+    group: str
+    module: str
+    function: str | None = None
+    hidden: bool = False
+
+
+_SETTINGS, _QUESTIONS = "From settings to a wiring", "Questions"
+_PROCESS, _WORK, _SIGNED = "A running process", "Work", "Signed manifests"
+
+COMMANDS = {
+    "init": Command(_SETTINGS, "init", "init"),
+    "plan": Command(_SETTINGS, "plan", "plan"),
+    "compile": Command(_SETTINGS, "compile", "compile"),
+    "schema": Command(_SETTINGS, "schema", "schema"),
+    "demo": Command(_SETTINGS, "demo", "demo"),
+    "explain": Command(_QUESTIONS, "explain", "explain"),
+    "diff": Command(_QUESTIONS, "diff", "diff"),
+    "list": Command(_QUESTIONS, "list", "list_keys"),
+    "matrix": Command(_QUESTIONS, "matrix", "matrix"),
+    "report": Command(_QUESTIONS, "report", "report"),
+    "env": Command(_QUESTIONS, "env", "env"),
+    "verify": Command(_QUESTIONS, "verify", "verify"),
+    "explain-code": Command(_QUESTIONS, "explain_code", "explain_code"),
+    "serve": Command(_PROCESS, "serve", "serve"),
+    "status": Command(_PROCESS, "status", "status"),
+    "health": Command(_PROCESS, "status", "health"),
+    "swap": Command(_PROCESS, "operate", "swap"),
+    "reload": Command(_PROCESS, "operate", "reload"),
+    "rollback": Command(_PROCESS, "operate", "rollback"),
+    "history": Command(_PROCESS, "history", "history"),
+    "pause": Command(_PROCESS, "activity", "pause"),
+    "drain": Command(_PROCESS, "activity", "drain"),
+    "remote-sync": Command(_SIGNED, "remote", "remote_sync"),
+    "remote-status": Command(_SIGNED, "remote_status", "remote_status"),
+    "orchestrate": Command(_PROCESS, "serve", "serve", hidden=True),
+    "secrets": Command(_PROCESS, "secrets"),
+    "action": Command(_WORK, "action"),
+    "action-invoke": Command(_WORK, "action", "invoke", hidden=True),
+    "workflow": Command(_WORK, "workflow"),
+    "queue": Command(_WORK, "queue"),
+    "event": Command(_WORK, "event"),
+    "schedule": Command(_WORK, "schedule"),
+    "manifest": Command(_SIGNED, "manifest"),
 }
 
-for _group, _commands in _GROUPS.items():
-    for _name, _command in _commands.items():
-        app.command(_name, rich_help_panel=_group)(_command)
-app.command("orchestrate", hidden=True)(serve.serve)
-app.add_typer(secrets.app, name="secrets", rich_help_panel="A running process")
-app.add_typer(action.app, name="action", rich_help_panel="Work")
-app.command("action-invoke", hidden=True)(action.invoke)
-app.add_typer(workflow.app, name="workflow", rich_help_panel="Work")
-app.add_typer(queue.app, name="queue", rich_help_panel="Work")
-app.add_typer(event.app, name="event", rich_help_panel="Work")
-app.add_typer(schedule.app, name="schedule", rich_help_panel="Work")
-app.add_typer(manifest.app, name="manifest", rich_help_panel=_SIGNED)
+
+def application(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The application: with the one command that `arguments` name, whose module alone is imported, else with all.
+
+    `arguments`: `--project DIR` first, where it is taken.
+    """
+    named = next(iter(arguments[2:] if arguments[:1] == ["--project"] else arguments), "")
+    app = typer.Typer(
+        name="oneiric",
+        cls=_Grouped,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if styled(sys.stdout) and styled(sys.stderr) else None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        callback=oneiric,
+    )
+    for name, command in ({named: COMMANDS[named]} if named in COMMANDS else COMMANDS).items():
+        module = import_module(f"{__package__}.{command.module}")
+        if command.function is None:
+            app.add_typer(module.app, name=name, rich_help_panel=command.group)
+        else:
+            add = app.command(name, rich_help_panel=command.group, hidden=command.hidden)
+            add(getattr(module, command.function))
+    return app

@@ -14,9 +14,10 @@ import typer
 from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError, compiler_extra
 from oneiric_compiler.cli.manifest import seed_of
-from oneiric_compiler.cli.output import release, result, result_text
+from oneiric_compiler.cli.output import result, result_text
 from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.cli.progress import working
+from oneiric_compiler.release import __version__
 
 if TYPE_CHECKING:
     from oneiric_compiler.diagnostics.found import Diagnostics
@@ -147,7 +148,7 @@ def _show(
         result_text(render.as_json(found, status=status, files=[*shown], removed=[*gone]))
     elif format is Format.sarif:
         nowhere = Path(os.path.relpath(project.settings / "app.yml")).as_posix()
-        result_text(render.as_sarif(found, version=release(), nowhere=nowhere))
+        result_text(render.as_sarif(found, version=__version__, nowhere=nowhere))
     elif format is Format.github:
         result_text(render.as_github(found))
     else:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from oneiric.errors import refused
 
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import masked, visible
+from oneiric_compiler.text.visible import visible
 
 COMPILER_MODULES = frozenset(("cryptography", "httpx", "jinja2", "jsonschema", "tenacity", "yaml"))
 
@@ -27,15 +27,21 @@ class CommandError(Exception):
 
     def document(self) -> dict[str, object]:
         """Format `oneiric.error/1` (`schemas/error.schema.json`)."""
-        facts = {"code": self.code, "message": masked(self.message), "help": self.help and masked(self.help)}
-        return {"format": "oneiric.error/1", "error": facts}
+        message, help = self._masked()
+        return {"format": "oneiric.error/1", "error": {"code": self.code, "message": message, "help": help}}
 
     def lines(self) -> list[Line]:
         kind = f"error[{self.code}]" if self.code else "error"
-        lines: list[Line] = [[(kind, "red"), (f": {visible(masked(self.message))}", "bold")]]
-        if self.help:
-            lines.append([("  = ", "blue"), ("help", "bold"), (f": {visible(masked(self.help))}", "plain")])
+        message, help = self._masked()
+        lines: list[Line] = [[(kind, "red"), (f": {visible(message)}", "bold")]]
+        if help:
+            lines.append([("  = ", "blue"), ("help", "bold"), (f": {visible(help)}", "plain")])
         return lines
+
+    def _masked(self) -> tuple[str, str | None]:
+        from oneiric_compiler.text.redact import masked
+
+        return masked(self.message), self.help and masked(self.help)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from oneiric_compiler.cli.runs import (
     payload_of,
 )  # fmt: skip
 from oneiric_compiler.text.paint import Line, Style
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric.serve.alone import Alone

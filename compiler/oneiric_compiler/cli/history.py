@@ -15,7 +15,7 @@ from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Asked, Json, Name, State, Timeout
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 _SHORT = 12
 

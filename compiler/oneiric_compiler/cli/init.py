@@ -16,7 +16,7 @@ from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.cli.progress import working
 from oneiric_compiler.cli.scaffold import Template
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 _WHY = ("oneiric explain service:payments", "why this provider")
 _FIRST = {

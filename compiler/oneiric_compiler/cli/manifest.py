@@ -14,7 +14,7 @@ from oneiric_compiler.cli.output import log, result, result_json, result_text, w
 from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.cli.progress import working
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric_compiler.manifests.signing import Signed

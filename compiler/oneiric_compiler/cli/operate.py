@@ -12,7 +12,7 @@ from oneiric_compiler.cli.output import log, result, result_json
 from oneiric_compiler.cli.processes import Asked, Domain, Json, Key, Name, Silent, State, Timeout, reason
 from oneiric_compiler.questions.diff import tell
 from oneiric_compiler.text.paint import Line, columns, padded
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric.serve.folder import StateFolder

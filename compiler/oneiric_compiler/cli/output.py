@@ -46,13 +46,6 @@ def warn(message: str) -> None:
     log([[("warning", "yellow"), (f": {message}", "plain")]])
 
 
-def release() -> str:
-    """The release of the installed distribution."""
-    from importlib.metadata import version
-
-    return version("oneiric")
-
-
 def styled(stream: TextIO | None) -> bool:
     """Whether a stream is a terminal that shows colours, and its user wants them (NO_COLOR)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":

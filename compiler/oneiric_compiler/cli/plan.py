@@ -16,7 +16,7 @@ from oneiric_compiler.cli.errors import compiler_extra
 from oneiric_compiler.cli.output import log, result, result_json, warn
 from oneiric_compiler.cli.processes import Asked, Json, Name, Silent, State, Timeout
 from oneiric_compiler.cli.progress import working
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric.serve.folder import StateFolder

@@ -14,7 +14,7 @@ from oneiric.errors import OneiricError
 from oneiric_compiler.cli import complete
 from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.progress import working
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric.serve.client import NoAnswer

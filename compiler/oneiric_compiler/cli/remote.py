@@ -15,7 +15,7 @@ from oneiric_compiler.cli.output import result, result_text
 from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.cli.progress import spinner, wanted
 from oneiric_compiler.text.paint import Line, Style
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric_compiler.diagnostics.found import Diagnostic, Diagnostics

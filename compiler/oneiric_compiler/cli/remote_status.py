@@ -14,7 +14,7 @@ from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.cli.remote import valid_settings
 from oneiric_compiler.text.paint import Line, Style
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric_compiler.manifests.lock import Pin

@@ -18,7 +18,7 @@ from oneiric_compiler.cli.errors import CommandError
 from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Asked
 from oneiric_compiler.text.paint import Line, Style, columns, padded
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric.serve.alone import Alone

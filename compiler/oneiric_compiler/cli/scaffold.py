@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from oneiric_compiler.cli.output import release
+from oneiric_compiler.release import __version__
 from oneiric_compiler.resources import templates
 
 _FILLED = ".j2"
@@ -54,7 +54,7 @@ def project_files(name: str, template: Template) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    words = {"name": name, "release": release(), **vars(made)}
+    words = {"name": name, "release": __version__, **vars(made)}
     return {path.removesuffix(_FILLED): _made_of(path, files[path], words) for path in sorted(files)}
 
 

@@ -25,7 +25,8 @@ from oneiric_compiler.cli.runs import (
 )  # fmt: skip
 from oneiric_compiler.diagnostics.found import did_you_mean
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import masked, visible
+from oneiric_compiler.text.redact import masked
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric.engines.firing import Planned

@@ -15,7 +15,7 @@ from oneiric_compiler.cli.followers import followers_of, rows
 from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Asked, Json, Name, State, Timeout, reason
 from oneiric_compiler.text.paint import Line, Style
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 
 def status(

@@ -7,17 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from oneiric_compiler.cli.errors import CommandError
-from oneiric_compiler.diagnostics.found import nearest
 
 _PROJECT = "--project"
 _COMMANDS = {
-    "action": "an action is a component here: code calls it, through the wiring",
-    "action-invoke": "an action is a component here: code calls it, through the wiring",
     "activity": "`oneiric status` shows what is paused or draining; `oneiric pause` and `oneiric drain` change it",
-    "event": "no command emits events: code calls the component, through the wiring",
     "plugins": "settings/app.yml lists plugins; `oneiric list` shows what they serve",
     "supervisor-info": "`oneiric status` shows the processes that run",
-    "workflow": "no command runs workflows: code calls the component, through the wiring",
 }
 """Upstream's commands that do not exist here, each with what takes its place."""
 _OPTIONS = {
@@ -28,13 +23,13 @@ _OPTIONS = {
     "--key": "write the key itself: `oneiric explain KEY`, or `oneiric swap KEY PROVIDER`",
     "--manifest": "list the source in settings/remote.yml: a sync fetches every one that stands there",
     "--no-remote": "leave it out: nothing is fetched but by `oneiric remote-sync`",
-    "--no-workflow-checkpoints": "leave it out: no process runs workflows",
-    "--payload": "code calls the component, through the wiring",
+    "--no-workflow-checkpoints": "`oneiric serve`, `workflow run` and `event emit` take it: the others keep no runs",
+    "--payload": "`oneiric action invoke`, `workflow run` and `event emit` take it: the others call nothing",
     "--provider": "write the provider after the key: `oneiric swap KEY PROVIDER`",
     "--refresh-interval": "settings/remote.yml says it, as `refresh` of a source; `remote-sync --watch` goes on",
     "--shadowed": "leave it out: `oneiric list` shows what lost, too",
     "--suppress-events": "leave it out: commands log nothing of themselves",
-    "--workflow-checkpoints": "leave it out: no process runs workflows",
+    "--workflow-checkpoints": "`oneiric serve`, `workflow run` and `event emit` take it: the others keep no runs",
 }
 """Upstream's options that do not exist here, each with what takes its place."""
 _OF_PROCESSES = "it is about processes: `oneiric list --domain D` and `oneiric explain KEY --domain D` are about keys"
@@ -72,6 +67,8 @@ def answer(error: Any) -> CommandError | None:
         return CommandError(f"`{command}` has no option `{option}`", help=help)
     message: str = error.format_message()
     if (unknown := re.match(r"No such command '([^'\n]+)'", message)) is not None:
+        from oneiric_compiler.diagnostics.found import nearest
+
         known: list[str] = context.command.list_commands(context) if context is not None else []
         near = nearest(unknown[1], known)
         help = _COMMANDS.get(unknown[1]) or (f"did you mean `{near}`?" if near else otherwise)

@@ -14,7 +14,8 @@ from oneiric_compiler.cli.output import result, result_json
 from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.cli.progress import working
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import python_line, visible
+from oneiric_compiler.text.redact import python_line
+from oneiric_compiler.text.visible import visible
 
 
 def verify(

@@ -31,7 +31,7 @@ from oneiric_compiler.cli.runs import (
     wiring,
 )  # fmt: skip
 from oneiric_compiler.text.paint import Line, Style
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
     from oneiric.serve.alone import Alone

@@ -11,7 +11,8 @@ from oneiric_compiler.diagnostics.codes import CODES
 from oneiric_compiler.diagnostics.found import Diagnostic, Severity, Source, Span
 from oneiric_compiler.diagnostics.snippet import snippet
 from oneiric_compiler.text.paint import Line, Style, paint
-from oneiric_compiler.text.redact import masked, visible
+from oneiric_compiler.text.redact import masked
+from oneiric_compiler.text.visible import visible
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from oneiric_compiler.diagnostics.found import Span
 from oneiric_compiler.text.paint import Line, Style, columns
-from oneiric_compiler.text.redact import mask, visible, visible_character
+from oneiric_compiler.text.redact import mask
+from oneiric_compiler.text.visible import visible, visible_character
 
 _TAB = 4
 _LONG = 2000

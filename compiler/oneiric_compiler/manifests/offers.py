@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata as metadata
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from oneiric_compiler.manifests.entries import Artifact, Entry
 from oneiric_compiler.manifests.pinned import PinnedManifest
 from oneiric_compiler.manifests.saying import Saying, saying
 from oneiric_compiler.model import DECLARED, Declaration, Evidence, Key, RemoteSource
+from oneiric_compiler.release import __version__
 from oneiric_compiler.settings.documents import Value
 from oneiric_compiler.source.modules import Sources
 from oneiric_compiler.tables.tiers import Filter
@@ -188,7 +188,7 @@ def _within(module: str, allow: Iterable[str]) -> bool:
 
 def _versions(plugins: Mapping[str, str], archives: Iterable[Archive | None]) -> dict[str, Version]:
     """The distributions whose versions a compile knows: oneiric, the listed plugins, the artifacts."""
-    stated = {"oneiric": metadata.version("oneiric"), **plugins}
+    stated = {"oneiric": __version__, **plugins}
     known = {str(canonicalize_name(name)): Version(version) for name, version in stated.items()}
     found = [each for each in archives if each is not None]
     return known | {each.distribution: each.version for each in found if each.distribution and each.version}

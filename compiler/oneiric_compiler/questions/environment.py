@@ -14,7 +14,8 @@ from oneiric.secret import PREFIX, SECRETS
 
 from oneiric_compiler.questions.explain.rows import counted, section
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import redacted, visible
+from oneiric_compiler.text.redact import redacted
+from oneiric_compiler.text.visible import visible
 
 Locate: TypeAlias = Callable[[str], str]
 

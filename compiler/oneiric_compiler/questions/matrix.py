@@ -9,7 +9,7 @@ from oneiric.report import Json, Report, Served
 
 from oneiric_compiler.questions.explain.rows import counted
 from oneiric_compiler.text.paint import Line, columns, padded
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 
 @dataclass(frozen=True, slots=True)

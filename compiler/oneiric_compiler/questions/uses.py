@@ -9,7 +9,7 @@ from oneiric.report import Json, Report
 
 from oneiric_compiler.questions.explain.rows import section
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 Users = Mapping[str, dict[str, list[str]]]
 

@@ -1,4 +1,4 @@
-"""Text of others made safe to show: secrets as asterisks, control characters visible.
+"""Text of others made safe to show: secrets as asterisks.
 
 Nothing here takes longer than in proportion to the text, whoever wrote it.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from oneiric.report import Json
@@ -118,23 +117,6 @@ def settings_line(text: str, number: int) -> str:
 def python_line(text: str, number: int) -> str:
     """As `Shown(text).python(number)`."""
     return Shown(text).python(number)
-
-
-def visible(text: str) -> str:
-    """The text with control, bidirectional and other unseen characters spelled out; newlines and tabs too."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(map(visible_character, text))
-
-
-def visible_character(char: str) -> str:
-    if char.isprintable() or char == " ":
-        return char
-    if ord(char) < 0x20:
-        return chr(0x2400 + ord(char))
-    if unicodedata.category(char) == "Zs":
-        return " "
-    return f"<U+{ord(char):04X}>"
 
 
 def _hides(name: str) -> bool:

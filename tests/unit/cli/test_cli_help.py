@@ -11,7 +11,7 @@ from tests.unit.cli.running import DEADLINE, environment
 
 EVERY = """
 import typer
-from oneiric_compiler.cli.app import app
+from oneiric_compiler.cli.app import application
 
 def show(command, name, parent=None):
     context = typer.Context(command, info_name=name, parent=parent, **command.context_settings)
@@ -20,7 +20,7 @@ def show(command, name, parent=None):
         if not inner.hidden:
             show(inner, name, context)
 
-show(typer.main.get_command(app), "oneiric")
+show(typer.main.get_command(application()), "oneiric")
 """
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oneiric.secrecy.names import secret_name
-from oneiric_compiler.text.redact import mask, masked, python_line, settings_line, visible
+from oneiric_compiler.text.redact import mask, masked, python_line, settings_line
 from oneiric_compiler.text.references import closings
+from oneiric_compiler.text.visible import visible
 
 SECRET = "hunter2"
 

@@ -130,7 +130,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[tuple[Any, ..
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader])
     monkeypatch.setattr(metrics, "get_meter", provider.get_meter)
-    monkeypatch.setattr(tracing, "_recorders", None)
+    monkeypatch.setattr(tracing, "_recorders", [])
+    monkeypatch.setattr(tracing, "_begun", False)
 
     def counts() -> dict[tuple[Any, ...], int]:
         data: Any = reader.get_metrics_data()

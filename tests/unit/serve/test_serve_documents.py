@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import typer
-from oneiric_compiler.cli.app import app
+from oneiric_compiler.cli.app import application
 
 from tests.unit.cli.running import fits, run_here
 from tests.unit.serve.serving import Served
@@ -57,7 +57,7 @@ def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
             yield (*path, name)
 
 
-COMMANDS = [each for each in _commands(typer.main.get_command(app)) if each != ("serve",)]
+COMMANDS = [each for each in _commands(typer.main.get_command(application())) if each != ("serve",)]
 
 
 def test_every_command_but_serve_answers_with_a_document(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -100,10 +101,36 @@ def test_a_recorder_hears_of_what_begins_after_it_came() -> None:
 
 def test_without_listeners_every_span_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "_recorders", [])
+    monkeypatch.setattr(tracing, "_begun", True)
     with span("swap", key="cache") as one, span("reload") as other:
         one.set(generation="abc")
     assert one is other
     assert one.attributes == {}
+
+
+@pytest.mark.parametrize(
+    ("first", "environ", "told"),
+    [
+        ("pass", {}, False),
+        ("import opentelemetry.trace", {}, True),
+        ("import opentelemetry.metrics", {}, True),
+        ("pass", {"OTEL_PYTHON_TRACER_PROVIDER": "sdk_tracer_provider"}, True),
+        ("pass", {"OTEL_PYTHON_METER_PROVIDER": "sdk_meter_provider"}, True),
+    ],
+)
+def test_opentelemetry_is_imported_where_somebody_wants_it(first: str, environ: dict[str, str], told: bool) -> None:
+    script = (
+        "import sys\n"
+        "from oneiric.tracing import span\n"
+        "with span('reload'): pass\n"
+        f"{first}\n"
+        "with span('swap') as one: print('opentelemetry.trace' in sys.modules, type(one).__name__)\n"
+    )
+    env = {**os.environ, **environ}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.stdout, done.stderr) == (f"{told} {'Traced' if told else '_NoSpan'}\n", "")
 
 
 def test_without_the_api_nothing_is_missed() -> None:
@@ -120,7 +147,8 @@ def test_without_the_api_nothing_is_missed() -> None:
 def test_what_takes_time_is_measured_by_attributes_of_few_values(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = InMemoryMetricReader()
     monkeypatch.setattr(metrics, "get_meter", MeterProvider([reader]).get_meter)
-    monkeypatch.setattr(tracing, "_recorders", None)
+    monkeypatch.setattr(tracing, "_recorders", [])
+    monkeypatch.setattr(tracing, "_begun", False)
     for generation in ("abc", "def"):
         with span("swap", domain="adapter", key="cache", tenant="acme", generation=generation, accepted=True):
             pass

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from oneiric.report import Json
 
 from oneiric_compiler.questions.diff.compare import Difference
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 _MOST = 40
 """Keys of a profile: what is larger cannot be read."""

@@ -12,7 +12,8 @@ from oneiric.report import Json
 from oneiric_compiler.questions.diff.compare import CLASSES, Class, Difference
 from oneiric_compiler.questions.diff.drawn import mermaid
 from oneiric_compiler.text.paint import Line, Style, columns, padded
-from oneiric_compiler.text.redact import MASK, redacted, visible
+from oneiric_compiler.text.redact import MASK, redacted
+from oneiric_compiler.text.visible import visible
 
 FORMAT = "oneiric.diff/1"
 LONGEST_COMMENT = 60_000

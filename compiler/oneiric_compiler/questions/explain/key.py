@@ -14,7 +14,8 @@ from oneiric_compiler.questions.explain.rows import rows, section
 from oneiric_compiler.questions.malformed import as_written
 from oneiric_compiler.tables.tiers import FILTERS, RANKS, TIERS, WHY, Rank
 from oneiric_compiler.text.paint import Line
-from oneiric_compiler.text.redact import masked, redacted, visible
+from oneiric_compiler.text.redact import masked, redacted
+from oneiric_compiler.text.visible import visible
 
 Locate: TypeAlias = Callable[[str], str]
 

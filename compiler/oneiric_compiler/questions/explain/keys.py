@@ -9,7 +9,7 @@ from oneiric.report import Report, Served
 from oneiric_compiler.questions.explain.key import difference
 from oneiric_compiler.tables.tiers import ALONE, ORDER, TIERS, Rank
 from oneiric_compiler.text.paint import Line, padded
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 _MARKS = {
     "o": "registration order alone decided",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oneiric_compiler.text.paint import Line, columns, padded
-from oneiric_compiler.text.redact import visible
+from oneiric_compiler.text.visible import visible
 
 _NAMED = 3
 """Tenants that are named; more are counted."""
