@@ -9,7 +9,8 @@ import logging
 import os
 import re
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
@@ -31,14 +32,15 @@ def configure_logging(level: str = "INFO") -> None:
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     shared: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, stamp]
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    stream: Any = _Kept(sys.stderr)
     console = structlog.dev.ConsoleRenderer(colors=not plain, exception_formatter=structlog.dev.plain_traceback)
     renderer: Any = _Short(console) if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[_named, *shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     formatter = structlog.stdlib.ProcessorFormatter
     tail: list[Any] = [formatter.remove_processors_meta, structlog.processors.format_exc_info, renderer]
     handler.setFormatter(formatter(foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared], processors=tail))
@@ -62,6 +64,22 @@ def _named(logger: object, method: str, event: EventDict) -> EventDict:
     if _NAME in event:
         event["logger"] = event.pop(_NAME)
     return event
+
+
+class _Kept:
+    """A stream whose writer goes on where it cannot be written to: a full disk, or a reader that is gone, would
+    otherwise end whatever only tells what it does."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class _Short:

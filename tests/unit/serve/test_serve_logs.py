@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -20,7 +21,7 @@ import structlog
 from oneiric.logging import configure_logging, get_logger
 
 from tests.unit.cli.running import DEADLINE, MAIN, environment
-from tests.unit.serve.serving import Served
+from tests.unit.serve.serving import Served, command, until
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -137,3 +138,34 @@ def test_a_process_in_a_pipe(project: Path) -> None:
     with Served(project) as served:
         (started,) = served.events("running")
     assert len(started["generation"]) == 64
+
+
+def test_a_log_that_nobody_reads_keeps_nothing_from_being_done(project: Path) -> None:
+    """As little as one that has no room."""
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    process = subprocess.Popen([sys.executable, "-c", MAIN, "serve"], cwd=project, env=environment(), stderr=ours)
+    os.close(ours)
+    try:
+        until(lambda: (project / "heard").exists() or process.poll() is not None)
+        assert command(project, "swap", "service:greeter", "loud").stdout.startswith("swapped service:greeter to loud")
+        process.send_signal(signal.SIGTERM)
+        process.wait(DEADLINE)
+    finally:
+        process.kill()
+        process.wait(DEADLINE)
+    assert "stopped" in command(project, "status", code=1).stdout
+
+
+def test_what_cannot_be_written_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    configure_logging()
+    get_logger().info("sold")
+    logging.getLogger("shop").warning("sold out")
