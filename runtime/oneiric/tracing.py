@@ -21,7 +21,7 @@ from oneiric.errors import OneiricError
 
 Attribute: TypeAlias = "str | bool | int | float | None"
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Where the buckets of the histograms end, unless a view of the application says otherwise."""
 _MEASURED = ("method", "accepted", "queue", "topic", "subscription", "schedule")
 """Attributes that measurements have as well, besides the key: neither tenants nor generations, which are many."""

@@ -29,6 +29,7 @@ from tests.unit.serve.test_serve_supervisor import listening
 FILES = dict(
     re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", (ROOT / "docs/how-to/deploy.md").read_text("utf-8"), re.M | re.S)
 )
+MANIFEST = re.compile(r"deploy/\w+\.yaml$")
 BIN = Path(sys.executable).parent
 PATH = os.pathsep.join((str(BIN), os.environ["PATH"]))
 
@@ -230,13 +231,18 @@ def test_the_image_serves_and_writes_to_its_state_alone(image: Image) -> None:
 
 
 def manifests() -> Mapping[str, Any]:
-    return {each["kind"]: each for each in yaml.safe_load_all(FILES["deploy/shop.yaml"])}
+    return {
+        each["kind"]: each for each in (yaml.safe_load(text) for name, text in FILES.items() if MANIFEST.match(name))
+    }
 
 
 def test_the_manifests_are_what_the_api_takes(tmp_path: Path) -> None:
-    (tmp_path / "shop.yaml").write_text(FILES["deploy/shop.yaml"])
-    said = call(["kubernetes-validate", "--strict", "shop.yaml"], tmp_path).splitlines()
-    assert len(said) == 2
+    names = [name for name in FILES if MANIFEST.match(name)]
+    (tmp_path / "deploy").mkdir()
+    for name in names:
+        (tmp_path / name).write_text(FILES[name])
+    said = call(["kubernetes-validate", "--strict", *names], tmp_path).splitlines()
+    assert len(said) == len(names) == 2
     assert [line for line in said if not re.match(r"INFO .* passed ", line)] == []
     pod, service = manifests()["Deployment"]["spec"], manifests()["Service"]["spec"]
     assert pod["selector"]["matchLabels"] == pod["template"]["metadata"]["labels"] == service["selector"]

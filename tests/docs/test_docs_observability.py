@@ -1,9 +1,11 @@
-"""The page of observability: each metric that it lists comes out of a process that works, and none besides."""
+"""The page of observability: each metric that it lists comes out of a process that works, and none besides; its alerts
+and its dashboard ask for those."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Mapping
@@ -11,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
+import yaml
 from oneiric.serve.gauges import GAUGES
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -23,6 +27,9 @@ PAGE = (ROOT / "docs/observability.md").read_text("utf-8")
 OTHERS = re.compile(r"python_|process_|target(_info)?$")
 SCOPE = {"otel_scope_name", "otel_scope_schema_url", "otel_scope_version"}
 TOKEN = "let me in"
+FOLDER = ROOT / "docs/monitoring"
+OF_PROMETHEUS = {"job", "instance", "le"}
+"""Labels that a scrape and the sums over histograms add."""
 SETTINGS = {
     "app.yml": "name: shop\npackages: [shop]\n",
     "adapters.yml": "selections: {engine: inline, database: sqlite}\nprovider_settings: {sqlite: {path: shop.db}}\n",
@@ -77,6 +84,12 @@ class Loud(Plain):
     pass
 
 
+@component("service", "greeter", provider="broken", port="shop.parts:Greeter")
+class Broken(Plain):
+    async def start(self) -> None:
+        raise OSError("no greeting for hunter2")
+
+
 @component("task", "report", provider="it", port="shop.parts:Report")
 class Reports:
     async def __call__(self, *, day: str) -> str:
@@ -112,6 +125,7 @@ def a_served(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
     root = make_shop(tmp_path_factory.mktemp("observed"))
     options = ("--http", "127.0.0.1:0", "--http-token", TOKEN, "--port", "0", "--health-period", "0.1")
     with Served(root, *options, name="shop") as served:
+        work(served)
         yield served
 
 
@@ -167,6 +181,12 @@ def work(served: Served) -> None:
     (served.root / "sick").touch()
     until(lambda: served.events("restart"))
     assert served.swap("service:greeter", "loud")["accepted"]
+    assert not served.swap("service:greeter", "broken")["accepted"]
+    wiring = served.root / "generated/wiring.py"
+    deployed = wiring.read_text()
+    wiring.write_text("cut")
+    assert not served.reload()["accepted"]
+    wiring.write_text(deployed)
     assert served.ask("rollback", to=None)["accepted"]
     assert served.reload()["accepted"]
     assert served.ask("secrets-rotate", names=[])["accepted"]
@@ -174,7 +194,6 @@ def work(served: Served) -> None:
 
 
 def test_what_is_exported_is_what_the_page_lists(served: Served) -> None:
-    work(served)
     wanted = documented()
     assert len(wanted) > 20
     found = until(lambda: found if wanted.keys() <= (found := scraped(served)).keys() else None)
@@ -224,6 +243,72 @@ def test_gauges_are_what_is_so_now(served: Served) -> None:
     (served.root / "wait").unlink()
     until(lambda: values(scraped(served)["oneiric_queue_runs"])[depth] == 0)
     assert values(scraped(served)["oneiric_components_unwell"]) == {(): 0}
+
+
+def alerts() -> list[str]:
+    groups = yaml.safe_load((FOLDER / "alerts.yml").read_text("utf-8"))["groups"]
+    return [rule["expr"] for group in groups for rule in group["rules"]]
+
+
+def queries() -> list[str]:
+    """Of the dashboard, with its variables filled in."""
+    panels = json.loads((FOLDER / "dashboard.json").read_text("utf-8"))["panels"]
+    found = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    return [
+        each.replace("$__rate_interval", "5m").replace("$job", "oneiric").replace("$instance", ".*") for each in found
+    ]
+
+
+def selectors(expression: str) -> list[promql_parser.VectorSelector]:
+    found: list[promql_parser.VectorSelector] = []
+
+    def visit(each: promql_parser.Expr) -> None:
+        if isinstance(each, promql_parser.MatrixSelector):
+            found.append(each.vector_selector)
+        elif isinstance(each, promql_parser.VectorSelector):
+            found.append(each)
+
+    promql_parser.walk(promql_parser.parse(expression), visit)
+    assert found, expression
+    return found
+
+
+@pytest.mark.parametrize("expressions", [alerts(), queries()], ids=["alerts", "dashboard"])
+def test_what_is_asked_for_is_exported(served: Served, expressions: list[str]) -> None:
+    samples = [sample for family in scraped(served).values() for sample in family.samples]
+    had: dict[str, set[str]] = {"up": set()}
+    for each in samples:
+        had.setdefault(each.name, set()).update(each.labels)
+    values_of = {(each.name, label, value) for each in samples for label, value in each.labels.items()}
+    for selector in (each for expression in expressions for each in selectors(expression)):
+        assert selector.name in had or (sys.platform != "linux" and selector.name.startswith("process_"))
+        for matcher in selector.matchers.matchers:
+            if matcher.name in OF_PROMETHEUS:
+                continue
+            assert matcher.name in had[selector.name], (selector.name, matcher.name)
+            if matcher.op is promql_parser.MatchOp.Equal:
+                assert (selector.name, matcher.name, matcher.value) in values_of, (selector.name, matcher.value)
+
+
+@pytest.mark.parametrize("expressions", [alerts(), queries()], ids=["alerts", "dashboard"])
+def test_what_is_told_apart_has_such_labels(expressions: list[str]) -> None:
+    labels = {label for _, _, each in documented().values() for label in each} | OF_PROMETHEUS
+    told = {
+        label.strip() for each in expressions for by in re.findall(r" by \((.+?)\)", each) for label in by.split(",")
+    }
+    assert told - labels == set()
+
+
+def test_the_dashboard_has_every_metric_and_nothing_over_another() -> None:
+    asked = {str(each.name) for query in queries() for each in selectors(query)}
+    assert {re.sub(r"_(count|sum|bucket)$", "", each) for each in asked} >= documented().keys()
+    panels = json.loads((FOLDER / "dashboard.json").read_text("utf-8"))["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    cells: list[tuple[int, int]] = []
+    for at in (panel["gridPos"] for panel in panels):
+        assert at["x"] + at["w"] <= 24
+        cells += [(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])]
+    assert len({*cells}) == len(cells)
 
 
 def test_many_ask_at_once(served: Served) -> None:
