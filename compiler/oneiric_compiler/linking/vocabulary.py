@@ -226,6 +226,10 @@ ANSWERS = {
         "maxlen": "messages stay until they are consumed: remove it",
         "pubsub_channel_prefix": _NO_PUBSUB,
     },
+    "nosql/dynamodb": {
+        "consistent_reads": "reads are always consistent: remove it",
+        "table_name": "`table_name` is called `table` here",
+    },
     "secrets/aws-secret-manager": {"healthcheck_secret": _HEALTH_OF_CREDENTIALS},
     "secrets/gcp-secret-manager": {
         "default_version": "`default_version` is called `version` here",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -227,11 +228,18 @@ def answer_of(error: ClientError) -> str:
     return f"the server answered {status_of(error)} {code_of(error)}"
 
 
+_LARGE = 1024 * 1024  # bytes of a body that aiohttp would keep the loop with, were they not a file
 _LOADER = create_loader()  # of descriptions of services, which take longer to read than anything else of a start
 _Base: Any = AIOHTTPSession  # its stub lacks what is overridden
 
 
 class _Session(_Base):  # type: ignore[misc]
+    async def send(self, request: Any) -> Any:
+        if isinstance(request.body, bytes | bytearray) and len(request.body) >= _LARGE:
+            request.body = BytesIO(request.body)
+        base: Any = super()
+        return await base.send(request)
+
     async def _get_session(self, proxy_url: Any) -> Any:
         base: Any = super()
         session: Any = await base._get_session(proxy_url)
