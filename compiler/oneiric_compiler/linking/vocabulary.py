@@ -87,6 +87,14 @@ _ONLY_HTTP = "the server is asked over HTTP, at `url`: remove it"
 _BY_CALL = "each call says it: remove it"
 _FEW_OPTIONS = "a call has `max_tokens`, `temperature` and `stop`, which all models have: remove it"
 _NO_THINKING = "models think as they do by themselves: remove it"
+_OF_DOMAIN = "the domain's own settings at Mailgun say so: remove it"
+_NO_TAGS = "an email is not tagged: remove it"
+_SENDS_NOTHING = "`email: memory` sends nothing: remove it"
+_MAILS = {
+    "default_headers": "each email has its `headers`: remove it",
+    "from_email": "`from_email` is called `sender` here",
+    "from_name": "`sender` has it: `Shop <shop@example.org>`",
+}
 _CHATS = {
     "frequency_penalty": _FEW_OPTIONS,
     "function_call": _BY_CALL,
@@ -177,6 +185,21 @@ ANSWERS = {
         "instrument_pydantic": _NOT_INSTRUMENTED,
     },
     "monitoring/otel-otlp": {"insecure": "`endpoint` says so: `http://…` is without TLS, `https://…` with it"},
+    "email/mailgun": {
+        **_MAILS,
+        "region": "`base_url` says so: `https://api.eu.mailgun.net/v3`",
+        "require_tls": _OF_DOMAIN,
+        "skip_verification": _OF_DOMAIN,
+        "click_tracking": _OF_DOMAIN,
+        "tags": _NO_TAGS,
+        "test_mode": _SENDS_NOTHING,
+    },
+    "email/sendgrid": {
+        **_MAILS,
+        "categories": _NO_TAGS,
+        "default_custom_args": _NO_TAGS,
+        "sandbox_mode": _SENDS_NOTHING,
+    },
     "monitoring/sentry": {
         "enable_tracing": "`traces_sample_rate` above 0 sends spans",
         "include_context_tags": "what is recorded has the attributes it is given: remove it",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The service took it; not that it arrived. `refused`: recipients it did not take, with its reason."""
+    """The service took it; not that it arrived. `id`: its name for it, or empty."""
 
     id: str
-    refused: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
