@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import getpass
-import os
 import re
 import resource
-import shlex
 import signal
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.docs.sessions import Sessions
 from tests.docs.test_docs import ROOT
-from tests.unit.cli.running import DEADLINE, run
+from tests.unit.cli.running import run
 from tests.unit.serve.serving import Served, command, copy_project, state_of, until
 
 PAGE = (ROOT / "docs/how-to/runbooks.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^##? (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
-SHAPES = {
-    r"\b[0-9a-f]{12}\b": "DIGEST",
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)": "TIME",
-    r"[A-Za-z0-9+/]{43}=": "KEY",
-}
 SETTINGS = {
     "app.yml": "name: shop\npackages: [shop]\n",
     "services.yml": "selections: {payments: prepaid}\nprovider_settings: {prepaid: {limit: 1000}}\n",
@@ -83,56 +74,8 @@ entries:
 """
 
 
-class Runbook:
-    """One section, gone through from its top in a project."""
-
-    def __init__(self, title: str, root: Path) -> None:
-        self._root = root
-        self._sessions: list[tuple[str, str]] = re.findall(
-            r"^    \$ (.+)\n((?:    (?!\$ ).*\n|\n(?=    (?!\$ )))*)", SECTIONS[title], re.M
-        )
-        self._pid = 0
-
-    def of(self, served: Served) -> None:
-        self._pid = served.process.pid
-
-    def happens(self, *beginnings: str) -> None:
-        """The next commands begin so, and say what the page shows."""
-        for beginning in beginnings:
-            line, shown = self._next(beginning)
-            said = self._said(line.replace("4711", str(self._pid)))
-            if shown:
-                wanted = re.escape(self._shaped(re.sub("^    ", "", shown, flags=re.M))).replace("…\\\n", "(?:.*\n)*")
-                assert re.fullmatch(wanted, self._shaped(said)), said
-
-    def done(self, beginning: str) -> None:
-        """The next command begins so; the test has done what it does."""
-        self._next(beginning)
-
-    def over(self) -> None:
-        assert self._sessions == []
-
-    def _next(self, beginning: str) -> tuple[str, str]:
-        line, shown = self._sessions.pop(0)
-        assert line.removeprefix("oneiric ").startswith(beginning)
-        return line, shown
-
-    def _said(self, line: str) -> str:
-        if line.startswith("oneiric "):
-            done = run(*shlex.split(line)[1:], cwd=self._root)
-        else:
-            done = subprocess.run(
-                line, shell=True, cwd=self._root, capture_output=True, text=True, timeout=DEADLINE, check=True
-            )
-        return done.stdout + done.stderr
-
-    def _shaped(self, text: str) -> str:
-        """Without what differs from run to run, and how wide columns are."""
-        for here, there in ((str(self._root), "/srv/shop"), (str(self._pid), "4711"), (getpass.getuser(), "ada")):
-            text = re.sub(rf"(?<!\w){re.escape(here)}(?!\w)", there, text)
-        for pattern, name in SHAPES.items():
-            text = re.sub(pattern, name, text)
-        return re.sub(" +", " ", text).replace(os.strerror(errno.EFBIG), os.strerror(errno.ENOSPC)).strip() + "\n"
+def runbook(title: str, root: Path) -> Sessions:
+    return Sessions(SECTIONS[title], root)
 
 
 @pytest.fixture(name="made", scope="module")
@@ -156,7 +99,7 @@ def swap(root: Path, *more: str) -> None:
 
 
 def test_every_section_is_rehearsed() -> None:
-    rehearsed = re.findall(r'Runbook\("(.+?)"', Path(__file__).read_text("utf-8"))
+    rehearsed = re.findall(r' runbook\("(.+?)"', Path(__file__).read_text("utf-8"))
     assert sorted(rehearsed) == sorted(SECTIONS)
 
 
@@ -165,11 +108,11 @@ def test_a_bad_swap(root: Path) -> None:
         swap(root, "--note", "cheaper fees")
         (root / "Invoice.down").touch()
         until(lambda: not served.ask("health", probe=False, within=1)["ok"])
-        book = Runbook("Runbooks", root)
-        book.happens("status", "health --probe", "history")
+        book = runbook("Runbooks", root)
+        book.happen("status", "health --probe", "history")
         book.over()
-        book = Runbook("A bad swap", root)
-        book.happens("health", "history", "rollback", "health")
+        book = runbook("A bad swap", root)
+        book.happen("health", "history", "rollback", "health")
         book.over()
 
 
@@ -177,24 +120,24 @@ def test_drift(root: Path) -> None:
     with Served(root, name="shop"):
         services = root / "settings/services.yml"
         services.write_text(services.read_text().replace("1000", "5"))
-        book = Runbook("Drift", root)
-        book.happens("swap", "compile --check", "plan", "compile", "reload")
+        book = runbook("Drift", root)
+        book.happen("swap", "compile --check", "plan", "compile", "reload")
         book.over()
 
 
 def test_a_stuck_process(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONFAULTHANDLER", "1")
     with Served(root, name="shop") as served:
-        book = Runbook("A stuck process", root)
-        book.of(served)
+        book = runbook("A stuck process", root)
+        book.pid = served.process.pid
         served.signal(signal.SIGSTOP)
         until(lambda: state_of(served.process.pid).startswith("T"))
-        book.happens("status", "ps", "kill -CONT", "health")
+        book.happen("status", "ps", "kill -CONT", "health")
         (root / "stuck").touch()
         until(lambda: (root / "stands").exists())
-        book.happens("kill -ABRT")
+        book.happen("kill -ABRT")
         assert served.wait() == -signal.SIGABRT
-        book.happens("status")
+        book.happen("status")
         book.over()
         first, thread, at = re.findall(r"^```text\n(.*)\n\n(.*)\n(.*)\n```$", SECTIONS["A stuck process"], re.M)[0]
         shape = re.sub(r"0x\w+", "0x\\\\w+", re.escape(thread)), re.sub(r"line\\ \d+", r"line \\d+", re.escape(at))
@@ -206,11 +149,11 @@ def test_lost_state(root: Path) -> None:
     with Served(root, name="shop"):
         swap(root)
     (root / ".oneiric/shop/current.json").write_text("cut")
-    book = Runbook("Lost state", root)
-    book.happens("serve", "cat", "mv")
+    book = runbook("Lost state", root)
+    book.happen("serve", "cat", "mv")
     with Served(root, name="shop"):
         book.done("systemctl start")
-        book.happens("swap", "history")
+        book.happen("swap", "history")
         book.over()
 
 
@@ -230,17 +173,17 @@ def test_an_expired_manifest(root: Path) -> None:
     assert any(publish(root, timedelta(seconds=each)) for each in (3, 10, 30))
     with Served(root, name="shop"):
         until(lambda: "ONE608" in run("compile", "--check", cwd=root).stderr, within=40)
-        book = Runbook("An expired manifest", root)
-        book.happens("swap", "remote-status", "manifest sign", "remote-sync", "compile", "reload")
+        book = runbook("An expired manifest", root)
+        book.happen("swap", "remote-status", "manifest sign", "remote-sync", "compile", "reload")
         book.over()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no limit of another process can be set here")
 def test_a_full_disk(root: Path) -> None:
     with Served(root, name="shop") as served:
-        book = Runbook("A full disk", root)
+        book = runbook("A full disk", root)
         _, most = resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-        book.happens("swap", "health", "df", "du")
+        book.happen("swap", "health", "df", "du")
         resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (most, most))
-        book.happens("swap")
+        book.happen("swap")
         book.over()
