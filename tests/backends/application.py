@@ -14,7 +14,7 @@ def compiled(folder: Path, key: str, provider: str | None, settings: dict[str, o
     """The `wiring.py` of an application that serves a key by a provider (None: by default)."""
     (folder / "settings").mkdir(parents=True)
     (folder / "settings/app.yml").write_text("name: probe\n")
-    chosen = {"selections": {key: provider}, "provider_settings": {provider: settings}} if provider else {}
+    chosen = {"selections": {key: provider}, "provider_settings": {f"{key}/{provider}": settings}} if provider else {}
     (folder / "settings/adapters.yml").write_text(json.dumps(chosen))
     diagnostics = Diagnostics()
     outputs = compile_project(Project.at(folder, {}), diagnostics)

@@ -11,7 +11,7 @@ import pytest
 from oneiric import Secret
 from oneiric.adapters.dns import Dns, DnsRefused, RecordSet
 from oneiric.adapters.dns.rfc2136 import Rfc2136Dns
-from oneiric.testing.contracts import DnsContract, NetworkedDnsContract, started
+from oneiric.testing.contracts import DnsCompareContract, DnsContract, NetworkedDnsContract, started
 from oneiric.testing.contracts.dns import ZONE
 from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.contracts.running import run
@@ -28,7 +28,7 @@ def rfc2136(server: Address | Server, **settings: Any) -> Rfc2136Dns:
     return Rfc2136Dns(**{**given, "key_secret": Secret(DNS_SECRET), **settings})
 
 
-class TestRfc2136Dns(DnsContract):
+class TestRfc2136Dns(DnsContract, DnsCompareContract):
     @pytest.fixture(autouse=True)
     def place(self, bind: Address) -> None:
         self.server = bind

@@ -48,6 +48,15 @@ class NameTaken(DnsError):
     """A CNAME cannot stand beside records of other types (RFC 1034, section 3.6.2). Nothing was changed."""
 
 
+class DnsUnsupported(DnsError):
+    """This provider lacks the `capability` that the call takes: settings choose one that has it by `requires`."""
+
+    def __init__(self, capability: str, *, provider: str | None = None) -> None:
+        self.capability = capability
+        what = f"it lacks the capability `{capability}`: `requires: {{dns: [{capability}]}}` selects one that has it"
+        super().__init__(what, provider=provider)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordSet:
     """All records of a name and type.
@@ -78,7 +87,7 @@ class Dns(Protocol):
         """Let these be the records of their name and type, instead of those there are.
 
         With `if_is` only where there are none (None), or those of that record set, whose TTL does not matter:
-        `RecordConflict`. Raises `NameTaken`, `InvalidRecord`.
+        `RecordConflict`; that is the capability `compare`. Raises `NameTaken`, `InvalidRecord`, `DnsUnsupported`.
         """
         ...
 

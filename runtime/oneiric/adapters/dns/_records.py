@@ -57,11 +57,10 @@ class Records:
 
     def record(self, name: dns.name.Name, data: Rdataset) -> RecordSet:
         """What the port calls this."""
-        type = cast("RecordType", data.rdtype.name)
         return RecordSet(
             plain(name),
-            type,
-            frozenset(_value(type, each) for each in cast("Iterable[dns.rdata.Rdata]", data)),
+            cast("RecordType", data.rdtype.name),
+            frozenset(value_of(each) for each in cast("Iterable[dns.rdata.Rdata]", data)),
             data.ttl,
         )
 
@@ -102,8 +101,9 @@ def _canonical(data: dns.rdata.Rdata) -> dns.rdata.Rdata:
     return dns.rdata.from_wire(IN, data.rdtype, wire, 0, len(wire))
 
 
-def _value(type: RecordType, data: dns.rdata.Rdata) -> str:
+def value_of(data: dns.rdata.Rdata) -> str:
+    """What the port calls this, without its name and TTL."""
     if isinstance(data, TXT):
         return b"".join(data.strings).decode("utf-8", "surrogateescape")
     text = _canonical(data).to_text()
-    return text.removesuffix(".") if type in _NAMED and text.rpartition(" ")[2] != "." else text
+    return text.removesuffix(".") if data.rdtype.name in _NAMED and text.rpartition(" ")[2] != "." else text

@@ -19,6 +19,7 @@ from oneiric.testing.contracts.cache import CacheContract, NetworkedCacheContrac
 from oneiric.testing.contracts.chat import ChatContract, NetworkedChatContract, ServiceChatContract  # noqa: E402
 from oneiric.testing.contracts.database import DatabaseContract, NetworkedDatabaseContract  # noqa: E402
 from oneiric.testing.contracts.dns import DnsContract, NetworkedDnsContract  # noqa: E402
+from oneiric.testing.contracts.dns_compare import DnsCompareContract  # noqa: E402
 from oneiric.testing.contracts.email import EmailContract, NetworkedEmailContract, RefusalContract, ServiceEmailContract  # noqa: E402
 from oneiric.testing.contracts.embedding import EmbeddingContract, NetworkedEmbeddingContract, RealModelContract  # noqa: E402
 from oneiric.testing.contracts.engine import EngineContract  # noqa: E402
@@ -40,6 +41,7 @@ __all__ = [
     "CacheContract",
     "ChatContract",
     "DatabaseContract",
+    "DnsCompareContract",
     "DnsContract",
     "EmailContract",
     "EmbeddingContract",
