@@ -89,7 +89,7 @@ _FEW_OPTIONS = "a call has `max_tokens`, `temperature` and `stop`, which all mod
 _NO_THINKING = "models think as they do by themselves: remove it"
 _OF_DOMAIN = "the domain's own settings at Mailgun say so: remove it"
 _NO_TAGS = "an email is not tagged: remove it"
-_SENDS_NOTHING = "`email: memory` sends nothing: remove it"
+_SENDS_NOTHING = "`memory` sends nothing: remove it"
 _MAILS = {
     "default_headers": "each email has its `headers`: remove it",
     "from_email": "`from_email` is called `sender` here",
@@ -267,6 +267,11 @@ ANSWERS = {
     "secrets/keyring": {
         "key_prefix": "`key_prefix` is called `prefix` here",
         "service_name": "`service_name` is called `service` here",
+    },
+    "sms/twilio": {
+        "api_version": "it is always 2010-04-01: remove it",
+        "default_status_callback": "the messaging service has one: remove it",
+        "dry_run": _SENDS_NOTHING,
     },
     "storage/azure-blob": {"default_content_type": _BY_PUT},
     "storage/gcs": {"default_content_type": _BY_PUT},

@@ -33,6 +33,7 @@ from oneiric.testing.contracts.push import NetworkedPushContract, PushContract, 
 from oneiric.testing.contracts.queue import FanoutContract, NetworkedQueueContract, QueueContract  # noqa: E402
 from oneiric.testing.contracts.running import close, started  # noqa: E402
 from oneiric.testing.contracts.secrets import NetworkedSecretsContract, SecretsContract  # noqa: E402
+from oneiric.testing.contracts.sms import NetworkedSmsContract, ServiceSmsContract, SmsContract  # noqa: E402
 from oneiric.testing.contracts.storage import NetworkedStorageContract, StorageContract  # noqa: E402
 from oneiric.testing.contracts.vector import NetworkedVectorContract, VectorContract  # noqa: E402
 
@@ -66,6 +67,7 @@ __all__ = [
     "NetworkedPushContract",
     "NetworkedQueueContract",
     "NetworkedSecretsContract",
+    "NetworkedSmsContract",
     "NetworkedStorageContract",
     "NetworkedVectorContract",
     "NosqlContract",
@@ -77,6 +79,8 @@ __all__ = [
     "ServiceChatContract",
     "ServiceEmailContract",
     "ServicePushContract",
+    "ServiceSmsContract",
+    "SmsContract",
     "StorageContract",
     "VectorContract",
     "close",
