@@ -34,7 +34,7 @@ def spoil(checkout: Path) -> set[str]:
     (checkout / "schemas/settings/cache/gone.schema.json").write_text("{}")
     (checkout / "schemas/settings/cache/redis.schema.json").unlink()
     for name, old, new in (
-        ("docs/ports/cache.md", "| `max_entries` |", "| `most` |"),
+        ("docs/ports/cache.md", "| `enable_client_cache` |", "| `near` |"),
         ("docs/settings.md", "| `tls` |", "| `ssl` |"),
         ("docs/precedence.md", "| 3 | stack level", "| 3 | level"),
         ("docs/components.md", "| `eager` |", "| `lazy` |"),
