@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from oneiric_compiler.cli.app import COMMANDS
 from oneiric_compiler.tables.builtins import ROOTS, is_builtin
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -114,7 +115,8 @@ def test_top_level_folders_and_files_are_those_of_the_design() -> None:
 def test_every_module_is_reached() -> None:
     known = modules()
     named_by_users = {name for name in known if re.fullmatch(r"oneiric\.(layers|integrations)\.[a-z]\w*", name)}
-    pending = list(ENTRIES | built_ins(known) | named_by_users)
+    commands = {f"oneiric_compiler.cli.{command.module}" for command in COMMANDS.values()}
+    pending = list(ENTRIES | built_ins(known) | named_by_users | commands)
     reached: set[str] = set()
     while pending:
         name = pending.pop()

@@ -53,10 +53,11 @@ class Copy:
     def python(self, *arguments: str) -> str:
         """Run this interpreter in the copy, and see that it ends well; its output."""
         path = os.pathsep.join(str(self.root / folder) for folder in ("compiler", "runtime"))
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,
-            env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"},
+            env={**kept, "PYTHONPATH": path, "NO_COLOR": "1"},
             capture_output=True,
             text=True,
             timeout=SECONDS,
