@@ -14,6 +14,7 @@ import pytest
 from golden_cases import Case, all_cases, compiled, produced
 from oneiric import Runtime, Wiring
 from oneiric_compiler.diagnostics.codes import CODES
+from oneiric_compiler.diagnostics.edits import FIXABLE
 from oneiric_compiler.diagnostics.render import as_github, as_json, as_sarif
 from test_hostile import HOSTILE_CODES
 
@@ -48,6 +49,11 @@ def test_no_secret_reaches_any_output(case: Case) -> None:
 @each_case
 def test_what_is_wrong_has_a_help(case: Case) -> None:
     assert not [(each.code, each.message) for each in compiled(case).diagnostics if not each.help]
+
+
+@each_case
+def test_the_table_knows_whose_helps_are_edits(case: Case) -> None:
+    assert {each.code for each in compiled(case).diagnostics if each.edits} <= FIXABLE.keys()
 
 
 @each_case

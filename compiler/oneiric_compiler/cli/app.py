@@ -71,6 +71,7 @@ COMMANDS = {
     "init": Command(_SETTINGS, "init", "init"),
     "plan": Command(_SETTINGS, "plan", "plan"),
     "compile": Command(_SETTINGS, "compile", "compile"),
+    "fix": Command(_SETTINGS, "fix", "fix"),
     "schema": Command(_SETTINGS, "schema", "schema"),
     "demo": Command(_SETTINGS, "demo", "demo"),
     "explain": Command(_QUESTIONS, "explain", "explain"),

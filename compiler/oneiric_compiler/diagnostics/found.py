@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
 from oneiric_compiler.diagnostics.codes import CODES
+from oneiric_compiler.diagnostics.edits import Advice, renaming
 from oneiric_compiler.text.redact import Shown
 
 Severity = Literal["error", "warning", "note"]
@@ -53,6 +54,13 @@ class Span(NamedTuple):
     end_column: int = 1
 
 
+class Edit(NamedTuple):
+    """A change of a source: `text` stands instead of what is at `span`, which is empty where something is inserted."""
+
+    span: Span
+    text: str
+
+
 class Place(NamedTuple):
     """Where a fact was stated: a pointer that survives moved lines, and the span it has today."""
 
@@ -75,6 +83,18 @@ class Diagnostic:
     @property
     def severity(self) -> Severity:
         return "error" if self.strict else CODES[self.code].severity
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What does as the help says, in the order of the text; empty where that is left to a person."""
+        span = self.span
+        if not isinstance(self.help, Advice) or span is None or span.line != span.end_line:
+            return ()
+        if self.help.of_settings and span.source.path.endswith(".py"):
+            return ()
+        text = span.source.line(span.line)[span.column - 1 : span.end_column - 1]
+        pieces = self.help.change(text)
+        return tuple(Edit(_within(span, start, end), written) for start, end, written in pieces)
 
 
 @dataclass(slots=True)
@@ -122,6 +142,11 @@ class Diagnostics:
         return any(each.severity == "error" for each in self._found.values())
 
 
+def _within(span: Span, start: int, end: int) -> Span:
+    """A stretch of a span that is on one line, in characters from its start."""
+    return Span(span.source, span.line, span.column + start, span.line, span.column + end)
+
+
 def _position(each: Diagnostic) -> tuple[str, int, int, str, str]:
     span = each.span
     path, line, column = (span.source.path, span.line, span.column) if span else ("", 0, 0)
@@ -140,7 +165,7 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
     """Help text naming the nearest name; else all of them when they are few; else `otherwise`."""
     names = sorted(known)
     if near := nearest(word, names):
-        return f"did you mean `{near}`?"
+        return renaming(f"did you mean `{near}`?", word, near)
     if otherwise is None and 0 < len(names) <= 20:
         return "known: " + ", ".join(f"`{name}`" for name in names)
     return otherwise

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from oneiric_compiler.diagnostics.edits import bracing
 from oneiric_compiler.settings.documents import Path_, Value
 
 MAX_PORT = 65535
@@ -28,7 +29,7 @@ def doubts(name: str, value: Value, *, connects: bool) -> Iterator[Doubt]:
         if isinstance(each, str):
             for found in _VARIABLE.finditer(each):
                 reason = f"`{found[0]}` stays as it is: references have braces"
-                yield Doubt(path, "ONE415", reason, f"write ${{{found[1]}}}")
+                yield Doubt(path, "ONE415", reason, bracing(f"write ${{{found[1]}}}", found[1]))
         ports = [found[1] for found in _PORT.finditer(each)] if isinstance(each, str) else []
         if isinstance(each, int) and (path[-1] if path else name) == "port":
             ports = [str(each)]

@@ -17,6 +17,7 @@ from oneiric.secrecy.names import secret_name
 from oneiric.secrecy.shapes import UNKNOWN
 from oneiric.structures import entries_of, items_of, natural
 
+from oneiric_compiler.diagnostics.edits import bracing, quoting, unquoting, writing
 from oneiric_compiler.diagnostics.found import did_you_mean
 from oneiric_compiler.linking.bounds import broken
 from oneiric_compiler.linking.conversions import conversion_of, is_deep, null_of
@@ -168,7 +169,7 @@ def _check_no_instance(type: Type, into: Converted) -> None:
 def _choice(value: Value, type: Choice, into: Converted) -> Expr:
     if not any(value == each and value.__class__ is each.__class__ for each in type.values):
         other_kind = any(str(each) == str(value) and each is not None for each in type.values)
-        quotes = "remove the quotes" if isinstance(value, str) else "put it in quotes"
+        quotes = unquoting("remove the quotes") if isinstance(value, str) else quoting("put it in quotes")
         help = quotes if other_kind else partial(did_you_mean, str(value), [str(each) for each in type.values])
         raise Unfit("ONE408", f"{_shown(value)} is not one of {type}", help)
     return {"value": value}
@@ -198,32 +199,36 @@ def _scalar(value: Value, type: Scalar, into: Converted) -> Expr:
 def _as_scalar(value: Value, type: Scalar) -> str | None:
     """How to write what was probably meant."""
     if type.name in ("str", "Path") and isinstance(value, (int, float)):
-        return "quote it to make it text"
+        return quoting("quote it to make it text")
     if not isinstance(value, str):
         return None
     if variable := _VARIABLE.fullmatch(value):
-        return f"write ${{{variable[1]}}}"
+        return bracing(f"write ${{{variable[1]}}}", variable[1])
     if type.name == "bool" and (value in ("true", "false") or value.lower() in _WORDS):
         meant = value if value in ("true", "false") else _WORDS[value.lower()]
-        return "remove the quotes" if meant == value else f"write `{meant}`: to YAML 1.2 `{value}` is text"
+        is_text = f"write `{meant}`: to YAML 1.2 `{value}` is text"
+        return unquoting("remove the quotes") if meant == value else writing(is_text, value, meant)
     checks: dict[str, Callable[[str], object]] = {"int": int, "float": float}
     try:
         checks[type.name](value)
     except (KeyError, ValueError):
         return None
-    return "remove the quotes"
+    return unquoting("remove the quotes")
 
 
 def _formed(value: Value, type: Scalar, form: Form, into: Converted) -> Expr:
     """A value whose type is written as text; as a number too, whose digits count, where the type takes one."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not isinstance(value, str) and not (form.numbers and number):
-        raise Unfit("ONE408", f"{_shown(value)} is not {type}", "quote it to make it text" if number else None)
+    if not isinstance(value, str) and not number:
+        raise Unfit("ONE408", f"{_shown(value)} is not {type}")
     text = value if isinstance(value, str) else into.written(into.path, cast("int | float", value))
     try:
-        return form.expression(form.read(text))
+        expression = form.expression(form.read(text))
     except ValueError as error:
         raise Unfit("ONE408", f"{_shown(value)} is not {type}", f"write {error}") from None
+    if number and not form.numbers:
+        raise Unfit("ONE408", f"{_shown(value)} is not {type}", quoting("quote it to make it text"))
+    return expression
 
 
 def _bounded(value: Value, type: Bounded, into: Converted) -> Expr:

@@ -11,6 +11,7 @@ from typing import Any, cast
 from oneiric.secrecy.names import secret_name
 from oneiric.texts import duration
 
+from oneiric_compiler.diagnostics.edits import writing
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean
 from oneiric_compiler.linking.aliases import stated_aliases
 from oneiric_compiler.linking.doubts import doubts
@@ -289,7 +290,7 @@ def _in_seconds(name: str, unfit: Unfit, value: Value, type: Type) -> str | None
         seconds = duration(value).total_seconds()
     except ValueError:
         return None
-    return f"write {seconds:g}, it is in seconds"
+    return writing(f"write {seconds:g}, it is in seconds", value, f"{seconds:g}")
 
 
 def _takes_text(type: Type) -> bool:

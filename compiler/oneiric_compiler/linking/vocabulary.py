@@ -7,9 +7,11 @@ another name, or has not at all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import NamedTuple
 
+from oneiric_compiler.diagnostics.edits import renaming
 from oneiric_compiler.model import Candidate
 from oneiric_compiler.tables.builtins import is_builtin
 
@@ -309,6 +311,7 @@ ANSWERS = {
     },
 }
 
+_CALLED = re.compile(r"`\w+` is called `(\w+)` here")
 _ELSEWHERE = {other: word.name for word in WORDS for other in word.elsewhere.split()}
 
 
@@ -320,6 +323,7 @@ def answer(candidate: Candidate, setting: str, known: Collection[str]) -> str | 
     domain = "" if candidate.key.domain == "adapter" else f"{candidate.key.domain}/"
     name = f"{domain}{candidate.key.name}/{candidate.provider}"
     if is_builtin(candidate.factory) and (said := ANSWERS.get(name, {}).get(setting)):
-        return said
+        called = _CALLED.fullmatch(said)
+        return renaming(said, setting, called[1]) if called else said
     word = _ELSEWHERE.get(setting)
-    return f"`{setting}` is called `{word}` here" if word in known else None
+    return renaming(f"`{setting}` is called `{word}` here", setting, word) if word and word in known else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from oneiric_compiler.diagnostics.codes import CODES, Code
+from oneiric_compiler.diagnostics.edits import FIXABLE
 from oneiric_compiler.diagnostics.examples import examples
 
 _HEAD = """# Diagnostics
 
 Made from the table in `oneiric_compiler/diagnostics/codes.py`, with an example each of what the tests make the compiler
 say; `oneiric explain-code ONE110` tells the same. Errors fail a compile; warnings do with `--strict`; notes do
-not, except where it is said.
+not, except where it is said. What [`oneiric fix`](command.md#oneiric-fix) does is said too; all else is left to you.
 """
 _GROUPS = {
     "1": "Settings files",
@@ -30,9 +31,13 @@ def page() -> str:
         if code[3] != group:
             group = code[3]
             parts.append(f"## {_GROUPS[group]}\n")
-        parts.append(f"### {code}: {known.title}\n\n{_severity(known)}. {known.explanation}\n")
+        parts.append(f"### {code}: {known.title}\n\n{_severity(known)}. {known.explanation}{_fixed(code)}\n")
         parts.append(f"```text\n{shown[code]}\n```\n")
     return "\n".join(parts)
+
+
+def _fixed(code: str) -> str:
+    return f" `oneiric fix` {FIXABLE[code]}, where the help says so." if code in FIXABLE else ""
 
 
 def _severity(known: Code) -> str:

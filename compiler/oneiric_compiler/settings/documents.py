@@ -16,6 +16,7 @@ import yaml
 from oneiric.secrecy.names import secret_name
 from yaml.reader import ReaderError
 
+from oneiric_compiler.diagnostics.edits import quoting, requoting
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
 from oneiric_compiler.settings.mistakes import explained, tell_conflicts
 from oneiric_compiler.text.redact import MASK
@@ -253,7 +254,7 @@ class _Events:
             first = self.document.spans[(*path, key)][0] if isinstance(key, str) and key in mapping else None
             fits = isinstance(key, str) and self._fits(event, key, key_span, first)
             if not isinstance(key, str):
-                self._refuse("ONE106", "a key that is not a string", key_span, help="put the key in quotes")
+                self._refuse("ONE106", "a key that is not a string", key_span, help=quoting("put the key in quotes"))
             value_event = next(self.stream)
             if isinstance(key, str) and fits:
                 mapping[key], span = self._value(value_event, (*path, key))
@@ -289,7 +290,7 @@ class _Events:
         if text in _BOOL:
             return _BOOL[text]
         if _NOT_FINITE.fullmatch(text):
-            self._refuse("ONE107", f"`{text}` is not a finite number", span, help="quote it if it is text")
+            self._refuse("ONE107", f"`{text}` is not a finite number", span, help=quoting("quote it if it is text"))
             return None
         if _INT.fullmatch(text) or _FLOAT.fullmatch(text):
             return self._number(text, span, path)
@@ -298,12 +299,12 @@ class _Events:
     def _check_path(self, event: yaml.ScalarEvent, span: Span) -> None:
         """In double quotes `"C:\\new"` holds a line's end, which nobody means."""
         if event.style == '"' and _BROKEN_PATH.match(event.value):
-            help = "put the text in single quotes, where a backslash is nothing but that"
+            help = requoting("put the text in single quotes, where a backslash is nothing but that")
             self._refuse("ONE107", "a Windows path in double quotes, where `\\` begins an escape", span, help=help)
 
     def _number(self, text: str, span: Span, path: Path_) -> int | float | None:
         if len(text) > MAX_DIGITS:
-            self._refuse("ONE107", f"a number of {len(text)} characters", span, help="quote it if it is text")
+            self._refuse("ONE107", f"a number of {len(text)} characters", span, help=quoting("quote it if it is text"))
             return None
         if _LEADING_ZERO.fullmatch(text):
             octal = f"`0o{text.lstrip('0')}` for octal, " if not set(text) & set("89+-") else ""
@@ -318,7 +319,7 @@ class _Events:
         number = float(text)
         if number in (float("inf"), float("-inf")):
             message = f"{_hidden(text, path)} is too large a number"
-            self._refuse("ONE107", message, span, help="quote it if it is text")
+            self._refuse("ONE107", message, span, help=quoting("quote it if it is text"))
             return None
         return number
 

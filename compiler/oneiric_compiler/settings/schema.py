@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.protocols import Validator
 from oneiric.secrecy.names import secret_name
 
+from oneiric_compiler.diagnostics.edits import listing, quoting, renaming, writing
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.settings.documents import Document, Path_, Value
@@ -111,7 +112,7 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
     elif error.validator in ("pattern", "format") and "string" in schema["type"]:
         message = f"{name} cannot be `{_shown(path, error.instance)}`"
         near = None if _secret(path) else _reference(str(error.instance)) if ":" in schema.get("pattern", "") else None
-        help = f"did you mean `{near}`?" if near else _described(schema)
+        help = renaming(f"did you mean `{near}`?", str(error.instance), near) if near else _described(schema)
         diagnostics.add("ONE114", message, document.place(*path), help=help)
     elif error.validator in ("minimum", "maximum"):
         word = "less" if error.validator == "minimum" else "more"
@@ -189,11 +190,12 @@ def _reshaped(error: ValidationError) -> str | None:
     if error.instance is None and "selections" in path[:-1]:
         return f"name a provider; in a profile or for a tenant `unbind: [{shortened(path[-1])}]` takes the key away"
     if "string" in wanted and isinstance(error.instance, (bool, int, float)):
-        return "put it in quotes"
+        return quoting("put it in quotes")
     if wanted == "boolean" and str(error.instance).lower() in _SWITCHES:
-        return f"write `{str(_SWITCHES[str(error.instance).lower()]).lower()}`"
+        meant = str(_SWITCHES[str(error.instance).lower()]).lower()
+        return writing(f"write `{meant}`", str(error.instance), meant)
     if "array" in wanted and isinstance(error.instance, str):
-        return f"write a list: `[{_shown(tuple(error.absolute_path), error.instance)}]`"
+        return listing(f"write a list: `[{_shown(tuple(error.absolute_path), error.instance)}]`")
     schema = cast("dict[str, Any]", error.schema)
     if "minimum" in schema:
         kind = "whole number" if wanted == "integer" else "number"

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from oneiric import roles
 from oneiric.secrecy.names import secret_name
 
+from oneiric_compiler.diagnostics.edits import renaming
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, Place, did_you_mean, nearest
 from oneiric_compiler.linking.aliases import check_aliases, stated_aliases, targets
 from oneiric_compiler.linking.entries import wanted
@@ -416,7 +417,8 @@ class _Linker:
         near = nearest(need, map(str, (*(each for each in self.decisions if each != key), RUNTIME)))
         help = f"did you mean `{near}`?" if near else f"declare a component for {need}"
         above = path_to(key, edges)
-        return help if len(above) < 2 else f"{help} (needed by way of {' -> '.join(map(str, above))})"
+        help += "" if len(above) < 2 else f" (needed by way of {' -> '.join(map(str, above))})"
+        return renaming(help, need, near) if near else help
 
     def _check_names(self, winner: Candidate, gathers: Mapping[str, Gathering]) -> None:
         """Reports several needs of a mapping by name that come to one key."""

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from packaging.specifiers import SpecifierSet
 
+from oneiric_compiler.diagnostics.edits import renaming
 from oneiric_compiler.diagnostics.found import Diagnostics, Help, did_you_mean
 from oneiric_compiler.linking.aliases import stated_aliases
 from oneiric_compiler.linking.scope import Question, Scope
@@ -242,5 +243,7 @@ def _other_key(key: Key, scope: Scope, provider: str | None = None) -> str | Non
     """A key called alike; else the one that has the provider, as upstream's `messaging: slack` is `chat: slack`."""
     known = [each for each in scope.known_keys() if each.domain == key.domain]
     having = [each.name for each in known if any(of.provider == provider for of in scope.candidates(each))]
-    instead = f"`{having[0]}` has it: `{having[0]}: {provider}`" if len(having) == 1 else "declare a component for it"
+    instead = "declare a component for it"
+    if len(having) == 1:
+        instead = renaming(f"`{having[0]}` has it: `{having[0]}: {provider}`", key.name, having[0])
     return did_you_mean(key.name, [each.name for each in known], instead)

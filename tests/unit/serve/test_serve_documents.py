@@ -17,6 +17,7 @@ from tests.unit.serve.serving import Served
 CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("init",): ("init", "made"),
     ("compile",): ("diagnostics",),
+    ("fix",): ("fix",),
     ("schema",): ("schema",),
     ("demo",): ("demo",),
     ("explain",): ("explain",),
