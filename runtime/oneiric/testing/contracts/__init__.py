@@ -23,6 +23,7 @@ from oneiric.testing.contracts.dns_compare import DnsCompareContract  # noqa: E4
 from oneiric.testing.contracts.email import EmailContract, NetworkedEmailContract, RefusalContract, ServiceEmailContract  # noqa: E402
 from oneiric.testing.contracts.embedding import EmbeddingContract, NetworkedEmbeddingContract, RealModelContract  # noqa: E402
 from oneiric.testing.contracts.engine import EngineContract  # noqa: E402
+from oneiric.testing.contracts.file_transfer import FilesContract, NetworkedFilesContract  # noqa: E402
 from oneiric.testing.contracts.http import HttpContract, NetworkedHttpContract  # noqa: E402
 from oneiric.testing.contracts.identity import IdentityContract, NetworkedIdentityContract  # noqa: E402
 from oneiric.testing.contracts.llm import LLMContract, NetworkedLLMContract  # noqa: E402
@@ -48,6 +49,7 @@ __all__ = [
     "EmbeddingContract",
     "EngineContract",
     "FanoutContract",
+    "FilesContract",
     "HttpContract",
     "IdentityContract",
     "LLMContract",
@@ -59,6 +61,7 @@ __all__ = [
     "NetworkedDnsContract",
     "NetworkedEmailContract",
     "NetworkedEmbeddingContract",
+    "NetworkedFilesContract",
     "NetworkedHttpContract",
     "NetworkedIdentityContract",
     "NetworkedLLMContract",
