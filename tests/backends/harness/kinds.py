@@ -272,6 +272,7 @@ def _sshd(program: str, folder: Path, port: int) -> Sequence[str]:
         "PasswordAuthentication": "no",
         "KbdInteractiveAuthentication": "no",
         "StrictModes": "no",
+        "MaxStartups": "1000",  # of those that are cancelled while they log in
         "PidFile": "none",
         "UsePAM": "yes",  # or else accounts without a password are locked
         "Subsystem": "sftp internal-sftp",
