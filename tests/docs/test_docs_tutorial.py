@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.docs.test_docs import ROOT
 
-PAGES = ("tutorial-first.md", "tutorial-order.md")
+PAGES = ("tutorial-first.md", "tutorial-order.md", "tutorial-tenants.md")
 BLOCK = re.compile(r"^```(python|yaml|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DEADLINE = 60
+STARTED: list[int] = []
+"""Sessions of commands; what runs in the background stays in its own."""
 VARYING = re.compile(
     r"in \d+\.\d+s|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*|\b[0-9a-f]{12}\b|\b\d+(\.\d+)? m?s\b|pid \d+"
 )
@@ -30,7 +34,7 @@ def run(command: str, folder: Path) -> str:
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "ONEIRIC", "PYTHON"))
     }
-    done = subprocess.run(
+    process = subprocess.Popen(
         ["bash", "-c", command],
         cwd=folder,
         env={**environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "120"},
@@ -38,10 +42,20 @@ def run(command: str, folder: Path) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=DEADLINE,
-        check=False,
+        start_new_session=True,
     )
-    return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+    STARTED.append(process.pid)
+    printed, _ = process.communicate(timeout=DEADLINE)
+    return "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    yield
+    for session in STARTED:
+        with suppress(ProcessLookupError):
+            os.killpg(session, signal.SIGKILL)
+    STARTED.clear()
 
 
 def steps(page: str) -> Iterator[tuple[str, str]]:

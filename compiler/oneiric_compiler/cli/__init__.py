@@ -82,9 +82,10 @@ def _answer(error: Exception) -> CommandError | None:
             return CommandError.of_system(error)
         case RecursionError():
             return CommandError("what was read is nested deeper than anything that Oneiric writes")
-        case _ if hasattr(error, "format_message"):
+        case _:
+            if not hasattr(error, "format_message"):
+                raise error
             return answer(error)
-    raise error
 
 
 def _fail(error: CommandError) -> NoReturn:
