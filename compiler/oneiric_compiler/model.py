@@ -41,6 +41,7 @@ class Project:
     """What a compile reads: the project's root, its settings folder, the environment, an operator's overrides.
 
     Manifests are held against `evaluated_at` (None: now), and those that expire before `valid_until` are told of.
+    `unsaved` are texts of an editor, read instead of the files they will be written to.
     """
 
     root: Path
@@ -49,6 +50,7 @@ class Project:
     overrides: Path | None = None
     evaluated_at: datetime | None = None
     valid_until: datetime | None = None
+    unsaved: Mapping[Path, str] = field(default_factory=dict[Path, str])
 
     @classmethod
     def at(cls, root: Path, environ: Mapping[str, str], overrides: Path | None = None) -> Project:

@@ -72,6 +72,7 @@ COMMANDS = {
     "plan": Command(_SETTINGS, "plan", "plan"),
     "compile": Command(_SETTINGS, "compile", "compile"),
     "fix": Command(_SETTINGS, "fix", "fix"),
+    "lsp": Command(_SETTINGS, "lsp", "lsp"),
     "schema": Command(_SETTINGS, "schema", "schema"),
     "demo": Command(_SETTINGS, "demo", "demo"),
     "explain": Command(_QUESTIONS, "explain", "explain"),

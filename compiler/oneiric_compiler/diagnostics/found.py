@@ -94,7 +94,7 @@ class Diagnostic:
             return ()
         text = span.source.line(span.line)[span.column - 1 : span.end_column - 1]
         pieces = self.help.change(text)
-        return tuple(Edit(_within(span, start, end), written) for start, end, written in pieces)
+        return tuple(Edit(within(span, start, end), written) for start, end, written in pieces)
 
 
 @dataclass(slots=True)
@@ -142,7 +142,7 @@ class Diagnostics:
         return any(each.severity == "error" for each in self._found.values())
 
 
-def _within(span: Span, start: int, end: int) -> Span:
+def within(span: Span, start: int, end: int) -> Span:
     """A stretch of a span that is on one line, in characters from its start."""
     return Span(span.source, span.line, span.column + start, span.line, span.column + end)
 

@@ -75,7 +75,7 @@ def fixes(project: Project, diagnostics: Iterable[Diagnostic]) -> Fixes:
     for source, found in by_source.items():
         path = _editable(project, source)
         apart, others = _apart(found)
-        fit = apart if _is_sound(source, apart) else _fitting(source, apart)
+        fit = apart if is_sound(source, apart) else _fitting(source, apart)
         if path is not None and fit:
             waiting += others
             changes.append(Change(path, source, tuple(fit)))
@@ -140,12 +140,12 @@ def _fitting(source: Source, found: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Those that can be made together: not what would state a name twice, or what YAML would read otherwise."""
     fit: list[Diagnostic] = []
     for each in found:
-        if _is_sound(source, [*fit, each]):
+        if is_sound(source, [*fit, each]):
             fit.append(each)
     return fit
 
 
-def _is_sound(source: Source, found: Sequence[Diagnostic]) -> bool:
+def is_sound(source: Source, found: Sequence[Diagnostic]) -> bool:
     """Whether a source with edits made is read no worse than before."""
     text = edited(source, _edits(found))
     if source.path.endswith(".py"):

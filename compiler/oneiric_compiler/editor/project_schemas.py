@@ -40,8 +40,11 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def project_schemas(project: Project, diagnostics: Diagnostics) -> dict[str, str] | None:
     """The schemas by file name; None when `diagnostics` holds an error: what is not read would be missing in them."""
     inputs = gather(project, diagnostics)
-    if inputs is None or diagnostics.failed:
-        return None
+    return None if inputs is None or diagnostics.failed else schemas_of(inputs)
+
+
+def schemas_of(inputs: Gathered) -> dict[str, str]:
+    """As `project_schemas`, of a project that was read without errors."""
     settings, found = inputs.settings, inputs.catalog
     sections, common = dict(sorted(settings.app.sections.items())), _definitions(settings, found)
     files = {name: _generic(name) for name in _PROJECT}

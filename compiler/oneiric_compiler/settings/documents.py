@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -28,6 +28,7 @@ Folder: TypeAlias = "Path | zipfile.Path"
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 Path_: TypeAlias = tuple[str | int, ...]
 
+NOTHING_UNSAVED: Mapping[Path, str] = {}
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_DIGITS = 300
@@ -72,9 +73,11 @@ def json_pointer(*path: str | int) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def read_document(path: Path, shown: str, diagnostics: Diagnostics) -> Document | None:
+def read_document(
+    path: Path, shown: str, diagnostics: Diagnostics, unsaved: Mapping[Path, str] = NOTHING_UNSAVED
+) -> Document | None:
     """The document at `path`, or None when it is not text; what is wrong with it goes to `diagnostics`."""
-    text = read_text(path, shown, diagnostics, limit=MAX_BYTES)
+    text = unsaved[path] if path in unsaved else read_text(path, shown, diagnostics, limit=MAX_BYTES)
     if text is None:
         return None
     return parse_document(Source(shown, text), diagnostics)

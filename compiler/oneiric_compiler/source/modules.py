@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import keyword
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from oneiric_compiler.diagnostics.found import Diagnostics, Place, Source, Span
-from oneiric_compiler.settings.documents import Folder, read_text
+from oneiric_compiler.settings.documents import NOTHING_UNSAVED, Folder, read_text
 from oneiric_compiler.settings.mistakes import tell_conflicts
 from oneiric_compiler.source.types import Record
 
@@ -113,10 +113,16 @@ class Members:
 
 
 class Sources:
-    """The modules under the roots, each read and parsed once; `objects` are the classes read as settings objects."""
+    """The modules under the roots, each read and parsed once; `objects` are the classes read as settings objects.
 
-    def __init__(self, roots: tuple[Root, ...], diagnostics: Diagnostics) -> None:
+    `unsaved` are texts of an editor, read instead of files.
+    """
+
+    def __init__(
+        self, roots: tuple[Root, ...], diagnostics: Diagnostics, unsaved: Mapping[Path, str] = NOTHING_UNSAVED
+    ) -> None:
         self.roots = roots
+        self._unsaved = unsaved
         self.broken = False
         self._diagnostics = diagnostics
         self.objects: dict[str, Record | None] = {}
@@ -282,11 +288,15 @@ class Sources:
             if parts[-1] == "__init__":
                 parts = parts[:-1]
             named = parts and all(part.isidentifier() and not keyword.iskeyword(part) for part in parts)
-            if named and (not holding or holding in file.read_bytes()):
+            if named and (not holding or holding in self._bytes(file)):
                 yield ".".join((package, *parts))
 
+    def _bytes(self, file: Path) -> bytes:
+        return self._unsaved[file].encode() if file in self._unsaved else file.read_bytes()
+
     def _parse(self, name: str, path: Folder, shown: str) -> Module | None:
-        text = read_text(path, shown, self._diagnostics)
+        unsaved = self._unsaved.get(path) if isinstance(path, Path) else None
+        text = read_text(path, shown, self._diagnostics) if unsaved is None else unsaved
         if text is None:
             self.broken = True
             return None

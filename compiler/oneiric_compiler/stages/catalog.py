@@ -53,7 +53,7 @@ PATH_HINTS = {"vendor": 90, "adapters": 80, "services": 70, "tasks": 60, "events
 def catalog(project: Project, settings: Settings, diagnostics: Diagnostics) -> tuple[Catalog, Sources]:
     """All candidates of all scopes, and the sources they were read from."""
     builtin_root = Root(Path(oneiric.__file__).parent.parent, only=frozenset(("oneiric",)))
-    sources = Sources((builtin_root, *_source_roots(project, settings.app)), diagnostics)
+    sources = Sources((builtin_root, *_source_roots(project, settings.app)), diagnostics, project.unsaved)
     builder = _Builder(settings, sources, diagnostics)
     for package in builtins.ROOTS:
         builder.read_modules(sources.walk(package, builtins.DECLARING), builtins.SOURCE)

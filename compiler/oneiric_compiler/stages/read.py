@@ -98,7 +98,8 @@ class _Reader:
     def document(self, name: str, schema: str, sections: Collection[str] = ()) -> Document | None:
         """The file with only what fits its schema in it; of an overlay, only what stands under its `sections`."""
         shown = f"settings/{name}"
-        document = read_document(self.project.settings / name, shown, self.diagnostics)
+        path = self.project.settings / name
+        document = read_document(path, shown, self.diagnostics, self.project.unsaved)
         if document is None:
             self.incomplete = self.unsettled = True
             return None

@@ -58,10 +58,12 @@ def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
             yield (*path, name)
 
 
-COMMANDS = [each for each in _commands(typer.main.get_command(application())) if each != ("serve",)]
+COMMANDS = [each for each in _commands(typer.main.get_command(application())) if each not in (("serve",), ("lsp",))]
 
 
-def test_every_command_but_serve_answers_with_a_document(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_but_serve_and_lsp_answers_with_a_document(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert {*CALLS} == {each for each in COMMANDS if each[0] not in APART}
     with Served(project):
         for command, (name, *arguments) in CALLS.items():
