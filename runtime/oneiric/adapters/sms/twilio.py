@@ -152,8 +152,6 @@ def _sender(from_number: str | None, messaging_service_sid: str | None) -> tuple
         return {"MessagingServiceSid": messaging_service_sid}, "messaging_service_sid"
     if from_number is None:
         raise _FAULTS.no_sense("is missing, and so is messaging_service_sid", "from_number")
-    if not NUMBER.fullmatch(from_number) and not re.fullmatch(
-        r"[0-9]{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}", from_number
-    ):
+    if not NUMBER.fullmatch(from_number) and not _SHORT.fullmatch(from_number):
         raise _FAULTS.no_sense("is neither a number of E.164, a short code nor a name", "from_number")
     return {"From": from_number}, "from_number"
