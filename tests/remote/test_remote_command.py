@@ -229,3 +229,18 @@ def test_the_lock_fits_its_schema(site: Site, mirror: Mirror, signer: Signer) ->
     site.run("remote-sync")
     schema = json.loads((Path(__file__).parents[2] / "schemas/lock.schema.json").read_text())
     Draft202012Validator(schema).validate(json.loads(site.pinned()["lock.json"]))
+
+
+def test_a_source_by_its_address_as_upstream_names_it(site: Site, mirror: Mirror, signer: Signer) -> None:
+    mirror.put("/acme.json", signed(signer))
+    site.state(stated(mirror, signer))
+    address = mirror.url("/acme.json")
+    done = site.run("remote-sync", "--manifest", address)
+    assert (done.returncode, done.stdout.split()[0]) == (0, "pinned"), done.stderr
+    done = site.run("remote-sync", "--manifest", f"{address}.bak")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"lists no source at {address}.bak" in done.stderr
+    assert f"{{name: NAME, address: {address}.bak, keys: [PUBLIC_KEY], allow: [PACKAGE]}}" in done.stderr
+    done = site.run("remote-sync", "--manifest", address, "--refresh-interval", "60")
+    assert (done.returncode, "write `refresh: 60` to it" in done.stderr) == (2, True), done.stderr
+    assert site.run("remote-sync", "--refresh-interval", "60").returncode == 2

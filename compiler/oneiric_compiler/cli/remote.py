@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from oneiric_compiler.diagnostics.found import Diagnostic, Diagnostics
     from oneiric_compiler.diagnostics.render import Json as Facts
     from oneiric_compiler.manifests.lock import Pin
-    from oneiric_compiler.model import Project, Settings
+    from oneiric_compiler.model import Project, RemoteSource, Settings
     from oneiric_compiler.remote.fetch import Progress
     from oneiric_compiler.remote.sync import Result, Synced
 
@@ -39,21 +39,34 @@ def remote_sync(
     check: Annotated[
         bool, typer.Option("--check", help="Fetch and write nothing: 0 the lock matches what is pinned, 1 it does not.")
     ] = False,
+    manifest: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="See that a source of this address is listed; all are fetched, or none."),
+    ] = None,
+    refresh_interval: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", help="With --manifest: --watch, and see that this is its `refresh`."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Fetch, verify and pin the manifests of every source, or none. 1 when one is rejected or cannot be fetched."""
+    if refresh_interval is not None and manifest is None:
+        raise CommandError("--refresh-interval is of the source that --manifest names")
+    watch = watch or refresh_interval is not None
     if watch and (check or json):
         raise CommandError("--watch goes on, and logs: leave out --check and --json")
     with compiler_extra("remote-sync"):
         import_module("cryptography")  # else it would be missed at the first signature
         from oneiric_compiler.cli import projects
         from oneiric_compiler.diagnostics.found import Diagnostics
-    if watch:
-        _watch(context.obj)
-        raise typer.Exit
     diagnostics = Diagnostics()
     project = projects.project_at(context.obj)
-    settings = valid_settings(project, diagnostics)
+    settings = valid_settings(project, diagnostics) if manifest is not None or not watch else None
+    if settings is not None and manifest is not None:
+        _check_listed(settings.remote.sources, manifest, refresh_interval)
+    if watch and not diagnostics.failed:
+        _watch(context.obj)
+        raise typer.Exit
     synced = None
     if settings is not None and check:
         _check(project, settings, diagnostics)
@@ -63,6 +76,20 @@ def remote_sync(
     sources = len(settings.remote.sources) if settings is not None else 0
     _show(projects.as_seen(diagnostics, context.obj), sources, synced, code, check, json)
     raise typer.Exit(code)
+
+
+def _check_listed(sources: Iterable[RemoteSource], address: str, refresh: int | None) -> None:
+    """Raises CommandError for an address that no source has, and for another `refresh` than the source's."""
+    source = next((each for each in sources if each.address == address), None)
+    if source is None:
+        lines = f"{{name: NAME, address: {address}, keys: [PUBLIC_KEY], allow: [PACKAGE]}}"
+        raise CommandError(
+            f"settings/remote.yml lists no source at {address}",
+            help=f"what is loaded is reviewed: add `{lines}` to its `sources`, with the key of who signs it",
+        )
+    if refresh not in (None, source.refresh):
+        message = f"`{source.name}` is looked at every {source.refresh} s"
+        raise CommandError(message, help=f"write `refresh: {refresh}` to it in settings/remote.yml")
 
 
 def valid_settings(project: Project, diagnostics: Diagnostics) -> Settings | None:
