@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from oneiric_compiler.text.references import closings
+
+if TYPE_CHECKING:
+    from oneiric_compiler.diagnostics.found import Span
 
 _QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>[^"'\\\n]*)(?P=quote)""")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*")
 _NO_TEXT = re.compile(r"(?i:null|true|false)")
+_ENTRY = re.compile(rf"{_PLAIN.pattern}:[ ]+{_PLAIN.pattern}")
+_DEFAULT = re.compile(r"(?<!\$)\$\{[A-Za-z_][A-Za-z0-9_]*(?=:-)")
 _BARE = re.compile(r"[A-Za-z0-9_.+-]+")
 
 _NEAREST = "writes the nearest name"
@@ -16,7 +23,7 @@ _NEAREST = "writes the nearest name"
 FIXABLE = {
     "ONE106": "puts the key in quotes",
     "ONE107": "puts what is text in quotes, and a path of Windows in single ones",
-    "ONE110": "writes the nearest key",
+    "ONE110": "writes the nearest key, or the selection that was meant",
     "ONE111": "writes the nearest value, `true` or `false`, and puts text in quotes and a list in brackets",
     "ONE114": "writes the reference as `module:Name`",
     "ONE116": _NEAREST,
@@ -30,6 +37,7 @@ FIXABLE = {
     "ONE401": _NEAREST,
     "ONE407": "writes the nearest setting, or what the provider calls it",
     "ONE408": "puts in quotes what is text, takes quotes from what is none, writes seconds and `${NAME}`",
+    "ONE410": "removes the default",
     "ONE415": "writes `${NAME}`",
     "ONE423": _NEAREST,
     "ONE440": _NEAREST,
@@ -60,15 +68,17 @@ Change: TypeAlias = "Callable[[str], tuple[Piece, ...]]"
 
 
 class Advice(str):
-    """A help that is an edit; one that is `of_settings` writes YAML, and is none in a Python source."""
+    """A help that is an edit, of what the diagnostic points at, or `at` another span of its source; one that is
+    `of_settings` writes YAML, and is none in a Python source."""
 
-    __slots__ = ("change", "of_settings")
+    __slots__ = ("at", "change", "of_settings")
     change: Change
     of_settings: bool
+    at: Span | None
 
-    def __new__(cls, help: str, change: Change, *, of_settings: bool = False) -> Advice:
+    def __new__(cls, help: str, change: Change, *, of_settings: bool = False, at: Span | None = None) -> Advice:
         made = super().__new__(cls, help)
-        made.change, made.of_settings = change, of_settings
+        made.change, made.of_settings, made.at = change, of_settings, at
         return made
 
 
@@ -142,6 +152,26 @@ def bracing(help: str, name: str) -> Advice:
 
     def change(text: str) -> tuple[Piece, ...]:
         return tuple(_braces(variable, text))
+
+    return Advice(help, change, of_settings=True)
+
+
+def selecting(help: str, at: Span) -> Advice:
+    """`selections: {key: provider}` for `key: provider`, which stands there."""
+
+    def change(text: str) -> tuple[Piece, ...]:
+        return _around(text, "selections: {", "}") if _ENTRY.fullmatch(text) else ()
+
+    return Advice(help, change, of_settings=True, at=at)
+
+
+def without_default(help: str) -> Advice:
+    """`${NAME}` for the one reference with a default."""
+
+    def change(text: str) -> tuple[Piece, ...]:
+        found = [*_DEFAULT.finditer(text)]
+        end = closings(text).get(found[0].start() + 1) if len(found) == 1 else None
+        return () if end is None else (Piece(found[0].end(), end, ""),)
 
     return Advice(help, change, of_settings=True)
 

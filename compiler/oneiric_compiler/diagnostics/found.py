@@ -87,8 +87,10 @@ class Diagnostic:
     @property
     def edits(self) -> tuple[Edit, ...]:
         """What does as the help says, in the order of the text; empty where that is left to a person."""
-        span = self.span
-        if not isinstance(self.help, Advice) or span is None or span.line != span.end_line:
+        if not isinstance(self.help, Advice):
+            return ()
+        span = self.help.at or self.span
+        if span is None or span.line != span.end_line:
             return ()
         if self.help.of_settings and span.source.path.endswith(".py"):
             return ()

@@ -17,7 +17,7 @@ from oneiric.secrecy.names import secret_name
 from oneiric.secrecy.shapes import UNKNOWN
 from oneiric.structures import entries_of, items_of, natural
 
-from oneiric_compiler.diagnostics.edits import bracing, quoting, unquoting, writing
+from oneiric_compiler.diagnostics.edits import bracing, quoting, unquoting, without_default, writing
 from oneiric_compiler.diagnostics.found import did_you_mean
 from oneiric_compiler.linking.bounds import broken
 from oneiric_compiler.linking.conversions import conversion_of, is_deep, null_of
@@ -50,7 +50,7 @@ _WORDS = {
     **dict.fromkeys(("true", "yes", "on", "y"), "true"),
     **dict.fromkeys(("false", "no", "off", "n"), "false"),
 }
-_NO_DEFAULT = "remove the default: nothing secret is committed"
+_NO_DEFAULT = without_default("remove the default: nothing secret is committed")
 _CHECKS: dict[str, Callable[[str], object]] = {"int": int, "float": float, "bool": boolean}
 _READ: dict[str, Callable[[str], object]] = {
     "int": Decimal,

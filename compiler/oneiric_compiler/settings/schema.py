@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.protocols import Validator
 from oneiric.secrecy.names import secret_name
 
-from oneiric_compiler.diagnostics.edits import listing, quoting, renaming, writing
+from oneiric_compiler.diagnostics.edits import listing, quoting, renaming, selecting, writing
 from oneiric_compiler.diagnostics.found import Diagnostics, did_you_mean, nearest
 from oneiric_compiler.resources import schemas
 from oneiric_compiler.settings.documents import Document, Path_, Value
@@ -92,7 +92,7 @@ def report(error: ValidationError, document: Document, diagnostics: Diagnostics)
         known = _properties(error)
         for extra in _extras(error):
             place = document.place(*path, extra, of_key=True)
-            help = _elsewhere(extra, known) or _as_selection(extra, error)
+            help = _elsewhere(extra, known) or _as_selection(extra, error, document)
             help = help or did_you_mean(extra, known if nearest(extra, known) else known.keys() - OF_ONE_DOMAIN)
             diagnostics.add("ONE110", f"unknown key `{extra}`", place, help=help)
     elif error.validator == "required":
@@ -134,12 +134,14 @@ def _elsewhere(key: str, known: Collection[str]) -> str | None:
     return None
 
 
-def _as_selection(key: str, error: ValidationError) -> str | None:
+def _as_selection(key: str, error: ValidationError, document: Document) -> str | None:
     """The selection that `key: provider` at the top of a domain's file was meant as."""
     known, provider = _properties(error), cast("dict[str, Value]", error.instance)[key]
     if "selections" not in known or not isinstance(provider, str) or nearest(key, known) or secret_name(key):
         return None
-    return f"did you mean `selections: {{{shortened(key)}: {shortened(provider)}}}`?"
+    of_key, of_value = document.spans[(*error.absolute_path, key)]
+    entry = of_key._replace(end_line=of_value.end_line, end_column=of_value.end_column)
+    return selecting(f"did you mean `selections: {{{shortened(key)}: {shortened(provider)}}}`?", entry)
 
 
 def _reference(text: str) -> str | None:

@@ -14,6 +14,7 @@ from oneiric_compiler.diagnostics.edits import (
     renaming,
     requoting,
     unquoting,
+    without_default,
     writing,
 )
 from oneiric_compiler.editor import fixing
@@ -76,6 +77,12 @@ def test_sources_are_fixed_at_the_place_of_their_argument(project: Path) -> None
     run("fix", "--write", cwd=project)
     text = (project / "shop.py").read_text()
     assert '@component("service", "é", priority=3)  # plain' in text
+
+
+def test_a_selection_is_written_where_it_was_meant(project: Path) -> None:
+    file = adapters(project, "cache: memory # fast\nhttp: httpx\n")
+    run("fix", "--write", cwd=project)
+    assert file.read_text() == "selections: {cache: memory} # fast\nhttp: httpx\n"
 
 
 def test_two_that_mean_one_name_are_not_both_made(project: Path) -> None:
@@ -154,6 +161,9 @@ def test_the_settings_of_another_folder_are_fixed_there(project: Path) -> None:
         (writing("", "30s", "30"), ">-", None),
         (requoting(""), r'"C:\new"', r"'C:\new'"),
         (requoting(""), r'"C:\n\"w"', None),
+        (without_default(""), "a/${A:-{b}}c", "a/${A}c"),
+        (without_default(""), "${A:-${B:-c}}", None),
+        (without_default(""), "$${A:-b}", None),
         (bracing("", "A"), "$A/$A $AB $$A ${A}", "${A}/${A} $AB $$A ${A}"),
     ],
 )  # fmt: skip
