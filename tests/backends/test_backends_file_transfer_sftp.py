@@ -38,7 +38,7 @@ LOCKED = Secret(USER_KEY.export_private_key("pkcs8-pem", passphrase="open").deco
 
 
 def sftp(server: Any, **settings: Any) -> SftpFiles:
-    given: dict[str, Any] = {"host": server.host, "port": server.port, "username": USER, "host_key": PINNED}
+    given: dict[str, Any] = {"host": server.host, "port": server.port, "user": USER, "host_key": PINNED}
     if "private_key" not in settings:
         given["password"] = Secret(PASSWORD)
     return SftpFiles(**{**given, **settings})
@@ -80,7 +80,7 @@ class TestSftpFilesOnOpenSsh(FilesContract):
         user = (self.server.folder / "name").read_text()
         key = Secret((self.server.folder / "user").read_text())
         place: dict[str, Any] = {"host_key": None, "known_hosts": self.hosts, "base_path": str(self.folder)}
-        return started(sftp(self.server, username=user, private_key=key, **place))
+        return started(sftp(self.server, user=user, private_key=key, **place))
 
 
 class TestSftpFaults(NetworkedFilesContract):
@@ -109,7 +109,7 @@ class TestSftpFaults(NetworkedFilesContract):
         return [
             ("host", new(host="")),
             ("port", new(port=0)),
-            ("username", new(username="a\0b")),
+            ("user", new(user="a\0b")),
             ("base_path", new(base_path="")),
             ("password", new(password=None)),
             ("private_key", new(private_key=Secret(SECRET))),
@@ -132,7 +132,7 @@ class TestSftpActivation(ActivationCases):
         "sftp",
         "asyncssh",
         "host",
-        {"host": "127.0.0.1", "port": "PORT", "username": "u", "password": "${PROBE_SECRET}", "host_key": PINNED},
+        {"host": "127.0.0.1", "port": "PORT", "user": "u", "password": "${PROBE_SECRET}", "host_key": PINNED},
         secret=SECRET,
     )
 

@@ -79,7 +79,7 @@ def test_what_a_provider_needs_names_its_extra() -> None:
     of_actions = {name: found for name, found in named.items() if name.startswith("action/")}
     assert [name for name, found in of_actions.items() if found not in ([], [extra_of(name)])] == []
     of_integrations = {path.stem for path in (ROOT / "runtime/oneiric/integrations").glob("[a-z]*.py")}
-    of_others = {"compiler", "dev", "docs", "serve-metrics", "trust", *of_integrations}
+    of_others = {"compiler", "dev", "docs", "lsp", "serve-metrics", "trust", *of_integrations}
     wanted = {name for name, brought in extras.items() if brought and not brought[0].startswith("oneiric[")}
     assert wanted - of_others <= {each for found in named.values() for each in found}
 

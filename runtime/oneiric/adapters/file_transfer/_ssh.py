@@ -26,7 +26,7 @@ class Login(NamedTuple):
 
     host: str
     port: int
-    username: str
+    user: str
     password: Secret | None
     key: asyncssh.SSHKey | None
     host_key: str | None
@@ -44,7 +44,7 @@ class Login(NamedTuple):
         connection = await asyncssh.connect(
             self.host,
             self.port,
-            username=self.username,
+            username=self.user,
             password=revealed(self.password),
             client_keys=None if self.key is None else [self.key],
             known_hosts=_nobody if self.known_hosts is None else str(self.known_hosts),
@@ -185,12 +185,12 @@ class Sessions:
             case TimeoutError():
                 return self._faults.no_answer(f"no answer in {seconds:g} s", "timeout")
             case asyncssh.PermissionDenied():
-                return self._faults.no_entry("the server refuses this user with what it logs in by", "username")
+                return self._faults.no_entry("the server refuses this user with what it logs in by", "user")
             case asyncssh.HostKeyNotVerifiable():
                 setting = "known_hosts" if self._login.host_key is None else "host_key"
                 return self._faults.no_entry("the server has another key: it is not the one, or has a new one", setting)
             case asyncssh.SFTPPermissionDenied():
-                return self._faults.no_entry("the server does not allow it", "username")
+                return self._faults.no_entry("the server does not allow it", "user")
             case OSError():
                 what = f"it cannot be reached: {error.strerror or type(error).__name__}"
                 return self._faults.no_answer(what, "host")

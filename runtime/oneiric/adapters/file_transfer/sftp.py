@@ -53,7 +53,7 @@ class SftpFiles:
 
     `host`: the server's name or address.
     `port`: the server's port.
-    `username`: who logs in.
+    `user`: who logs in.
     `password`: the user's password; it or `private_key` is needed.
     `private_key`: the user's private key, the text of its file in the format of OpenSSH or PEM.
     `passphrase`: what the private key is encrypted with.
@@ -70,7 +70,7 @@ class SftpFiles:
         *,
         host: str,
         port: int = 22,
-        username: str,
+        user: str,
         password: Secret | None = None,
         private_key: Secret | None = None,
         passphrase: Secret | None = None,
@@ -84,12 +84,12 @@ class SftpFiles:
         _FAULTS.check_above_zero(
             port=port, timeout=timeout, healthcheck_timeout=healthcheck_timeout, max_connections=max_connections
         )
-        _FAULTS.check_text(host=host, username=username, base_path=base_path)
+        _FAULTS.check_text(host=host, user=user, base_path=base_path)
         _check_known(host_key, known_hosts)
         if password is None and private_key is None:
             raise _FAULTS.no_sense("is not given, and no private_key", "password")
         key = None if private_key is None else _key(private_key, passphrase)
-        login = Login(host, port, username, password, key, host_key, known_hosts)
+        login = Login(host, port, user, password, key, host_key, known_hosts)
         self._sessions = Sessions(_FAULTS, login, timeout, max_connections)
         self._base = base_path.encode()
         self._healthcheck_timeout = healthcheck_timeout
