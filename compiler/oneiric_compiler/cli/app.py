@@ -41,6 +41,9 @@ def _show_version(wanted: bool) -> None:
 def oneiric(
     context: typer.Context,
     project: Annotated[Path, typer.Option(metavar="DIR", help="The project's root folder.")] = Path(),
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Try the command on a new project of `init`, which is removed after it.")
+    ] = False,
     version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the release and exit."),
@@ -53,6 +56,12 @@ def oneiric(
     if not project.is_dir():
         raise CommandError(f"{project} is not a folder", help="--project names the folder that holds settings/")
     context.obj = project
+    if demo:
+        from oneiric_compiler.cli.tried import new_project
+
+        if project != Path():
+            raise CommandError("--demo has a project of its own: leave out --project")
+        context.with_resource(new_project())
 
 
 class Command(NamedTuple):

@@ -18,7 +18,7 @@ _COMMANDS = {
 _OPTIONS = {
     "--config": "ONEIRIC_CONFIG names another settings folder, `oneiric --project DIR` another project",
     "--debug": "leave it out: every mistake is shown whole",
-    "--demo": "`oneiric demo` shows a project at work, `oneiric init` starts one; all else is about your own",
+    "--demo": "it stands before the command: `oneiric --demo list`",
     "--import": "`packages` in settings/app.yml lists what is read for components",
     "--key": "write the key itself: `oneiric explain KEY`, or `oneiric swap KEY PROVIDER`",
     "--manifest": "`oneiric remote-sync --manifest ADDRESS --watch` beside it pins, compiles and reloads what is new",
