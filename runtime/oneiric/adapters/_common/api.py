@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from io import BytesIO
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
@@ -150,6 +151,8 @@ class Api:
     ) -> AsyncGenerator[Exchange, None]:
         """An answer as soon as its headers are here. Its connection is given back, or dropped where it is not over.
 
+        A `body` that is an async iterator of bytes is sent as it comes: the time that the iterator takes does not
+        count, and each piece has the seconds of the deadline.
         Without `keep`, as for streams, it is dropped where another costs next to nothing, which is without TLS.
         """
         headers = {**self._headers, **(headers or {})}
@@ -158,8 +161,8 @@ class Api:
             headers[name] = prefix + self._key.reveal()
         if not keep and self._base.startswith("http:"):
             headers["connection"] = "close"
-        data: bytes | BytesIO | None = None
-        if body is not None:
+        data: bytes | BytesIO | AsyncIterator[bytes] | None = None
+        if body is not None and not isinstance(body, AsyncIterator):
             if not isinstance(body, bytes):
                 headers["content-type"] = "application/json"
                 body = msgspec.json.encode(body)
@@ -171,7 +174,9 @@ class Api:
             with self.translated(deadline.seconds):
                 self.check_open()
                 assert self._session is not None
-                with Timeout(self._timeouts, deadline.at):
+                with Timeout(self._timeouts, deadline.at) as timeout:
+                    if isinstance(body, AsyncIterator):
+                        data = _paced(cast("AsyncIterator[bytes]", body), timeout, deadline.seconds)
                     url = URL(self._base + path, encoded=True)
                     response = await self._session.request(
                         method, url, headers=headers, data=data, allow_redirects=False
@@ -234,6 +239,7 @@ class Exchange:
         self._response = response
         self._deadline = deadline
         self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
 
     async def answer(self) -> Answer:
         """All of it, by the deadline."""
@@ -245,6 +251,11 @@ class Exchange:
                 self._check(size)
                 pieces.append(piece)
         return Answer(self.status, self._response.headers, b"".join(pieces))
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Its body as it comes, each piece within the seconds of the call."""
+        while piece := await self._piece():
+            yield piece
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
         """Its lines as they come, without their ends, each piece within the seconds of the call."""
@@ -266,16 +277,33 @@ class Exchange:
             raise self._api.unavailable(f"it answered with more than {MAX_BODY} bytes")
 
 
+async def _paced(body: AsyncIterator[bytes], timeout: Timeout, seconds: float) -> AsyncGenerator[bytes, None]:
+    """The pieces of a body, which has as long as it wants for each, and the server so many seconds to take it."""
+    now = asyncio.get_running_loop().time
+    timeout.move(inf)
+    async for piece in body:
+        timeout.move(now() + seconds)
+        yield piece
+        timeout.move(inf)
+    timeout.move(now() + seconds)
+
+
 class _Response(aiohttp.ClientResponse):
     """Its connection is not kept if the server was asked to close it: some say that they keep it, and close it.
 
-    llama.cpp does so after a stream, which would break the next request.
+    llama.cpp does so after a stream, which would break the next request. One without an answer is dropped at once:
+    what is still to be sent may never be taken.
     """
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         if self.request_info.headers.get("connection") == "close" and connection.protocol is not None:
             connection.protocol.force_close()
-        return await super().start(connection)
+        try:
+            return await super().start(connection)
+        except BaseException:
+            if connection.transport is not None:
+                connection.transport.abort()
+            raise
 
 
 def in_general(error: object) -> str:

@@ -41,8 +41,8 @@ class Timeouts:
         self.next, self._timer = inf, None
         for block in [block for block, deadline in self.under_way.items() if deadline <= when]:
             block.end()
-        if self.under_way:
-            self.look_until(min(self.under_way.values()))
+        if (deadline := min(self.under_way.values(), default=inf)) < inf:
+            self.look_until(deadline)
 
 
 class Timeout:
@@ -73,6 +73,13 @@ class Timeout:
             del self._timeouts.under_way[self]
         elif self._task.uncancel() <= self._asked and kind is asyncio.CancelledError:
             raise TimeoutError from error
+
+    def move(self, deadline: float) -> None:
+        """Give the block until then, which may be `inf`, if somebody is in it still."""
+        if self in self._timeouts.under_way:
+            self._timeouts.under_way[self] = deadline
+            if deadline < self._timeouts.next:
+                self._timeouts.look_until(deadline)
 
     def end(self) -> None:
         """Interrupt the block, which somebody is in, unless that is done already."""

@@ -75,8 +75,9 @@ class Files(Protocol):
     async def put(self, path: str, data: bytes | AsyncIterator[bytes]) -> None:
         """Write a file, in place of the one there was; folders are made where they are missing.
 
-        Data that comes in pieces need not fit into memory. The file appears under its path when all of it has
-        arrived; an error of `data` comes through. What fails or is cancelled before leaves the file that was there.
+        Data that comes in pieces need not fit into memory; an error of `data` comes through. With the capability
+        `whole` the file appears under its path when all of it has arrived, and what fails or is cancelled before
+        leaves the file that was there.
         """
         ...
 
@@ -102,7 +103,8 @@ class Files(Protocol):
     def list(self, folder: str = "") -> AsyncIterator[RemoteFile]:
         """The files of a folder, not those of folders in it, in the order of their names; none if there is no folder.
 
-        Files with names that are no parts of paths are left out.
+        Files with names that are no parts of paths are left out. Without the capability `list` it raises
+        `FileTransferRefused`.
         """
         ...
 
