@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
@@ -16,8 +16,8 @@ from tests.backends.harness.servers import free_port
 USER, PASSWORD = "tests", "a password of tests"
 
 
-def new_key() -> asyncssh.SSHKey:
-    return asyncssh.generate_private_key("ssh-ed25519")  # pyright: ignore[reportUnknownMemberType]
+def new_key(kind: str = "ssh-ed25519") -> asyncssh.SSHKey:
+    return asyncssh.generate_private_key(kind)  # pyright: ignore[reportUnknownMemberType]
 
 
 HOST_KEY = new_key()
@@ -59,9 +59,11 @@ class Folder(asyncssh.SFTPServer):
 class SshServer:
     """Such a server on a free port of 127.0.0.1, which can be killed and started again."""
 
-    def __init__(self, root: Path, *, key: asyncssh.SSHKey = HOST_KEY, folder: type[Folder] = Folder) -> None:
+    def __init__(
+        self, root: Path, *, keys: Sequence[asyncssh.SSHKey] = (HOST_KEY,), folder: type[Folder] = Folder
+    ) -> None:
         self.host, self.port = "127.0.0.1", free_port()
-        self._key = key
+        self._keys = keys
         self._door: type[_Door] = type("Door", (_Door,), {"open": set()})
         self._folder: type[Folder] = type("Rooted", (folder,), {"root": root})
         self._loop = asyncio.new_event_loop()
@@ -94,7 +96,7 @@ class SshServer:
             self.host,
             self.port,
             server_factory=self._door,
-            server_host_keys=[self._key],
+            server_host_keys=list(self._keys),
             sftp_factory=self._folder,
             config=None,
             gss_host=None,

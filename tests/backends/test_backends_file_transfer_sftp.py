@@ -67,6 +67,8 @@ def one_of_openssh() -> Iterator[Server]:
 
 
 class TestSftpFilesOnOpenSsh(FilesContract):
+    step = 2  # each one that is cancelled is a process of the server's
+
     @pytest.fixture(autouse=True)
     def place(self, openssh: Server, tmp_path: Path) -> None:
         self.server = openssh
@@ -169,6 +171,23 @@ def test_a_server_with_an_unknown_or_another_key_is_refused(server: SshServer, t
                 async with started(sftp(server, **settings)):
                     pass
             assert caught.value.setting == setting
+
+    run(main())
+
+
+def test_of_several_keys_of_a_server_any_may_be_the_one_that_is_pinned(tmp_path: Path) -> None:
+    rsa, ecdsa = new_key("ssh-rsa"), new_key("ecdsa-sha2-nistp256")
+
+    async def main() -> None:
+        for keys, pinned in (((rsa, ecdsa, HOST_KEY), (rsa, ecdsa, HOST_KEY)), ((rsa,), (rsa,))):
+            with SshServer(tmp_path, keys=keys) as server:
+                for key in pinned:
+                    async with started(sftp(server, host_key=key.get_fingerprint(), max_connections=2)) as files:
+                        await asyncio.gather(*(files.put(f"{n}", pieces(b"a", b"b")) for n in range(3)))
+                with pytest.raises(FileTransferRefused) as caught:
+                    async with started(sftp(server, host_key=OTHER.get_fingerprint())):
+                        pass
+                assert caught.value.setting == "host_key"
 
     run(main())
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import asyncssh
 
@@ -19,9 +20,15 @@ from oneiric.adapters.file_transfer import FileTransferClosed, FileTransferError
 
 Result = TypeVar("Result")
 _LOST = (asyncssh.DisconnectError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.SFTPBadMessage)
+_ALGORITHMS = (
+    *("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
+    *("rsa-sha2-256", "rsa-sha2-512"),
+)
+_BY_KIND = {"ssh-rsa": ["rsa-sha2-256", "rsa-sha2-512"]}  # others have one algorithm, of the same name
 
 
-class Login(NamedTuple):
+@dataclass
+class Login:
     """Who logs in where, and by what the server is known: the SHA-256 of its key, or a file of known hosts."""
 
     host: str
@@ -31,13 +38,45 @@ class Login(NamedTuple):
     key: asyncssh.SSHKey | None
     host_key: str | None
     known_hosts: Path | None
+    algorithms: Sequence[str] = _ALGORITHMS
+    """Those that the server's key may have, where it is known by a fingerprint."""
 
     async def connected(self) -> asyncssh.SSHClientConnection:
-        """A connection. Nothing of the user's own settings of SSH is looked at: no agent, no keys, no hosts."""
+        """A connection to the server with this key.
+
+        A fingerprint does not tell the kind of its key, and a server shows one key at a time: where that is another,
+        the server is asked for a key of the kinds that are left.
+        """
+        if self.host_key is None:
+            return await self._connected((), [])
+        algorithms = self.algorithms
+        refused: asyncssh.HostKeyNotVerifiable | None = None
+        while algorithms:
+            shown: list[str] = []
+            try:
+                connection = await self._connected(algorithms, shown)
+            except asyncssh.HostKeyNotVerifiable as error:
+                if not shown:
+                    raise
+                refused = error
+                algorithms = [each for each in algorithms if each not in _BY_KIND.get(shown[0], shown)]
+            except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost):
+                if refused is None:
+                    raise
+                break  # it has no key of these kinds
+            else:
+                self.algorithms = algorithms
+                return connection
+        assert refused is not None
+        raise refused
+
+    async def _connected(self, algorithms: Sequence[str], shown: list[str]) -> asyncssh.SSHClientConnection:
+        """Nothing of the user's own settings of SSH is looked at: no agent, no keys, no hosts."""
         pinned = self.host_key
 
         class Pinned(asyncssh.SSHClient):
             def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+                shown.append(key.get_algorithm())
                 return key.get_fingerprint("sha256") == pinned
 
         before = cancellations()
@@ -48,6 +87,7 @@ class Login(NamedTuple):
             password=revealed(self.password),
             client_keys=None if self.key is None else [self.key],
             known_hosts=_nobody if self.known_hosts is None else str(self.known_hosts),
+            server_host_key_algs=algorithms,
             client_factory=Pinned,
             config=None,
             agent_path=None,

@@ -58,6 +58,8 @@ class FilesContract(Contract[Files]):
 
     large: ClassVar[int] = 12
     """Megabytes of a file that is not held in memory."""
+    step: ClassVar[float] = 1.25
+    """Between the moments at which calls are cancelled; more is faster, see `cancelled_at_every_step`."""
 
     def test_a_fresh_one_is_healthy_and_empty(self) -> None:
         async def case(files: Files) -> None:
@@ -180,7 +182,7 @@ class FilesContract(Contract[Files]):
     def test_a_put_cancelled_at_any_step_happens_whole_or_not(self) -> None:
         async def case(files: Files) -> None:
             await files.put("name", b"old")
-            async for _ in cancelled_at_every_step(lambda: files.put("name", pieces(b"new" * 1000, b"er"))):
+            async for _ in cancelled_at_every_step(lambda: files.put("name", pieces(b"new" * 1000, b"er")), self.step):
                 assert await files.get("name") in (b"old", b"new" * 1000 + b"er")
                 await self.holds(files, "name")
                 await files.put("name", b"old")
@@ -191,7 +193,7 @@ class FilesContract(Contract[Files]):
     def test_reading_cancelled_or_left_leaves_one_that_works(self) -> None:
         async def case(files: Files) -> None:
             await files.put("name", bytes(600_000))
-            async for _ in cancelled_at_every_step(lambda: streamed(files, "name", 50_000)):
+            async for _ in cancelled_at_every_step(lambda: streamed(files, "name", 50_000), self.step):
                 pass
             stream: Any = files.stream("name", chunk_size=1000)
             async for piece in stream:

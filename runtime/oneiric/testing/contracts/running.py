@@ -82,11 +82,14 @@ def ports(component: object) -> list[str]:
     return [port for port in declared if port is not None]
 
 
-async def cancelled_at_every_step(work: Callable[[], Coroutine[Any, Any, object]]) -> AsyncGenerator[int, None]:
+async def cancelled_at_every_step(
+    work: Callable[[], Coroutine[Any, Any, object]], step: float = 1.25
+) -> AsyncGenerator[int, None]:
     """Run `work()` again and again, cancelled after ever more turns of the loop, until one run is not cancelled.
 
     Yields the number of turns after each cancelled run, for the caller to look at what is left. A run that a
-    cancellation hangs fails by the deadline of the case.
+    cancellation hangs fails by the deadline of the case. `step`: how many times the turns of the run before, where
+    that is one turn more at least.
     """
     turns = 0
     while True:
@@ -102,7 +105,7 @@ async def cancelled_at_every_step(work: Callable[[], Coroutine[Any, Any, object]
             yield turns
         else:
             return
-        turns = max(turns + 1, turns * 5 // 4)
+        turns = max(turns + 1, int(turns * step))
 
 
 async def _call(component: object, method: str) -> object:
