@@ -118,8 +118,6 @@ def one_in_this_process() -> Iterator[FileServer]:
 
 
 class TestHttpFiles(FilesContract):
-    large = 32  # the server's file is in this process too
-
     @pytest.fixture(autouse=True)
     def place(self, server: FileServer) -> None:
         self.server = server
@@ -306,6 +304,34 @@ def test_an_error_of_the_data_comes_through_and_the_server_gets_no_whole_file(se
             assert await files.get("name") == b"old"
 
     run(main())
+
+
+def test_an_answer_that_comes_before_the_data_is_over_ends_a_put(server: FileServer) -> None:
+    over = Event()
+    ended: list[bool] = []
+
+    def refuse(handler: Handler) -> None:
+        handler.say(413, b"")
+        handler.wfile.flush()
+        over.wait(10)
+        handler.close_connection = True
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield bytes(100_000)
+        finally:
+            ended.append(True)
+
+    async def main() -> None:
+        async with started(http(server)) as files:
+            server.faults["PUT"] = refuse
+            with pytest.raises(FileTransferUnavailable, match="413"):
+                await files.put("name", endless())
+        over.set()
+
+    run(main())
+    assert ended == [True]
 
 
 def test_time_counts_while_the_server_takes_data_and_not_while_data_is_made(server: FileServer) -> None:

@@ -162,7 +162,10 @@ class Api:
         if not keep and self._base.startswith("http:"):
             headers["connection"] = "close"
         data: bytes | BytesIO | AsyncIterator[bytes] | None = None
-        if body is not None and not isinstance(body, AsyncIterator):
+        paced: _Paced | None = None
+        if isinstance(body, AsyncIterator):
+            paced = _Paced(cast("AsyncIterator[bytes]", body), deadline.seconds)
+        elif body is not None:
             if not isinstance(body, bytes):
                 headers["content-type"] = "application/json"
                 body = msgspec.json.encode(body)
@@ -175,8 +178,8 @@ class Api:
                 self.check_open()
                 assert self._session is not None
                 with Timeout(self._timeouts, deadline.at) as timeout:
-                    if isinstance(body, AsyncIterator):
-                        data = _paced(cast("AsyncIterator[bytes]", body), timeout, deadline.seconds)
+                    if paced is not None:
+                        data = paced.pieces(timeout)
                     url = URL(self._base + path, encoded=True)
                     response = await self._session.request(
                         method, url, headers=headers, data=data, allow_redirects=False
@@ -184,6 +187,8 @@ class Api:
             yield Exchange(self, self._timeouts, response, deadline)
         finally:
             if response is not None:
+                if paced is not None and not paced.is_sent:  # the server answered before, and may take no more
+                    cast("_Response", response).abort()
                 response.release()
             self._permits.give_back()
 
@@ -277,15 +282,23 @@ class Exchange:
             raise self._api.unavailable(f"it answered with more than {MAX_BODY} bytes")
 
 
-async def _paced(body: AsyncIterator[bytes], timeout: Timeout, seconds: float) -> AsyncGenerator[bytes, None]:
-    """The pieces of a body, which has as long as it wants for each, and the server so many seconds to take it."""
-    now = asyncio.get_running_loop().time
-    timeout.move(inf)
-    async for piece in body:
-        timeout.move(now() + seconds)
-        yield piece
+class _Paced:
+    """A body, which has as long as it wants for each of its pieces, and the server so many seconds to take it."""
+
+    def __init__(self, body: AsyncIterator[bytes], seconds: float) -> None:
+        self._body = body
+        self._seconds = seconds
+        self.is_sent = False
+
+    async def pieces(self, timeout: Timeout) -> AsyncGenerator[bytes, None]:
+        now = asyncio.get_running_loop().time
         timeout.move(inf)
-    timeout.move(now() + seconds)
+        async for piece in self._body:
+            timeout.move(now() + self._seconds)
+            yield piece
+            timeout.move(inf)
+        timeout.move(now() + self._seconds)
+        self.is_sent = True
 
 
 class _Response(aiohttp.ClientResponse):
@@ -298,12 +311,17 @@ class _Response(aiohttp.ClientResponse):
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         if self.request_info.headers.get("connection") == "close" and connection.protocol is not None:
             connection.protocol.force_close()
+        self._transport = connection.transport
         try:
             return await super().start(connection)
         except BaseException:
-            if connection.transport is not None:
-                connection.transport.abort()
+            self.abort()
             raise
+
+    def abort(self) -> None:
+        """Drop the connection with what is still to be sent."""
+        if self._transport is not None:
+            self._transport.abort()
 
 
 def in_general(error: object) -> str:
