@@ -79,7 +79,7 @@ def test_a_new_extra_and_a_new_contract_are_listed(checkout: Path) -> None:
     extras = tomllib.loads(pyproject.read_text("utf-8"))["project"]["optional-dependencies"]
     bundles = {name for name, brought in extras.items() if name != "dev" and str(brought).startswith("['oneiric[")}
     assert extras["cache"] == ["oneiric[cache-redis]"]
-    assert set(re.findall(r"[a-z][a-z0-9-]+", extras["dev"][0])) == {"oneiric", *extras} - bundles - {
+    assert set(re.findall(r"[a-z][a-z0-9_-]+", extras["dev"][0])) == {"oneiric", *extras} - bundles - {
         "dev",
         "embedding-sentence-transformers",
     }

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Collection
 from pathlib import Path
 
-_EVERY_EXTRA = re.compile(r'(?m)(?<=^dev = \[\n    )"oneiric\[[a-z0-9,-]*\]"')
+_EVERY_EXTRA = re.compile(r'(?m)(?<=^dev = \[\n    )"oneiric\[[a-z0-9_,-]*\]"')
 _BUNDLES = re.compile(r"(?m)^(# the providers of a key together.*\n)(?:[a-z_]+ = \[\"oneiric\[.*\n)*")
 _MADE = "# made by `just generate`, from here to the end\n"
 _APART = {"dev", "embedding-sentence-transformers"}  # with PyTorch, which is larger than all the others together

@@ -52,7 +52,7 @@ class Shop(Part):
         super().__init__()
 
 
-@component("adapter", "mail", provider="smtp")
+@component("adapter", "mail", provider="relay")
 class Smtp(Part):
     def __init__(self, *, url: str, port: int = 25, wait: timedelta = timedelta(), ca_file: Path = Path("."),
                  password: Secret) -> None:
@@ -95,7 +95,7 @@ class Vault(Part):
 ADAPTERS = """
 selections: {secrets: env}
 provider_settings:
-  smtp:
+  relay:
     url: smtp://${MAIL_HOST}
     port: ${MAIL_PORT:-25}
     wait: ${MAIL_WAIT:-1s}
@@ -111,7 +111,7 @@ FILES = {
     "settings/adapters.yml": ADAPTERS,
     "settings/services.yml": SERVICES,
     "settings/tasks.yml": "provider_settings: {main: {every: '${SWEEP_EVERY}'}}\n",
-    "settings/tenants/acme.yml": "adapters: {provider_settings: {smtp: {password: '${ONEIRIC_SECRET_ACME}'}}}\n",
+    "settings/tenants/acme.yml": "adapters: {provider_settings: {relay: {password: '${ONEIRIC_SECRET_ACME}'}}}\n",
     "settings/tenants/bolt.yml": "services: {provider_settings: {file: {path: '${BOLT_AUDIT}'}}}\n",
 }
 VAULT = {
@@ -199,29 +199,29 @@ def test_everything_that_is_missing_is_told_at_once_with_its_setting(shop: Shop)
     gone = shop.root / shop.package
     shutil.move(gone, gone.with_suffix(".away"))
     environ = {"MAIL_PORT": "many", "MAIL_WAIT": "soon", "MAIL_CA": "no/such.pem", "LEVEL": "c", "SWEEP_EVERY": ""}
-    smtp = "settings/adapters.yml#/provider_settings/smtp"
+    relay = "settings/adapters.yml#/provider_settings/relay"
     parts = f"{shop.package}/parts.py"
     told = [each.split("; needed by ") for each in shop.missing("MAIL_HOST", "ONEIRIC_SECRET_MAIL", environ=environ)]
     assert dict(told) == {
         "the environment variable LEVEL cannot be read: expected one of a, b": (
             "service:shop (level, settings/services.yml#/provider_settings/main/level)"
         ),
-        "the environment variable MAIL_HOST is not set": f"adapter:mail (url, {smtp}/url)",
+        "the environment variable MAIL_HOST is not set": f"adapter:mail (url, {relay}/url)",
         "the environment variable MAIL_PORT cannot be read: expected a whole number": (
-            f"adapter:mail (port, {smtp}/port)"
+            f"adapter:mail (port, {relay}/port)"
         ),
         "the environment variable MAIL_WAIT cannot be read: expected a duration such as 30s, 1h30m or PT5M": (
-            f"adapter:mail (wait, {smtp}/wait)"
+            f"adapter:mail (wait, {relay}/wait)"
         ),
         "the environment variable SWEEP_EVERY cannot be read: expected a whole number": (
             "task:sweep (every, settings/tasks.yml#/provider_settings/main/every)"
         ),
         "the secret MAIL cannot be had: there is no secret 'MAIL': the environment variable ONEIRIC_SECRET_MAIL is not "
-        "set": f"adapter:mail (password, {smtp}/password)",
+        "set": f"adapter:mail (password, {relay}/password)",
         f"the module {shop.package} is not on the path": (
             f"adapter:mail ({parts}#Smtp), service:shop ({parts}#Shop), task:sweep ({parts}#Sweep)"
         ),
-        "the file no/such.pem does not exist": f"adapter:mail (ca_file, {smtp}/ca_file)",
+        "the file no/such.pem does not exist": f"adapter:mail (ca_file, {relay}/ca_file)",
     }
 
 
@@ -355,7 +355,7 @@ def test_a_cancelled_one_closes_what_it_started(vault: Shop) -> None:
 
 
 def test_a_tenants_own_secrets_component_is_not_started(tmp_path: Path, package: str) -> None:
-    settings = "{smtp: {password: '${ONEIRIC_SECRET_ACME}'}}"
+    settings = "{relay: {password: '${ONEIRIC_SECRET_ACME}'}}"
     acme = f"adapters: {{selections: {{secrets: strongbox}}, provider_settings: {settings}}}\n"
     shop = Shop(tmp_path, package, {**FILES, "settings/tenants/acme.yml": acme})
     found = shop.found("ONEIRIC_SECRET_ACME")

@@ -18,7 +18,7 @@ PARTS = """
 from oneiric import Secret, component
 
 
-@component("adapter", "mail", provider="smtp")
+@component("adapter", "mail", provider="relay")
 class Smtp:
     def __init__(
         self, *, password: Secret, port: int = 25, hosts: list[str] | None = None, pin: Secret | None = None
@@ -27,13 +27,13 @@ class Smtp:
 """
 SETTINGS = """
 provider_settings:
-  smtp:
+  relay:
     password: ${ONEIRIC_SECRET_SMTP}
     port: ${SMTP_PORT:-25}
     hosts: ["${SMTP_HOST:-localhost}", "${SMTP_FALLBACK}", "${FIRST:-${SECOND:?name a second one}}"]
     pin: ${PIN:-${ONEIRIC_SECRET_PIN}}
 """
-TENANT = "adapters: {provider_settings: {smtp: {password: '${ONEIRIC_SECRET_ACME}'}}}"
+TENANT = "adapters: {provider_settings: {relay: {password: '${ONEIRIC_SECRET_ACME}'}}}"
 COMPLETE = {"ONEIRIC_SECRET_SMTP": "s", "ONEIRIC_SECRET_ACME": "a", "SMTP_FALLBACK": "b", "FIRST": "c", "PIN": "1234"}
 
 
@@ -76,39 +76,39 @@ def said(root: Path, tenant: str | None = None, /, **environ: str | None) -> str
 
 def test_a_secret_is_named_with_its_variable_and_its_setting(root: Path) -> None:
     variable = "there is no secret 'SMTP': the environment variable ONEIRIC_SECRET_SMTP is"
-    place = "(the setting password, settings/adapters.yml#/provider_settings/smtp/password)"
-    assert said(root, ONEIRIC_SECRET_SMTP=None) == f"adapter:mail (smtp): adapter:secrets: {variable} not set {place}"
-    assert said(root, ONEIRIC_SECRET_SMTP="") == f"adapter:mail (smtp): adapter:secrets: {variable} empty {place}"
+    place = "(the setting password, settings/adapters.yml#/provider_settings/relay/password)"
+    assert said(root, ONEIRIC_SECRET_SMTP=None) == f"adapter:mail (relay): adapter:secrets: {variable} not set {place}"
+    assert said(root, ONEIRIC_SECRET_SMTP="") == f"adapter:mail (relay): adapter:secrets: {variable} empty {place}"
 
 
 def test_a_tenants_secret_is_named_with_the_tenants_setting(root: Path) -> None:
     told = said(root, "acme", ONEIRIC_SECRET_ACME=None)
-    assert told.startswith("adapter:mail (smtp) of tenant acme: adapter:secrets: there is no secret 'ACME'")
-    place = "settings/tenants/acme.yml#/adapters/provider_settings/smtp/password"
+    assert told.startswith("adapter:mail (relay) of tenant acme: adapter:secrets: there is no secret 'ACME'")
+    place = "settings/tenants/acme.yml#/adapters/provider_settings/relay/password"
     assert told.endswith(f"(the setting password, {place})")
 
 
 def test_a_variable_is_named_with_its_setting(root: Path) -> None:
     assert said(root, SMTP_FALLBACK=None).endswith(
         "needs the environment variable SMTP_FALLBACK, which is not set "
-        "(the setting hosts, settings/adapters.yml#/provider_settings/smtp/hosts)"
+        "(the setting hosts, settings/adapters.yml#/provider_settings/relay/hosts)"
     )
     assert said(root, SMTP_PORT="many").endswith(
         "the environment variable SMTP_PORT is 'many', expected a whole number "
-        "(the setting port, settings/adapters.yml#/provider_settings/smtp/port)"
+        "(the setting port, settings/adapters.yml#/provider_settings/relay/port)"
     )
 
 
 def test_so_is_one_in_a_default_with_why_it_is_wanted(root: Path) -> None:
     assert said(root, FIRST="", SECOND="").endswith(
         "needs the environment variable SECOND, which is empty: name a second one "
-        "(the setting hosts, settings/adapters.yml#/provider_settings/smtp/hosts)"
+        "(the setting hosts, settings/adapters.yml#/provider_settings/relay/hosts)"
     )
 
 
 def test_a_secret_in_a_default_is_missed_only_where_it_stands_in(root: Path) -> None:
     assert said(root, PIN=None).endswith(
-        "ONEIRIC_SECRET_PIN is not set (the setting pin, settings/adapters.yml#/provider_settings/smtp/pin)"
+        "ONEIRIC_SECRET_PIN is not set (the setting pin, settings/adapters.yml#/provider_settings/relay/pin)"
     )
     assert "SMTP_FALLBACK" in said(root, SMTP_FALLBACK=None)
 

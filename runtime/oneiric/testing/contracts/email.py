@@ -67,7 +67,7 @@ EMAILS: dict[str, Email] = {
         "x",
         sender="Ünï <other@example.org>",
         cc=("Cc <cc@example.org>", "cc2@sub.example.org"),
-        bcc=("Secret <bcc@example.org>", "bcc2@example.org"),
+        bcc=("Secret <blind@example.org>", "hidden@example.org"),
         reply_to=f"{_WILD} <reply@example.org>",
     ),
     "headers": Email((ADA,), "x", "x", headers={"List-Unsubscribe": "<https://example.org/u?x=1&y=2>", "X-Id": _WILD}),
@@ -295,8 +295,8 @@ class RefusalContract(Contract[Emails]):
     def test_who_is_refused_is_told_and_the_others_get_it(self) -> None:
         async def case(emails: Emails) -> None:
             self.refuse("gone@example.org")
-            self.refuse("bcc@example.org")
-            gone, hidden = "Gone, é <gone@example.org>", "bcc@example.org"
+            self.refuse("blind@example.org")
+            gone, hidden = "Gone, é <gone@example.org>", "blind@example.org"
             sent = await emails.send(Email((ADA, gone), "x", "x", bcc=(hidden, "b2@example.org")))
             assert set(sent.refused) == {gone, hidden}
             assert all(sent.refused.values()) and sent.id
