@@ -28,6 +28,8 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of an answer, or of one line of a stream, at most."""
 
 _HEADER = re.compile(r"[\x20-\x7e]+")
+_IDLE = 4.0
+"""Seconds that a connection is kept for: many servers close theirs after five, maybe when a request is on its way."""
 _LARGE = 1024 * 1024  # bytes of a body that aiohttp would keep the loop with, were they not a file
 _TOLD = 300  # characters of what a server says of a mistake
 _LENGTH = re.compile(
@@ -110,7 +112,7 @@ class Api:
         await self.aclose()
         context = await asyncio.to_thread(self._faults.trusting, self._ca_file)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=0),
+            connector=aiohttp.TCPConnector(ssl=context, limit=0, keepalive_timeout=_IDLE),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             auto_decompress=self._decompress,
