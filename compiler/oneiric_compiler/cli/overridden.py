@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from oneiric.errors import OneiricError
 from oneiric.report import Json, Report
 
 from oneiric_compiler.questions.explain.rows import section
 from oneiric_compiler.text.paint import Line
+
+if TYPE_CHECKING:
+    from oneiric.reload.outcome import Overrides
 
 
 class Override(NamedTuple):
@@ -26,8 +29,10 @@ class Override(NamedTuple):
 
 
 def overrides(root: Path, report: Report, tenant: str | None) -> list[Override]:
-    """Those of the processes that run the report's profile, as each left them to be read: none is asked. With `tenant`
-    without those of other tenants."""
+    """Those of the processes that run the report's profile, as each recorded them before it answered: none is asked.
+    With `tenant` without those of other tenants."""
+    from oneiric.reload.outcome import Overrides
+    from oneiric.reload.state import recorded
     from oneiric.serve.client import running
     from oneiric.serve.folder import StateFolder
 
@@ -35,15 +40,17 @@ def overrides(root: Path, report: Report, tenant: str | None) -> list[Override]:
     for folder in StateFolder.all(root):
         try:
             left = folder.left() if running(folder) else None
+            record = recorded(folder.path)
         except (OneiricError, OSError):  # of another user, or damaged: `status` tells
             continue
-        if left is not None and left["profile"] == report.profile:
-            found += _stated(folder.name, left["overrides"])
+        if left is not None and record is not None and left["profile"] == report.profile:
+            found += _stated(folder.name, record.overrides.get(record.generation, Overrides()))
     return [each for each in found if tenant is None or each.tenant in (None, tenant)]
 
 
-def _stated(process: str, overrides: Mapping[str, Any]) -> Iterator[Override]:
-    for tenant, keys in {None: overrides["overrides"], **overrides["tenants"]}.items():
+def _stated(process: str, overrides: Overrides) -> Iterator[Override]:
+    yield from (Override(process, key, None, provider) for key, provider in overrides.base.items())
+    for tenant, keys in overrides.tenants.items():
         yield from (Override(process, key, tenant, provider) for key, provider in keys.items())
 
 
