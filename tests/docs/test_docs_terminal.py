@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
-import pty
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from rich._export_format import CONSOLE_SVG_FORMAT
@@ -15,42 +11,18 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.docs.test_docs import ROOT, blocks
+from tests.unit.cli.running import run_on_terminal
 
 PICTURE = ROOT / "docs/terminal.svg"
 WIDTH = 100
-DEADLINE = 60
 SPINNER = re.compile(r"\A.*\x1b\[\?25h(?:\r|\x1b\[\d*[AK])*", re.DOTALL)  # of a slow machine, and gone afterwards
 NO_ADDRESSES = re.sub(r"@font-face \{\{.*?\}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 STEPS = (
-    ("settings/services.yml", ("payments: card", "payments: crad"), "oneiric compile"),
-    ("settings/services.yml", ("payments: crad", "payments: card"), "oneiric compile"),
-    ("settings/services.yml", ("CARD_TIMEOUT:-2.5", "CARD_TIMEOUT:-4"), "oneiric plan"),
-    ("settings/services.yml", ("CARD_TIMEOUT:-4", "CARD_TIMEOUT:-2.5"), "oneiric explain service:payments"),
+    ("settings/services.yml", ("payments: card", "payments: crad"), "compile"),
+    ("settings/services.yml", ("payments: crad", "payments: card"), "compile"),
+    ("settings/services.yml", ("CARD_TIMEOUT:-2.5", "CARD_TIMEOUT:-4"), "plan"),
+    ("settings/services.yml", ("CARD_TIMEOUT:-4", "CARD_TIMEOUT:-2.5"), "explain service:payments"),
 )
-
-
-def on_a_terminal(command: str, folder: Path) -> str:
-    """What a command writes to a terminal of its own."""
-    ours, theirs = pty.openpty()
-    environ = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "TERM": "xterm-256color",
-        "LANG": "C.UTF-8",
-    }
-    process = subprocess.Popen(
-        ["bash", "-c", f"stty cols {WIDTH} -opost; {command}"],
-        cwd=folder, env=environ, stdin=theirs, stdout=theirs, stderr=theirs,
-    )  # fmt: skip
-    os.close(theirs)
-    written = bytearray()
-    try:
-        while part := os.read(ours, 4096):
-            written += part
-    except OSError:  # the other end is closed
-        pass
-    process.wait(DEADLINE)
-    os.close(ours)
-    return SPINNER.sub("", written.decode())
 
 
 def drawn(folder: Path) -> str:
@@ -67,7 +39,8 @@ def drawn(folder: Path) -> str:
         text = (folder / name).read_text("utf-8")
         assert old in text
         (folder / name).write_text(text.replace(old, new), "utf-8")
-        console.print(Text.from_ansi(f"$ {command}\n{on_a_terminal(command, folder)}"))
+        shown = run_on_terminal(*command.split(), cwd=folder, COLUMNS=str(WIDTH)).replace("\r\n", "\n")
+        console.print(Text.from_ansi(f"$ oneiric {command}\n{SPINNER.sub('', shown)}"))
     return console.export_svg(title="oneiric", code_format=NO_ADDRESSES, unique_id="oneiric")
 
 

@@ -19,6 +19,7 @@ from tests.remote.codes import SYNC_CODES
 from tests.remote.mirror import Mirror, status
 from tests.remote.project import DEADLINE, MAIN, Signer, Site, signed
 from tests.snapshots import masked
+from tests.unit.cli.running import everything_on
 
 VARIES = {
     r"localhost:\d+": "SERVER",
@@ -204,14 +205,7 @@ def test_a_terminal_shows_progress(site: Site, mirror: Mirror, signer: Signer) -
         stderr=theirs,
     )
     os.close(theirs)
-    written = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            written += chunk
-    except OSError:
-        pass  # the terminal's other end was closed: the command is over
-    finally:
-        os.close(ours)
+    written = everything_on(ours)
     assert process.wait(DEADLINE) == 0
     assert b"acme" in written
 

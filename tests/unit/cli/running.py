@@ -17,7 +17,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import typer.main
 from jsonschema import Draft202012Validator
 from oneiric_compiler.cli import asks_for_json, main
 from referencing import Registry, Resource
@@ -36,8 +35,6 @@ sys.meta_path.insert(0, Blocker())
 """
 COMPILER_EXTRA = ("cryptography", "httpx", "jinja2", "jsonschema", "yaml")
 DEADLINE = 60
-typer.main.get_command = cache(typer.main.get_command)
-"""Once for all commands that run in this process: to build it takes longer than what most of them do."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -147,13 +144,19 @@ def run_on_terminal(*arguments: str, cwd: Path, main: str = MAIN, **environ: str
         [sys.executable, "-c", main, *arguments], cwd=cwd, env=environment(**environ), stdout=theirs, stderr=theirs
     )
     os.close(theirs)
+    written = everything_on(ours)
+    process.wait(DEADLINE)
+    return written.decode()
+
+
+def everything_on(terminal: int) -> bytes:
+    """What is written to a terminal until nobody has it open any more; it is closed."""
     written = b""
     try:
-        while chunk := os.read(ours, 65536):
+        while chunk := os.read(terminal, 65536):
             written += chunk
     except OSError:
-        pass  # the terminal's other end was closed: the command is over
+        pass  # its other end was closed: the command is over
     finally:
-        os.close(ours)
-        process.wait(DEADLINE)
-    return written.decode()
+        os.close(terminal)
+    return written
