@@ -326,7 +326,7 @@ class TestItsOwn(SeaweedFS):
     def test_long_lists_come_in_pages(self) -> None:
         async def case(storage: S3Storage) -> None:
             await asyncio.gather(*(storage.put(f"n/{number:02}", b"") for number in range(40)))
-            client = storage._service._client
+            client = storage._api._client
             listed = client.list_objects_v2
             client.list_objects_v2 = lambda **options: listed(MaxKeys=7, **options)
             assert await names(storage, "n/") == [f"n/{number:02}" for number in range(40)]

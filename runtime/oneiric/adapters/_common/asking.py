@@ -1,15 +1,27 @@
-"""The life of a provider that asks one `Api`."""
+"""The life of a provider that asks one service."""
 
 from __future__ import annotations
 
-from oneiric.adapters._common.api import Api
+from typing import Generic, Protocol, TypeVar
+
 from oneiric.errors import AdapterError
 
 
-class Asking:
+class Client(Protocol):
+    """What is opened and closed with the provider, such as an `Api`."""
+
+    async def open(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+C = TypeVar("C", bound=Client)
+
+
+class Asking(Generic[C]):
     """Opened, asked for its health and closed as its `_api` is."""
 
-    _api: Api
+    _api: C
 
     async def start(self) -> None:
         await self._api.open()

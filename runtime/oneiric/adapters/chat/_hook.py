@@ -25,7 +25,7 @@ class Limits(NamedTuple):
     max_connections: int
 
 
-class Hook(Asking):
+class Hook(Asking[Api]):
     """Posts JSON to the URL, of which no error shows anything.
 
     There is nothing to ask a webhook but to post, so its health is that of its host: it answers a HEAD for `/`, without

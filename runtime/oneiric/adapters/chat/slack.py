@@ -123,7 +123,7 @@ class _Incoming(Hook):
         return Accepted("")  # all it says is `ok`
 
 
-class _Bot(Asking):
+class _Bot(Asking[Api]):
     def __init__(
         self, token: Secret | None, channel: str | None, base_url: str, ca_file: Path | None, limits: Limits
     ) -> None:

@@ -69,7 +69,7 @@ class _Page(msgspec.Struct):
     capabilities=("read", "write"),
     port="oneiric.adapters.dns:Dns",
 )
-class CloudflareDns(Asking):
+class CloudflareDns(Asking[Api]):
     """Reads and changes a zone of Cloudflare's; a change of a record set is one batch.
 
     Needs a zone at Cloudflare; the extra `dns-cloudflare`.

@@ -17,12 +17,12 @@ from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.TXT import TXT
 
 from oneiric import Secret, component
+from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.aws import Account, Service, answer_of, code_of
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.dns import (
     TYPES,
     DnsClosed,
-    DnsError,
     DnsMisconfigured,
     DnsRefused,
     DnsUnavailable,
@@ -53,7 +53,7 @@ _Change = Mapping[str, Any]
     capabilities=("read", "write", "compare"),
     port="oneiric.adapters.dns:Dns",
 )
-class Route53Dns:
+class Route53Dns(Asking[Service]):
     """Reads and changes a hosted zone of Amazon's.
 
     Needs an account of AWS with a hosted zone; the extra `dns-route53`.
@@ -89,7 +89,7 @@ class Route53Dns:
         _FAULTS.check_above_zero(healthcheck_timeout=healthcheck_timeout)
         if not _ZONE_ID.fullmatch(zone_id):
             raise _FAULTS.no_sense("is not 1 to 32 capital letters and digits", "zone_id")
-        self._service = Service(
+        self._api = Service(
             "route53",
             Account(region, endpoint_url, access_key_id, secret_access_key, session_token, profile_name, ca_file),
             _FAULTS,
@@ -102,27 +102,13 @@ class Route53Dns:
         self._healthcheck_timeout = healthcheck_timeout
         self._zone: Records | None = None
 
-    async def start(self) -> None:
-        await self._service.open()
-        self._zone = Records(await self._ask_name(), _PROVIDER)
-
-    async def health(self) -> bool:
-        try:
-            await self._ask_name()
-        except DnsError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        await self._service.aclose()
-
     async def get(self, name: str, type: RecordType) -> RecordSet | None:
         return await self._get(self._records.name(name), self._records.type(type))
 
     async def list(self) -> AsyncIterator[RecordSet]:
         start: dict[str, Any] = {}
         while True:
-            page = await self._service.ask("list_resource_record_sets", HostedZoneId=self._zone_id, **start)
+            page = await self._api.ask("list_resource_record_sets", HostedZoneId=self._zone_id, **start)
             for found in page["ResourceRecordSets"]:
                 if found["Type"] in TYPES and _is_plain(found):
                     yield self._record(found)
@@ -163,7 +149,7 @@ class Route53Dns:
 
     async def _get(self, name: dns.name.Name, type: RdataType) -> RecordSet | None:
         asked: dict[str, Any] = {"StartRecordName": name.to_text(), "StartRecordType": type.name, "MaxItems": "1"}
-        page = await self._service.ask("list_resource_record_sets", HostedZoneId=self._zone_id, **asked)
+        page = await self._api.ask("list_resource_record_sets", HostedZoneId=self._zone_id, **asked)
         for found in page["ResourceRecordSets"]:
             if (_name(found), found["Type"]) == (name, type.name) and _is_plain(found):
                 return self._record(found)
@@ -172,13 +158,13 @@ class Route53Dns:
     async def _change(self, about: str, changes: Sequence[_Change]) -> None:
         """Make all of these changes, or none."""
         batch = {"Changes": changes}
-        await self._service.ask("change_resource_record_sets", about, HostedZoneId=self._zone_id, ChangeBatch=batch)
+        await self._api.ask("change_resource_record_sets", about, HostedZoneId=self._zone_id, ChangeBatch=batch)
 
-    async def _ask_name(self) -> str:
-        """The name of the zone."""
+    async def _ask_health(self) -> None:
+        """What the zone is called."""
         seconds = self._healthcheck_timeout
-        answer = await self._service.ask("get_hosted_zone", self._zone_id, seconds=seconds, Id=self._zone_id)
-        return cast("str", answer["HostedZone"]["Name"])
+        answer = await self._api.ask("get_hosted_zone", self._zone_id, seconds=seconds, Id=self._zone_id)
+        self._zone = Records(answer["HostedZone"]["Name"], _PROVIDER)
 
     def _record(self, found: Any) -> RecordSet:
         type = RdataType[found["Type"]]
@@ -197,7 +183,7 @@ class Route53Dns:
 
     @property
     def _records(self) -> Records:
-        self._service.check_open()
+        self._api.check_open()
         if self._zone is None:
             raise DnsClosed("it is not open", provider=_PROVIDER)
         return self._zone

@@ -40,7 +40,7 @@ _KINDS = Kinds(InvalidEmail, EmailTooLarge, RateLimited)
     capabilities=("notifications", "email"),
     port="oneiric.adapters.email:Emails",
 )
-class MailgunEmails(Asking):
+class MailgunEmails(Asking[Api]):
     """Hands emails to Mailgun, as whole messages.
 
     Needs an account of Mailgun with a domain, and an API key of it or a sending key of the domain.

@@ -41,7 +41,7 @@ _KINDS = Kinds(InvalidEmail, EmailTooLarge, RateLimited)
     capabilities=("notifications", "email"),
     port="oneiric.adapters.email:Emails",
 )
-class SendGridEmails(Asking):
+class SendGridEmails(Asking[Api]):
     """Hands emails to SendGrid.
 
     Needs an account of SendGrid: an API key with the scope `mail.send`, and a sender that is verified there.

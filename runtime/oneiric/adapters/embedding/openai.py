@@ -54,7 +54,7 @@ _FOUND = msgspec.json.Decoder(_Found)
     capabilities=("batch", "normalized"),
     port="oneiric.adapters.embedding:Embedding",
 )
-class OpenAIEmbedding(Asking):
+class OpenAIEmbedding(Asking[Api]):
     """Asks a server that speaks the API of OpenAI: OpenAI itself, llama.cpp, vLLM, text-embeddings-inference.
 
     Needs an account of OpenAI, or such a server.

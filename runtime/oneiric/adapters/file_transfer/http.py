@@ -42,7 +42,7 @@ _AS_IT_IS = {"accept-encoding": "identity"}
     capabilities=("read", "write"),
     port="oneiric.adapters.file_transfer:Files",
 )
-class HttpFiles(Asking):
+class HttpFiles(Asking[Api]):
     """Reads and writes files below a URL by GET, HEAD, PUT and DELETE, each of which the server may forbid.
 
     Needs a server of HTTP. It cannot list, and what a put that breaks off leaves is the server's affair.

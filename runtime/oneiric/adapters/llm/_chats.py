@@ -66,7 +66,7 @@ class Said:
         return Reply(message, finish, self.usage, self.model or asked.model)
 
 
-class ChatApi(Asking, ABC):
+class ChatApi(Asking[Api], ABC):
     """The port `LLM` over the API of a server; a dialect says how it is asked and reads what it answers."""
 
     _provider: ClassVar[str]

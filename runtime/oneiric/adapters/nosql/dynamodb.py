@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from oneiric import Secret, component
+from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.aws import Account, Service, code_of
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.nosql import (
@@ -20,7 +21,6 @@ from oneiric.adapters.nosql import (
     DocumentChanges,
     Json,
     NosqlClosed,
-    NosqlError,
     NosqlMisconfigured,
     NosqlRefused,
     NosqlUnavailable,
@@ -47,7 +47,7 @@ _UNMET_IN_A_TRANSACTION = {"None", "ConditionalCheckFailed", "TransactionConflic
     capabilities=("documents", "transactions", "conditions"),
     port="oneiric.adapters.nosql:Documents",
 )
-class DynamoDBDocuments:
+class DynamoDBDocuments(Asking[Service]):
     """Keeps documents in a table, as JSON; it must exist, with the partition key `collection` and the sort key `id`.
 
     Needs an account of AWS; the extra `nosql-dynamodb`.
@@ -85,7 +85,7 @@ class DynamoDBDocuments:
         _FAULTS.check_above_zero(healthcheck_timeout=healthcheck_timeout)
         if not _TABLE.fullmatch(table):
             raise _FAULTS.no_sense("is not 3 to 255 letters, digits, `_`, `-` and `.`", "table")
-        self._service = Service(
+        self._api = Service(
             "dynamodb",
             Account(region, endpoint_url, access_key_id, secret_access_key, session_token, profile_name, ca_file),
             _FAULTS,
@@ -97,23 +97,9 @@ class DynamoDBDocuments:
         self._table = table
         self._healthcheck_timeout = healthcheck_timeout
 
-    async def start(self) -> None:
-        await self._service.open()
-        await self._ask_health()
-
-    async def health(self) -> bool:
-        try:
-            await self._ask_health()
-        except NosqlError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        await self._service.aclose()
-
     async def get(self, collection: str, id: str) -> Document | None:
         check_name(collection, id)
-        found = await self._service.ask(
+        found = await self._api.ask(
             "get_item", id, TableName=self._table, Key=_key(collection, id), ConsistentRead=True
         )
         return _document(found["Item"]) if "Item" in found else None
@@ -130,12 +116,12 @@ class DynamoDBDocuments:
         step = single(collection, id, checked_data(data), if_absent, if_version)
         version = token_hex(16)
         _, options = self._change(step, version)
-        await self._service.ask("put_item", id, **options)
+        await self._api.ask("put_item", id, **options)
         return Document(id, step.data or {}, version)
 
     async def delete(self, collection: str, id: str, *, if_version: str | None = None) -> bool:
         _, options = self._change(single(collection, id, None, False, if_version), "")
-        gone = await self._service.ask("delete_item", id, ReturnValues="ALL_OLD", **options)
+        gone = await self._api.ask("delete_item", id, ReturnValues="ALL_OLD", **options)
         return "Attributes" in gone
 
     async def find(
@@ -166,7 +152,7 @@ class DynamoDBDocuments:
     async def _commit(self, steps: Sequence[Step]) -> None:
         version = token_hex(16)
         changes = [dict((self._change(step, version),)) for step in steps]
-        await self._service.ask("transact_write_items", steps[0].id, TransactItems=changes)
+        await self._api.ask("transact_write_items", steps[0].id, TransactItems=changes)
 
     def _change(self, step: Step, version: str) -> tuple[str, dict[str, Any]]:
         """What the service calls a step, and what it is told of it."""
@@ -198,7 +184,7 @@ class DynamoDBDocuments:
             **options,
         }
         while True:
-            page = await self._service.ask("query", **asked)
+            page = await self._api.ask("query", **asked)
             yield page
             if "LastEvaluatedKey" not in page:
                 return
@@ -206,7 +192,7 @@ class DynamoDBDocuments:
 
     async def _ask_health(self) -> None:
         """A query of what is in no collection, which no table with other keys takes."""
-        await self._service.ask(
+        await self._api.ask(
             "query",
             seconds=self._healthcheck_timeout,
             TableName=self._table,

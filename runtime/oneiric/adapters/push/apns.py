@@ -12,6 +12,7 @@ import msgspec
 
 from oneiric import Secret, component
 from oneiric.adapters._common.api import Answer, Deadline, Kinds, check_url, error_by_status
+from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.push import (
     Accepted,
@@ -20,7 +21,6 @@ from oneiric.adapters.push import (
     InvalidDevice,
     InvalidPush,
     Push,
-    PushError,
     PushMisconfigured,
     PushRefused,
     PushUnavailable,
@@ -50,7 +50,7 @@ _OF_TOPIC = {"BadTopic", "MissingTopic", "TopicDisallowed"}
     capabilities=("notifications", "push"),
     port="oneiric.adapters.push:Pushes",
 )
-class APNSPushes:
+class APNSPushes(Asking[Http2]):
     """Sends to apps on Apple's devices; a device is the token that the app registered, in hexadecimal digits.
 
     Needs a key for APNs of a developer account at Apple; the extra `push-apns`.
@@ -85,7 +85,7 @@ class APNSPushes:
         key = key_of(private_key)
         if key is None:
             raise _FAULTS.no_sense("is not a private key of the curve P-256", "private_key")
-        self._http = Http2(_FAULTS, url, ca_file)
+        self._api = Http2(_FAULTS, url, ca_file)
         self._topic = topic
         self._team_id = team_id
         self._key_id = key_id
@@ -94,22 +94,8 @@ class APNSPushes:
         self._timeout = timeout
         self._healthcheck_timeout = healthcheck_timeout
 
-    async def start(self) -> None:
-        await self._http.open()
-        await self._ask_health()
-
-    async def health(self) -> bool:
-        try:
-            await self._ask_health()
-        except PushError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
-
     async def send(self, device: Device, push: Push) -> Accepted:
-        self._http.check_open()
+        self._api.check_open()
         check_push(push, _PROVIDER)
         if not isinstance(device, str) or not _DEVICE.fullmatch(device):
             raise InvalidDevice("it is not a device token", provider=_PROVIDER)
@@ -126,11 +112,11 @@ class APNSPushes:
 
     async def _post(self, device: str, body: bytes, headers: dict[str, str], deadline: Deadline) -> Answer:
         headers = {**headers, "authorization": f"bearer {self._signed()}"}
-        return await self._http.ask("POST", f"/3/device/{device}", body, deadline=deadline, headers=headers)
+        return await self._api.ask("POST", f"/3/device/{device}", body, deadline=deadline, headers=headers)
 
     async def _ask_health(self) -> None:
         """There is nothing to ask but to send, so an answer will do, by HTTP/2, that does not say that it failed."""
-        answer = await self._http.ask("GET", "/", b"", deadline=Deadline.within(self._healthcheck_timeout))
+        answer = await self._api.ask("GET", "/", b"", deadline=Deadline.within(self._healthcheck_timeout))
         if answer.status >= 500:
             raise _error(answer)
 

@@ -50,7 +50,7 @@ _SHORT = re.compile(r"[0-9]{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
     capabilities=("notifications", "sms"),
     port="oneiric.adapters.sms:Texts",
 )
-class TwilioTexts(Asking):
+class TwilioTexts(Asking[Api]):
     """Hands texts to Twilio, which sends them from one number or by a messaging service.
 
     Needs an account of Twilio, with a number that sends texts or a messaging service.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from oneiric import Secret, component
+from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.aws import Account, Service
 from oneiric.adapters._common.finish import finish
 from oneiric.adapters.storage import (
@@ -20,7 +21,6 @@ from oneiric.adapters.storage import (
     ObjectNotFound,
     PreconditionFailed,
     StorageClosed,
-    StorageError,
     Stored,
     check_described,
     check_link,
@@ -57,7 +57,7 @@ _TIMES = 5  # what met another writer is tried again
     capabilities=("blob", "stream", "delete", "bucket", "large", "link"),
     port="oneiric.adapters.storage:Storage",
 )
-class S3Storage(InParts):
+class S3Storage(Asking[Service], InParts):
     """Keeps objects in one bucket, which must exist.
 
     Needs a bucket of Amazon S3, or of a server that speaks as it does; the extra `storage-s3`.
@@ -95,7 +95,7 @@ class S3Storage(InParts):
         FAULTS.check_above_zero(healthcheck_timeout=healthcheck_timeout)
         check_bucket(bucket)
         account = Account(region, endpoint_url, access_key_id, secret_access_key, session_token, profile_name, ca_file)
-        self._service = Service(
+        self._api = Service(
             "s3",
             account,
             FAULTS,
@@ -111,20 +111,6 @@ class S3Storage(InParts):
         self._bucket = bucket
         self._where = account.where
         self._healthcheck_timeout = healthcheck_timeout
-
-    async def start(self) -> None:
-        await self._service.open()
-        await self._ask_health()
-
-    async def health(self) -> bool:
-        try:
-            await self._ask_health()
-        except StorageError:
-            return False
-        return True
-
-    async def aclose(self) -> None:
-        await self._service.aclose()
 
     async def put(
         self,
@@ -180,7 +166,7 @@ class S3Storage(InParts):
         check_link(name, method, lasts)
         operation = "get_object" if method == "GET" else "put_object"
         options: dict[str, Any] = {"Params": {"Bucket": self._bucket, "Key": name}, "ExpiresIn": ceil(lasts)}
-        return Secret(await self._service.ask("generate_presigned_url", name, ClientMethod=operation, **options))
+        return Secret(await self._api.ask("generate_presigned_url", name, ClientMethod=operation, **options))
 
     async def list(self, prefix: str = "") -> AsyncIterator[Listed]:
         if NO_PREFIX.search(prefix):
@@ -225,15 +211,15 @@ class S3Storage(InParts):
     async def _part(self, name: str, start: int, stop: int, etag: str) -> tuple[bytes, str, int]:
         condition = {"IfMatch": etag} if etag else {}
         target = {"Bucket": self._bucket, "Key": name, **condition}
-        return await self._service.call(lambda client: read_range(client, target, start, stop), name)
+        return await self._api.call(lambda client: read_range(client, target, start, stop), name)
 
     async def _ask_health(self) -> None:
-        await self._service.ask("list_objects_v2", seconds=self._healthcheck_timeout, Bucket=self._bucket, MaxKeys=1)
+        await self._api.ask("list_objects_v2", seconds=self._healthcheck_timeout, Bucket=self._bucket, MaxKeys=1)
 
     async def _ask(self, operation: str, name: str, **options: Any) -> Any:
         """What the server answers to an operation; `name` is the object it is about, if any."""
         key: dict[str, Any] = {"Key": name} if name else {}
-        return await self._service.ask(operation, name, Bucket=self._bucket, **key, **options)
+        return await self._api.ask(operation, name, Bucket=self._bucket, **key, **options)
 
 
 async def _sliced(data: bytes) -> AsyncGenerator[bytes, None]:
