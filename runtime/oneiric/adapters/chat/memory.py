@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
-from itertools import count
 
 from oneiric import component
+from oneiric.adapters._common.remembering import Remembering
 from oneiric.adapters.chat import Accepted, ChatClosed, ChatMisconfigured, Level, Notice, checked_notice
 
 
@@ -19,7 +18,7 @@ from oneiric.adapters.chat import Accepted, ChatClosed, ChatMisconfigured, Level
     capabilities=("notifications", "channels"),
     port="oneiric.adapters.chat:Notices",
 )
-class MemoryNotices:
+class MemoryNotices(Remembering[Notice]):
     """Sends nothing: what an application runs with that names no service, and what tests look into.
 
     `keep`: how many of the last notices `sent` has.
@@ -28,20 +27,7 @@ class MemoryNotices:
     def __init__(self, *, keep: int = 1000) -> None:
         if keep < 1:
             raise ChatMisconfigured(f"{keep} is below 1", provider="memory", setting="keep")
-        self._sent: deque[Notice] = deque(maxlen=keep)
-        self._ids = count(1)
-        self._closed = False
-
-    async def health(self) -> bool:
-        return not self._closed
-
-    async def aclose(self) -> None:
-        self._closed = True
-
-    @property
-    def sent(self) -> list[Notice]:
-        """The notices that are kept, first the first; after a close as well."""
-        return list(self._sent)
+        super().__init__(keep, ChatClosed)
 
     async def send(
         self,
@@ -52,7 +38,5 @@ class MemoryNotices:
         channel: str | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> Accepted:
-        if self._closed:
-            raise ChatClosed("it is not open", provider="memory")
-        self._sent.append(checked_notice(text, title, level, channel, fields, "memory"))
-        return Accepted(str(next(self._ids)))
+        self._check_open()
+        return Accepted(self._keep(checked_notice(text, title, level, channel, fields, "memory")))

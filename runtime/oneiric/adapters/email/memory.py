@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
-from itertools import count
 
 from oneiric import component
 from oneiric.adapters._common.network import Faults
+from oneiric.adapters._common.remembering import Remembering
 from oneiric.adapters.email import Email, EmailClosed, EmailMisconfigured, EmailRefused, EmailUnavailable, Sent
 from oneiric.adapters.email._letters import Letters
 
@@ -23,7 +22,7 @@ _FAULTS = Faults("memory", EmailUnavailable, EmailRefused, EmailMisconfigured)
     capabilities=("notifications", "email"),
     port="oneiric.adapters.email:Emails",
 )
-class MemoryEmails:
+class MemoryEmails(Remembering[Email]):
     """Sends nothing: what an application runs with that names no server, and what tests look into.
 
     `sender`: the address of an email that names none.
@@ -34,24 +33,9 @@ class MemoryEmails:
         _FAULTS.check_above_zero(keep=keep)
         self._letters = Letters(_FAULTS, sender)
         self._sender = sender
-        self._sent: deque[Email] = deque(maxlen=keep)
-        self._ids = count(1)
-        self._closed = False
-
-    async def health(self) -> bool:
-        return not self._closed
-
-    async def aclose(self) -> None:
-        self._closed = True
-
-    @property
-    def sent(self) -> list[Email]:
-        """The emails that are kept, with their senders, first the first; after a close as well."""
-        return list(self._sent)
+        super().__init__(keep, EmailClosed)
 
     async def send(self, email: Email) -> Sent:
-        if self._closed:
-            raise EmailClosed("it is not open", provider="memory")
+        self._check_open()
         self._letters.checked(email)
-        self._sent.append(email if email.sender is not None else replace(email, sender=self._sender))
-        return Sent(str(next(self._ids)))
+        return Sent(self._keep(email if email.sender is not None else replace(email, sender=self._sender)))

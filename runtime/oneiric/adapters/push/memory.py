@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
-from itertools import count
 
 from oneiric import component
+from oneiric.adapters._common.remembering import Remembering
 from oneiric.adapters.push import Accepted, Device, InvalidDevice, Push, PushClosed, PushMisconfigured, check_push
 
 
@@ -19,7 +18,7 @@ from oneiric.adapters.push import Accepted, Device, InvalidDevice, Push, PushClo
     capabilities=("notifications", "push"),
     port="oneiric.adapters.push:Pushes",
 )
-class MemoryPushes:
+class MemoryPushes(Remembering[tuple[Device, Push]]):
     """Sends nothing: what an application runs with that names no service, and what tests look into.
 
     `keep`: how many of the last pushes `sent` has.
@@ -28,26 +27,11 @@ class MemoryPushes:
     def __init__(self, *, keep: int = 1000) -> None:
         if keep < 1:
             raise PushMisconfigured(f"{keep} is below 1", provider="memory", setting="keep")
-        self._sent: deque[tuple[Device, Push]] = deque(maxlen=keep)
-        self._ids = count(1)
-        self._closed = False
-
-    async def health(self) -> bool:
-        return not self._closed
-
-    async def aclose(self) -> None:
-        self._closed = True
-
-    @property
-    def sent(self) -> list[tuple[Device, Push]]:
-        """The pushes that are kept and their devices, first the first; after a close as well."""
-        return list(self._sent)
+        super().__init__(keep, PushClosed)
 
     async def send(self, device: Device, push: Push) -> Accepted:
-        if self._closed:
-            raise PushClosed("it is not open", provider="memory")
+        self._check_open()
         check_push(push, "memory")
         if not isinstance(device, str | Mapping) or not device:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidDevice("it is neither a text nor a mapping, or empty", provider="memory")
-        self._sent.append((device, push))
-        return Accepted(str(next(self._ids)))
+        return Accepted(self._keep((device, push)))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from itertools import count
-
 from oneiric import component
+from oneiric.adapters._common.remembering import Remembering
 from oneiric.adapters.sms import Accepted, Sms, SmsClosed, SmsMisconfigured, checked_sms
 
 
@@ -18,7 +16,7 @@ from oneiric.adapters.sms import Accepted, Sms, SmsClosed, SmsMisconfigured, che
     capabilities=("notifications", "sms"),
     port="oneiric.adapters.sms:Texts",
 )
-class MemoryTexts:
+class MemoryTexts(Remembering[Sms]):
     """Sends nothing: what an application runs with that names no service, and what tests look into.
 
     `keep`: how many of the last texts `sent` has.
@@ -27,23 +25,8 @@ class MemoryTexts:
     def __init__(self, *, keep: int = 1000) -> None:
         if keep < 1:
             raise SmsMisconfigured(f"{keep} is below 1", provider="memory", setting="keep")
-        self._sent: deque[Sms] = deque(maxlen=keep)
-        self._ids = count(1)
-        self._closed = False
-
-    async def health(self) -> bool:
-        return not self._closed
-
-    async def aclose(self) -> None:
-        self._closed = True
-
-    @property
-    def sent(self) -> list[Sms]:
-        """The texts that are kept and their numbers, first the first; after a close as well."""
-        return list(self._sent)
+        super().__init__(keep, SmsClosed)
 
     async def send(self, to: str, text: str) -> Accepted:
-        if self._closed:
-            raise SmsClosed("it is not open", provider="memory")
-        self._sent.append(checked_sms(to, text, "memory"))
-        return Accepted(str(next(self._ids)))
+        self._check_open()
+        return Accepted(self._keep(checked_sms(to, text, "memory")))
