@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -390,6 +391,11 @@ def check_header(faults: Faults, secret: Secret, setting: str) -> None:
     """Raise the port's error unless a header can hold this secret."""
     if not _HEADER.fullmatch(secret.reveal()):
         raise faults.no_sense("is empty, or not of printable ASCII", setting)
+
+
+def basic(user: str, password: Secret) -> Secret:
+    """What proves who asks by basic authentication (RFC 7617), for the header after `Basic `."""
+    return Secret(base64.b64encode(f"{user}:{password.reveal()}".encode()).decode())
 
 
 def check_url(faults: Faults, url: str, setting: str) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 from uuid import uuid4
 
 from oneiric import Secret, component
-from oneiric.adapters._common.api import Answer, Api, Deadline, Kinds, check_header, error_by_status
+from oneiric.adapters._common.api import Answer, Api, Deadline, Kinds, basic, check_header, error_by_status
 from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.email import (
@@ -79,7 +78,7 @@ class MailgunEmails(Asking[Api]):
             _FAULTS,
             EmailClosed,
             base_url=base_url,
-            key=Secret(base64.b64encode(f"api:{api_key.reveal()}".encode()).decode()),
+            key=basic("api", api_key),
             key_header=("authorization", "Basic "),
             ca_file=ca_file,
             max_connections=max_connections,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from oneiric import Secret, component
-from oneiric.adapters._common.api import Api, Deadline, check_header
+from oneiric.adapters._common.api import Api, Deadline, basic, check_header
 from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.file_transfer import (
@@ -209,7 +208,7 @@ def _checked(token: Secret | None, user: str | None, password: Secret | None) ->
     _FAULTS.check_text(user=user, password=password.reveal())
     if ":" in user:
         raise _FAULTS.no_sense("has a colon, which basic authentication cannot say", "user")
-    return Secret(base64.b64encode(f"{user}:{password.reveal()}".encode()).decode())
+    return basic(user, password)
 
 
 def _time(said: str | None) -> datetime | None:

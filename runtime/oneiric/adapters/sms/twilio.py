@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from oneiric import Secret, component
-from oneiric.adapters._common.api import Answer, Api, Deadline, Kinds, check_header, error_by_status
+from oneiric.adapters._common.api import Answer, Api, Deadline, Kinds, basic, check_header, error_by_status
 from oneiric.adapters._common.asking import Asking
 from oneiric.adapters._common.network import Faults
 from oneiric.adapters.sms import (
@@ -91,7 +90,7 @@ class TwilioTexts(Asking[Api]):
             _FAULTS,
             SmsClosed,
             base_url=base_url,
-            key=Secret(base64.b64encode(f"{account_sid}:{auth_token.reveal()}".encode()).decode()),
+            key=basic(account_sid, auth_token),
             key_header=("authorization", "Basic "),
             ca_file=ca_file,
             max_connections=max_connections,
