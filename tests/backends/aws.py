@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 from urllib.request import Request, urlopen
 
 import botocore.session
 from botocore.loaders import create_loader
 from oneiric import Secret
+from oneiric.testing.contracts.networked import SECRET
 
 from tests.backends.harness.servers import Address, Server
 
@@ -54,3 +57,32 @@ class Moto:
         headers = {"content-type": "text/plain"}
         with urlopen(Request(f"{self.url}/moto-api/{path}", data=body, headers=headers, method="POST")) as answer:
             assert answer.status == 200
+
+
+class Refilled:
+    """A server that forgets everything when it is killed, and has what `fill` puts there when it is started again."""
+
+    def __init__(self, server: Server, fill: Callable[[Moto], object]) -> None:
+        self.host, self.port, self.kill = server.host, server.port, server.kill
+        self._server, self._fill = server, fill
+        fill(Moto(server, checks=False))
+
+    def start(self) -> None:
+        self._server.start()
+        self._fill(Moto(self._server, checks=False))
+
+
+def senseless(new: Callable[..., Callable[[], Any]]) -> list[tuple[str, Callable[[], Any]]]:
+    """Settings of a component of an account that make no sense, each with the one told; `new` has the rest."""
+    return [
+        ("region", new(region="")),
+        ("endpoint_url", new(endpoint_url="localhost")),
+        ("endpoint_url", new(endpoint_url=f"http://u:{SECRET}@x")),
+        ("access_key_id", new(secret_access_key=Secret(SECRET))),
+        ("secret_access_key", new(access_key_id="k")),
+        ("profile_name", new(profile_name="p", access_key_id="k", secret_access_key=Secret(SECRET))),
+        ("ca_file", new(ca_file=Path("/no/such/ca.pem"))),
+        ("timeout", new(timeout=0)),
+        ("healthcheck_timeout", new(healthcheck_timeout=float("nan"))),
+        ("max_connections", new(max_connections=0)),
+    ]

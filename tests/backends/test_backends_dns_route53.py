@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.contracts.running import run
 
 from tests.backends.activation import ActivationCases, Provider
-from tests.backends.aws import Moto
+from tests.backends.aws import Moto, senseless
 from tests.backends.harness.servers import Address
 from tests.backends.route53 import ZONE_ID, Route53, failed
 
@@ -81,15 +80,7 @@ class TestRoute53Faults(NetworkedDnsContract):
         return [
             ("zone_id", new(zone_id="")),
             ("zone_id", new(zone_id="example.org")),
-            ("region", new(region="")),
-            ("endpoint_url", new(endpoint_url="localhost")),
-            ("access_key_id", new(secret_access_key=Secret(SECRET))),
-            ("secret_access_key", new(access_key_id="k")),
-            ("profile_name", new(profile_name="p", access_key_id="k", secret_access_key=Secret(SECRET))),
-            ("ca_file", new(ca_file=Path("/no/such/ca.pem"))),
-            ("timeout", new(timeout=0)),
-            ("healthcheck_timeout", new(healthcheck_timeout=float("nan"))),
-            ("max_connections", new(max_connections=0)),
+            *senseless(new),
         ]
 
 

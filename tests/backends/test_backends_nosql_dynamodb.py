@@ -10,7 +10,6 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -29,10 +28,10 @@ from oneiric.testing.contracts.networked import CONNECTIONS, SECRET, TIMEOUT
 from oneiric.testing.contracts.running import run
 
 from tests.backends.activation import ActivationCases, Provider
-from tests.backends.aws import Moto
+from tests.backends.aws import Moto, Refilled, senseless
 from tests.backends.harness.kinds import MOTO
 from tests.backends.harness.receivers import Answering, HTTPReceiver
-from tests.backends.harness.servers import Address, Server, private
+from tests.backends.harness.servers import Address, private
 
 TABLE = "documents"
 KEYS = {"collection": "HASH", "id": "RANGE"}
@@ -78,19 +77,6 @@ class TestDynamoDBDocuments(NosqlContract):
             yield documents
 
 
-class Remade:
-    """A server that forgets everything when it is killed, and has the table again when it is started."""
-
-    def __init__(self, server: Server) -> None:
-        self.host, self.port, self.kill = server.host, server.port, server.kill
-        self._server = server
-        make(Moto(server, checks=False))
-
-    def start(self) -> None:
-        self._server.start()
-        make(Moto(self._server, checks=False))
-
-
 class TestDynamoDBFaults(NetworkedNosqlContract):
     @pytest.fixture(autouse=True)
     def server(self, account: Moto, moto: Address) -> None:
@@ -100,9 +86,9 @@ class TestDynamoDBFaults(NetworkedNosqlContract):
         return nullcontext(self.address)
 
     @contextmanager
-    def private(self) -> Generator[Remade, None, None]:
+    def private(self) -> Generator[Refilled, None, None]:
         with private(MOTO) as server:
-            yield Remade(server)
+            yield Refilled(server, make)
 
     def component(self, host: str, port: int) -> DynamoDBDocuments:
         times = {"timeout": TIMEOUT, "healthcheck_timeout": TIMEOUT, "max_connections": CONNECTIONS}
@@ -122,16 +108,7 @@ class TestDynamoDBFaults(NetworkedNosqlContract):
         return [
             ("table", new(table="")),
             ("table", new(table="a b c")),
-            ("region", new(region="")),
-            ("endpoint_url", new(endpoint_url="localhost")),
-            ("endpoint_url", new(endpoint_url=f"http://u:{SECRET}@x")),
-            ("access_key_id", new(secret_access_key=Secret(SECRET))),
-            ("secret_access_key", new(access_key_id="k")),
-            ("profile_name", new(profile_name="p", access_key_id="k", secret_access_key=Secret(SECRET))),
-            ("ca_file", new(ca_file=Path("/no/such/ca.pem"))),
-            ("timeout", new(timeout=0)),
-            ("healthcheck_timeout", new(healthcheck_timeout=float("nan"))),
-            ("max_connections", new(max_connections=0)),
+            *senseless(new),
         ]
 
 

@@ -25,10 +25,10 @@ from oneiric.testing.contracts.running import run
 from oneiric.testing.contracts.secrets import KEPT, told
 
 from tests.backends.activation import Provider, SwapCases
-from tests.backends.aws import Moto
+from tests.backends.aws import Moto, Refilled, senseless
 from tests.backends.harness.kinds import MOTO
 from tests.backends.harness.receivers import Answering, HTTPReceiver
-from tests.backends.harness.servers import Address, Server, private
+from tests.backends.harness.servers import Address, private
 
 NUMBERED = {f"NAME_{number}": f"value {number}" for number in range(NetworkedSecretsContract.names)}
 CANARY = "hunter2-canary"
@@ -63,22 +63,6 @@ class TestAWSSecretManagerSecrets(SecretsContract):
         return started(manager(self.account))
 
 
-class Refilled:
-    """A server that forgets everything when it is killed, and has it again when it is started."""
-
-    def __init__(self, server: Server) -> None:
-        self.host, self.port, self.kill = server.host, server.port, server.kill
-        self._server = server
-        self._fill()
-
-    def start(self) -> None:
-        self._server.start()
-        self._fill()
-
-    def _fill(self) -> None:
-        fill(Moto(self._server, checks=False), NUMBERED)
-
-
 class TestAWSSecretManagerFaults(NetworkedSecretsContract):
     @pytest.fixture(autouse=True)
     def server(self, account: Moto, moto: Address) -> None:
@@ -90,7 +74,7 @@ class TestAWSSecretManagerFaults(NetworkedSecretsContract):
     @contextmanager
     def private(self) -> Generator[Refilled, None, None]:
         with private(MOTO) as server:
-            yield Refilled(server)
+            yield Refilled(server, lambda account: fill(account, NUMBERED))
 
     def component(self, host: str, port: int) -> AWSSecretManagerSecrets:
         times = {"timeout": TIMEOUT, "healthcheck_timeout": TIMEOUT, "cache_ttl": 0, "max_connections": CONNECTIONS}
@@ -105,19 +89,10 @@ class TestAWSSecretManagerFaults(NetworkedSecretsContract):
             return lambda: AWSSecretManagerSecrets(**settings)
 
         return [
-            ("region", new(region="")),
-            ("endpoint_url", new(endpoint_url="localhost")),
-            ("endpoint_url", new(endpoint_url=f"http://u:{SECRET}@x")),
-            ("access_key_id", new(secret_access_key=Secret(SECRET))),
-            ("secret_access_key", new(access_key_id="k")),
-            ("profile_name", new(profile_name="p", access_key_id="k", secret_access_key=Secret(SECRET))),
             ("version_stage", new(version_stage="")),
             ("prefix", new(prefix="a b")),
             ("cache_ttl", new(cache_ttl=-1)),
-            ("ca_file", new(ca_file=Path("/no/such/ca.pem"))),
-            ("timeout", new(timeout=0)),
-            ("healthcheck_timeout", new(healthcheck_timeout=float("nan"))),
-            ("max_connections", new(max_connections=0)),
+            *senseless(new),
         ]
 
 
