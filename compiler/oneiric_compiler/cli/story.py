@@ -74,7 +74,7 @@ def _story(project: Project, figures: dict[str, float]) -> Iterator[Told]:
     yield _file(project.root / "settings" / "services.yml")
 
     yield _chapter("oneiric compile: which component serves which key is decided now, and written down")
-    figures["compile_seconds"] = _compile(project)
+    figures["compile_seconds"] = compile_now(project)
     yield _block(project.root / "generated" / "wiring.py", KEY)
 
     yield _chapter(f"oneiric explain {KEY}: why")
@@ -89,7 +89,7 @@ def _story(project: Project, figures: dict[str, float]) -> Iterator[Told]:
     yield _chapter("orders as events, fulfilled by a durable workflow, and kill -9 in the middle")
     if killed.is_durable():
         scaffold.write_new(project.root, killed.files())
-        _compile(project)
+        compile_now(project)
         told, measured = killed.kill_and_go_on(project.root, _environ())
         figures.update(measured)
         yield told
@@ -116,7 +116,7 @@ def _block(path: Path, key: str) -> str:
     return "".join(f"{line}\n" for line in lines[start:end])
 
 
-def _compile(project: Project) -> float:
+def compile_now(project: Project) -> float:
     """Compiles and writes; the seconds it took."""
     begin = perf_counter()
     diagnostics = Diagnostics()

@@ -16,18 +16,14 @@ from oneiric_compiler.cli.errors import compiler_extra
 def new_project() -> Generator[None]:
     """What `oneiric init` makes, in a folder that is the working directory until the end, and is then removed."""
     with compiler_extra("--demo"):
-        from oneiric_compiler.diagnostics.found import Diagnostics
+        from oneiric_compiler.cli.story import compile_now
         from oneiric_compiler.model import Project
-        from oneiric_compiler.pipeline import compile_project
-        from oneiric_compiler.stages.write import write
 
     before = Path.cwd()
     with TemporaryDirectory(prefix="oneiric-demo-") as folder:
-        root, diagnostics = Path(folder), Diagnostics()
+        root = Path(folder)
         scaffold.write_new(root, scaffold.project_files("demo", scaffold.Template.SHOP))
-        outputs = compile_project(Project.at(root, {}), diagnostics)
-        assert outputs is not None, list(diagnostics)
-        write(outputs, diagnostics)
+        compile_now(Project.at(root, {}))
         os.chdir(root)
         try:
             yield

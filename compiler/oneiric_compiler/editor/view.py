@@ -16,11 +16,12 @@ from oneiric_compiler.diagnostics.found import Diagnostic, Diagnostics, Edit, So
 from oneiric_compiler.editor.builtin_schemas import Schema
 from oneiric_compiler.editor.project_schemas import schemas_of
 from oneiric_compiler.model import Candidate, Decision, Gathered, Key, Project
-from oneiric_compiler.pipeline import gather, reports, wire
+from oneiric_compiler.pipeline import gather, reports
 from oneiric_compiler.questions.explain.key import tell
 from oneiric_compiler.settings.documents import Document, Path_, Value, parse_document
 from oneiric_compiler.source.modules import Module
 from oneiric_compiler.stages.report import render_report
+from oneiric_compiler.stages.resolve import resolve
 from oneiric_compiler.tables.layers import KEYS
 from oneiric_compiler.tables.options import KEY_OPTIONS
 from oneiric_compiler.text.paint import paint
@@ -92,7 +93,7 @@ def look(project: Project, before: View | None = None) -> View:
         schemas = {name: json.loads(text) for name, text in schemas_of(inputs).items()}
     found = dict(reports(inputs, None, diagnostics))
     report = parse_report(render_report(found["default"]).encode()) if "default" in found else old.report
-    decided = wire(inputs, None, Diagnostics())[0].decisions.items()
+    decided = resolve(inputs, None, Diagnostics()).decisions.items()
     decisions = {key: each for key, each in decided if isinstance(each, Decision)}
     return View(project, tuple(diagnostics), inputs, decisions, report, schemas)
 
