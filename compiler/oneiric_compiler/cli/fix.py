@@ -15,6 +15,7 @@ from oneiric_compiler.cli.output import log, result, result_json
 from oneiric_compiler.cli.processes import Json
 from oneiric_compiler.cli.progress import working
 from oneiric_compiler.text.paint import Line, Style
+from oneiric_compiler.text.plural import plural
 from oneiric_compiler.text.visible import visible
 
 if TYPE_CHECKING:
@@ -94,15 +95,11 @@ def _tell_rest(found: Fixes, errors: int, *, written: bool) -> None:
     if found.made and not written:
         log([[("`oneiric fix --write` writes it", "plain")]])
     if found.waiting:
-        log([[(f"{_number(len(found.waiting), 'edit')} touch others: run it again", "plain")]])
+        log([[(f"{plural(len(found.waiting), 'edit')} touch others: run it again", "plain")]])
     if errors:
-        log([[(f"{_number(errors, 'error')} left to you: `oneiric compile` shows what is wrong", "plain")]])
+        log([[(f"{plural(errors, 'error')} left to you: `oneiric compile` shows what is wrong", "plain")]])
     elif not found.made:
         log([[("nothing to fix", "plain")]])
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _document(found: Fixes, *, written: bool) -> dict[str, Any]:

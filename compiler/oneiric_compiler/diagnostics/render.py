@@ -11,6 +11,7 @@ from oneiric_compiler.diagnostics.codes import CODES
 from oneiric_compiler.diagnostics.found import Diagnostic, Severity, Source, Span
 from oneiric_compiler.diagnostics.snippet import snippet
 from oneiric_compiler.text.paint import Line, Style, paint
+from oneiric_compiler.text.plural import plural
 from oneiric_compiler.text.redact import masked
 from oneiric_compiler.text.visible import visible
 
@@ -42,7 +43,7 @@ def counts(diagnostics: Iterable[Diagnostic]) -> str:
     severities = [each.severity for each in diagnostics]
     kinds: tuple[Severity, ...] = ("error", "warning", "note")
     numbers = [(severities.count(kind), kind) for kind in kinds]
-    return ", ".join(f"{number} {kind}{'s' * (number != 1)}" for number, kind in numbers if number)
+    return ", ".join(plural(number, kind) for number, kind in numbers if number)
 
 
 def as_json(diagnostics: Iterable[Diagnostic], **more: Json) -> str:

@@ -12,6 +12,7 @@ from oneiric.report import Json
 from oneiric_compiler.questions.diff.compare import CLASSES, Class, Difference
 from oneiric_compiler.questions.diff.drawn import mermaid
 from oneiric_compiler.text.paint import Line, Style, columns, padded
+from oneiric_compiler.text.plural import plural
 from oneiric_compiler.text.redact import MASK, redacted
 from oneiric_compiler.text.visible import visible
 
@@ -96,7 +97,7 @@ def markdown(changes: Differences) -> str:
         if (group := [each for each in found if each.kind == kind])
     ]
     counted = {kind: sum(len(group) for own, _, group in groups if own == kind) for kind in CLASSES}
-    parts = [f"**Wiring**: {_plural(total, 'change')}\n", "\n| class | changes |\n|---|---|\n"]
+    parts = [f"**Wiring**: {plural(total, 'change')}\n", "\n| class | changes |\n|---|---|\n"]
     parts += [f"| {kind}: {_WORDS[kind]} | {counted[kind]} |\n" for kind in CLASSES if counted[kind]]
     parts.append(mermaid(changes))
     room = LONGEST_COMMENT - sum(map(len, parts)) - len(_LEFT_OUT)
@@ -114,7 +115,7 @@ def _details(profile: str, kind: Class, group: list[Difference], room: int) -> s
     """The changes of one class in one profile, as many as there is room for; None where there is none."""
     opened = " open" if kind in ("winner", "trust") else ""
     named = html.escape(visible(_cut(profile)))
-    head = f"\n<details{opened}><summary><code>{named}</code>: {_plural(len(group), f'{kind} change')}</summary>\n\n"
+    head = f"\n<details{opened}><summary><code>{named}</code>: {plural(len(group), f'{kind} change')}</summary>\n\n"
     foot, kept = "\n</details>\n", [f"- {_item(each)}\n" for each in group]
     room -= len(head) + len(foot) + 100
     if room <= 0:
@@ -219,8 +220,4 @@ def _cut(text: str) -> str:
 
 
 def _count(found: Sequence[Difference]) -> str:
-    return _plural(len(found), "change") if found else "no change"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return plural(len(found), "change") if found else "no change"
